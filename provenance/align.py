@@ -1,0 +1,240 @@
+"""align: two units -> ``Alignment``, the elements they share, verified one by one. Pure.
+
+Greedy String Tiling (Wise 1993, "String Similarity via Greedy String Tiling and Running
+Karp-Rabin Matching", the algorithm of JPlag): the longest common run first, then the longest
+among what is left; order-free, so that moved code is found. Runs are found through the shared
+k-grams of both sides, names masked. A pair of elements is in an
+alignment only when the two are equal: hashes propose, the comparison decides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.mark import words
+from provenance.model import Alignment, Block, CloneType, Rename, Tokens
+from provenance.sketch import shingles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+
+SHORTEST_RUN = 12
+"""Elements that must be equal in a row before two places are paired at all: short runs are
+found between any two model files (see benchmarks/README.md)."""
+
+_WIDEST_GAP = 32
+_MOST_PAIRS_PER_ELEMENT = 16
+
+
+def align(suspect: Tokens, reference: Tokens) -> Alignment:
+    """Pair the elements of two units.
+
+    Args:
+        suspect: elements of the suspect unit.
+        reference: elements of the reference unit.
+
+    Returns:
+        The pairs; empty where no run of ``SHORTEST_RUN`` equal elements is shared.
+    """
+    n, m = len(suspect), len(reference)
+    if n == m and np.array_equal(suspect.structure, reference.structure):
+        every = np.arange(n)
+        return Alignment(every, every, suspect.text == reference.text, n, m)
+    runs = _tiles(suspect.structure, reference.structure)
+    partner = _grown(suspect.structure, reference.structure, runs)
+    paired = np.flatnonzero(partner >= 0)
+    partners = partner[paired]
+    return Alignment(paired, partners, suspect.text[paired] == reference.text[partners], n, m)
+
+
+def _tiles(left: Hashes, right: Hashes) -> list[tuple[int, int, int]]:
+    """Runs of at least ``SHORTEST_RUN`` equal elements, none twice on either side, as
+    (suspect position, reference position, length), in the suspect's order."""
+    at, to = _shared(shingles(left, SHORTEST_RUN), shingles(right, SHORTEST_RUN))
+    if not at.size:
+        return []
+    size = right.size + 1
+    along = (at - to + size) * (left.size + size) + at  # by diagonal, then along it
+    along.sort()
+    breaks = np.flatnonzero(np.diff(along) != 1)
+    firsts = along[np.concatenate([[0], breaks + 1])]
+    lengths = np.diff(np.concatenate([[-1], breaks, [along.size - 1]])) + SHORTEST_RUN - 1
+    starts = firsts % (left.size + size)
+    others = starts - firsts // (left.size + size) + size
+    ranking = np.lexsort((np.abs(starts - others), starts, -lengths)).tolist()
+    if len(ranking) == 1:
+        return [(int(starts[0]), int(others[0]), int(lengths[0]))]
+    busy, taken = bytearray(left.size), bytearray(right.size)
+    found: list[tuple[int, int, int]] = []
+    rows = list(zip(starts.tolist(), others.tolist(), lengths.tolist(), strict=True))
+    for row in ranking:
+        i, j, length = rows[row]
+        covered = bytes(map(int.__or__, busy[i : i + length], taken[j : j + length]))
+        if 1 in covered:
+            first, length = max(_open_runs(covered), key=lambda run: (run[1], -run[0]))
+            if length < SHORTEST_RUN:
+                continue
+            i, j = i + first, j + first
+        if not np.array_equal(left[i : i + length], right[j : j + length]):
+            continue  # two different k-grams of one hash
+        busy[i : i + length] = taken[j : j + length] = b"\1" * length
+        found.append((i, j, length))
+    return sorted(found)
+
+
+def _open_runs(covered: bytes) -> list[tuple[int, int]]:
+    """(first, length) of the runs of zeros; one empty run where there is none."""
+    runs: list[tuple[int, int]] = [(0, 0)]
+    at = 0
+    for piece in covered.split(b"\1"):
+        if piece:
+            runs.append((at, len(piece)))
+        at += len(piece) + 1
+    return runs
+
+
+def _shared(grams: Hashes, others: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions of equal k-grams, as pairs. Where k-grams repeat so often that pairs would
+    grow beyond bounds, the most frequent are left out: the runs around them grow over them."""
+    order = np.argsort(others, kind="stable")
+    ranked = others[order]
+    low = np.searchsorted(ranked, grams, "left")
+    count = np.searchsorted(ranked, grams, "right") - low
+    bound = _MOST_PAIRS_PER_ELEMENT * (grams.size + others.size)
+    total = int(count.sum())
+    while total > bound:
+        count[count == count.max()] = 0
+        total = int(count.sum())
+    at = np.repeat(np.arange(grams.size), count)
+    inner = np.arange(total) - np.repeat(np.cumsum(count) - count, count)
+    return at, order[np.repeat(low, count) + inner]
+
+
+def _grown(left: Hashes, right: Hashes, runs: list[tuple[int, int, int]]) -> NDArray[np.intp]:
+    """The partner of each suspect element, -1 for none: the runs, grown at both ends over
+    equal elements, and the equal elements of short gaps of one length on both sides."""
+    partner = np.full(left.size, -1, np.intp)
+    if not runs:
+        return partner
+    for i, j, length in runs:
+        partner[i : i + length] = np.arange(j, j + length)
+    taken = np.zeros(right.size, bool)
+    taken[partner[partner >= 0]] = True
+    edges = [(0, 0, 0), *runs, (left.size, right.size, 0)]
+    for before, after in pairwise(edges):
+        i, j = before[0] + before[2], before[1] + before[2]
+        stop, last = after[0], after[1]
+        if before[2]:  # forwards from the run before
+            while i < stop and j < right.size and not taken[j] and left[i] == right[j]:
+                partner[i], taken[j] = j, True
+                i, j = i + 1, j + 1
+        if after[2]:  # backwards from the run after
+            while (
+                i < stop and last > 0 and not taken[last - 1] and left[stop - 1] == right[last - 1]
+            ):
+                stop, last = stop - 1, last - 1
+                partner[stop], taken[last] = last, True
+        if before[2] and after[2] and 0 < stop - i == last - j <= _WIDEST_GAP:
+            same = (left[i:stop] == right[j:last]) & ~taken[j:last]
+            partner[i:stop][same] = np.arange(j, last)[same]
+            taken[j:last] |= same
+    return partner
+
+
+def blocks(alignment: Alignment, suspect: Tokens, reference: Tokens) -> tuple[Block, ...]:
+    """The alignment as line blocks, in the suspect's order. A run of paired elements is one
+    block; runs that meet on a line, in order on both sides, are one."""
+    if not alignment.matched:
+        return ()
+    i, j = alignment.suspect, alignment.reference
+    breaks = np.flatnonzero((np.diff(i) != 1) | (np.diff(j) != 1))
+    firsts = np.concatenate([[0], breaks + 1])
+    lasts = np.concatenate([breaks, [i.size - 1]])
+    found: list[Block] = []
+    rows = zip(
+        suspect.line[i[firsts]].tolist(),
+        suspect.line[i[lasts]].tolist(),
+        reference.line[j[firsts]].tolist(),
+        reference.line[j[lasts]].tolist(),
+        strict=True,
+    )
+    for row in rows:
+        block = Block(*row)
+        last = found[-1] if found else None
+        if (
+            last
+            and last.suspect_end >= block.suspect_start - 1
+            and last.reference_end >= block.reference_start - 1
+            and last.reference_start <= block.reference_start
+            and last.reference_end <= block.reference_end
+        ):
+            found[-1] = Block(
+                last.suspect_start,
+                max(last.suspect_end, block.suspect_end),
+                last.reference_start,
+                block.reference_end,
+            )
+        else:
+            found.append(block)
+    return tuple(found)
+
+
+def clone_type(alignment: Alignment, *, same_names: bool) -> CloneType:
+    """Type 1 identical but for layout and comments, 2 names or literals changed too, 3 edited,
+    ``fragment`` when most of the suspect is something else.
+
+    Args:
+        alignment: of the two units.
+        same_names: whether equal texts are equal as written, family marks included.
+    """
+    n, m = alignment.suspect_size, alignment.reference_size
+    if alignment.matched == n == m and bool(np.array_equal(alignment.reference, np.arange(m))):
+        return "type-1" if same_names and bool(alignment.same_text.all()) else "type-2"
+    return "type-3" if alignment.suspect_containment >= 0.5 else "fragment"
+
+
+def renames(pairs: Mapping[tuple[str, str], int]) -> tuple[Rename, ...]:
+    """What was renamed to what, most frequent first.
+
+    Args:
+        pairs: how often each (suspect name, reference name) stands paired, equal ones too;
+            '' where an identifier is not known.
+
+    Returns:
+        One entry for every differing part: words that both names begin or end with are left
+        out, so that ``LlamaMLP``, ``LlamaModel`` -> ``SolarMLP``, ``SolarModel`` are two
+        places of ``Llama`` -> ``Solar``. A name counts as renamed when it stands for its
+        partner in at least half of its places: the others are other code.
+    """
+    whole: Counter[str] = Counter()
+    for (_, reference), count in pairs.items():
+        whole[reference] += count
+    parts: Counter[tuple[str, str]] = Counter()
+    for (suspect, reference), count in pairs.items():
+        if suspect and reference and suspect != reference and 2 * count >= whole[reference]:
+            parts[_difference(suspect, reference)] += count
+    ranked = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Rename(reference, suspect, count) for (suspect, reference), count in ranked)
+
+
+def _difference(suspect: str, reference: str) -> tuple[str, str]:
+    """The two names without the words they both begin with and both end with."""
+    left, right = words(suspect), words(reference)
+    if not left or not right:
+        return suspect, reference
+    first = 0
+    while first < min(len(left), len(right)) and left[first] == right[first]:
+        first += 1
+    last = 0
+    while last < min(len(left), len(right)) - first and left[-1 - last] == right[-1 - last]:
+        last += 1
+    joint = "_" if "_" in suspect.strip("_") and "_" in reference.strip("_") else ""
+    parts = joint.join(left[first : len(left) - last]), joint.join(right[first : len(right) - last])
+    return parts if all(parts) else (suspect, reference)

@@ -1,0 +1,476 @@
+"""The command line. Imports nothing heavy: every command loads what it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from provenance.errors import ExitCode, ProvenanceError
+from provenance.version import VERSION
+
+if TYPE_CHECKING:
+    from provenance.model import Report
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+SOURCES = """\b
+A SOURCE is any of
+  a directory              its .gitignore rules are honoured
+  a file                   .py, or a notebook (.ipynb)
+  a wheel, sdist, zip, tar read in place, never unpacked
+  pypi:NAME==VERSION       fetched with pip; nothing of it is run
+"""
+
+EXIT_CODES = """\b
+Exit codes
+  0  done
+  1  findings at or above --fail-on
+  2  the command line is wrong
+  3  not completed; the message says why
+"""
+
+STRENGTH = ("fragment", "type-3", "type-2", "type-1")
+
+
+class _Group(click.Group):
+    """Shows our errors as one message without traceback, with our exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ProvenanceError as error:
+            click.echo(f"provenance: {_safe(str(error))}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("provenance: interrupted; nothing was written", err=True)
+            ctx.exit(ExitCode.NOT_COMPLETED)
+        except MemoryError:
+            click.echo(
+                "provenance: out of memory; scan less at once with --include, or use --jobs 1",
+                err=True,
+            )
+            ctx.exit(ExitCode.NOT_COMPLETED)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):  # the reader went away, as with | head
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                ctx.exit(ExitCode.NOT_COMPLETED)
+            click.echo(f"provenance: {_safe(str(error))}", err=True)
+            ctx.exit(ExitCode.NOT_COMPLETED)
+
+
+def _safe(text: str) -> str:
+    from provenance.report.text import safe
+
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+_FILES = _options(
+    click.option(
+        "--include", multiple=True, metavar="GLOB", help="Only these files, e.g. 'models/{a,b}/*'."
+    ),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=None,
+        metavar="N",
+        help="Worker processes; the result does not depend on it.  [default: all cores]",
+    ),
+)
+_REPORT = _options(
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="What to write.",
+    ),
+    click.option(
+        "--output",
+        "-o",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write to FILE, whole or not at all, instead of the terminal.",
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice([*STRENGTH, "never"]),
+        default="never",
+        show_default=True,
+        help="Exit with 1 when there is a finding of this type or a stronger one.",
+    ),
+)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog=EXIT_CODES,
+)
+@click.version_option(VERSION, prog_name="provenance")
+def main() -> None:
+    """Which files, classes and functions resemble reference model code.
+
+    \b
+    Examples
+      provenance index build pypi:transformers==4.57.1 -o reference.db
+      provenance scan my-model/ --index reference.db
+      provenance compare my-model/ pypi:transformers==4.57.1
+    """
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("path", metavar="SOURCE")
+@click.option(
+    "--index",
+    "indexes",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="An index of reference code; may be given several times.",
+)
+@click.option(
+    "--as-of", metavar="DATE", help="Hide what was first seen on or after DATE (2026-01-26)."
+)
+@click.option(
+    "--exclude-origin",
+    multiple=True,
+    metavar="GLOB",
+    help="Hide origins, e.g. the scanned model's own: 'transformers/solar_open'.",
+)
+@_FILES
+@_REPORT
+def scan(
+    path: str,
+    indexes: tuple[str, ...],
+    as_of: str | None,
+    exclude_origin: tuple[str, ...],
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    format_: str,
+    output: Path | None,
+    fail_on: str,
+) -> None:
+    """Find what in SOURCE resembles indexed reference code."""
+    from provenance.audit import scan as run
+
+    with _progress("Scanning") as progress:
+        report = run(
+            path,
+            indexes,
+            include=include,
+            exclude=exclude,
+            as_of=as_of,
+            exclude_origin=exclude_origin,
+            jobs=jobs or _cores(),
+            progress=progress,
+        )
+    _deliver(report, format_, output, fail_on)
+
+
+scan.help = f"""{scan.help}
+
+{SOURCES}
+\b
+Examples
+  provenance scan . --index reference.db
+  provenance scan pypi:transformers==5.23.0 --index reference.db \\
+      --include 'transformers/models/axk1/*'
+  provenance scan model.py --index reference.db --format json -o result.json
+"""
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("suspect")
+@click.argument("reference")
+@_FILES
+@_REPORT
+def compare(
+    suspect: str,
+    reference: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    format_: str,
+    output: Path | None,
+    fail_on: str,
+) -> None:
+    """Find what in SUSPECT resembles REFERENCE; no index needed.
+
+    --include and --exclude choose files of SUSPECT. Both sides are any SOURCE that
+    'provenance scan' takes.
+
+    \b
+    Examples
+      provenance compare my-model/ their-model/
+      provenance compare modeling_mine.py pypi:transformers==4.57.1
+    """
+    from provenance.audit import compare as run
+
+    with _progress("Comparing") as progress:
+        report = run(
+            suspect,
+            reference,
+            include=include,
+            exclude=exclude,
+            jobs=jobs or _cores(),
+            progress=progress,
+        )
+    _deliver(report, format_, output, fail_on)
+
+
+def _deliver(report: Report, format_: str, output: Path | None, fail_on: str) -> None:
+    """Write the report, then end with the exit code that it calls for."""
+    if format_ == "json":
+        from provenance.report.json import json_report
+
+        text = json_report(report)
+    else:
+        import shutil
+
+        from provenance.report.text import text_report
+
+        columns = 80 if output else shutil.get_terminal_size((80, 24)).columns
+        text = text_report(report, width=min(columns, 120))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+    if not report.files:
+        click.echo(
+            "provenance: no Python file was scanned; expected at least one: look at SOURCE, "
+            "--include and --exclude",
+            err=True,
+        )
+        sys.exit(ExitCode.NOT_COMPLETED)
+    if fail_on != "never":
+        least = STRENGTH.index(fail_on)
+        if any(STRENGTH.index(finding.clone_type) >= least for finding in report.findings):
+            sys.exit(ExitCode.FINDINGS)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cores() -> int:
+    """The processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on the error stream, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # no thread beside ours
+    with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            if done < bar.n or total != bar.total:
+                bar.reset(total)
+            bar.update(done - bar.n)
+
+        yield show
+
+
+# --- index --------------------------------------------------------------------------------
+
+
+@main.group(cls=_Group, epilog=EXIT_CODES)
+def index() -> None:
+    """Build, extend, show and check indexes of reference code."""
+
+
+_RELEASE = _options(
+    click.option(
+        "--origin", metavar="NAME", help="Name the origin by hand; else paths name families."
+    ),
+    click.option("--date", metavar="DATE", help="Day of the release, where the archive errs."),
+    click.option("--license", metavar="SPDX", help="Licence, where the metadata has none."),
+)
+
+
+@index.command("build")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--output", "-o", required=True, metavar="FILE", help="The index to write.")
+@_RELEASE
+@_FILES
+def index_build(
+    sources: tuple[str, ...],
+    output: str,
+    origin: str | None,
+    date: str | None,
+    license: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+) -> None:
+    """Index SOURCEs as reference code; an old FILE is replaced at the end.
+
+    \b
+    Examples
+      provenance index build pypi:transformers==4.57.1 -o t457.db
+      provenance index build ../private-models --origin ours -o ours.db
+    """
+    _build(sources, output, origin, date, license, include, exclude, jobs, extend=False)
+
+
+@index.command("add")
+@click.argument("file", metavar="FILE")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@_RELEASE
+@_FILES
+def index_add(
+    file: str,
+    sources: tuple[str, ...],
+    origin: str | None,
+    date: str | None,
+    license: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+) -> None:
+    """Add SOURCEs to the index FILE; a release that it has costs nothing.
+
+    \b
+    Example
+      provenance index add t457.db pypi:transformers==5.0.0
+    """
+    _build(sources, file, origin, date, license, include, exclude, jobs, extend=True)
+
+
+def _build(
+    sources: tuple[str, ...],
+    output: str,
+    origin: str | None,
+    date: str | None,
+    license: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    jobs: int | None,
+    *,
+    extend: bool,
+) -> None:
+    from provenance.audit import build_index
+
+    with _progress("Indexing") as progress:
+        built = build_index(
+            sources,
+            output,
+            origin=origin,
+            date=date,
+            license=license,
+            include=include,
+            exclude=exclude,
+            extend=extend,
+            jobs=jobs or _cores(),
+            progress=progress,
+        )
+    for known in built.known:
+        click.echo(f"{_safe(known)}: already indexed")
+    for skipped in built.skipped:
+        click.echo(f"skipped {_safe(skipped.path)}: {_safe(skipped.reason)}", err=True)
+    size = Path(output).stat().st_size / 1e6
+    click.echo(
+        f"{output}: {built.files} files added ({built.parsed} of them with new content), "
+        f"{len(built.skipped)} skipped, {size:.1f} MB"
+    )
+    if not built.files and not built.known:
+        click.echo(
+            "provenance: no Python file was indexed; expected at least one: look at SOURCE, "
+            "--include and --exclude",
+            err=True,
+        )
+        sys.exit(ExitCode.NOT_COMPLETED)
+
+
+@index.command("info")
+@click.argument("file", metavar="FILE")
+@click.option("--origins", is_flag=True, help="List the origins too.")
+def index_info(file: str, origins: bool) -> None:
+    """Show what an index holds: packages, versions, dates, licences, parameters.
+
+    \b
+    Example
+      provenance index info t457.db --origins
+    """
+    from dataclasses import asdict
+
+    from provenance.index import Index
+
+    with Index(file) as opened:
+        facts = opened.facts()
+        rows = opened.origins() if origins else []
+    click.echo(f"{_safe(facts.path)}: index format {facts.format_version}")
+    click.echo(f"checksum {facts.checksum}")
+    click.echo("")
+    _table(
+        ("package", "version", "date", "from", "licence"),
+        [
+            (r.package, r.version or "?", r.date or "?", r.date_source, r.license or "?")
+            for r in facts.releases
+        ],
+    )
+    click.echo("")
+    click.echo("  ".join(f"{count:,} {name}s" for name, count in facts.counts.items()))
+    click.echo("")
+    for name, value in asdict(facts.parameters).items():
+        click.echo(f"{name:14} {value}")
+    if origins:
+        click.echo("")
+        _table(
+            ("origin", "first", "files"),
+            [(name, first or "?", str(files)) for name, _, first, files in rows],
+        )
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    shown = [head, *((*map(_safe, row),) for row in rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
+    for row in shown:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+@index.command("verify")
+@click.argument("file", metavar="FILE")
+def index_verify(file: str) -> None:
+    """Check every row of an index against its checksum.
+
+    \b
+    Example
+      provenance index verify t457.db
+    """
+    from provenance.index import verify
+
+    checked = verify(file)
+    click.echo(f"{_safe(file)}: sound, checksum {checked}")

@@ -1,0 +1,42 @@
+"""The exceptions a caller may see, and the exit codes of the command line.
+
+    ProvenanceError
+    ├── UsageError        the call cannot be carried out as written     exit 2
+    ├── SourceError       a whole source could not be opened            exit 3
+    └── IndexFileError    an index is missing, damaged or does not fit  exit 3
+
+A bad *file* inside a source is no exception: it is a ``Skipped`` in the result.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Stable exit codes of every command."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    NOT_COMPLETED = 3
+
+
+class ProvenanceError(Exception):
+    """Base of all errors of ours; its message names what, what was expected, and the remedy."""
+
+    exit_code = ExitCode.NOT_COMPLETED
+
+
+class UsageError(ProvenanceError):
+    """The call cannot be carried out as written."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SourceError(ProvenanceError):
+    """A whole source (directory, archive, package) could not be opened."""
+
+
+class IndexFileError(ProvenanceError):
+    """An index is missing, damaged, or does not fit the version or the other indexes."""

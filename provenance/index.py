@@ -1,0 +1,597 @@
+"""index: the fingerprints of reference code in one SQLite file, and look-ups in it.
+
+A scan opens it read-only. Look-ups are made in bulk: postings are not rows but pages of
+sorted keys, found by the leading bits of a key, so that one page answers many keys with one
+``searchsorted`` and the cost hardly grows with the index. No source text is stored: kinds and
+hashes of elements, identifiers, spans.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from provenance.errors import IndexFileError
+from provenance.model import Parameters, Place, Release, Tokens
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+APPLICATION_ID = 0x50726F76  # "Prov", in the file's header
+FORMAT_VERSION = 1
+"""Version of the schema below.
+
+1: first version.
+"""
+
+SCHEMA = """\
+CREATE TABLE meta (        -- what the whole file was made with
+  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'checksum'
+  value BLOB NOT NULL      -- JSON text; 'permutations' is uint32[2][bands * rows], little-endian
+) WITHOUT ROWID;
+CREATE TABLE release (     -- one release of one package, or a directory
+  id          INTEGER PRIMARY KEY,
+  package     TEXT NOT NULL,  -- normalised name (PEP 503) or folder name
+  version     TEXT,           -- as the metadata says, NULL if unknown
+  license     TEXT,           -- SPDX expression where there is one, else its own words
+  date        TEXT,           -- ISO day, NULL if unknown
+  date_source TEXT NOT NULL,  -- 'archive' (newest member), 'given' or 'none'
+  sha256      TEXT,           -- of the archive, NULL for a directory
+  selection   TEXT NOT NULL   -- JSON of include and exclude patterns and of the origin by hand
+);
+CREATE TABLE origin (      -- one family of reference code inside one package
+  id   INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE   -- 'transformers/glm4_moe'
+);
+CREATE TABLE tree (        -- one distinct file content, however many releases ship it
+  id     INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,  -- of the bytes as found
+  mark   TEXT NOT NULL,         -- family mark, 'Glm4Moe', or ''
+  lines  BLOB NOT NULL          -- zlib: uint32[elements] differences of 1-based lines, planes
+);
+CREATE TABLE file (        -- one path of one release
+  id      INTEGER PRIMARY KEY,
+  release INTEGER NOT NULL REFERENCES release,
+  origin  INTEGER NOT NULL REFERENCES origin,
+  tree    INTEGER NOT NULL REFERENCES tree,
+  path    TEXT NOT NULL         -- POSIX, inside the package
+);
+CREATE TABLE content (     -- distinct elements of a function, or of a class or module body
+  id       INTEGER PRIMARY KEY,
+  elements BLOB NOT NULL        -- zlib: uint8[n] kinds, then uint32 words of the leaves, planes
+);
+CREATE TABLE unit (        -- distinct normalised content of a function, class or module body
+  id               INTEGER PRIMARY KEY,
+  text_digest      INTEGER NOT NULL,  -- 64 bits, signed
+  structure_digest INTEGER NOT NULL,  -- 64 bits, signed
+  elements         INTEGER NOT NULL,  -- how many elements
+  place            INTEGER NOT NULL REFERENCES place  -- one place that has it, the first
+);
+CREATE TABLE place (       -- where a unit stands; the places of a tree have successive ids
+  id         INTEGER PRIMARY KEY,
+  tree       INTEGER NOT NULL REFERENCES tree,
+  unit       INTEGER NOT NULL REFERENCES unit,
+  content    INTEGER REFERENCES content,  -- own elements; NULL inside a function: part of it
+  inside     INTEGER NOT NULL,  -- how many of the next places stand inside this one
+  start      INTEGER NOT NULL,  -- half-open span in the elements of the tree
+  stop       INTEGER NOT NULL,
+  first_line INTEGER NOT NULL,  -- 1-based, inclusive
+  last_line  INTEGER NOT NULL,
+  kind       TEXT NOT NULL,     -- 'module', 'class', 'function', 'method', 'nested'
+  name       TEXT NOT NULL      -- qualified inside the file
+);
+CREATE INDEX place_of_unit ON place (unit);
+CREATE INDEX file_of_tree ON file (tree);
+CREATE TABLE word (        -- distinct texts of names, strings and numbers, by pages of 1024
+  id     INTEGER PRIMARY KEY,   -- page; a word's number is page * 1024 + position
+  hashes BLOB NOT NULL,         -- uint64[<= 1024], little-endian
+  names  BLOB NOT NULL          -- zlib: UTF-8 lines; empty where the text is no identifier
+);
+CREATE TABLE posting (     -- key -> units, by pages of the keys' leading bits
+  id    INTEGER PRIMARY KEY,    -- door << 40 | leading bits of the keys
+  keys  BLOB NOT NULL,          -- uint64[p] ascending, little-endian
+  units BLOB NOT NULL           -- uint32[p], little-endian; word numbers behind the last door
+);
+"""
+
+TEXT, STRUCTURE, BAND, FINGERPRINT, WORD = DOORS = range(5)
+"""The doors of ``posting``: units equal in text, in structure, of an LSH band, of a
+fingerprint; and the number of the word with a hash."""
+
+WORDS_PER_PAGE = 1024
+_Row = TypeVar("_Row")
+
+
+def pack(values: NDArray[np.uint32]) -> bytes:
+    """uint32[n] as its four byte planes: small numbers leave long runs of zeros for zlib."""
+    columns: NDArray[np.uint8] = values.astype("<u4").view(np.uint8).reshape(-1, 4)
+    return bytes(columns.T.tobytes())
+
+
+def unpack(planes: bytes) -> NDArray[np.uint32]:
+    """The inverse of ``pack``."""
+    columns = np.frombuffer(planes, np.uint8).reshape(4, -1)
+    return np.ascontiguousarray(columns.T).view("<u4").ravel().astype(np.uint32)
+
+
+class _Recent(OrderedDict[int, _Row]):
+    """The most recently used values, at most ``size`` of them."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def recall(self, key: int) -> _Row | None:
+        if key not in self:
+            return None
+        self.move_to_end(key)
+        return self[key]
+
+    def keep(self, key: int, value: _Row) -> _Row:
+        self[key] = value
+        if len(self) > self.size:
+            self.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What an index says of itself. ``checksum`` covers every row, whatever the file's bytes."""
+
+    path: str
+    format_version: int
+    checksum: str
+    parameters: Parameters
+    counts: dict[str, int]
+    releases: tuple[Release, ...]
+
+
+class Index:
+    """An open index, read-only. Use as a context manager or ``close`` it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self.connection = _open(Path(path))
+        try:
+            self._load()
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, zlib.error) as error:
+            self.connection.close()
+            raise IndexFileError(
+                f"{self.path}: found a damaged index ({error}), expected one written by "
+                "'provenance index build'; build it again"
+            ) from error
+        except BaseException:
+            self.connection.close()
+            raise
+        self._pages: _Recent[tuple[Any, Any]] = _Recent(4096)
+        self._words: _Recent[NDArray[np.uint64]] = _Recent(4096)
+        self._named: _Recent[list[str]] = _Recent(4096)
+        self._contents: _Recent[Tokens] = _Recent(20_000)
+        self._lines: _Recent[NDArray[np.uint32]] = _Recent(500)
+        self._origins: dict[int, tuple[Place, ...]] = {}
+
+    def _load(self) -> None:
+        meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        stored = json.loads(meta["parameters"])
+        if set(stored) != {field.name for field in fields(Parameters)}:
+            raise ValueError("its parameters are not those of this version")
+        self.parameters = Parameters(**stored)
+        drawn = np.frombuffer(meta["permutations"], "<u4").reshape(2, -1)
+        if drawn.shape[1] != self.parameters.bands * self.parameters.rows:
+            raise ValueError("permutations do not match the parameters")
+        self.permutations = drawn.astype(np.uint32)
+        bits = json.loads(meta["page_bits"])
+        self._bits: list[int] = [int(bits[str(door)]) for door in DOORS]
+        self.checksum = str(json.loads(meta["checksum"]))
+        self.units = int(self._row("SELECT coalesce(max(id), 0) FROM unit WHERE id > ?", 0)[0])
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; look-ups fail from now on."""
+        self.connection.close()
+
+    # --- look-ups ---------------------------------------------------------------------
+
+    def lookup(
+        self, door: int, keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """All units posted under each key.
+
+        Returns:
+            Two parallel arrays: positions in ``keys``, and unit ids; sorted by position,
+            then by unit.
+        """
+        found_at: list[NDArray[np.intp]] = []
+        found: list[NDArray[np.uint32]] = []
+        order = np.argsort(keys, kind="stable")
+        ranked = keys[order]
+        leading = ranked >> np.uint64(64 - self._bits[door]) if self._bits[door] else ranked * 0
+        edges = np.flatnonzero(np.diff(leading)) + 1
+        for group, first in zip(np.split(ranked, edges), [0, *edges.tolist()], strict=True):
+            if not group.size:
+                continue
+            page_keys, page_units = self._page(door, int(leading[first]))
+            low = np.searchsorted(page_keys, group, "left")
+            count = np.searchsorted(page_keys, group, "right") - low
+            hits = np.flatnonzero(count)
+            if not hits.size:
+                continue
+            low, count = low[hits], count[hits]
+            inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+            found.append(page_units[np.repeat(low, count) + inner])
+            found_at.append(np.repeat(order[first + hits], count))
+        if not found:
+            return np.empty(0, np.intp), np.empty(0, np.uint32)
+        at, units = np.concatenate(found_at), np.concatenate(found)
+        sorting = np.lexsort((units, at))
+        return at[sorting], units[sorting]
+
+    def _page(self, door: int, number: int) -> tuple[Any, Any]:
+        key = door << 40 | number
+        page = self._pages.recall(key)
+        if page is None:
+            row = self._row("SELECT keys, units FROM posting WHERE id = ?", key, optional=True)
+            keys, units = row or (b"", b"")
+            page = (np.frombuffer(keys, "<u8"), np.frombuffer(units, "<u4"))
+            if page[0].size != page[1].size:
+                raise self._damaged(f"posting page {key} is uneven")
+            self._pages.keep(key, page)
+        return page
+
+    def _row(self, sql: str, key: int, *, optional: bool = False) -> Any:
+        try:
+            row = self.connection.execute(sql, (key,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from error
+        if row is None and not optional:
+            raise self._damaged(f"nothing stored under {key} where something must be")
+        return row
+
+    def _damaged(self, what: str) -> IndexFileError:
+        return IndexFileError(
+            f"{self.path}: found a damaged index ({what}), expected what "
+            "'provenance index verify' accepts; build it again"
+        )
+
+    # --- units ------------------------------------------------------------------------
+
+    def elements(self, unit: int) -> int:
+        """How many elements the unit has."""
+        return int(self._row("SELECT elements FROM unit WHERE id = ?", unit)[0])
+
+    def tokens(self, unit: int) -> Tokens:
+        """The unit's elements; ``line`` is that of its first place."""
+        known = self._contents.recall(-unit)
+        if known is None:
+            place = self._row("SELECT place FROM unit WHERE id = ?", unit)[0]
+            known = self._contents.keep(-unit, self.tokens_at(int(place)))
+        return known
+
+    def tokens_at(self, place: int) -> Tokens:
+        """The elements of the unit at a place, with their lines there."""
+        tree, inside, start, stop, kind, content = self._row(
+            "SELECT tree, inside, start, stop, kind, content FROM place WHERE id = ?", place
+        )
+        while content is None:  # inside a function: a part of what that one stores
+            place -= 1
+            outer = self._row(
+                "SELECT tree, inside, start, stop, kind, content FROM place WHERE id = ?", place
+            )
+            if outer[5] is not None and outer[2] <= start and outer[3] >= stop:
+                whole = self._content(outer[5], self._line(tree)[outer[2] : outer[3]])
+                return whole[start - outer[2] : stop - outer[2]]
+        if kind in ("function", "method"):
+            return self._content(content, self._line(tree)[start:stop])
+        rows = self.connection.execute(
+            "SELECT start, stop, content, kind FROM place "
+            "WHERE id > ? AND id <= ? AND content IS NOT NULL ORDER BY id",
+            (place, place + inside),
+        ).fetchall()
+        return self._assemble(tree, start, stop, content, kind, rows)
+
+    def _assemble(
+        self, tree: int, start: int, stop: int, content: int, kind: str, rows: Sequence[Any]
+    ) -> Tokens:
+        """A class from its own elements and those of what stands inside; a module body."""
+        lines = self._line(tree)
+        free = np.ones(stop - start, bool)
+        owners: list[tuple[NDArray[np.intp], int]] = []
+        if kind == "module":
+            for first, last, _, _ in rows:
+                free[first - start : last - start] = False
+            return self._content(content, lines[start:stop][free])
+        # Inner places first take their own elements, so that an outer class keeps the rest.
+        for first, last, inner, _ in reversed(rows):
+            own = np.flatnonzero(free[first - start : last - start]) + first - start
+            free[own] = False
+            owners.append((own, inner))
+        owners.append((np.flatnonzero(free), content))
+        size = stop - start
+        kinds, words = np.zeros(size, np.uint8), np.zeros(size, np.uint64)
+        structure, text = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
+        for own, inner in owners:
+            part = self._content(inner, lines[:0], size=own.size)
+            kinds[own], words[own] = part.kind, part.word
+            structure[own], text[own] = part.structure, part.text
+        return Tokens(structure, text, kinds, lines[start:stop], words)
+
+    def _content(self, number: int, line: NDArray[np.uint32], *, size: int | None = None) -> Tokens:
+        part = self._contents.recall(number)
+        if part is None:
+            from provenance.parse import grammar
+
+            known = grammar()
+            data = zlib.decompress(
+                self._row("SELECT elements FROM content WHERE id = ?", number)[0]
+            )
+            count = int.from_bytes(data[:4], "little")
+            kinds = np.frombuffer(data, np.uint8, count, 4)
+            leaves = np.flatnonzero(known.is_leaf[kinds])
+            words = np.zeros(count, np.uint64)
+            words[leaves] = self._hashes(unpack(data[4 + count :]))
+            structure = known.kind_hash[kinds]
+            part = Tokens(structure, structure ^ words, kinds, line[:0], words)
+            self._contents.keep(number, part)
+        if len(part) != (line.size if size is None else size):
+            raise self._damaged(f"content {number} is not as long as its place")
+        return Tokens(part.structure, part.text, part.kind, line, part.word)
+
+    def _line(self, tree: int) -> NDArray[np.uint32]:
+        lines = self._lines.recall(tree)
+        if lines is None:
+            row = self._row("SELECT lines FROM tree WHERE id = ?", tree)
+            lines = np.cumsum(unpack(zlib.decompress(row[0])), dtype=np.uint32)
+            self._lines.keep(tree, lines)
+        return lines
+
+    def _hashes(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
+        result = np.zeros(numbers.size, np.uint64)
+        page_of = numbers // WORDS_PER_PAGE
+        for page in np.unique(page_of).tolist():
+            hashes = self._words.recall(page)
+            if hashes is None:
+                row = self._row("SELECT hashes FROM word WHERE id = ?", page)
+                hashes = self._words.keep(page, np.frombuffer(row[0], "<u8"))
+            chosen = page_of == page
+            result[chosen] = hashes[numbers[chosen] % WORDS_PER_PAGE]
+        return result
+
+    def names(self, words: NDArray[np.uint64]) -> list[str]:
+        """The identifiers with the given hashes, '' where there is none; the signs of a family
+        mark stand as they are."""
+        result = [""] * words.size
+        at, numbers = self.lookup(WORD, words)
+        for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
+            result[position] = self._names(number // WORDS_PER_PAGE)[number % WORDS_PER_PAGE]
+        return result
+
+    def _names(self, page: int) -> list[str]:
+        names = self._named.recall(page)
+        if names is None:
+            row = self._row("SELECT names FROM word WHERE id = ?", page)
+            names = self._named.keep(page, zlib.decompress(row[0]).decode("utf-8").split("\n"))
+        return names
+
+    # --- where units stand ------------------------------------------------------------
+
+    def places(self, unit: int) -> tuple[Place, ...]:
+        """Every place of a unit, in every release that ships it: oldest first, unknown dates
+        last; then by package, version, path and line."""
+        known = self._origins.get(unit)
+        if known is None:
+            rows = self.connection.execute(
+                "SELECT place.id, origin.name, release.package, release.version, release.license,"
+                " release.date, file.path, place.name, place.kind, first_line, last_line,"
+                " tree.mark"
+                " FROM place JOIN tree ON tree.id = place.tree JOIN file ON file.tree = tree.id"
+                " JOIN release ON release.id = file.release JOIN origin ON origin.id = file.origin"
+                " WHERE place.unit = ?",
+                (unit,),
+            ).fetchall()
+            known = tuple(sorted((Place(*row) for row in rows), key=_age))
+            if not known:
+                raise self._damaged(f"unit {unit} stands nowhere")
+            if len(self._origins) > 200_000:
+                self._origins.clear()
+            self._origins[unit] = known
+        return known
+
+    def standing(self) -> Iterator[tuple[int, str, str | None]]:
+        """(unit, origin, release date) of everything, each combination once."""
+        return iter(
+            self.connection.execute(
+                "SELECT DISTINCT place.unit, origin.name, release.date FROM place "
+                "JOIN file ON file.tree = place.tree JOIN release ON release.id = file.release "
+                "JOIN origin ON origin.id = file.origin"
+            )
+        )
+
+    def packages(self) -> tuple[str, ...]:
+        """The releases as ``package==version``, sorted."""
+        rows = self.connection.execute("SELECT package, version FROM release")
+        names = {
+            package if version is None else f"{package}=={version}" for package, version in rows
+        }
+        return tuple(sorted(names))
+
+    def facts(self) -> IndexFacts:
+        """What ``provenance index info`` shows."""
+        releases = self.connection.execute(
+            "SELECT package, version, license, date, date_source, sha256 FROM release "
+            "ORDER BY package, date, version, id"
+        )
+        return IndexFacts(
+            path=self.path,
+            format_version=FORMAT_VERSION,
+            checksum=self.checksum,
+            parameters=self.parameters,
+            counts={
+                table: int(self._row(f"SELECT count(*) FROM {table} WHERE id > ?", 0)[0])  # noqa: S608
+                for table in ("release", "origin", "file", "tree", "place", "unit", "content")
+            },
+            releases=tuple(Release(*row) for row in releases),
+        )
+
+    def origins(self) -> list[tuple[str, str, str | None, int]]:
+        """(origin, package, first date, number of files), by name."""
+        rows = self.connection.execute(
+            "SELECT origin.name, release.package, min(release.date), count(DISTINCT file.path) "
+            "FROM file JOIN origin ON origin.id = file.origin "
+            "JOIN release ON release.id = file.release GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return [tuple(row) for row in rows]
+
+
+def _age(place: Place) -> tuple[Any, ...]:
+    return (
+        place.date or "9999-99-99",
+        place.package,
+        place.version or "",
+        place.path,
+        place.first_line,
+        place.id,
+    )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """Open read-only, refusing whatever is not exactly an index of this format."""
+    if not path.is_file():
+        raise IndexFileError(
+            f"{path}: found no file, expected an index; make one with "
+            "'provenance index build SOURCE -o FILE'"
+        )
+    uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA mmap_size = 268435456")
+        identity = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        schema = connection.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+        ).fetchall()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise IndexFileError(
+            f"{path}: found no readable index ({error}), expected a file written by "
+            "'provenance index build'; build it again"
+        ) from error
+    problem = ""
+    if identity != APPLICATION_ID:
+        problem = "some other SQLite file"
+    elif version != FORMAT_VERSION:
+        problem = f"index format {version}"
+    elif schema != _expected_schema():
+        problem = "tables that are not those of an index"
+    if problem:
+        connection.close()
+        raise IndexFileError(
+            f"{path}: found {problem}, expected index format {FORMAT_VERSION}; build it again "
+            "with 'provenance index build'"
+        )
+    return connection
+
+
+def _expected_schema() -> list[Any]:
+    with sqlite3.connect(":memory:") as fresh:
+        fresh.executescript(SCHEMA)
+        return fresh.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+        ).fetchall()
+
+
+def parameters_json(parameters: Parameters) -> str:
+    """The parameters as they are stored: JSON with sorted keys."""
+    return json.dumps(asdict(parameters), sort_keys=True)
+
+
+TABLES = (
+    "meta",
+    "release",
+    "origin",
+    "tree",
+    "file",
+    "content",
+    "unit",
+    "place",
+    "word",
+    "posting",
+)
+
+
+def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every row that the checksum covers, in order; compressed values as they read."""
+    for table in TABLES:
+        for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
+            if table == "meta" and row[0] == "checksum":
+                continue
+            yield (table, *(_plain(table, value) for value in row))
+
+
+def _plain(table: str, value: Any) -> Any:
+    if isinstance(value, bytes) and table in ("tree", "content"):
+        return zlib.decompress(value)
+    if isinstance(value, bytes) and table == "word" and value[:1] == b"\x78":
+        try:
+            return zlib.decompress(value)
+        except zlib.error:
+            return value
+    return value
+
+
+def checksum(rows: Iterable[tuple[Any, ...]]) -> str:
+    """SHA-256 over the rows' values with their types and lengths."""
+    from hashlib import sha256
+
+    total = sha256()
+    for row in rows:
+        for value in row:
+            data = value if isinstance(value, bytes) else str(value).encode("utf-8")
+            total.update(f"{type(value).__name__}{len(data)}:".encode())
+            total.update(data)
+        total.update(b"\n")
+    return total.hexdigest()
+
+
+def verify(path: str | Path) -> str:
+    """Check a whole index: SQLite's own structure, every row against the stored checksum, and
+    the stored permutations against datasketch's.
+
+    Returns:
+        The checksum.
+
+    Raises:
+        IndexFileError: something is not as it was written.
+    """
+    from provenance.sketch import permutations
+
+    with Index(path) as index:
+        try:
+            sound = index.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            dangling = index.connection.execute("PRAGMA foreign_key_check").fetchone()
+            found = checksum(logical_rows(index.connection))
+        except (sqlite3.DatabaseError, zlib.error) as error:
+            raise index._damaged(str(error)) from error
+        if sound != "ok":
+            raise index._damaged(str(sound).replace("\n", " "))
+        if dangling:
+            raise index._damaged(f"a row of {dangling[0]} points nowhere")
+        if found != index.checksum:
+            raise index._damaged(f"checksum {found}, stored {index.checksum}")
+        if not np.array_equal(index.permutations, permutations(index.parameters)):
+            raise index._damaged("permutations that are not those of its parameters")
+        return found

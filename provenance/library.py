@@ -1,0 +1,128 @@
+"""library: several indexes as one, without what a scan must not see.
+
+``--as-of`` hides what was first seen on or after a day, ``--exclude-origin`` hides origins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.errors import IndexFileError
+from provenance.index import Index
+from provenance.model import Parameters, Place, Tokens
+from provenance.sketch import shingles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shingled:
+    """The distinct shingles of a unit in both views, ascending, and its element count."""
+
+    structure: NDArray[np.uint64]
+    text: NDArray[np.uint64]
+    elements: int
+
+
+def shingled(tokens: Tokens, parameters: Parameters) -> Shingled:
+    """The shingle sets by which candidates are compared exactly."""
+    return Shingled(
+        np.unique(shingles(tokens.structure, parameters.k)),
+        np.unique(shingles(tokens.text, parameters.text_k)),
+        len(tokens),
+    )
+
+
+class Library:
+    """Open indexes of the same parameters. A unit is named by (index number, unit id)."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        as_of: str | None = None,
+        exclude_origin: Sequence[str] = (),
+    ) -> None:
+        self.as_of = as_of
+        self.exclude_origin = tuple(exclude_origin)
+        with ExitStack() as opened:
+            self.indexes = [opened.enter_context(Index(path)) for path in paths]
+            for index in self.indexes[1:]:
+                if index.parameters != self.indexes[0].parameters:
+                    raise IndexFileError(
+                        f"{index.path}: found parameters {index.parameters}, expected those of "
+                        f"{self.indexes[0].path}: {self.indexes[0].parameters}; build one of "
+                        "them again with the other's parameters"
+                    )
+            self._opened = opened.pop_all()
+        self.parameters = self.indexes[0].parameters
+        self.permutations = self.indexes[0].permutations
+        self._visible: dict[tuple[int, int], tuple[Place, ...]] = {}
+        self._hidden: dict[int, NDArray[np.bool_]] = {}
+        self._shingled: dict[tuple[int, int], Shingled] = {}
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @property
+    def hides(self) -> bool:
+        """Whether some references are not to be seen."""
+        return self.as_of is not None or bool(self.exclude_origin)
+
+    def hidden(self, number: int) -> NDArray[np.bool_] | None:
+        """bool[units + 1] of an index, the units that must not be seen; None for none."""
+        if not self.hides:
+            return None
+        if number not in self._hidden:
+            index = self.indexes[number]
+            hidden = np.ones(index.units + 1, bool)
+            for unit, origin, date in index.standing():
+                if (self.as_of is None or date is None or date < self.as_of) and not self._excluded(
+                    origin
+                ):
+                    hidden[unit] = False
+            self._hidden[number] = hidden
+        return self._hidden[number]
+
+    def _excluded(self, origin: str) -> bool:
+        return any(fnmatchcase(origin, pattern) for pattern in self.exclude_origin)
+
+    def places(self, number: int, unit: int) -> tuple[Place, ...]:
+        """The places of a unit that may be seen, oldest first; empty where it is hidden."""
+        places = self.indexes[number].places(unit)
+        if not self.hides:
+            return places
+        key = (number, unit)
+        seen = self._visible.get(key)
+        if seen is None:
+            day = self.as_of or "9999-99-99"
+            seen = tuple(
+                place
+                for place in places
+                if (place.date is None or place.date < day) and not self._excluded(place.origin)
+            )
+            if len(self._visible) > 200_000:
+                self._visible.clear()
+            self._visible[key] = seen
+        return seen
+
+    def shingled(self, number: int, unit: int) -> Shingled:
+        """The shingle sets of a reference unit."""
+        key = (number, unit)
+        found = self._shingled.get(key)
+        if found is None:
+            found = shingled(self.indexes[number].tokens(unit), self.parameters)
+            if len(self._shingled) > 5000:
+                self._shingled.clear()
+            self._shingled[key] = found
+        return found

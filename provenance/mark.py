@@ -1,0 +1,74 @@
+"""The family mark: the name that a file's classes begin with, and names without it.
+
+``LlamaAttention`` and ``SolarOpenAttention`` are the same name but for the family. A model
+file that was taken over is almost always renamed so, all over the file, and to the letter.
+The text view therefore reads the file's own mark as one sign: what remains different is a
+change someone made. Pure functions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+CAMEL, SNAKE, UPPER = "‹Mark›", "‹mark›", "‹MARK›"
+"""The signs, by the way the mark is written: ``SolarOpen``, ``solar_open``, ``SOLAR_OPEN``."""
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_LEADING_SHARE = 0.5
+_EXTENDING_SHARE = 0.9
+
+
+def words(name: str) -> list[str]:
+    """The words of a CamelCase or snake_case name: ``Glm4MoeRMSNorm`` -> Glm 4 Moe RMS Norm."""
+    return _WORD.findall(name)
+
+
+def family_mark(class_names: Sequence[str]) -> str:
+    """The words that most of a file's top-level classes begin with, or ``""``.
+
+    The first word must lead at least half of the classes and two of them; a further word
+    belongs to the mark while nine tenths of the classes so far agree on it and something
+    still follows in at least two of them.
+    """
+    split = [parts for name in class_names if "." not in name and (parts := words(name))]
+    mark: list[str] = []
+    share = _LEADING_SHARE
+    while True:
+        depth = len(mark)
+        following = Counter(parts[depth] for parts in split if len(parts) > depth + 1)
+        if not following:
+            break
+        word, count = min(following.items(), key=lambda item: (-item[1], item[0]))
+        if count < 2 or count < share * len(split):
+            break
+        mark.append(word)
+        split = [parts for parts in split if len(parts) > depth + 1 and parts[depth] == word]
+        share = _EXTENDING_SHARE
+    return "".join(mark) if len("".join(mark)) >= 2 else ""
+
+
+@lru_cache(maxsize=64)
+def _patterns(mark: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    camel = re.compile(rf"(?<![A-Za-z]){re.escape(mark)}(?![a-z])")
+    joined = "_?".join(re.escape(word) for word in words(mark))
+    return camel, re.compile(rf"(?<![A-Za-z0-9])(?:{joined})(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def without_mark(name: str, mark: str) -> str:
+    """``name`` with the mark replaced by its sign; unchanged where it does not occur."""
+    camel, snake = _patterns(mark)
+    replaced = camel.sub(CAMEL, name, count=1)
+    if replaced is not name and replaced != name:
+        return replaced
+    return snake.sub(lambda m: UPPER if m.group().isupper() else SNAKE, name, count=1)
+
+
+def with_mark(name: str, mark: str) -> str:
+    """The inverse of ``without_mark`` for display: signs written out with ``mark``."""
+    if "‹" not in name:
+        return name
+    snake = re.sub(r"_([0-9])", r"\1", "_".join(words(mark)).lower())
+    return name.replace(CAMEL, mark).replace(SNAKE, snake).replace(UPPER, snake.upper())

@@ -1,0 +1,366 @@
+"""The nouns that flow between the stages. Nothing here imports anything of ours.
+
+Conventions everywhere: suspect first, reference second; lines 1-based and inclusive;
+bytes 0-based and half-open; shares, resemblance and containment in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UnitKind = Literal["module", "class", "function", "method", "nested"]
+CloneType = Literal["type-1", "type-2", "type-3", "fragment"]
+
+
+# --- what the source stage yields --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a source says of itself: one release of one package, or a plain directory.
+
+    ``date`` is an ISO day (``2025-10-14``) or ``None``; ``date_source`` says where it comes
+    from (``archive`` = newest member time, ``given`` = by hand, ``none``). ``license`` is the
+    SPDX expression of the metadata where there is one, else its own words. ``sha256`` is that
+    of the archive file, ``None`` for a directory.
+    """
+
+    package: str
+    version: str | None = None
+    license: str | None = None
+    date: str | None = None
+    date_source: Literal["archive", "given", "none"] = "none"
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One readable Python file or notebook.
+
+    ``content`` is UTF-8 without BOM, every line end is ``\\n``, so that line numbers are those
+    an editor shows; ``sha256`` is that of the bytes as found. ``cells`` is empty for a plain
+    file; for a notebook it has ``(cell, line)``: the 1-based number of a code cell among *all*
+    cells, and the 1-based line of ``content`` at which it starts.
+    """
+
+    path: str
+    content: bytes
+    sha256: str
+    modified: str | None = None
+    cells: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that was not looked at, and why: what was found, expected, and the remedy."""
+
+    path: str
+    reason: str
+
+
+# --- what the parse stage yields ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A function, method, class or module body, as a span of its file's elements.
+
+    ``start``/``stop`` are half-open positions in the arrays of ``Tokens``; ``parent`` is the
+    position of the enclosing unit in ``Parsed.units`` (-1 for the module). A class spans its
+    methods, a function its nested functions. The module spans the whole file, but its *body*
+    is only what no function or class spans.
+    """
+
+    name: str
+    kind: UnitKind
+    start_line: int
+    end_line: int
+    start: int
+    stop: int
+    parent: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tokens:
+    """A file as the pre-order sequence of its normalised syntax tree, n elements in parallel.
+
+    ``structure``: uint64[n], names, strings and numbers replaced by their kind.
+    ``text``: uint64[n], the same with them as written, but the file's own family mark
+    (``Llama`` in ``LlamaAttention``) replaced by one sign, see ``Parsed.mark``.
+    ``kind``: uint8[n], the compact kind of the element; ``line``: uint32[n], 1-based.
+    ``word``: uint64[n], hash of the element's own text, 0 where it has none.
+    """
+
+    structure: NDArray[np.uint64]
+    text: NDArray[np.uint64]
+    kind: NDArray[np.uint8]
+    line: NDArray[np.uint32]
+    word: NDArray[np.uint64]
+
+    def __getitem__(self, part: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Tokens:
+        """The elements at ``part``, in all five arrays."""
+        return Tokens(
+            self.structure[part], self.text[part], self.kind[part], self.line[part], self.word[part]
+        )
+
+    def __len__(self) -> int:
+        return int(self.kind.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parsed:
+    """One parsed file.
+
+    ``units[0]`` is the module. ``words`` gives the ``Tokens.word`` of every text of the file.
+    ``mark`` is the name that most classes of the file begin with (``Glm4Moe``), or empty.
+    ``error_lines`` are the lines at which syntax is broken.
+    """
+
+    units: tuple[Unit, ...]
+    tokens: Tokens
+    words: dict[bytes, int]
+    mark: str
+    error_lines: tuple[int, ...]
+
+
+# --- what the sketch stage yields --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All that decides a fingerprint. Stored in the index; those of the index rule.
+
+    Shingles are ``k`` consecutive elements of the structure view. MinHash has
+    ``bands * rows`` permutations of datasketch's ``scheme`` from ``seed``. A winnowed
+    fingerprint is the least shingle of ``window`` consecutive ones. Units of fewer than
+    ``smallest`` elements are neither indexed nor looked up.
+    """
+
+    k: int = 8
+    text_k: int = 3
+    bands: int = 16
+    rows: int = 4
+    seed: int = 1
+    scheme: str = "affine32"
+    window: int = 8
+    smallest: int = 24
+    grammar: str = "tree-sitter-python 0.25.0"
+    normalisation: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """The fingerprints of the m units of one file that are large enough, in source order.
+
+    ``unit``: intp[m], positions in ``Parsed.units``. ``text_digest``, ``structure_digest``:
+    uint64[m]. ``band``: uint64[m, bands]. ``fingerprint``: uint64[f] with its ``owner``:
+    intp[f], a row of this sketch; a class owns those of its methods too, a nested function
+    leaves its own to the outermost one.
+    """
+
+    unit: NDArray[np.intp]
+    text_digest: NDArray[np.uint64]
+    structure_digest: NDArray[np.uint64]
+    band: NDArray[np.uint64]
+    fingerprint: NDArray[np.uint64]
+    owner: NDArray[np.intp]
+
+
+# --- what the index answers --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reference unit stands: one file of one release. ``date`` is the release's day."""
+
+    id: int
+    origin: str
+    package: str
+    version: str | None
+    license: str | None
+    date: str | None
+    path: str
+    name: str
+    kind: UnitKind
+    first_line: int
+    last_line: int
+    mark: str
+
+
+# --- what the align stage yields ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Which elements of a suspect unit are which of a reference unit, checked one by one.
+
+    ``suspect``, ``reference``: intp[m], element positions inside the two units, pairwise
+    equal in the structure view, ascending in ``suspect``; no position occurs twice on either
+    side. ``same_text``: bool[m], whether the pair is equal in the text view too.
+    ``suspect_size``, ``reference_size``: the numbers of elements of the two units.
+    """
+
+    suspect: NDArray[np.intp]
+    reference: NDArray[np.intp]
+    same_text: NDArray[np.bool_]
+    suspect_size: int
+    reference_size: int
+
+    @property
+    def matched(self) -> int:
+        """How many elements are paired."""
+        return int(self.suspect.size)
+
+    @property
+    def suspect_containment(self) -> float:
+        """Share of the suspect's elements that are paired."""
+        return self.matched / self.suspect_size if self.suspect_size else 0.0
+
+    @property
+    def reference_containment(self) -> float:
+        """Share of the reference's elements that are paired."""
+        return self.matched / self.reference_size if self.reference_size else 0.0
+
+    @property
+    def resemblance(self) -> float:
+        """Paired elements over all elements of the two, a pair counted once (Jaccard)."""
+        union = self.suspect_size + self.reference_size - self.matched
+        return self.matched / union if union else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines of the suspect against lines of the reference, 1-based, inclusive."""
+
+    suspect_start: int
+    suspect_end: int
+    reference_start: int
+    reference_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A name, or the part of names, that stands in the suspect for one of the reference."""
+
+    reference: str
+    suspect: str
+    places: int
+
+
+# --- what the attribute stage yields -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The reference side of a finding: the first place, in the named origin, of that code.
+
+    ``first_seen`` is the ISO day of the first indexed release, of any origin, that ships this
+    very unit, ``None`` where no release with it has a date.
+    """
+
+    origin: str
+    package: str
+    version: str | None
+    path: str
+    name: str
+    start_line: int
+    end_line: int
+    license: str | None
+    first_seen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellPlace:
+    """Where lines of a notebook stand: 1-based cells, and 1-based lines inside them."""
+
+    start_cell: int
+    start_line: int
+    end_cell: int
+    end_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """The scanned side of a finding. Lines of a notebook run on through its code cells;
+    ``cell`` says the same by cell."""
+
+    path: str
+    name: str
+    kind: UnitKind
+    start_line: int
+    end_line: int
+    cell: CellPlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One unit of the scanned code that resembles one unit of reference code.
+
+    ``id`` has no line numbers and no path in it: it survives edits elsewhere, moves and
+    renamed files. ``also`` are further origins whose best unit scores the same: the text
+    cannot tell them from the named one. ``matched`` counts paired elements of the trees.
+    """
+
+    id: str
+    suspect: Suspect
+    reference: Reference
+    clone_type: CloneType
+    resemblance: float
+    suspect_containment: float
+    reference_containment: float
+    same_text: float
+    matched: int
+    also: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    renames: tuple[Rename, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a file's elements one origin explains."""
+
+    origin: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One scanned file. The shares of ``composition`` and ``novel`` add up to 1;
+    ``similarity`` is what ``novel`` leaves. ``error_lines`` are where syntax is broken."""
+
+    path: str
+    sha256: str
+    lines: int
+    units: int
+    similarity: float
+    composition: tuple[Share, ...]
+    novel: float
+    error_lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexUsed:
+    """An index a scan looked into; ``checksum`` covers its rows, not its bytes."""
+
+    name: str
+    checksum: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole result of a scan. ``files`` and ``skipped`` by path, ``findings`` by strength."""
+
+    source: str
+    indexes: tuple[IndexUsed, ...]
+    parameters: Parameters
+    as_of: str | None
+    exclude_origin: tuple[str, ...]
+    files: tuple[FileResult, ...]
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]

@@ -1,0 +1,235 @@
+"""parse: UTF-8 source -> ``Parsed``, the units of a file over its normalised syntax tree.
+
+Pure. The tree is tree-sitter's; it is walked with a stack of our own, so that no depth of
+nesting can exhaust Python's. What the walk leaves out is what may change without changing the
+program: layout, comments, docstrings, annotations, brackets around expressions, punctuation.
+Imports are left out too: they say what a file uses, not what it is made of.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+import tree_sitter_python
+from tree_sitter import Language, Node, Parser
+
+from provenance.mark import family_mark, without_mark, words
+from provenance.model import Parsed, Tokens, Unit, UnitKind
+
+GRAMMAR = "tree-sitter-python 0.25.0"
+"""The grammar that decides the fingerprints; an index made with another one is refused."""
+
+_LEFT_OUT = (
+    "comment line_continuation type type_parameter string_start string_end escape_sequence "
+    "escape_interpolation import_statement import_from_statement future_import_statement "
+    "positional_separator keyword_separator"
+).split()
+_TRANSPARENT = (
+    "module parenthesized_expression expression_statement concatenated_string "
+    "decorated_definition typed_parameter dotted_name ERROR"
+).split()
+_WITH_OPERATOR = (
+    "binary_operator boolean_operator comparison_operator unary_operator augmented_assignment"
+).split()
+_LEAVES_WITH_TEXT = "identifier string_content integer float type_conversion".split()
+_SAME_KIND = {"float": "integer", "typed_default_parameter": "default_parameter"}
+_ERROR = 65535
+
+
+class _Grammar:
+    """What the walk asks of the grammar, as look-ups by tree-sitter's kind ids."""
+
+    def __init__(self) -> None:
+        self.language = Language(tree_sitter_python.language())
+        names: dict[int, str] = {}
+        for kind in range(self.language.node_kind_count):
+            if self.language.node_kind_is_visible(kind):
+                names[kind] = self.language.node_kind_for_id(kind) or ""
+        self.names = names
+        self.function = self._ids("function_definition")
+        self.class_ = self._ids("class_definition")
+        self.string = self._ids("string", "concatenated_string")
+        self.statement = self._ids("expression_statement")
+        self.left_out = self._ids(*_LEFT_OUT)
+        self.transparent = self._ids(*_TRANSPARENT) | {_ERROR}
+        self.operators = self._ids(*_WITH_OPERATOR)
+        self.with_text = self._ids(*_LEAVES_WITH_TEXT)
+        # Compact kinds are numbered by sorted name: the same on every machine.
+        distinct = sorted({_SAME_KIND.get(name, name) for name in names.values()})
+        if len(distinct) > 256:
+            raise AssertionError(f"{GRAMMAR} has {len(distinct)} kinds, expected <= 256")
+        number = {name: position for position, name in enumerate(distinct)}
+        self.compact = np.zeros(_ERROR + 1, np.uint8)
+        for kind, name in names.items():
+            self.compact[kind] = number[_SAME_KIND.get(name, name)]
+        self.kind_names = distinct
+        leaves = {_SAME_KIND.get(name, name) for name in _LEAVES_WITH_TEXT}
+        self.is_leaf = np.array([name in leaves for name in distinct])
+        self.identifier = number["identifier"]
+        self.kind_hash = np.array(
+            [hash64(b"kind " + name.encode()) for name in distinct], np.uint64
+        )
+
+    def _ids(self, *wanted: str) -> frozenset[int]:
+        """Ids of the *named* kinds called so, for an operator can have the same name."""
+        return frozenset(
+            kind
+            for kind, name in self.names.items()
+            if name in wanted and self.language.node_kind_is_named(kind)
+        )
+
+
+def hash64(data: bytes) -> int:
+    """A 64-bit hash, the same in every process and on every machine (BLAKE2b, RFC 7693)."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+
+
+class _TextHashes(dict[bytes, int]):
+    """Memo of ``hash64``; a model repository says the same few thousand names all the time."""
+
+    def __missing__(self, text: bytes) -> int:
+        if len(self) > 500_000:
+            self.clear()
+        value = self[text] = hash64(text)
+        return value
+
+
+@lru_cache(maxsize=1)
+def grammar() -> _Grammar:
+    """The loaded grammar, once in a process."""
+    return _Grammar()
+
+
+_text_hashes = _TextHashes()
+
+
+def parse(content: bytes) -> Parsed:
+    """Parse one file.
+
+    Args:
+        content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
+
+    Returns:
+        Its units in source order (``units[0]`` is the module) over one sequence of elements.
+        Broken syntax is no error: the units around it stand, ``error_lines`` says where.
+    """
+    known = grammar()
+    root = Parser(known.language).parse(content).root_node
+    kinds, starts, ends, leaves, definitions, errors = _walk(root, known)
+    units = _units(definitions, starts, content.count(b"\n") + 1)
+    mark = family_mark([unit.name for unit in units if unit.kind == "class"])
+
+    kind = known.compact[np.array(kinds, np.uint16)]
+    start = np.array(starts, np.uint32)
+    word = np.zeros(kind.size, np.uint64)
+    hashes: dict[bytes, int] = {}
+    if leaves:
+        spans = zip(map(starts.__getitem__, leaves), ends, strict=True)
+        written = [content[first:stop] for first, stop in spans]
+        hashes = {text: _text_hashes[text] for text in set(written)}
+        if mark:
+            hashes.update(_marked(hashes, mark))
+        word[leaves] = [hashes[text] for text in written]
+    structure = known.kind_hash[kind]
+    newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
+    line = (np.searchsorted(newline, start, "left") + 1).astype(np.uint32)
+    error_lines = tuple(sorted(set((np.searchsorted(newline, errors, "left") + 1).tolist())))
+    if root.has_error and not error_lines:
+        error_lines = (1,)  # something is missing, and tree-sitter put it in
+    tokens = Tokens(structure, structure ^ word, kind, line, word)
+    return Parsed(units, tokens, hashes, mark, error_lines)
+
+
+def _marked(written: Iterable[bytes], mark: str) -> dict[bytes, int]:
+    """Hashes of the names that bear the file's mark, with its sign in its place."""
+    telling = words(mark)[0].lower().encode()
+    found: dict[bytes, int] = {}
+    for raw in written:
+        if len(raw) < 200 and telling in raw.lower():
+            name = raw.decode("utf-8", "replace")
+            plain = without_mark(name, mark)
+            if plain != name:
+                found[raw] = _text_hashes[plain.encode()]
+    return found
+
+
+def _walk(
+    root: Node, known: _Grammar
+) -> tuple[list[int], list[int], list[int], list[int], list[tuple[Node, int]], list[int]]:
+    """Pre-order walk: kinds and start bytes of the elements; end bytes and positions of the
+    leaves with text; definitions with their position; start bytes of syntax errors."""
+    kinds: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    leaves: list[int] = []
+    definitions: list[tuple[Node, int]] = []
+    errors: list[int] = []
+    with_text, left_out, transparent = known.with_text, known.left_out, known.transparent
+    operators, defining = known.operators, known.function | known.class_
+    statement, string = known.statement, known.string
+    add_kind, add_start = kinds.append, starts.append
+    stack = [root]
+    pop = stack.pop
+    while stack:
+        node = pop()
+        kind = node.kind_id
+        if kind in with_text:
+            leaves.append(len(kinds))
+            add_kind(kind)
+            add_start(node.start_byte)
+            ends.append(node.end_byte)
+            continue
+        if kind in left_out:
+            continue
+        if kind in operators:
+            add_kind(kind)
+            add_start(node.start_byte)
+            children = node.children
+            children.reverse()
+            stack += children
+            continue
+        children = node.named_children
+        if kind in transparent:
+            if kind in statement and len(children) == 1 and children[0].kind_id in string:
+                continue  # a docstring, or a string that nobody uses
+            if kind == _ERROR:
+                errors.append(node.start_byte)
+        else:
+            if kind in defining:
+                definitions.append((node, len(kinds)))
+            add_kind(kind)
+            add_start(node.start_byte)
+        if children:
+            children.reverse()
+            stack += children
+    return kinds, starts, ends, leaves, definitions, errors
+
+
+def _units(definitions: list[tuple[Node, int]], starts: list[int], lines: int) -> tuple[Unit, ...]:
+    """Units of the definitions in source order, the module first."""
+    units = [Unit("<module>", "module", 1, lines, 0, len(starts), -1)]
+    open_units = [0]
+    for node, first in definitions:
+        stop = bisect_left(starts, node.end_byte, first)
+        while open_units[-1] and units[open_units[-1]].stop <= first:
+            open_units.pop()
+        parent = open_units[-1]
+        named = node.child_by_field_name("name")
+        name = (named.text or b"").decode("utf-8", "replace") if named is not None else "?"
+        outer = units[parent]
+        kind: UnitKind
+        if node.type == "class_definition":
+            kind = "class"
+        elif outer.kind == "class":
+            kind = "method"
+        else:
+            kind = "function" if outer.kind == "module" else "nested"
+        qualified = name if parent == 0 else f"{outer.name}.{name}"
+        first_line, last_line = node.start_point.row + 1, node.end_point.row + 1
+        units.append(Unit(qualified, kind, first_line, last_line, first, stop, parent))
+        open_units.append(len(units) - 1)
+    return tuple(units)

@@ -1,0 +1,1 @@
+"""report: ``Report`` -> str. Pure functions, one module a format."""

@@ -1,0 +1,62 @@
+"""The JSON report, described by ``schema.json`` beside this file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import resources
+from typing import Any
+
+from provenance.model import Report
+from provenance.version import VERSION
+
+FORMAT_VERSION = 1
+"""Version of the JSON.
+
+1: first version.
+"""
+
+
+def json_report(report: Report) -> str:
+    """The report as JSON text: keys in a fixed order, two blanks of indentation, ASCII only,
+    so that no control character of a scanned name reaches a terminal; ends with a newline."""
+    return json.dumps(plain(report), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def plain(report: Report) -> dict[str, Any]:
+    """The report as plain dicts, lists, strings and numbers."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool": {"name": "provenance-checker", "version": VERSION},
+        "source": report.source,
+        "index": [asdict(index) for index in report.indexes],
+        "parameters": {
+            **asdict(report.parameters),
+            "as_of": report.as_of,
+            "exclude_origin": list(report.exclude_origin),
+        },
+        "counts": counts(report),
+        "files": [asdict(file) for file in report.files],
+        "findings": [asdict(finding) for finding in report.findings],
+        "skipped": [asdict(skipped) for skipped in report.skipped],
+    }
+
+
+def counts(report: Report) -> dict[str, int]:
+    """How many of everything, so that nothing can go missing unseen."""
+    return {
+        "files": len(report.files),
+        "lines": sum(file.lines for file in report.files),
+        "units": sum(file.units for file in report.files),
+        "files_with_findings": len({finding.suspect.path for finding in report.findings}),
+        "files_with_syntax_errors": sum(1 for file in report.files if file.error_lines),
+        "findings": len(report.findings),
+        "skipped": len(report.skipped),
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the report."""
+    text = resources.files("provenance.report").joinpath("schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded

@@ -1,0 +1,200 @@
+"""sketch: ``Parsed`` -> ``Sketch``, the fingerprints of a file's units. Pure, vectorised.
+
+A shingle is a hash of k consecutive elements of the structure view (w-shingling: Broder 1997).
+MinHash signatures follow datasketch's ``affine32`` scheme with datasketch's permutations
+bit for bit (a test holds them equal); a whole file's units are signed in one numpy call.
+Winnowing: Schleimer, Wilkerson, Aiken, "Winnowing: Local Algorithms for Document
+Fingerprinting" (SIGMOD 2003), section 3: the rightmost minimal hash of every window, so that
+any run of ``window + k - 1`` equal elements shares a fingerprint. The *robust* variant is not
+used: as printed its pseudo-code breaks the guarantee at the start (authors' errata).
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.model import Parameters, Parsed, Sketch, Unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+    Permutations = NDArray[np.uint32]
+
+_FACTOR = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd
+
+
+def permutations(parameters: Parameters) -> Permutations:
+    """datasketch's permutations: uint32[2, bands * rows], the factors and the summands.
+
+    Imports datasketch, which costs a second: an index stores them, so that a scan need not.
+    """
+    from datasketch import MinHash
+
+    drawn = MinHash(
+        num_perm=parameters.bands * parameters.rows,
+        seed=parameters.seed,
+        scheme="affine32",
+    ).permutations
+    return np.asarray(drawn, np.uint32)
+
+
+def mix(values: Hashes) -> Hashes:
+    """MurmurHash3's 64-bit finaliser, a bijection: spreads every input bit over the result."""
+    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    values = (values ^ (values >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    result: Hashes = values ^ (values >> np.uint64(33))
+    return result
+
+
+def shingles(view: Hashes, k: int) -> Hashes:
+    """Hashes of the ``max(0, n - k + 1)`` runs of k consecutive elements: uint64, in order."""
+    size = view.size - k + 1
+    if size <= 0:
+        return np.empty(0, np.uint64)
+    total = view[:size].copy()
+    for shift in range(1, k):
+        total *= np.uint64(_FACTOR)
+        total += view[shift : shift + size]
+    return mix(total)
+
+
+def winnow(hashes: Hashes, window: int) -> NDArray[np.intp]:
+    """Positions of the winnowed hashes, ascending: the rightmost least of every window.
+
+    A sequence shorter than the window counts as one window.
+    """
+    size = hashes.size
+    if size == 0:
+        return np.empty(0, np.intp)
+    window = min(window, size)
+    least = np.arange(size, dtype=np.intp)
+    reach = 1
+    while reach < window:  # least[i] is the answer for the window of ``reach`` starting at i
+        step = min(reach, window - reach)
+        left, right = least[: least.size - step], least[step:]
+        least = np.where(hashes[right] <= hashes[left], right, left)
+        reach += step
+    return np.unique(least)
+
+
+def signatures(hashes: Hashes, spans: NDArray[np.intp], drawn: Permutations) -> NDArray[np.uint32]:
+    """MinHash signatures: uint32[m, p] of m spans (half-open, none empty) of shingle hashes.
+
+    Equal to ``datasketch.MinHash(scheme="affine32")`` over the spans' shingles modulo 2**32.
+    """
+    mixed = hashes.astype(np.uint32)
+    mixed = (mixed ^ (mixed >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    mixed ^= mixed >> np.uint32(16)
+    padded = np.append(mixed, np.uint32(0))  # reduceat wants every stop below the size
+    places = spans.ravel()
+    columns = [
+        np.minimum.reduceat(padded * factor + summand, places)[::2]
+        for factor, summand in zip(drawn[0], drawn[1], strict=True)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def band_keys(signed: NDArray[np.uint32], bands: int) -> Hashes:
+    """LSH keys uint64[m, bands]: equal for two signatures exactly where a whole band is equal
+    (but for 64-bit collisions). Key and band number are one value, as all share one table."""
+    rows = signed.shape[1] // bands
+    folded = signed.reshape(signed.shape[0], bands, rows).astype(np.uint64)
+    number = np.arange(1, bands + 1, dtype=np.uint64)
+    keys: Hashes = np.tile(number, (signed.shape[0], 1))
+    for row in range(rows):
+        keys = mix(keys * np.uint64(_FACTOR) + folded[:, :, row])
+    return keys
+
+
+def digest(view: Hashes) -> int:
+    """A 64-bit digest of a view: equal where two units are equal element by element."""
+    return int.from_bytes(blake2b(view.tobytes(), digest_size=8).digest(), "little")
+
+
+def body(units: tuple[Unit, ...], position: int) -> list[tuple[int, int]]:
+    """Half-open spans of a class without its functions and classes, or of a module body."""
+    unit = units[position]
+    spans: list[tuple[int, int]] = []
+    at = unit.start
+    for inner in units[position + 1 :]:
+        if inner.start >= unit.stop:
+            break
+        if inner.start >= at:
+            spans.append((at, inner.start))
+            at = inner.stop
+    spans.append((at, unit.stop))
+    return [(first, stop) for first, stop in spans if stop > first]
+
+
+def positions(spans: list[tuple[int, int]]) -> NDArray[np.intp]:
+    """The elements of half-open spans, one after another."""
+    if not spans:
+        return np.empty(0, np.intp)
+    return np.concatenate([np.arange(first, stop) for first, stop in spans])
+
+
+def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketch:
+    """Sketch the units of one file that have at least ``parameters.smallest`` elements."""
+    units, tokens = parsed.units, parsed.tokens
+    k, size = parameters.k, len(tokens)
+    # The module body comes after the file's own elements, so that each unit is one span.
+    rest = positions(body(units, 0))
+    structure = np.concatenate([tokens.structure, tokens.structure[rest]])
+    text = np.concatenate([tokens.text, tokens.text[rest]])
+    wanted: list[int] = []
+    spans: list[tuple[int, int]] = []
+    for position, unit in enumerate(units):
+        start, stop = (unit.start, unit.stop) if position else (size, int(structure.size))
+        if stop - start >= max(parameters.smallest, k):
+            wanted.append(position)
+            spans.append((start, stop))
+    hashes = shingles(structure, k)
+    if not wanted:
+        none = np.empty(0, np.uint64)
+        places = np.empty(0, np.intp)
+        bands = np.empty((0, parameters.bands), np.uint64)
+        return Sketch(places, none, none, bands, none, places)
+    edges = np.array(spans, np.intp)
+    signed = signatures(hashes, edges - np.array([0, k - 1]), drawn)
+    chosen = winnow(hashes, parameters.window)
+    at, owner = _owned(units, wanted, edges, chosen, k)
+    return Sketch(
+        unit=np.array(wanted, np.intp),
+        text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
+        structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
+        band=band_keys(signed, parameters.bands),
+        fingerprint=hashes[chosen[at]],
+        owner=owner,
+    )
+
+
+def _owned(
+    units: tuple[Unit, ...],
+    wanted: list[int],
+    edges: NDArray[np.intp],
+    chosen: NDArray[np.intp],
+    k: int,
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Which unit owns which fingerprint: (position in ``chosen``, row) in parallel. A unit owns
+    those wholly inside it; one inside a function leaves them to the outermost function."""
+    first = np.searchsorted(chosen, edges[:, 0], "left")
+    stop = np.searchsorted(chosen, edges[:, 1] - k, "right")
+    for row, position in enumerate(wanted):
+        if _within_function(units, units[position]):
+            stop[row] = first[row]
+    count = np.maximum(stop - first, 0)
+    inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(first, count) + inner, np.repeat(np.arange(len(wanted)), count)
+
+
+def _within_function(units: tuple[Unit, ...], unit: Unit) -> bool:
+    while unit.parent > 0:
+        unit = units[unit.parent]
+        if unit.kind in ("function", "method", "nested"):
+            return True
+    return False
