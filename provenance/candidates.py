@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 12
 _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0
-COMMON_FINGERPRINT = 256
+COMMON_FINGERPRINT = 64
 """A fingerprint held by more units than this proposes nobody: it is no evidence."""
 
 
@@ -87,7 +87,7 @@ def _hits(
     weight: float,
 ) -> _Hits:
     joined = np.concatenate(keys) if keys else np.empty(0, np.uint64)
-    at, units = index.lookup(door, joined)
+    at, units, _ = index.lookup(door, joined)
     return rows[at], units, np.full(at.size, weight)
 
 
@@ -98,10 +98,7 @@ def _rare(index: Index, sketches: Sequence[Sketch], offsets: NDArray[np.intp]) -
     rows = np.concatenate(
         [sketch.owner + offset for sketch, offset in zip(sketches, offsets, strict=False)]
     )
-    at, units = index.lookup(FINGERPRINT, keys)
-    held = np.bincount(at, minlength=keys.size)
+    at, units, held = index.lookup(FINGERPRINT, keys, most=COMMON_FINGERPRINT)
     weight = np.log2(max(2, index.units) / np.maximum(held, 1)).clip(0.1)
     whole = np.bincount(rows, weight, int(offsets[-1])) if keys.size else np.zeros(offsets[-1])
-    rare = held[at] <= COMMON_FINGERPRINT
-    at, units = at[rare], units[rare]
     return rows[at], units, weight[at] / whole[rows[at]]

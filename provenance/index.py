@@ -206,38 +206,44 @@ class Index:
     # --- look-ups ---------------------------------------------------------------------
 
     def lookup(
-        self, door: int, keys: NDArray[np.uint64]
-    ) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        self, door: int, keys: NDArray[np.uint64], *, most: int | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """All units posted under each key.
 
+        Args:
+            door: which kind of key.
+            keys: uint64[n], in any order, repeated or not.
+            most: a key that more units hold is counted but yields none of them.
+
         Returns:
-            Two parallel arrays: positions in ``keys``, and unit ids; sorted by position,
-            then by unit.
+            Positions in ``keys`` and unit ids, in parallel, by position and then by unit; and
+            intp[n], how many units hold each key.
         """
-        found_at: list[NDArray[np.intp]] = []
-        found: list[NDArray[np.uint32]] = []
-        order = np.argsort(keys, kind="stable")
-        ranked = keys[order]
-        leading = ranked >> np.uint64(64 - self._bits[door]) if self._bits[door] else ranked * 0
-        edges = np.flatnonzero(np.diff(leading)) + 1
-        for group, first in zip(np.split(ranked, edges), [0, *edges.tolist()], strict=True):
-            if not group.size:
-                continue
-            page_keys, page_units = self._page(door, int(leading[first]))
-            low = np.searchsorted(page_keys, group, "left")
-            count = np.searchsorted(page_keys, group, "right") - low
-            hits = np.flatnonzero(count)
-            if not hits.size:
-                continue
-            low, count = low[hits], count[hits]
-            inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-            found.append(page_units[np.repeat(low, count) + inner])
-            found_at.append(np.repeat(order[first + hits], count))
-        if not found:
-            return np.empty(0, np.intp), np.empty(0, np.uint32)
-        at, units = np.concatenate(found_at), np.concatenate(found)
-        sorting = np.lexsort((units, at))
-        return at[sorting], units[sorting]
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        low = np.zeros(distinct.size, np.intp)
+        held = np.zeros(distinct.size, np.intp)
+        page_of = np.zeros(distinct.size, np.intp)
+        bits = self._bits[door]
+        leading = distinct >> np.uint64(64 - bits) if bits else np.zeros_like(distinct)
+        numbers, firsts = np.unique(leading, return_index=True)
+        stops = [*firsts[1:].tolist(), distinct.size]
+        pages: list[NDArray[np.uint32]] = []
+        before = 0
+        for number, first, stop in zip(numbers.tolist(), firsts.tolist(), stops, strict=True):
+            page_keys, page_units = self._page(door, number)
+            group = distinct[first:stop]
+            left = page_keys.searchsorted(group, "left")
+            held[first:stop] = page_keys.searchsorted(group, "right") - left
+            low[first:stop] = left + before
+            before += page_units.size
+            pages.append(page_units)
+        count = held[inverse]
+        if most is not None:
+            count = np.where(count > most, 0, count)
+        inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        at = np.repeat(np.arange(keys.size), count)
+        posted = np.concatenate(pages) if pages else np.empty(0, np.uint32)
+        return at, posted[np.repeat(low[inverse], count) + inner], held[inverse]
 
     def _page(self, door: int, number: int) -> tuple[Any, Any]:
         key = door << 40 | number
@@ -373,7 +379,7 @@ class Index:
         """The identifiers with the given hashes, '' where there is none; the signs of a family
         mark stand as they are."""
         result = [""] * words.size
-        at, numbers = self.lookup(WORD, words)
+        at, numbers, _ = self.lookup(WORD, words)
         for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
             result[position] = self._names(number // WORDS_PER_PAGE)[number % WORDS_PER_PAGE]
         return result

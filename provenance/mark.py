@@ -33,21 +33,32 @@ def family_mark(class_names: Sequence[str]) -> str:
     belongs to the mark while nine tenths of the classes so far agree on it and something
     still follows in at least two of them.
     """
-    split = [parts for name in class_names if "." not in name and (parts := words(name))]
-    mark: list[str] = []
+    names = [(name, parts) for name in class_names if "." not in name and (parts := words(name))]
+    depth = 0
     share = _LEADING_SHARE
     while True:
-        depth = len(mark)
-        following = Counter(parts[depth] for parts in split if len(parts) > depth + 1)
+        following = Counter(parts[depth] for _, parts in names if len(parts) > depth + 1)
         if not following:
             break
         word, count = min(following.items(), key=lambda item: (-item[1], item[0]))
-        if count < 2 or count < share * len(split):
+        if count < 2 or count < share * len(names):
             break
-        mark.append(word)
-        split = [parts for parts in split if len(parts) > depth + 1 and parts[depth] == word]
+        names = [
+            (n, parts) for n, parts in names if len(parts) > depth + 1 and parts[depth] == word
+        ]
+        depth += 1
         share = _EXTENDING_SHARE
-    return "".join(mark) if len("".join(mark)) >= 2 else ""
+    if not depth:
+        return ""
+    # As it is written in most classes: words do not say where an underscore stood.
+    written = Counter(name[: _end_of_word(name, depth)] for name, _ in names)
+    mark = min(written.items(), key=lambda item: (-item[1], item[0]))[0]
+    return mark if len(mark) >= 2 else ""
+
+
+def _end_of_word(name: str, count: int) -> int:
+    """Where the ``count``-th word of a name ends."""
+    return [match.end() for match in _WORD.finditer(name)][count - 1]
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,138 @@
+"""decode: the bytes of a Python file -> UTF-8 with ``\\n`` line ends, or why not. Pure.
+
+The encoding is found as PEP 263 says and Python does: a UTF-8 BOM, a cookie in the first two
+lines, else UTF-8. No codec is run that turns bytes into bytes or that no ASCII text survives.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_BLANK = re.compile(rb"[ \t\f]*(?:#.*)?\Z")
+_TWO_LINES = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n)?([^\r\n]*)")
+_OTHER_BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+_NOT_FOR_SOURCE = {  # text codecs by name only, or such as exist on one system only
+    "idna",
+    "punycode",
+    "unicode_escape",
+    "raw_unicode_escape",
+    "unicode-escape",
+    "raw-unicode-escape",
+    "undefined",
+    "mbcs",
+    "oem",
+}
+
+
+class Reason(str):
+    """Why something was not read: what was found, what was expected, the remedy."""
+
+    __slots__ = ()
+
+
+def decode(data: bytes) -> bytes | Reason:
+    r"""Give the text of a Python file as UTF-8 without BOM, every line end ``\n``.
+
+    >>> decode(b"\xef\xbb\xbfx = 1\r\n")
+    b'x = 1\n'
+    >>> decode("# coding: latin-1\nx = 'é'".encode("latin-1"))
+    b"# coding: latin-1\nx = '\xc3\xa9'"
+    """
+    body = data
+    if not data.isascii():
+        for mark, name in _OTHER_BOMS:
+            if data.startswith(mark):
+                return Reason(
+                    f"found {name} text, expected UTF-8 (Python itself reads no {name}); "
+                    "save the file as UTF-8"
+                )
+        body = data.removeprefix(codecs.BOM_UTF8)
+    if b"\0" in body:
+        return Reason(
+            f"found a NUL byte at byte {data.index(0)}, expected Python text; "
+            "is this a binary or damaged file?"
+        )
+    cookie = _cookie(body)
+    if cookie is not None:
+        text = _declared(body, cookie, marked=len(body) < len(data))
+        if isinstance(text, Reason):
+            return text
+        if text is not None:
+            return _unix_lines(text.encode("utf-8", "replace"))
+    if not body.isascii():
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return _undecodable(error, "UTF-8", len(data) - len(body), cookie is not None)
+    return _unix_lines(body)
+
+
+def _unix_lines(text: bytes) -> bytes:
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return text
+
+
+def _cookie(body: bytes) -> str | None:
+    """The encoding that one of the first two lines declares."""
+    head = _TWO_LINES.match(body)
+    if head is None or b"coding" not in head.group():
+        return None
+    first, second = head.groups()
+    match = _COOKIE.match(first) or (_COOKIE.match(second) if _BLANK.match(first) else None)
+    return None if match is None else match.group(1).decode("ascii", "replace")
+
+
+def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:
+    """The text in the declared encoding, or None where that is UTF-8."""
+    try:
+        codec = codecs.lookup(cookie)
+    except (LookupError, ValueError):
+        return Reason(
+            f"found the encoding declaration {cookie[:40]!r}, which Python does not know; "
+            "correct the 'coding' comment"
+        )
+    if codec.name in ("utf-8", "utf-8-sig"):
+        return None
+    if marked:
+        return Reason(
+            f"found a UTF-8 BOM and the encoding declaration {cookie[:40]!r}, expected one or "
+            "the other (Python refuses both); remove the 'coding' comment"
+        )
+    refused = Reason(
+        f"found the encoding declaration {cookie[:40]!r}, expected a text encoding; "
+        "save the file as UTF-8"
+    )
+    if not codec._is_text_encoding or codec.name in _NOT_FOR_SOURCE:  # type: ignore[attr-defined]
+        return refused
+    try:
+        if b"coding".decode(codec.name) != "coding":  # UTF-16, UTF-32, EBCDIC
+            return refused
+        text = body.decode(codec.name)
+    except UnicodeDecodeError as error:
+        return _undecodable(error, codec.name, 0, True)
+    except ValueError:
+        return refused
+    if "\0" in text:
+        return Reason(
+            f"found a NUL character in text of encoding {codec.name}, expected Python text; "
+            "is this a binary or damaged file?"
+        )
+    return text
+
+
+def _undecodable(error: UnicodeDecodeError, encoding: str, offset: int, declared: bool) -> Reason:
+    byte = f" 0x{error.object[error.start]:02x}" if error.start < len(error.object) else ""
+    expected = f"{encoding} as declared" if declared else encoding
+    return Reason(
+        f"found the invalid byte{byte} at byte {offset + error.start}, expected {expected}; "
+        + ("correct" if declared else "add")
+        + " the 'coding' comment (PEP 263) or save the file as UTF-8"
+    )

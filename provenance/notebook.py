@@ -1,0 +1,191 @@
+"""notebook: the bytes of a Jupyter notebook -> the Python of its code cells, or why not. Pure.
+
+The cells follow each other, so that the lines of one stay together; what is IPython's and not
+Python's (``%magic``, ``!command``, ``name?``) becomes a comment on the same line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from provenance.decode import Reason
+
+Cells = tuple[tuple[int, int], ...]
+"""``(cell, line)``: 1-based number among all cells, 1-based line at which its code starts."""
+
+_NOT_PYTHON = frozenset(  # cell magics whose body is another language; unknown ones are kept
+    """
+    bash sh zsh cmd powershell pwsh script system sx perl ruby R r julia octave matlab javascript
+    js typescript html svg latex markdown md css mermaid dot sql sparksql bigquery duckdb cypher
+    cython cuda cu cpp c rust java scala fortran cmake template jinja config configure yaml json
+    """.split()
+)
+_TO_FILE = frozenset(("writefile", "file"))  # Python where the file named is Python
+_CELL_MAGIC = re.compile(r"\s*%%(!|\w+)?(.*)")
+_MAYBE = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
+_LINE_MAGIC = re.compile(r"\s*[%!?]|[\w\s,.*\[\]]+=\s*(?:!|%[A-Za-z_])")
+_OPENING = re.compile(r"'''|\"\"\"|['\"#()\[\]{}]")
+_CLOSING = {quote: re.compile(r"\\.|" + quote) for quote in ("'", '"', "'''", '"""')}
+
+
+def read_notebook(data: bytes) -> tuple[bytes, Cells] | Reason:
+    """Give the code of a notebook as one UTF-8 text, and where its cells start in it."""
+    import json
+
+    try:
+        # a number of thousands of digits is no part of any notebook, and slow to convert
+        found = json.loads(
+            data.decode("utf-8-sig"), parse_int=lambda text: int(text) if len(text) < 20 else 0
+        )
+    except UnicodeDecodeError as error:
+        return Reason(
+            f"found the invalid byte 0x{data[error.start]:02x} at byte {error.start}, expected a "
+            "notebook in UTF-8; save it again with Jupyter"
+        )
+    except RecursionError:
+        return Reason("found JSON nested too deep, expected a notebook; save it again with Jupyter")
+    except ValueError as error:
+        return Reason(
+            f"found no valid JSON ({str(error)[:80]}), expected a notebook; "
+            "save it again with Jupyter"
+        )
+    language = _language(found)
+    if language is not None and "python" not in language.lower():
+        return Reason(f"found a notebook in {language[:40]!r}, expected one in Python")
+    texts: list[str] = []
+    cells: list[tuple[int, int]] = []
+    line = 1
+    try:
+        for number, source in _code_cells(found):
+            text = _python(source)
+            texts.append(text)
+            cells.append((number, line))
+            line += text.count("\n") + 1
+    except _MalformedError as error:
+        return Reason(f"{error}; save the notebook again with Jupyter")
+    if not texts:
+        return b"", ()
+    content = ("\n".join(texts) + "\n").encode("utf-8", "replace")
+    if b"\0" in content:
+        return Reason("found a NUL character in a code cell, expected Python text")
+    return content, tuple(cells)
+
+
+class _MalformedError(ValueError):
+    """This is not how a notebook is built."""
+
+
+def _language(found: object) -> str | None:
+    """The language a notebook says it is in."""
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    for part, key in (("language_info", "name"), ("kernelspec", "language")):
+        named = metadata.get(part) if isinstance(metadata, dict) else None
+        name = named.get(key) if isinstance(named, dict) else None
+        if isinstance(name, str) and name:
+            return name
+    return None
+
+
+def _code_cells(found: Any) -> Iterator[tuple[int, str]]:
+    """``(number among all cells, source)`` of the code cells, of nbformat 2 to 4."""
+    if not isinstance(found, dict):
+        raise _MalformedError(f"found a JSON {_kind(found)}, expected the object of a notebook")
+    sheets = [found] if "cells" in found else found.get("worksheets")
+    if not isinstance(sheets, list):
+        raise _MalformedError(
+            "found neither 'cells' nor 'worksheets', expected a notebook of nbformat 3 or 4"
+        )
+    number = 0
+    for sheet in sheets:
+        cells = sheet.get("cells") if isinstance(sheet, dict) else None
+        if not isinstance(cells, list):
+            raise _MalformedError(f"found 'cells' to be a {_kind(cells)}, expected a list")
+        for cell in cells:
+            number += 1
+            if not isinstance(cell, dict):
+                raise _MalformedError(
+                    f"found cell {number} to be a {_kind(cell)}, expected an object"
+                )
+            if cell.get("cell_type") != "code" or cell.get("language", "python") != "python":
+                continue
+            source = cell.get("source", cell.get("input"))
+            if isinstance(source, list) and all(isinstance(part, str) for part in source):
+                source = "".join(source)
+            if not isinstance(source, str):
+                raise _MalformedError(
+                    f"found the source of cell {number} to be a {_kind(source)}, "
+                    "expected text or a list of lines"
+                )
+            yield number, source
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "object", list: "list", str: "text", type(None): "missing value"}
+    return kinds.get(type(value), "number or truth value")
+
+
+def _python(source: str) -> str:
+    """The source of a cell with all that is no Python commented out, line for line."""
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    if not _MAYBE.search(source):
+        return source
+    lines = source.split("\n")
+    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
+    magic = _CELL_MAGIC.match(lines[first])
+    if magic is None:
+        return "\n".join(_without_magics(lines))
+    name, rest = magic.group(1) or "", magic.group(2).strip().strip("'\"")
+    if name in ("", "!") or name in _NOT_PYTHON or (name in _TO_FILE and rest[-3:] != ".py"):
+        return "\n".join(_comment(line) for line in lines)
+    body = _without_magics(lines[first + 1 :])
+    return "\n".join([*lines[:first], _comment(lines[first]), *body])
+
+
+def _comment(line: str) -> str:
+    return f"# {line}" if line.strip() else line
+
+
+def _without_magics(lines: list[str]) -> Iterator[str]:
+    """The lines, those commented out that IPython and not Python reads.
+
+    Only where a statement starts: ``% b`` inside brackets is a remainder, and a line of a
+    docstring may well end in a question mark.
+    """
+    depth, quote, goes_on, magic = 0, "", False, False
+    for line in lines:
+        starts = not (depth or quote or goes_on)
+        if magic or (starts and _LINE_MAGIC.match(line)):
+            magic = line.rstrip().endswith("\\")
+            yield _comment(line)
+            continue
+        was = depth, quote
+        depth, quote, remark = _after(line, depth, quote)
+        if starts and not quote and not remark and line.rstrip().endswith("?"):
+            depth, quote = was
+            yield _comment(line)
+            continue
+        goes_on = not remark and line.endswith("\\")
+        yield line
+
+
+def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
+    """Depth of brackets and open quote after a line, and whether it ends in a comment."""
+    at = 0
+    while match := (_CLOSING[quote] if quote else _OPENING).search(line, at):
+        at = match.end()
+        sign = match.group()
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign == "#":
+            return depth, "", True
+        elif sign in "([{":
+            depth += 1
+        elif sign in ")]}":
+            depth = max(0, depth - 1)
+        else:
+            quote = sign
+    if len(quote) == 1 and not line.endswith("\\"):
+        quote = ""
+    return depth, quote, False

@@ -1,0 +1,86 @@
+"""patterns: which paths ``--include`` and ``--exclude`` want. Pure.
+
+Globs are those of gitignore, against the POSIX path inside the source: ``*`` does not cross
+``/``, ``**`` does, a pattern with no ``/`` (but at its end) matches at any depth, and one that
+matches a folder takes all that is in it, so ``models/llama`` and ``models/llama/*`` both mean
+the whole folder. ``{a,b}`` stands for either. The last matching pattern of a list decides, one
+that begins with ``!`` takes back. What is excluded stays out, whatever is included.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from provenance.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_MOST_ALTERNATIVES = 10_000
+
+
+class Patterns:
+    """The include and exclude globs of one call."""
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+        self._include = _spec(include)
+        self._exclude = _spec(exclude)
+
+    def wants(self, path: str) -> bool:
+        """Whether a file is to be looked at."""
+        if self._include is not None and not self._include.match_file(path):
+            return False
+        return self._exclude is None or not self._exclude.match_file(path)
+
+    def excludes_folder(self, path: str) -> bool:
+        """Whether all of a folder is left out, so that it need not be walked."""
+        return self._exclude is not None and self._exclude.match_file(path + "/")
+
+
+def _spec(globs: Sequence[str]) -> GitIgnoreSpec | None:
+    if not globs:
+        return None
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(
+            pattern.removeprefix("./") for pattern in expand_braces(globs)
+        )
+    except ValueError as error:
+        raise UsageError(
+            f"found a glob that cannot be read ({error}), expected one as in .gitignore, "
+            "such as 'models/**/modeling_*.py'"
+        ) from error
+
+
+def expand_braces(globs: Iterable[str]) -> list[str]:
+    """Every glob with its ``{a,b}`` spelt out, innermost first, each once, in order.
+
+    >>> expand_braces(["models/{llama,glm{4,5}}/*"])
+    ['models/llama/*', 'models/glm4/*', 'models/glm5/*']
+    """
+    done: dict[str, None] = {}
+    for glob in globs:
+        waiting = {glob: None}
+        while waiting:
+            pattern = next(iter(waiting))
+            match = _BRACES.search(pattern)
+            if match is None:
+                del waiting[pattern]
+                done[pattern] = None
+                continue
+            spelt = (
+                pattern[: match.start()] + one + pattern[match.end() :]
+                for one in match.group(1).split(",")
+            )
+            del waiting[pattern]
+            waiting = {**dict.fromkeys(spelt), **waiting}
+            if len(waiting) + len(done) > _MOST_ALTERNATIVES:
+                raise UsageError(
+                    f"found a glob with more than {_MOST_ALTERNATIVES:,} alternatives in braces "
+                    f"({glob[:60]!r}), expected fewer; use * or several globs"
+                )
+    return list(done)

@@ -1,0 +1,150 @@
+"""release: what packages say of themselves -> name, version, licence and day. Pure.
+
+Metadata are written by hand and say the same licence in many ways; only what is plain becomes
+an SPDX identifier, everything else stays in its own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+_LONGEST_WORDS = 80
+_LONGEST_EXPRESSION = 200
+_EMPTY_WORDS = {"the", "license", "licence", "licensed", "under", "version", "software", "v", "="}
+_SPDX = {
+    "apache": "Apache-2.0",
+    "apache 2": "Apache-2.0",
+    "apache 2.0": "Apache-2.0",
+    "apache2": "Apache-2.0",
+    "apache2.0": "Apache-2.0",
+    "asl 2.0": "Apache-2.0",
+    "mit": "MIT",
+    "bsd 2 clause": "BSD-2-Clause",
+    "2 clause bsd": "BSD-2-Clause",
+    "simplified bsd": "BSD-2-Clause",
+    "bsd 3 clause": "BSD-3-Clause",
+    "3 clause bsd": "BSD-3-Clause",
+    "new bsd": "BSD-3-Clause",
+    "modified bsd": "BSD-3-Clause",
+    "isc": "ISC",
+    "isc iscl": "ISC",
+    "mpl 2.0": "MPL-2.0",
+    "mozilla public 2.0": "MPL-2.0",
+    "mozilla public 2.0 mpl 2.0": "MPL-2.0",
+    "unlicense": "Unlicense",
+    "unlicense unlicense": "Unlicense",
+    "0bsd": "0BSD",
+    "zlib": "Zlib",
+}
+_CONSTANT_DAYS = {"1970-01-01", "1980-01-01", "2016-01-01", "2020-02-02"}
+"""What build tools write where they hide the day: Unix, zip, flit, hatch."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a release's own metadata say."""
+
+    name: str | None = None
+    version: str | None = None
+    license: str | None = None
+
+
+def normalised(name: str) -> str:
+    """The one spelling of a distribution's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def from_metadata(data: bytes) -> Described:
+    """Read ``METADATA`` of a wheel or ``PKG-INFO`` of an sdist; what is absent is None."""
+    from email.parser import HeaderParser
+
+    found = HeaderParser().parsestr(data.decode("utf-8", "replace"))
+    named = _line(found.get("Name"))
+    return Described(
+        name=normalised(named) if named else None,
+        version=_line(found.get("Version")),
+        license=_expression(found.get("License-Expression"))
+        or license_of(found.get("License"))
+        or _classified([str(one) for one in found.get_all("Classifier", [])]),
+    )
+
+
+def from_project(table: Mapping[str, object]) -> Described:
+    """Read the ``[project]`` table of a ``pyproject.toml``."""
+    name, version, license_ = table.get("name"), table.get("version"), table.get("license")
+    if isinstance(license_, dict):
+        license_ = license_.get("text")
+    classifiers = table.get("classifiers")
+    named = _line(name) if isinstance(name, str) else None
+    return Described(
+        name=normalised(named) if named else None,
+        version=_line(version) if isinstance(version, str) else None,
+        license=(license_of(license_) if isinstance(license_, str) else None)
+        or _classified([str(one) for one in classifiers] if isinstance(classifiers, list) else []),
+    )
+
+
+def license_of(words: str | None) -> str | None:
+    """The SPDX identifier free words plainly mean, else the words, where they are short.
+
+    >>> license_of("Apache 2.0 License"), license_of("BSD"), license_of("UNKNOWN")
+    ('Apache-2.0', 'BSD', None)
+    """
+    first = next((line.strip() for line in (words or "").splitlines() if line.strip()), "")
+    line = _line(first)
+    if line is None or line.upper() == "UNKNOWN" or len(line) > _LONGEST_WORDS:
+        return None
+    return _SPDX.get(_key(line), line)
+
+
+def _key(words: str) -> str:
+    found = re.findall(r"[a-z0-9.]+|=", words.lower().replace("v2", "2").replace("2.0.0", "2.0"))
+    return " ".join(word.strip(".") for word in found if word not in _EMPTY_WORDS)
+
+
+def _expression(words: object) -> str | None:
+    line = _line(words)
+    return None if line is None or len(line) > _LONGEST_EXPRESSION else line
+
+
+def _classified(classifiers: list[str]) -> str | None:
+    """The licences of the trove classifiers."""
+    found = []
+    for classifier in classifiers:
+        parts = [part.strip() for part in classifier.split("::")]
+        if parts[0] == "License" and parts[-1] not in ("License", "OSI Approved"):
+            name = license_of(parts[-1])
+            if name and name not in found:
+                found.append(name)
+    return ", ".join(found)[:_LONGEST_EXPRESSION] or None
+
+
+def _line(words: object) -> str | None:
+    """A value as one printable line, or None."""
+    if words is None:
+        return None
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(words)).split())
+    return line or None
+
+
+def day_of_parts(year: int, month: int, day: int) -> str | None:
+    """The ISO day, or None where there is no such day or it is one tools write for no day."""
+    try:
+        found = date(year, month, day).isoformat()
+    except ValueError:
+        return None
+    return None if found in _CONSTANT_DAYS else found
+
+
+def day_of_seconds(seconds: float) -> str | None:
+    """The same for seconds since 1970, in UTC."""
+    try:
+        found = _EPOCH + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return None
+    return day_of_parts(found.year, found.month, found.day)

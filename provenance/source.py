@@ -1,0 +1,264 @@
+"""source: what a user names -> the Python files in it, one at a time, or why one is not read.
+
+A directory, a file, a notebook, a wheel, sdist, zip or tar, and ``pypi:NAME==VERSION`` are all
+opened by ``open_source`` and look alike from then on. What is in them is never run, imported
+or unpacked to disk. A bad file is a ``Skipped`` among the others; only a source that cannot be
+opened at all is an error.
+
+    source      opens a source, turns bytes into ``SourceFile`` or ``Skipped``
+    folder      directories and what git ignores         archive     zip and tar, in place
+    pypi        fetches a release, runs none of it       patterns    --include and --exclude
+    decode      bytes of a Python file -> UTF-8          notebook    bytes of a notebook -> UTF-8
+    release     metadata -> name, version, licence, day
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from provenance.decode import Reason, decode
+from provenance.errors import SourceError
+from provenance.folder import list_folder, read_file, shown
+from provenance.model import Release, Skipped, SourceFile
+from provenance.notebook import read_notebook
+from provenance.patterns import Patterns
+
+Found = tuple[str, "bytes | Reason", "str | None"]
+"""``(path, bytes or why not, ISO day)``, as the readers of folders and archives yield it."""
+
+_NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
+_LONGEST_PROJECT_FILE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read at most; beyond it a file is skipped and an archive refused.
+
+    ``max_file_bytes`` holds for Python text, also that in a notebook: a syntax tree takes some
+    fifty times the text. The largest file of the packages looked at has 0.4 MB.
+    ``max_notebook_bytes`` is for the notebook with its pictures. ``max_members`` and
+    ``max_total_bytes`` (unpacked) are for one archive, ``max_held_bytes`` for the Python files
+    of one tar, which is read once and may hold them in any order.
+    """
+
+    max_file_bytes: int = 10_000_000
+    max_notebook_bytes: int = 50_000_000
+    max_members: int = 200_000
+    max_total_bytes: int = 4_000_000_000
+    max_held_bytes: int = 512_000_000
+
+    def of(self, path: str) -> int:
+        """The most bytes a file of that name may have."""
+        return self.max_notebook_bytes if path.endswith(".ipynb") else self.max_file_bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """One opened source. ``label`` is what the user typed; ``files()`` yields ``total`` items,
+    skipped ones included: none at all where nothing matched."""
+
+    label: str
+    release: Release
+    total: int
+    _read: Callable[[], Iterator[Found]] = field(repr=False)
+    _limits: Limits = field(repr=False)
+
+    def files(self) -> Iterator[SourceFile | Skipped]:
+        """Read the files, sorted by the bytes of their paths; may be called again."""
+        for path, found, day in self._read():
+            yield _file(path, found, day, self._limits)
+
+
+def open_source(
+    text: str,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    limits: Limits = Limits(),
+) -> Source:
+    """Open what a user names, whatever its kind; nothing is read yet but lists of names.
+
+    Args:
+        text: a directory, a file, a notebook, an archive, or ``pypi:NAME==VERSION``.
+        include: globs of paths to look at, all where empty; see ``provenance.patterns``.
+        exclude: globs of paths to leave out, whatever is included.
+        limits: what is read at most.
+
+    Raises:
+        SourceError: it cannot be opened.
+        UsageError: the requirement or a glob cannot be read.
+    """
+    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
+
+    patterns = Patterns(include, exclude)
+    if text.startswith("pypi:"):
+        from provenance.pypi import fetch, parse_requirement
+
+        path = fetch(*parse_requirement(text.removeprefix("pypi:")))
+    else:
+        path = text
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        raise SourceError(_missing(text, error)) from error
+    if stat.S_ISDIR(mode):
+        return _open_folder(text, patterns, limits)
+    if not stat.S_ISREG(mode):
+        raise SourceError(
+            f"{shown(text)}: found neither a file nor a directory (a pipe, socket or device), "
+            "expected one of them; save what it yields to a file"
+        )
+    if path.lower().endswith((*ZIP_ENDINGS, *TAR_ENDINGS)):
+        return _open_archive(text, path, patterns, limits)
+    return _open_file(text, patterns, limits)
+
+
+def _missing(text: str, error: OSError | ValueError) -> str:
+    if re.fullmatch(r"[\w.-]+==[\w.!+-]+", text):
+        return f"{text}: found no such file; for a release of a package write pypi:{text}"
+    if "://" in text:
+        return "found an address, expected a path or pypi:NAME==VERSION; fetch it first"
+    said = error.strerror if isinstance(error, OSError) else "no path"
+    return (
+        f"{shown(text)}: cannot be opened ({said}), expected a directory, a .py or .ipynb file, "
+        "a .whl, .zip or .tar archive, or pypi:NAME==VERSION; check the spelling"
+    )
+
+
+# --- the kinds of sources -----------------------------------------------------------------
+
+
+def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
+    root = os.path.realpath(text)
+    try:
+        with os.scandir(root):
+            pass
+    except OSError as error:
+        raise SourceError(
+            f"{shown(text)}: found a directory that cannot be listed ({error.strerror}); "
+            "give read permission"
+        ) from error
+    entries = sorted(list_folder(root, patterns), key=lambda entry: entry[0].encode())
+
+    def read() -> Iterator[Found]:
+        for path, place in entries:
+            found = place if isinstance(place, Reason) else read_file(place, limits.of(path))
+            yield path, found, None
+
+    return Source(text, _project(root), len(entries), read, limits)
+
+
+def _open_file(text: str, patterns: Patterns, limits: Limits) -> Source:
+    """One file, whatever its ending."""
+    name = shown(os.path.basename(text))
+    stem = os.path.splitext(name)[0]
+    try:
+        with open(text, "rb"):
+            pass
+    except OSError as error:
+        raise SourceError(
+            f"{shown(text)}: found a file that cannot be read ({error.strerror}); "
+            "give read permission"
+        ) from error
+    wanted = patterns.wants(name)
+
+    def read() -> Iterator[Found]:
+        if wanted:
+            yield name, read_file(text, limits.of(name), follow=True), None
+
+    return Source(text, Release(stem), int(wanted), read, limits)
+
+
+def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> Source:
+    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS, open_tar, open_zip
+
+    name = shown(os.path.basename(path))
+    ending = next(one for one in (*ZIP_ENDINGS, *TAR_ENDINGS) if name.lower().endswith(one))
+    try:
+        digest = _digest(path)
+        opened = (open_zip if ending in ZIP_ENDINGS else open_tar)(path, name, patterns, limits)
+    except OSError as error:
+        raise SourceError(
+            f"{shown(text)}: found an archive that cannot be read ({error.strerror}); "
+            "check its permissions and its disk"
+        ) from error
+    said = opened.described
+    stem = name[: -len(ending)]
+    match = _NAMED_VERSIONED.fullmatch(stem)
+    release = Release(
+        package=said.name or (match["name"] if match else stem),
+        version=said.version or (match["version"] if match else None),
+        license=said.license,
+        date=opened.date,
+        date_source="archive" if opened.date else "none",
+        sha256=digest,
+    )
+    return Source(text, release, len(opened.members), opened.read, limits)
+
+
+def _digest(path: str) -> str:
+    from hashlib import sha256
+
+    digest = sha256()
+    with open(path, "rb", buffering=0) as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _project(root: str) -> Release:
+    """What the ``pyproject.toml`` of a directory says, else the name of the directory."""
+    from provenance.release import Described, from_project
+
+    data = read_file(os.path.join(root, "pyproject.toml"), _LONGEST_PROJECT_FILE)
+    said = Described()
+    if not isinstance(data, Reason):
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
+        try:
+            table = tomllib.loads(data.decode("utf-8")).get("project")
+        except (ValueError, RecursionError):
+            table = None  # the name of the directory does as well
+        if isinstance(table, dict):
+            said = from_project(table)
+    name = said.name or shown(os.path.basename(root)) or "root"
+    return Release(name, said.version, said.license)
+
+
+# --- one file -----------------------------------------------------------------------------
+
+
+def _file(
+    path: str, found: bytes | Reason, day: str | None, limits: Limits
+) -> SourceFile | Skipped:
+    """The text of one file, or why there is none."""
+    if isinstance(found, Reason):
+        return Skipped(path, str(found))
+    from hashlib import sha256
+
+    cells: tuple[tuple[int, int], ...] = ()
+    text: bytes | Reason
+    if path.endswith(".ipynb"):
+        read = read_notebook(found)
+        if isinstance(read, Reason):
+            return Skipped(path, str(read))
+        text, cells = read
+        if len(text) > limits.max_file_bytes:
+            return Skipped(
+                path,
+                f"found {len(text):,} bytes of Python in the notebook, expected at most "
+                f"{limits.max_file_bytes:,}; split it, or raise the limit in "
+                "provenance.source.Limits",
+            )
+    else:
+        text = decode(found)
+    if isinstance(text, Reason):
+        return Skipped(path, str(text))
+    return SourceFile(path, text, sha256(found).hexdigest(), day, cells)
