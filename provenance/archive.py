@@ -31,6 +31,7 @@ from provenance.patterns import Patterns
 from provenance.release import Described, day_of_parts, day_of_seconds, from_metadata
 
 if TYPE_CHECKING:
+    import lzma
     import tarfile
     import zipfile
 
@@ -310,9 +311,9 @@ def _tar_members(path: str, limits: Limits) -> Iterator[tuple[tarfile.TarInfo, t
     with open(path, "rb") as raw, _unpacked(raw) as unpacked:
         at_once = max(limits.max_file_bytes, limits.max_notebook_bytes, _LONGEST_HEADER) + 1
         stream = _Stream(unpacked, limits.max_total_bytes, at_once)
-        with tarfile.open(fileobj=stream, mode="r:", errorlevel=1) as tar:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=stream, mode="r:", errorlevel=1) as tar:
             while (info := tar.next()) is not None:
-                tar.members.clear()  # it would keep them all
+                tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
                 yield info, tar
         if stream.last.strip(b"\0") or not stream.last:
             raise tarfile.ReadError("no end mark where one was expected")
@@ -349,11 +350,8 @@ class _Xz(io.RawIOBase):
     """What an xz file unpacks to, in bounded memory (``lzma.LZMAFile`` takes no limit)."""
 
     def __init__(self, raw: io.BufferedReader) -> None:
-        import lzma
-
         self._raw = raw
-        self._new = lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
-        self._unpacker = self._new()
+        self._unpacker = _xz_unpacker()
 
     def readinto(self, buffer: Buffer, /) -> int:
         """Fill the buffer as far as one step goes; 0 at the end."""
@@ -364,7 +362,7 @@ class _Xz(io.RawIOBase):
                 packed = (self._unpacker.unused_data or self._raw.read(1 << 16)).lstrip(b"\0")
                 if not packed:
                     return 0
-                self._unpacker = self._new()
+                self._unpacker = _xz_unpacker()
             elif self._unpacker.needs_input:
                 packed = self._raw.read(1 << 16)
                 if not packed:
@@ -377,6 +375,12 @@ class _Xz(io.RawIOBase):
     def readable(self) -> bool:
         """Always."""
         return True
+
+
+def _xz_unpacker() -> lzma.LZMADecompressor:
+    import lzma
+
+    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
 
 
 class _Stream(io.RawIOBase):

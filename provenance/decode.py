@@ -110,7 +110,7 @@ def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:
         f"found the encoding declaration {cookie[:40]!r}, expected a text encoding; "
         "save the file as UTF-8"
     )
-    if not codec._is_text_encoding or codec.name in _NOT_FOR_SOURCE:  # type: ignore[attr-defined]
+    if not codec._is_text_encoding or codec.name in _NOT_FOR_SOURCE:
         return refused
     try:
         if b"coding".decode(codec.name) != "coding":  # UTF-16, UTF-32, EBCDIC

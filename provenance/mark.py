@@ -81,5 +81,7 @@ def with_mark(name: str, mark: str) -> str:
     """The inverse of ``without_mark`` for display: signs written out with ``mark``."""
     if "‹" not in name:
         return name
-    snake = re.sub(r"_([0-9])", r"\1", "_".join(words(mark)).lower())
+    snake = mark.lower()
+    if "_" not in mark:
+        snake = re.sub(r"_([0-9])", r"\1", "_".join(words(mark)).lower())
     return name.replace(CAMEL, mark).replace(SNAKE, snake).replace(UPPER, snake.upper())

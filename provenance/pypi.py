@@ -46,6 +46,9 @@ _ATTEMPTS = (
     _SDIST,
     *(f"{_BUILT} --python-version 3.{minor}" for minor in (12, 11, 10, 13, 14, 9)),
 )
+_ALWAYS = (
+    "--no-deps --ignore-requires-python --progress-bar=off --no-input --disable-pip-version-check"
+).split()
 
 _ENDINGS = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
 
@@ -64,7 +67,9 @@ def refuse(event, arguments):
 target = sys.argv.pop(1)
 
 def take(path):
-    shutil.copyfile(path, os.path.join(target, os.path.basename(path)))
+    final = os.path.join(target, os.path.basename(path))
+    shutil.copyfile(path, final + ".part")
+    os.replace(final + ".part", final)
     raise SystemExit(0)
 
 class Sdist(zipfile.ZipFile):
@@ -196,12 +201,11 @@ def _download(name: str, version: str, target: str) -> None:
     requirement = f"{name}=={version}"
     said = ""
     for attempt in _ATTEMPTS:
-        done, said = _run_pip(
-            [*attempt.split(), "--no-deps", "--ignore-requires-python", "--progress-bar=off"]
-            + ["--no-input", "--disable-pip-version-check", "-d", target, requirement],
-            target,
-        )
-        if done and any(one.endswith(_ENDINGS) for one in os.listdir(target)):
+        done, said = _run_pip([*attempt.split(), *_ALWAYS, "-d", target, requirement], target)
+        # pip calls it an error that the guard ended it
+        if (done or attempt is _SDIST) and any(
+            one.endswith(_ENDINGS) for one in os.listdir(target)
+        ):
             return
         if "No module named pip" in said:
             raise SourceError(

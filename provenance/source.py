@@ -218,12 +218,11 @@ def _project(root: str) -> Release:
     data = read_file(os.path.join(root, "pyproject.toml"), _LONGEST_PROJECT_FILE)
     said = Described()
     if not isinstance(data, Reason):
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
+        from importlib import import_module
+
+        toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
         try:
-            table = tomllib.loads(data.decode("utf-8")).get("project")
+            table = toml.loads(data.decode("utf-8")).get("project")
         except (ValueError, RecursionError):
             table = None  # the name of the directory does as well
         if isinstance(table, dict):
