@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -22,12 +23,14 @@ from provenance.errors import IndexFileError
 from provenance.index import (
     APPLICATION_ID,
     BAND,
+    COMMON,
     DOORS,
-    FINGERPRINT,
     FORMAT_VERSION,
+    RUN,
     SCHEMA,
     STRUCTURE,
     TEXT,
+    TEXT_RUN,
     WORD,
     WORDS_PER_PAGE,
     Index,
@@ -106,7 +109,7 @@ class Builder:
     def _resume(self) -> None:
         """Read back what is needed to add to an existing index."""
         read = self.connection.execute
-        for name in ("place_of_unit", "file_of_tree"):
+        for name in ("place_of_unit", "file_of_origin", "file_of_tree"):
             read(f"DROP INDEX {name}")
         self._origins = {name: number for number, name in read("SELECT id, name FROM origin")}
         self._trees = {sha256: number for number, sha256 in read("SELECT id, sha256 FROM tree")}
@@ -162,7 +165,7 @@ class Builder:
         number = self._origins.get(origin)
         if number is None:
             number = self._origins[origin] = len(self._origins) + 1
-            self.connection.execute("INSERT INTO origin VALUES (?, ?)", (number, origin))
+            self.connection.execute("INSERT INTO origin VALUES (?, ?, 0)", (number, origin))
         self.connection.execute(
             "INSERT INTO file VALUES (NULL, ?, ?, ?, ?)",
             (release, number, self._trees[sha256], path),
@@ -271,17 +274,18 @@ class Builder:
         if number is None:
             number = self._units[text] = len(self._units) + 1
             values = (number, _signed(text), _signed(structure), elements, place)
-            self.connection.execute("INSERT INTO unit VALUES (?, ?, ?, ?, ?)", values)
+            self.connection.execute("INSERT INTO unit VALUES (?, ?, ?, ?, ?, x'')", values)
         return number
 
     def _post(self, sketch: Sketch, unit_of: NDArray[np.uint32]) -> None:
         units = unit_of[sketch.unit]
-        bands = sketch.band.shape[1]
+        large = units[sketch.large]
         for door, keys, owners in (
             (TEXT, sketch.text_digest, units),
-            (STRUCTURE, sketch.structure_digest, units),
-            (BAND, sketch.band.ravel(), np.repeat(units, bands)),
-            (FINGERPRINT, sketch.fingerprint, units[sketch.owner]),
+            (STRUCTURE, sketch.structure_digest[sketch.large], large),
+            (BAND, sketch.band.ravel(), np.repeat(large, sketch.band.shape[1])),
+            (RUN, sketch.run[0], units[sketch.run[1]]),
+            (TEXT_RUN, sketch.text_run[0], units[sketch.text_run[1]]),
         ):
             if keys.size:
                 self._keys[door].append(keys)
@@ -293,10 +297,12 @@ class Builder:
         """Write what was collected, check it, and put the file in its place."""
         try:
             self._write_words()
+            self.connection.execute("CREATE INDEX file_of_tree ON file (tree)")
+            self._write_origins()
             self._write_meta(self._write_postings())
             self.connection.execute("COMMIT")
             for statement in SCHEMA.split(";\n"):
-                if "CREATE INDEX" in statement:
+                if "CREATE INDEX" in statement and "file_of_tree" not in statement:
                     self.connection.execute(statement)
             total = json.dumps(checksum(logical_rows(self.connection)))
             self.connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
@@ -330,6 +336,8 @@ class Builder:
             fresh = np.ones(keys.size, bool)
             fresh[1:] = (keys[1:] != keys[:-1]) | (units[1:] != units[:-1])
             keys, units = keys[fresh], units[fresh]
+            if door in (RUN, TEXT_RUN):
+                keys, units = self._without_common(keys, units)
             bits[door] = max(0, int(keys.size // _POSTINGS_PER_PAGE).bit_length())
             for number, (first, stop) in _pages(keys, bits[door]):
                 self.connection.execute(
@@ -341,6 +349,43 @@ class Builder:
                     ),
                 )
         return bits
+
+    def _without_common(
+        self, keys: NDArray[np.uint64], units: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        """Postings in which one entry stands for a key that too many units hold."""
+        if not keys.size:
+            return keys, units
+        firsts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+        counts = np.diff(np.append(firsts, keys.size))
+        marked = np.maximum.reduceat(units, firsts) == COMMON
+        common = (counts > self.parameters.common) | marked
+        units = units.copy()
+        units[firsts[common]] = COMMON
+        kept = ~np.repeat(common, counts)
+        kept[firsts] = True
+        return keys[kept], units[kept]
+
+    def _write_origins(self) -> None:
+        """Enter into each unit which origins have it."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT place.unit, file.origin FROM place JOIN file ON file.tree = place.tree"
+            " ORDER BY 1, 2"
+        )
+        found: dict[int, list[int]] = {}
+        for unit, origin in rows:
+            found.setdefault(unit, []).append(origin)
+        shared: Counter[int] = Counter()
+        for held in found.values():
+            shared.update(dict.fromkeys(held, len(held) - 1))
+        self.connection.executemany(
+            "UPDATE origin SET shared = ? WHERE id = ?",
+            ((count, origin) for origin, count in sorted(shared.items())),
+        )
+        self.connection.executemany(
+            "UPDATE unit SET origins = ? WHERE id = ?",
+            ((np.array(held, "<u4").tobytes(), unit) for unit, held in found.items()),
+        )
 
     def _write_meta(self, bits: dict[int, int]) -> None:
         self.connection.execute("DELETE FROM meta")

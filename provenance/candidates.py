@@ -1,8 +1,9 @@
 """candidates: the sketches of a batch of files -> the reference units worth comparing.
 
-Three doors lead to a candidate: equality of a whole unit, MinHash LSH bands for near copies,
-and shared winnowed fingerprints weighted by rarity for parts of units, which bands miss
-(design.md section 4: a unit wholly contained in one ten times as long shares no band).
+Three kinds of door lead to a candidate: equality of a whole unit, MinHash LSH bands for near
+copies, and shared winnowed fingerprints of both views for parts of units, which bands miss
+(design.md section 4: a unit wholly contained in one ten times as long shares no band). Rare
+fingerprints count most, as in SourcererCC (Sajnani et al. 2016); common ones propose nobody.
 Everything is looked up in bulk, once for each batch.
 """
 
@@ -13,16 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.index import BAND, FINGERPRINT, STRUCTURE, TEXT, Index
+from provenance.index import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN, Index
 from provenance.model import Sketch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_CANDIDATES = 12
-_TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0
-COMMON_FINGERPRINT = 64
-"""A fingerprint held by more units than this proposes nobody: it is no evidence."""
+"""Compared exactly for each unit; more of them found no further parent (benchmarks/README.md)."""
+
+EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
+_TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerprints can add up to
 
 
 def candidates(
@@ -36,25 +38,42 @@ def candidates(
         hidden: bool[units + 1], reference units not to be seen.
 
     Returns:
-        One int64[c, 2] for each sketch: (row, unit id), by row, the likeliest unit first, at
-        most ``MOST_CANDIDATES`` for each row.
+        One int64[c, 3] for each sketch: (row, unit id, equality), by row, the likeliest unit
+        first, at most ``MOST_CANDIDATES`` for each row. Equality is ``EQUAL_TEXT`` for a unit
+        that is equal in text, ``EQUAL_STRUCTURE`` for one equal in structure only, else 0.
     """
-    sizes = [sketch.unit.size for sketch in sketches]
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    offsets = np.cumsum([0, *(sketch.unit.size for sketch in sketches)])
     rows = np.arange(int(offsets[-1]))
+    starts = list(zip(sketches, offsets.tolist(), strict=False))
+    large = _joined([sketch.large + start for sketch, start in starts])
     bands = index.parameters.bands
-    found = [
-        _hits(index, TEXT, [s.text_digest for s in sketches], rows, _TEXT_WEIGHT),
-        _hits(index, STRUCTURE, [s.structure_digest for s in sketches], rows, _STRUCTURE_WEIGHT),
-        _hits(
+    found = (
+        _equal(index, TEXT, _joined([s.text_digest for s in sketches]), rows, _TEXT_WEIGHT),
+        _equal(
+            index,
+            STRUCTURE,
+            _joined([sketch.structure_digest[sketch.large] for sketch in sketches]),
+            large,
+            _STRUCTURE_WEIGHT,
+        ),
+        _equal(
             index,
             BAND,
-            [s.band.ravel() for s in sketches],
-            np.repeat(rows, bands),
+            _joined([sketch.band.ravel() for sketch in sketches]),
+            np.repeat(large, bands),
             1.0 / bands,
         ),
-        _rare(index, sketches, offsets),
-    ]
+        *(
+            _shared(
+                index,
+                door,
+                _joined([_runs(sketch, door)[0] for sketch in sketches]),
+                _joined([_runs(sketch, door)[1] + start for sketch, start in starts]),
+                rows.size,
+            )
+            for door in (RUN, TEXT_RUN)
+        ),
+    )
     row = np.concatenate([hit[0] for hit in found])
     unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
     weight = np.concatenate([hit[2] for hit in found])
@@ -65,13 +84,14 @@ def candidates(
     total = np.bincount(inverse, weight, pair.size) if pair.size else np.empty(0)
     row, unit = pair >> 32, pair & 0xFFFFFFFF
     order = np.lexsort((unit, -np.round(total, 9), row))
-    row, unit = row[order], unit[order]
+    row, unit, total = row[order], unit[order], total[order]
+    equality = np.where(total >= _TEXT_WEIGHT, EQUAL_TEXT, total >= _STRUCTURE_WEIGHT)
     rank = np.arange(row.size) - np.searchsorted(row, row, "left")
     best = rank < MOST_CANDIDATES
-    row, unit = row[best], unit[best]
+    row, unit, equality = row[best], unit[best], equality[best]
     edges = np.searchsorted(row, offsets)
     return [
-        np.stack([row[first:stop] - offset, unit[first:stop]], axis=1)
+        np.stack([row[first:stop] - offset, unit[first:stop], equality[first:stop]], axis=1)
         for first, stop, offset in zip(edges, edges[1:], offsets, strict=False)
     ]
 
@@ -79,26 +99,37 @@ def candidates(
 _Hits = tuple["NDArray[np.intp]", "NDArray[np.uint32]", "NDArray[np.float64]"]
 
 
-def _hits(
+def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    return np.concatenate(parts) if parts else np.empty(0, np.uint64)
+
+
+def _runs(sketch: Sketch, door: int) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
+    return sketch.run if door == RUN else sketch.text_run
+
+
+def _equal(
     index: Index,
     door: int,
-    keys: Sequence[NDArray[np.uint64]],
-    rows: NDArray[np.intp],
+    keys: NDArray[np.generic],
+    rows: NDArray[np.generic],
     weight: float,
 ) -> _Hits:
-    joined = np.concatenate(keys) if keys else np.empty(0, np.uint64)
-    at, units, _ = index.lookup(door, joined)
-    return rows[at], units, np.full(at.size, weight)
+    """Units under the same key, each hit of one weight."""
+    at, units, _ = index.lookup(door, keys.astype(np.uint64, copy=False))
+    return rows.astype(np.intp, copy=False)[at], units, np.full(at.size, weight)
 
 
-def _rare(index: Index, sketches: Sequence[Sketch], offsets: NDArray[np.intp]) -> _Hits:
-    """Shared fingerprints, each weighing by how few units hold it: the share of the row's
-    fingerprints, by weight, that the unit holds as well."""
-    keys = np.concatenate([sketch.fingerprint for sketch in sketches])
-    rows = np.concatenate(
-        [sketch.owner + offset for sketch, offset in zip(sketches, offsets, strict=False)]
-    )
-    at, units, held = index.lookup(FINGERPRINT, keys, most=COMMON_FINGERPRINT)
+def _shared(
+    index: Index,
+    door: int,
+    keys: NDArray[np.generic],
+    rows: NDArray[np.generic],
+    size: int,
+) -> _Hits:
+    """Units that share fingerprints: the hits of a row and a unit add up to the share of the
+    row's fingerprints, weighed by rarity, that the unit holds as well."""
+    owner = rows.astype(np.intp, copy=False)
+    at, units, held = index.lookup(door, keys.astype(np.uint64, copy=False))
     weight = np.log2(max(2, index.units) / np.maximum(held, 1)).clip(0.1)
-    whole = np.bincount(rows, weight, int(offsets[-1])) if keys.size else np.zeros(offsets[-1])
-    return rows[at], units, weight[at] / whole[rows[at]]
+    whole = np.bincount(owner, weight, size)
+    return owner[at], units, weight[at] / whole[owner[at]]

@@ -7,6 +7,7 @@ No symbolic link is followed, nothing is opened but regular files, and the walk 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ _LONGEST_IGNORE_FILE = 1_000_000
 _FLAGS = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
     _FLAGS |= getattr(os, _flag, 0)
+
+_DIRECTORY_MARK = "ps_d"  # the group by which pathspec tells that a pattern matched a folder
 
 _Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
 """``(folder, rules)``, outermost first; the folder relative to the git root, ending in ``/``."""
@@ -203,10 +206,34 @@ def _taken(path: str, folder: bool, inner: str, rules: _Rules, patterns: Pattern
 def _ignored(path: str, rules: _Rules) -> bool:
     """Whether git ignores a path, relative to the git root; the innermost rule decides."""
     for base, spec in reversed(rules):
-        decision = spec.check_file(path[len(base) :]).include
+        decision = _decision(path[len(base) :], spec)
         if decision is not None:
             return decision
     return False
+
+
+def _decision(path: str, spec: GitIgnoreSpec) -> bool | None:
+    """What the last pattern says that matches this very entry, a folder's path ending in ``/``.
+
+    ``GitIgnoreSpec`` itself judges files alone, without their folders: it lets ``!/a`` bring
+    back ``a/b`` that ``b`` ignores, and ``a/**`` match ``a``. Walking down as git does, each
+    entry is judged for itself, and what matches through one of its folders does not count.
+    """
+    for pattern in reversed([*spec.patterns]):
+        regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
+        if pattern.include is None or regex is None:
+            continue
+        if _DIRECTORY_MARK not in regex.groupindex:
+            if regex.search(path.removesuffix("/")):
+                return pattern.include
+            continue
+        match = regex.search(path)
+        if match is None:
+            continue
+        end = match.end(_DIRECTORY_MARK)
+        if end in (-1, len(path)) or (match.start() == end - 1 and path.endswith("/")):
+            return pattern.include  # the last: "*/", whose regex is the mark alone
+    return None
 
 
 def _outer_rules(root: str) -> tuple[_Rules, str]:
@@ -245,7 +272,7 @@ def _read_rules(path: str) -> GitIgnoreSpec | Reason:
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").splitlines()
     try:
         return GitIgnoreSpec.from_lines(lines)
-    except ValueError:
+    except (ValueError, re.error):
         return GitIgnoreSpec.from_lines(_readable(lines))
 
 
@@ -256,6 +283,6 @@ def _readable(lines: list[str]) -> Iterator[str]:
     for line in lines:
         try:
             GitIgnoreSpec.from_lines([line])
-        except ValueError:
+        except (ValueError, re.error):
             continue
         yield line

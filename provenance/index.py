@@ -49,7 +49,8 @@ CREATE TABLE release (     -- one release of one package, or a directory
 );
 CREATE TABLE origin (      -- one family of reference code inside one package
   id   INTEGER PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE   -- 'transformers/glm4_moe'
+  name TEXT NOT NULL UNIQUE,  -- 'transformers/glm4_moe'
+  shared INTEGER NOT NULL     -- how often one of its units stands in another origin too
 );
 CREATE TABLE tree (        -- one distinct file content, however many releases ship it
   id     INTEGER PRIMARY KEY,
@@ -73,7 +74,8 @@ CREATE TABLE unit (        -- distinct normalised content of a function, class o
   text_digest      INTEGER NOT NULL,  -- 64 bits, signed
   structure_digest INTEGER NOT NULL,  -- 64 bits, signed
   elements         INTEGER NOT NULL,  -- how many elements
-  place            INTEGER NOT NULL REFERENCES place  -- one place that has it, the first
+  place            INTEGER NOT NULL REFERENCES place,  -- one place that has it, the first
+  origins          BLOB NOT NULL      -- uint32[], ascending: every origin that has it
 );
 CREATE TABLE place (       -- where a unit stands; the places of a tree have successive ids
   id         INTEGER PRIMARY KEY,
@@ -89,10 +91,11 @@ CREATE TABLE place (       -- where a unit stands; the places of a tree have suc
   name       TEXT NOT NULL      -- qualified inside the file
 );
 CREATE INDEX place_of_unit ON place (unit);
+CREATE INDEX file_of_origin ON file (origin);
 CREATE INDEX file_of_tree ON file (tree);
-CREATE TABLE word (        -- distinct texts of names, strings and numbers, by pages of 1024
-  id     INTEGER PRIMARY KEY,   -- page; a word's number is page * 1024 + position
-  hashes BLOB NOT NULL,         -- uint64[<= 1024], little-endian
+CREATE TABLE word (        -- distinct texts of names, strings and numbers, by pages of 16384
+  id     INTEGER PRIMARY KEY,   -- page; a word's number is page * 16384 + position
+  hashes BLOB NOT NULL,         -- uint64[<= 16384], little-endian
   names  BLOB NOT NULL          -- zlib: UTF-8 lines; empty where the text is no identifier
 );
 CREATE TABLE posting (     -- key -> units, by pages of the keys' leading bits
@@ -102,11 +105,14 @@ CREATE TABLE posting (     -- key -> units, by pages of the keys' leading bits
 );
 """
 
-TEXT, STRUCTURE, BAND, FINGERPRINT, WORD = DOORS = range(5)
-"""The doors of ``posting``: units equal in text, in structure, of an LSH band, of a
-fingerprint; and the number of the word with a hash."""
+TEXT, STRUCTURE, BAND, RUN, TEXT_RUN, WORD = DOORS = range(6)
+"""The doors of ``posting``: units equal in text, in structure, of an LSH band, of a winnowed
+fingerprint of the one and the other view; and the number of the word with a hash."""
 
-WORDS_PER_PAGE = 1024
+COMMON = 0xFFFFFFFF
+"""Stands for the units of a fingerprint that too many hold, see ``Parameters.common``."""
+
+WORDS_PER_PAGE = 16_384
 _Row = TypeVar("_Row")
 
 
@@ -176,7 +182,8 @@ class Index:
         self._named: _Recent[list[str]] = _Recent(4096)
         self._contents: _Recent[Tokens] = _Recent(20_000)
         self._lines: _Recent[NDArray[np.uint32]] = _Recent(500)
-        self._origins: dict[int, tuple[Place, ...]] = {}
+        self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
+        self._places: _Recent[tuple[Place, ...]] = _Recent(50_000)
 
     def _load(self) -> None:
         meta = dict(self.connection.execute("SELECT key, value FROM meta"))
@@ -191,6 +198,9 @@ class Index:
         bits = json.loads(meta["page_bits"])
         self._bits: list[int] = [int(bits[str(door)]) for door in DOORS]
         self.checksum = str(json.loads(meta["checksum"]))
+        self._origin_names: dict[int, str] = dict(
+            self.connection.execute("SELECT id, name FROM origin")
+        )
         self.units = int(self._row("SELECT coalesce(max(id), 0) FROM unit WHERE id > ?", 0)[0])
 
     def __enter__(self) -> Index:
@@ -213,16 +223,15 @@ class Index:
         Args:
             door: which kind of key.
             keys: uint64[n], in any order, repeated or not.
-            most: a key that more units hold is counted but yields none of them.
 
         Returns:
             Positions in ``keys`` and unit ids, in parallel, by position and then by unit; and
-            intp[n], how many units hold each key.
+            intp[n], how many units hold each key: those of a common fingerprint are not
+            listed, and ``Parameters.common + 1`` stands for their number.
         """
         distinct, inverse = np.unique(keys, return_inverse=True)
         low = np.zeros(distinct.size, np.intp)
         held = np.zeros(distinct.size, np.intp)
-        page_of = np.zeros(distinct.size, np.intp)
         bits = self._bits[door]
         leading = distinct >> np.uint64(64 - bits) if bits else np.zeros_like(distinct)
         numbers, firsts = np.unique(leading, return_index=True)
@@ -238,12 +247,15 @@ class Index:
             before += page_units.size
             pages.append(page_units)
         count = held[inverse]
-        if most is not None:
-            count = np.where(count > most, 0, count)
         inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
         at = np.repeat(np.arange(keys.size), count)
         posted = np.concatenate(pages) if pages else np.empty(0, np.uint32)
-        return at, posted[np.repeat(low[inverse], count) + inner], held[inverse]
+        units = posted[np.repeat(low[inverse], count) + inner]
+        common = units == COMMON
+        if common.any():
+            count[at[common]] = self.parameters.common + 1
+            at, units = at[~common], units[~common]
+        return at, units, count
 
     def _page(self, door: int, number: int) -> tuple[Any, Any]:
         key = door << 40 | number
@@ -274,9 +286,15 @@ class Index:
 
     # --- units ------------------------------------------------------------------------
 
-    def elements(self, unit: int) -> int:
-        """How many elements the unit has."""
-        return int(self._row("SELECT elements FROM unit WHERE id = ?", unit)[0])
+    def origins_of(self, unit: int) -> tuple[str, ...]:
+        """Every origin that has the unit, by name."""
+        known = self._holders.recall(unit)
+        if known is None:
+            row = self._row("SELECT origins FROM unit WHERE id = ?", unit)
+            names = self._origin_names
+            known = tuple(sorted(names[number] for number in np.frombuffer(row[0], "<u4").tolist()))
+            self._holders.keep(unit, known)
+        return known
 
     def tokens(self, unit: int) -> Tokens:
         """The unit's elements; ``line`` is that of its first place."""
@@ -364,16 +382,22 @@ class Index:
         return lines
 
     def _hashes(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
-        result = np.zeros(numbers.size, np.uint64)
-        page_of = numbers // WORDS_PER_PAGE
-        for page in np.unique(page_of).tolist():
+        """Hashes of words by their numbers."""
+        result = np.empty(numbers.size, np.uint64)
+        pages = numbers >> np.uint32(WORDS_PER_PAGE.bit_length() - 1)
+        while True:
+            page = int(pages.min(initial=COMMON))
+            if page == COMMON:
+                return result
             hashes = self._words.recall(page)
             if hashes is None:
                 row = self._row("SELECT hashes FROM word WHERE id = ?", page)
                 hashes = self._words.keep(page, np.frombuffer(row[0], "<u8"))
-            chosen = page_of == page
+            chosen = pages == page
+            if chosen.all():
+                return hashes[numbers % WORDS_PER_PAGE]
             result[chosen] = hashes[numbers[chosen] % WORDS_PER_PAGE]
-        return result
+            pages[chosen] = COMMON
 
     def names(self, words: NDArray[np.uint64]) -> list[str]:
         """The identifiers with the given hashes, '' where there is none; the signs of a family
@@ -396,7 +420,7 @@ class Index:
     def places(self, unit: int) -> tuple[Place, ...]:
         """Every place of a unit, in every release that ships it: oldest first, unknown dates
         last; then by package, version, path and line."""
-        known = self._origins.get(unit)
+        known = self._places.recall(unit)
         if known is None:
             rows = self.connection.execute(
                 "SELECT place.id, origin.name, release.package, release.version, release.license,"
@@ -410,9 +434,7 @@ class Index:
             known = tuple(sorted((Place(*row) for row in rows), key=_age))
             if not known:
                 raise self._damaged(f"unit {unit} stands nowhere")
-            if len(self._origins) > 200_000:
-                self._origins.clear()
-            self._origins[unit] = known
+            self._places.keep(unit, known)
         return known
 
     def standing(self) -> Iterator[tuple[int, str, str | None]]:
@@ -424,6 +446,15 @@ class Index:
                 "JOIN origin ON origin.id = file.origin"
             )
         )
+
+    def standing_of_origins(self) -> list[tuple[str, str | None, int]]:
+        """(origin, first date, how often its units stand in others too)."""
+        rows = self.connection.execute(
+            "SELECT origin.name, min(release.date), origin.shared FROM origin "
+            "JOIN file ON file.origin = origin.id JOIN release ON release.id = file.release "
+            "GROUP BY origin.id"
+        )
+        return [(name, day, shared) for name, day, shared in rows]
 
     def packages(self) -> tuple[str, ...]:
         """The releases as ``package==version``, sorted."""

@@ -32,12 +32,21 @@ class Shingled:
 
 
 def shingled(tokens: Tokens, parameters: Parameters) -> Shingled:
-    """The shingle sets by which candidates are compared exactly."""
+    """The shingle sets by which candidates are compared exactly. A unit shorter than a shingle
+    has one, the whole of it."""
     return Shingled(
-        np.unique(shingles(tokens.structure, parameters.k)),
-        np.unique(shingles(tokens.text, parameters.text_k)),
+        _distinct(tokens.structure, parameters.k),
+        _distinct(tokens.text, parameters.text_k),
         len(tokens),
     )
+
+
+def _distinct(view: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
+    hashes = shingles(view, min(k, max(1, view.size)))
+    hashes.sort()
+    fresh = np.ones(hashes.size, bool)
+    np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
+    return hashes[fresh]
 
 
 class Library:
@@ -64,8 +73,8 @@ class Library:
             self._opened = opened.pop_all()
         self.parameters = self.indexes[0].parameters
         self.permutations = self.indexes[0].permutations
-        self._visible: dict[tuple[int, int], tuple[Place, ...]] = {}
         self._hidden: dict[int, NDArray[np.bool_]] = {}
+        self._standing: dict[str, tuple[str, int]] = {}
         self._shingled: dict[tuple[int, int], Shingled] = {}
 
     def __enter__(self) -> Library:
@@ -102,19 +111,30 @@ class Library:
         places = self.indexes[number].places(unit)
         if not self.hides:
             return places
-        key = (number, unit)
-        seen = self._visible.get(key)
-        if seen is None:
-            day = self.as_of or "9999-99-99"
-            seen = tuple(
-                place
-                for place in places
-                if (place.date is None or place.date < day) and not self._excluded(place.origin)
-            )
-            if len(self._visible) > 200_000:
-                self._visible.clear()
-            self._visible[key] = seen
-        return seen
+        return tuple(
+            place
+            for place in places
+            if (self.as_of is None or place.date is None or place.date < self.as_of)
+            and not self._excluded(place.origin)
+        )
+
+    def origins(self, number: int, unit: int) -> tuple[str, ...]:
+        """The origins that have a unit and may be seen, by name."""
+        if not self.hides:
+            return self.indexes[number].origins_of(unit)
+        return tuple(sorted({place.origin for place in self.places(number, unit)}))
+
+    def standing(self, origin: str) -> tuple[str, int]:
+        """Sort key of an origin: the first day it was seen, then how widely it is shared."""
+        if not self._standing:
+            for index in self.indexes:
+                for name, day, shared in index.standing_of_origins():
+                    known_day, known_shared = self._standing.get(name, ("9999-99-99", 0))
+                    self._standing[name] = (
+                        min(known_day, day or "9999-99-99"),
+                        known_shared - shared,
+                    )
+        return self._standing[origin]
 
     def shingled(self, number: int, unit: int) -> Shingled:
         """The shingle sets of a reference unit."""

@@ -135,40 +135,49 @@ class Parsed:
 class Parameters:
     """All that decides a fingerprint. Stored in the index; those of the index rule.
 
-    Shingles are ``k`` consecutive elements of the structure view. MinHash has
-    ``bands * rows`` permutations of datasketch's ``scheme`` from ``seed``. A winnowed
-    fingerprint is the least shingle of ``window`` consecutive ones. Units of fewer than
-    ``smallest`` elements are neither indexed nor looked up.
+    Units are compared by shingles of ``k`` consecutive elements of the structure view and of
+    ``text_k`` of the text view. MinHash over the former has ``bands * rows`` permutations of
+    datasketch's ``scheme`` from ``seed``. A winnowed fingerprint is the least of ``window``
+    consecutive shingles of ``run`` elements (structure) or ``text_run`` elements (text); one
+    that more than ``common`` units of an index hold proposes nobody. Units of fewer than
+    ``smallest`` elements are found only by equality, below ``tiny`` not at all. How they were
+    chosen: benchmarks/README.md.
     """
 
     k: int = 8
-    text_k: int = 3
-    bands: int = 16
-    rows: int = 4
+    text_k: int = 5
+    bands: int = 21
+    rows: int = 3
     seed: int = 1
     scheme: str = "affine32"
+    run: int = 16
+    text_run: int = 8
     window: int = 8
-    smallest: int = 24
+    common: int = 64
+    smallest: int = 20
+    tiny: int = 6
     grammar: str = "tree-sitter-python 0.25.0"
     normalisation: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sketch:
-    """The fingerprints of the m units of one file that are large enough, in source order.
+    """The fingerprints of the m units of one file that are not tiny, in source order.
 
     ``unit``: intp[m], positions in ``Parsed.units``. ``text_digest``, ``structure_digest``:
-    uint64[m]. ``band``: uint64[m, bands]. ``fingerprint``: uint64[f] with its ``owner``:
-    intp[f], a row of this sketch; a class owns those of its methods too, a nested function
-    leaves its own to the outermost one.
+    uint64[m]. ``large``: intp[l], the rows of at least ``smallest`` elements, with their
+    ``band``: uint64[l, bands]. ``run``, ``text_run``: winnowed fingerprints of both views,
+    each uint64[f] with the rows that own them, intp[f]; a class owns those of its methods too,
+    a nested function leaves its own to the outermost one.
     """
 
     unit: NDArray[np.intp]
     text_digest: NDArray[np.uint64]
     structure_digest: NDArray[np.uint64]
+    large: NDArray[np.intp]
     band: NDArray[np.uint64]
-    fingerprint: NDArray[np.uint64]
-    owner: NDArray[np.intp]
+    run: tuple[NDArray[np.uint64], NDArray[np.intp]]
+    text_run: tuple[NDArray[np.uint64], NDArray[np.intp]]
 
 
 # --- what the index answers --------------------------------------------------------------

@@ -49,7 +49,7 @@ def _spec(globs: Sequence[str]) -> GitIgnoreSpec | None:
         return GitIgnoreSpec.from_lines(
             pattern.removeprefix("./") for pattern in expand_braces(globs)
         )
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         raise UsageError(
             f"found a glob that cannot be read ({error}), expected one as in .gitignore, "
             "such as 'models/**/modeling_*.py'"

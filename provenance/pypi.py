@@ -17,6 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from provenance.errors import SourceError, UsageError
 from provenance.release import normalised
@@ -125,9 +126,13 @@ def fetch(name: str, version: str) -> str:
 
     try:
         os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as work:
-            _download(name, version, work)
-            return _keep(name, version, work, folder)
+        try:
+            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as work:
+                _download(name, version, work)
+                return _keep(name, version, work, folder)
+        finally:
+            with suppress(OSError):  # leave no empty folder behind
+                os.removedirs(folder)
     except OSError as error:
         raise SourceError(
             f"pypi:{name}=={version}: the cache cannot be written ({error.strerror}); name "

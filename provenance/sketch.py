@@ -51,15 +51,30 @@ def mix(values: Hashes) -> Hashes:
 
 
 def shingles(view: Hashes, k: int) -> Hashes:
-    """Hashes of the ``max(0, n - k + 1)`` runs of k consecutive elements: uint64, in order."""
-    size = view.size - k + 1
-    if size <= 0:
+    """Hashes of the ``max(0, n - k + 1)`` runs of k consecutive elements: uint64, in order.
+
+    A polynomial of the elements modulo 2**64, mixed; runs of a power of two are joined from
+    halves, so that the cost grows with log k.
+    """
+    if view.size < k:
         return np.empty(0, np.uint64)
-    total = view[:size].copy()
-    for shift in range(1, k):
-        total *= np.uint64(_FACTOR)
-        total += view[shift : shift + size]
-    return mix(total)
+    total = np.empty(0, np.uint64)  # of the elements joined so far, all of them first
+    joined = 0
+    power, width = view, 1  # runs of ``width`` elements, a power of two
+    while True:
+        if k & width:
+            if joined:
+                size = min(power.size - joined, total.size)
+                factor = np.uint64(pow(_FACTOR, width, 1 << 64))
+                total = total[:size] * factor + power[joined : joined + size]
+            else:
+                total = power
+            joined += width
+        if joined == k:
+            return mix(total)
+        factor = np.uint64(pow(_FACTOR, width, 1 << 64))
+        power = power[: power.size - width] * factor + power[width:]
+        width *= 2
 
 
 def winnow(hashes: Hashes, window: int) -> NDArray[np.intp]:
@@ -139,9 +154,8 @@ def positions(spans: list[tuple[int, int]]) -> NDArray[np.intp]:
 
 
 def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketch:
-    """Sketch the units of one file that have at least ``parameters.smallest`` elements."""
+    """Sketch the units of one file that have at least ``parameters.tiny`` elements."""
     units, tokens = parsed.units, parsed.tokens
-    k, size = parameters.k, len(tokens)
     # The module body comes after the file's own elements, so that each unit is one span.
     rest = positions(body(units, 0))
     structure = np.concatenate([tokens.structure, tokens.structure[rest]])
@@ -149,47 +163,42 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
     wanted: list[int] = []
     spans: list[tuple[int, int]] = []
     for position, unit in enumerate(units):
-        start, stop = (unit.start, unit.stop) if position else (size, int(structure.size))
-        if stop - start >= max(parameters.smallest, k):
+        start, stop = (unit.start, unit.stop) if position else (len(tokens), structure.size)
+        if stop - start >= parameters.tiny:
             wanted.append(position)
             spans.append((start, stop))
-    hashes = shingles(structure, k)
-    if not wanted:
-        none = np.empty(0, np.uint64)
-        places = np.empty(0, np.intp)
-        bands = np.empty((0, parameters.bands), np.uint64)
-        return Sketch(places, none, none, bands, none, places)
-    edges = np.array(spans, np.intp)
-    signed = signatures(hashes, edges - np.array([0, k - 1]), drawn)
-    chosen = winnow(hashes, parameters.window)
-    at, owner = _owned(units, wanted, edges, chosen, k)
+    edges = np.array(spans, np.intp).reshape(-1, 2)
+    large = np.flatnonzero(edges[:, 1] - edges[:, 0] >= max(parameters.smallest, parameters.k))
+    band = np.empty((0, parameters.bands), np.uint64)
+    if large.size:
+        hashes = shingles(structure, parameters.k)
+        signed = signatures(hashes, edges[large] - np.array([0, parameters.k - 1]), drawn)
+        band = band_keys(signed, parameters.bands)
+    owns = np.array([not _within_function(units, units[position]) for position in wanted], bool)
+    owns &= edges[:, 1] - edges[:, 0] >= parameters.smallest
     return Sketch(
         unit=np.array(wanted, np.intp),
         text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
         structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
-        band=band_keys(signed, parameters.bands),
-        fingerprint=hashes[chosen[at]],
-        owner=owner,
+        large=large,
+        band=band,
+        run=_owned(structure, parameters.run, parameters.window, edges, owns),
+        text_run=_owned(text, parameters.text_run, parameters.window, edges, owns),
     )
 
 
 def _owned(
-    units: tuple[Unit, ...],
-    wanted: list[int],
-    edges: NDArray[np.intp],
-    chosen: NDArray[np.intp],
-    k: int,
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Which unit owns which fingerprint: (position in ``chosen``, row) in parallel. A unit owns
-    those wholly inside it; one inside a function leaves them to the outermost function."""
+    view: Hashes, size: int, window: int, edges: NDArray[np.intp], owns: NDArray[np.bool_]
+) -> tuple[Hashes, NDArray[np.intp]]:
+    """Winnowed fingerprints and the rows that own them: those whose span has all of them."""
+    hashes = shingles(view, size)
+    chosen = winnow(hashes, window)
     first = np.searchsorted(chosen, edges[:, 0], "left")
-    stop = np.searchsorted(chosen, edges[:, 1] - k, "right")
-    for row, position in enumerate(wanted):
-        if _within_function(units, units[position]):
-            stop[row] = first[row]
-    count = np.maximum(stop - first, 0)
+    stop = np.searchsorted(chosen, edges[:, 1] - size, "right")
+    count = np.where(owns, np.maximum(stop - first, 0), 0)
     inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    return np.repeat(first, count) + inner, np.repeat(np.arange(len(wanted)), count)
+    owner = np.repeat(np.arange(owns.size), count)
+    return hashes[chosen[np.repeat(first, count) + inner]], owner
 
 
 def _within_function(units: tuple[Unit, ...], unit: Unit) -> bool:

@@ -6,7 +6,7 @@ or unpacked to disk. A bad file is a ``Skipped`` among the others; only a source
 opened at all is an error.
 
     source      opens a source, turns bytes into ``SourceFile`` or ``Skipped``
-    folder      directories and what git ignores         archive     zip and tar, in place
+    folder      directories and what git ignores         archive     zipped, tarred: in place
     pypi        fetches a release, runs none of it       patterns    --include and --exclude
     decode      bytes of a Python file -> UTF-8          notebook    bytes of a notebook -> UTF-8
     release     metadata -> name, version, licence, day
@@ -175,7 +175,9 @@ def _open_file(text: str, patterns: Patterns, limits: Limits) -> Source:
 
 
 def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> Source:
-    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS, open_tar, open_zip
+    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
+    from provenance.tarred import open_tar
+    from provenance.zipped import open_zip
 
     name = shown(os.path.basename(path))
     ending = next(one for one in (*ZIP_ENDINGS, *TAR_ENDINGS) if name.lower().endswith(one))

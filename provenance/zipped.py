@@ -1,0 +1,148 @@
+"""zipped: a wheel or zip -> its Python files, read in place and in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from provenance.archive import (
+    LONGEST_METADATA,
+    Archive,
+    Listing,
+    TooLongError,
+    described,
+    named,
+    not_followed,
+    said,
+    tidy,
+    too_many,
+    too_much,
+)
+from provenance.decode import Reason
+from provenance.errors import SourceError
+from provenance.folder import ENDINGS, read_at_most, too_large
+from provenance.patterns import Patterns
+from provenance.release import day_of_parts
+
+if TYPE_CHECKING:
+    import zipfile
+
+    from provenance.source import Found, Limits
+
+_MEMBER_BYTES = 256  # of the directory, per allowed member: 46 and a long name
+
+
+def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> Archive:
+    """List a wheel or zip.
+
+    Raises:
+        SourceError: it is no zip, or there is more in it than the limits allow.
+    """
+    listing = Listing()
+    with _zip(path, shown_name, limits) as archive:
+        infos = archive.infolist()
+        if len(infos) > limits.max_members:
+            raise too_many(shown_name, limits)
+        for info in infos:
+            name = tidy(info.filename)
+            listing.add(name, day_of_parts(*info.date_time[:3]), _zip_problem(info, name, limits))
+            if listing.lacks_metadata(name) and info.file_size <= LONGEST_METADATA:
+                data = _read_zip_member(archive, info, LONGEST_METADATA)
+                if not isinstance(data, Reason):
+                    listing.metadata[name] = data
+        total = sum(
+            min(info.file_size, limits.of(info.filename))
+            for info in infos
+            if info.filename.endswith(ENDINGS)
+        )
+    if total > limits.max_total_bytes:
+        raise too_much(shown_name, limits)
+    members = named(listing, shown_name, patterns)
+
+    def read() -> Iterator[Found]:
+        with _zip(path, shown_name, limits) as archive:
+            for member in members:
+                found: bytes | Reason
+                if member.problem is not None:
+                    found = member.problem
+                else:
+                    found = _read_zip_member(
+                        archive, infos[member.position], limits.of(member.path)
+                    )
+                yield member.path, found, member.day
+
+    return Archive(members, described(listing), listing.date or None, read)
+
+
+@contextmanager
+def _zip(path: str, shown_name: str, limits: Limits) -> Iterator[zipfile.ZipFile]:
+    with _BoundedFile(io.FileIO(path)) as file:
+        file.most = max(limits.max_members * _MEMBER_BYTES, 1 << 17)
+        with _directory(file, shown_name, limits) as archive:
+            yield archive
+
+
+def _directory(file: io.BufferedReader, shown_name: str, limits: Limits) -> zipfile.ZipFile:
+    import zipfile
+
+    try:
+        return zipfile.ZipFile(file)
+    except TooLongError as error:
+        raise too_many(shown_name, limits) from error
+    except Exception as error:  # a hostile directory brings out all kinds
+        raise SourceError(
+            f"{shown_name}: found no readable zip archive ({said(error)}), expected a wheel or "
+            "zip; fetch or pack it again"
+        ) from error
+
+
+class _BoundedFile(io.BufferedReader):
+    """A file that refuses to read more than ``most`` bytes at one go: a zip's directory."""
+
+    most = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, but no more than is allowed."""
+        if size is not None and size > self.most:
+            raise TooLongError("the directory of the archive is too long")
+        return super().read(size)
+
+
+def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | Reason:
+    try:
+        with archive.open(info) as file:
+            data = read_at_most(file.read, limit)
+    except Exception as error:  # zlib.error, BadZipFile, EOFError, struct.error, ...
+        return Reason(
+            f"found a damaged member ({said(error)}), expected one that unpacks; "
+            "fetch or pack the archive again"
+        )
+    if len(data) < min(info.file_size, limit):
+        return Reason(
+            f"found {len(data):,} bytes of the {info.file_size:,} announced; "
+            "fetch or pack the archive again"
+        )
+    return too_large(f"more than {limit:,}", limit) if len(data) > limit else data
+
+
+def _zip_problem(info: zipfile.ZipInfo, name: str, limits: Limits) -> Reason | None:
+    """Why a member cannot be read, as far as its header tells."""
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        return not_followed("a symbolic link")
+    if kind not in (0, stat.S_IFREG):
+        return not_followed("no regular file")
+    if info.flag_bits & 0x1:
+        return Reason(
+            "found an encrypted member, expected a readable one; pack it without password"
+        )
+    if info.compress_type not in (0, 8):  # the other methods unpack without bound in zipfile
+        return Reason(
+            f"found compression method {info.compress_type}, expected stored or deflate; "
+            "pack the archive again"
+        )
+    limit = limits.of(name)
+    return too_large(f"{info.file_size:,}", limit) if info.file_size > limit else None
