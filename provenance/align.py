@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.mark import words
+from provenance.mark import without_words, words
 from provenance.model import Alignment, Block, CloneType, Rename, Tokens
 from provenance.sketch import shingles
 
@@ -227,14 +227,11 @@ def renames(pairs: Mapping[tuple[str, str], int]) -> tuple[Rename, ...]:
 def _difference(suspect: str, reference: str) -> tuple[str, str]:
     """The two names without the words they both begin with and both end with."""
     left, right = words(suspect), words(reference)
-    if not left or not right:
-        return suspect, reference
     first = 0
     while first < min(len(left), len(right)) and left[first] == right[first]:
         first += 1
     last = 0
     while last < min(len(left), len(right)) - first and left[-1 - last] == right[-1 - last]:
         last += 1
-    joint = "_" if "_" in suspect.strip("_") and "_" in reference.strip("_") else ""
-    parts = joint.join(left[first : len(left) - last]), joint.join(right[first : len(right) - last])
+    parts = without_words(suspect, first, last), without_words(reference, first, last)
     return parts if all(parts) else (suspect, reference)

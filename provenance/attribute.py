@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from provenance.align import align, blocks, clone_type, renames
-from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
+from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT, TELLING_RUNS
 from provenance.library import Library, Shingled, shingled
 from provenance.mark import with_mark
 from provenance.model import (
@@ -101,6 +101,7 @@ class Scored:
     unit: int
     structure: float
     text: float
+    runs: int
 
     @property
     def score(self) -> float:
@@ -131,8 +132,8 @@ def attribute(
         file: what was scanned.
         parsed: its units.
         sketch: their fingerprints.
-        proposed: int64[c, 4], (row of the sketch, index number, unit id, equality), likeliest
-            first for each row; equality as ``candidates`` gives it.
+        proposed: int64[c, 5], (row of the sketch, index number, unit id, equality, runs),
+            likeliest first for each row; equality and runs as ``candidates`` gives them.
         library: the indexes.
 
     Returns:
@@ -153,10 +154,11 @@ class _Attribution:
         library: Library,
     ) -> None:
         self.file, self.parsed, self.library = file, parsed, library
-        self.proposed: dict[int, list[tuple[int, int, int]]] = {}
+        self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of = sketch.unit.tolist()
-        for row, number, unit, equality in proposed.tolist():
-            self.proposed.setdefault(positions_of[row], []).append((number, unit, equality))
+        for row, number, unit, equality, runs in proposed.tolist():
+            one = (number, unit, equality, runs)
+            self.proposed.setdefault(positions_of[row], []).append(one)
         self.children: dict[int, list[int]] = {}
         for position, unit in enumerate(parsed.units):
             self.children.setdefault(unit.parent, []).append(position)
@@ -180,7 +182,7 @@ class _Attribution:
                         self._explain(child, residue)
         made += self._findings(residue, explained)
         made = self._supported(made)
-        findings = _numbered([finding for finding, _, _ in made])
+        findings = sorted((finding for finding, _, _ in made), key=strength)
         owner = np.full(len(self.parsed.tokens), -1, np.intp)  # of each element: its origin
         origins: list[str] = []
         order = sorted(made, key=lambda one: (-one[0].matched, one[0].reference.origin, one[2]))
@@ -189,7 +191,6 @@ class _Attribution:
             if origin not in origins:
                 origins.append(origin)
             owner[covered[owner[covered] < 0]] = origins.index(origin)
-        findings.sort(key=strength)
         return _result(self.file, self.parsed, owner, origins), tuple(findings)
 
     # --- candidates, exactly ----------------------------------------------------------
@@ -206,9 +207,9 @@ class _Attribution:
             equal = [one for one in listed if one[2]]
         own: Shingled | None = None
         scored: list[Scored] = []
-        for number, unit, same in equal or listed:
+        for number, unit, same, runs in equal or listed:
             if same == EQUAL_TEXT:
-                scored.append(Scored(number, unit, 1.0, 1.0))
+                scored.append(Scored(number, unit, 1.0, 1.0, runs))
                 continue
             if own is None:
                 elements = self.parsed.tokens[span(self.parsed, position)]
@@ -220,6 +221,7 @@ class _Attribution:
                     unit,
                     _resemblance(own.structure, other.structure),
                     _resemblance(own.text, other.text),
+                    runs,
                 )
             )
         scored.sort(key=lambda one: (-one.score, one.number, one.unit))
@@ -240,8 +242,10 @@ class _Attribution:
             if good:
                 entries.append(_Entry(position, size, good, whole=True))
                 continue
-            if scored and unit.kind != "class":
-                entries.append(_Entry(position, size, scored[:2], whole=False))
+            partly = tuple(one for one in scored if one.runs >= TELLING_RUNS)
+            if partly and unit.kind != "class":
+                by_runs = sorted(partly, key=lambda one: (-one.runs, -one.score, one.unit))
+                entries.append(_Entry(position, size, tuple(by_runs[:1]), whole=False))
             if not itself:
                 waiting += reversed(self.children.get(position, []))
 
@@ -359,7 +363,7 @@ def _result(
         if count
     ]
     shares.sort(key=lambda share: (-share.share, share.origin))
-    similarity = round(sum(share.share for share in shares), _ROUNDED)
+    similarity = round(sum((share.share for share in shares), 0.0), _ROUNDED)
     return FileResult(
         path=file.path,
         sha256=file.sha256,
@@ -411,7 +415,7 @@ def _finding(
             start_line=place.first_line,
             end_line=place.last_line,
             license=place.license,
-            first_seen=places[0].date,
+            first_seen=index.places(chosen.unit)[0].date,
         ),
         clone_type=clone_type(alignment, same_names=written_same),
         resemblance=round(alignment.resemblance, _ROUNDED),
@@ -426,16 +430,6 @@ def _finding(
     key = f"{finding.suspect.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
     identity = blake2b(key, digest_size=10).hexdigest()
     return replace(finding, id=identity), where[alignment.suspect]
-
-
-def _numbered(findings: list[Finding]) -> list[Finding]:
-    """The same unit twice in a file gets a number behind its id, in the order of the lines."""
-    seen: dict[str, int] = {}
-    result: list[Finding] = []
-    for finding in sorted(findings, key=lambda f: (f.suspect.start_line, f.suspect.name)):
-        times = seen[finding.id] = seen.get(finding.id, 0) + 1
-        result.append(finding if times == 1 else replace(finding, id=f"{finding.id}-{times}"))
-    return result
 
 
 def _also(entry: _Entry, chosen: Scored, origin: str, library: Library) -> tuple[str, ...]:

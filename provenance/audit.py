@@ -84,7 +84,8 @@ def scan(
             "no index was given, expected at least one; make one with "
             "'provenance index build SOURCE -o FILE' and pass it with --index"
         )
-    settings = _Settings(tuple(str(path) for path in indexes), _day(as_of), tuple(exclude_origin))
+    as_of = _day(as_of, "--as-of")
+    settings = _Settings(tuple(str(path) for path in indexes), as_of, tuple(exclude_origin))
     with settings.open() as library:
         used = tuple(
             IndexUsed(Path(index.path).name, index.checksum, index.packages())
@@ -123,16 +124,19 @@ def _told_apart(findings: Iterable[Finding]) -> Iterator[Finding]:
         yield finding if times == 1 else replace(finding, id=f"{finding.id}-{times}")
 
 
-def _day(text: str | None) -> str | None:
+def _day(text: str | None, option: str) -> str | None:
     """An ISO day, checked."""
     if text is None:
         return None
-    from datetime import date
+    from datetime import datetime
 
     try:
-        return date.fromisoformat(text).isoformat()
-    except ValueError as error:
-        raise UsageError(f"--as-of: found {text!r}, expected a day such as 2026-01-26") from error
+        day = datetime.strptime(text, "%Y-%m-%d").date().isoformat()
+    except ValueError:
+        day = ""
+    if day != text:
+        raise UsageError(f"{option}: found {text!r}, expected a day such as 2026-01-26")
+    return day
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +267,7 @@ def build_index(
     else:
         parameters = Parameters()
         drawn = permutations(parameters)
-    given = _day(date)
+    given = _day(date, "--date")
     selection = json.dumps([list(include), list(exclude), origin], sort_keys=True)
     files = parsed_files = 0
     known: list[str] = []
@@ -293,8 +297,18 @@ def build_index(
                     name = origin or origin_of(release.package, file.path)
                     builder.add_file(number, name, file.path, file.sha256)
                     files += 1
-        builder.finish()
+        if files or not extend:
+            _refuse_empty(files, sources)
+            builder.finish()
     return Built(files, parsed_files, tuple(known), tuple(skipped))
+
+
+def _refuse_empty(files: int, sources: Sequence[str]) -> None:
+    if not files:
+        raise UsageError(
+            f"{', '.join(sources)}: found no Python file, expected at least one; look at the "
+            "sources, --include and --exclude; no index was written"
+        )
 
 
 @dataclass(frozen=True, slots=True)

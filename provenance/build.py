@@ -60,6 +60,11 @@ class Builder:
     def __init__(
         self, output: Path, parameters: Parameters, drawn: NDArray[np.uint32], *, extend: bool
     ) -> None:
+        if not output.name or output.is_dir() or not output.parent.is_dir():
+            raise IndexFileError(
+                f"{output}: found no place for an index file, expected a file name in a folder "
+                "that exists; name one with -o"
+            )
         self.output = output
         self.parameters = parameters
         self.drawn = drawn
@@ -71,6 +76,7 @@ class Builder:
         self._words: dict[int, int] = {}
         self._word_hashes: list[int] = []
         self._word_names: list[str] = []
+        self._files: set[tuple[str, int]] = set()  # of a release that was entered before
         self._places = 0
         self._keys: dict[int, list[NDArray[np.uint64]]] = {door: [] for door in DOORS}
         self._posted: dict[int, list[NDArray[np.uint32]]] = {door: [] for door in DOORS}
@@ -109,7 +115,7 @@ class Builder:
     def _resume(self) -> None:
         """Read back what is needed to add to an existing index."""
         read = self.connection.execute
-        for name in ("place_of_unit", "file_of_origin", "file_of_tree"):
+        for name in ("place_of_unit", "place_of_tree", "file_of_origin", "file_of_tree"):
             read(f"DROP INDEX {name}")
         self._origins = {name: number for number, name in read("SELECT id, name FROM origin")}
         self._trees = {sha256: number for number, sha256 in read("SELECT id, sha256 FROM tree")}
@@ -132,16 +138,37 @@ class Builder:
     # --- adding -----------------------------------------------------------------------
 
     def knows_release(self, release: Release, selection: str) -> bool:
-        """Whether this archive was indexed before with the same selection of files."""
-        if release.sha256 is None:
-            return False
+        """Whether this archive was indexed before with the same selection of files. What a
+        directory holds now is not known beforehand.
+        """
+        known = self._release(release)
+        return known is not None and release.sha256 is not None and selection in known[1]
+
+    def _release(self, release: Release) -> tuple[int, list[str]] | None:
+        """The number of a release that is entered, and the selections it was indexed with."""
         row = self.connection.execute(
-            "SELECT 1 FROM release WHERE sha256 = ? AND selection = ?", (release.sha256, selection)
+            "SELECT id, selection FROM release WHERE package = ? AND version IS ? AND sha256 IS ?",
+            (release.package, release.version, release.sha256),
         ).fetchone()
-        return row is not None
+        return None if row is None else (int(row[0]), json.loads(row[1]))
 
     def add_release(self, release: Release, selection: str) -> int:
-        """Enter a release; returns its number."""
+        """Enter a release, or another selection of one that is entered; returns its number."""
+        known = self._release(release)
+        if known is not None:
+            number, selections = known
+            self._files = {
+                (path, tree)
+                for path, tree in self.connection.execute(
+                    "SELECT path, tree FROM file WHERE release = ?", (number,)
+                )
+            }
+            listed = json.dumps(sorted({*selections, selection}))
+            self.connection.execute(
+                "UPDATE release SET selection = ? WHERE id = ?", (listed, number)
+            )
+            return number
+        self._files = set()
         values = (
             release.package,
             release.version,
@@ -149,7 +176,7 @@ class Builder:
             release.date,
             release.date_source,
             release.sha256,
-            selection,
+            json.dumps([selection]),
         )
         cursor = self.connection.execute(
             "INSERT INTO release VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values
@@ -161,7 +188,9 @@ class Builder:
         return sha256 in self._trees
 
     def add_file(self, release: int, origin: str, path: str, sha256: str) -> None:
-        """Enter a path of a release whose content is known."""
+        """Enter a path of a release whose content is known, once."""
+        if (path, self._trees[sha256]) in self._files:
+            return
         number = self._origins.get(origin)
         if number is None:
             number = self._origins[origin] = len(self._origins) + 1
@@ -192,10 +221,8 @@ class Builder:
             )
             within.append(inside_function)
             span: slice | NDArray[np.intp] = slice(unit.start, unit.stop)
-            own: slice | NDArray[np.intp] = span
-            if unit.kind in ("class", "module"):
-                own = positions(body(parsed.units, position))
-                span = own if unit.kind == "module" else span
+            if unit.kind == "module":
+                span = positions(body(parsed.units, position))
             number = self._unit(
                 digest(tokens.text[span]),
                 digest(tokens.structure[span]),
@@ -205,22 +232,15 @@ class Builder:
             unit_of.append(number)
             content = None
             if not inside_function:
-                kinds = tokens.kind[own]
-                leaf_words = words[own]
+                kinds, numbers = tokens.kind[span], words[span]
                 data = len(kinds).to_bytes(4, "little") + kinds.tobytes()
-                content = self._content(data + pack(leaf_words[leaf_words >= 0].astype(np.uint32)))
-            inside = 0
-            for inner in parsed.units[position + 1 :]:
-                if inner.start >= unit.stop:
-                    break
-                inside += 1
+                content = self._content(data + pack(numbers[numbers >= 0].astype(np.uint32)))
             rows.append(
                 (
                     first_place + position,
                     tree,
                     number,
                     content,
-                    inside,
                     unit.start,
                     unit.stop,
                     unit.start_line,
@@ -229,7 +249,7 @@ class Builder:
                     unit.name,
                 )
             )
-        self.connection.executemany("INSERT INTO place VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self.connection.executemany("INSERT INTO place VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
         self._places += len(rows)
         self._post(sketch, np.array(unit_of, np.uint32))
 

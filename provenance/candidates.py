@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 MOST_CANDIDATES = 12
 """Compared exactly for each unit; more of them found no further parent (benchmarks/README.md)."""
 
+LEAST_OF_BEST = 0.25
+"""Candidates with less than this share of the best one's hits are not compared."""
+LEAST_WEIGHT = 0.12
+"""Share of bands plus shares of fingerprints below which nothing that is accepted was ever seen."""
+TELLING_RUNS = 2
+"""Rare fingerprints that a part must share: a run long enough to be reported has as many."""
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
 _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerprints can add up to
 
@@ -38,9 +44,10 @@ def candidates(
         hidden: bool[units + 1], reference units not to be seen.
 
     Returns:
-        One int64[c, 3] for each sketch: (row, unit id, equality), by row, the likeliest unit
-        first, at most ``MOST_CANDIDATES`` for each row. Equality is ``EQUAL_TEXT`` for a unit
-        that is equal in text, ``EQUAL_STRUCTURE`` for one equal in structure only, else 0.
+        One int64[c, 4] for each sketch: (row, unit id, equality, runs), by row, the likeliest
+        unit first, at most ``MOST_CANDIDATES`` for each row. Equality is ``EQUAL_TEXT`` for a
+        unit that is equal in text, ``EQUAL_STRUCTURE`` for one equal in structure only, else
+        0; runs is the number of rare fingerprints that both hold.
     """
     offsets = np.cumsum([0, *(sketch.unit.size for sketch in sketches)])
     rows = np.arange(int(offsets[-1]))
@@ -77,21 +84,31 @@ def candidates(
     row = np.concatenate([hit[0] for hit in found])
     unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
     weight = np.concatenate([hit[2] for hit in found])
+    shared = np.repeat([0, 0, 0, 1, 1], [hit[0].size for hit in found])
     if hidden is not None:
         seen = ~hidden[unit]
-        row, unit, weight = row[seen], unit[seen], weight[seen]
+        row, unit, weight, shared = row[seen], unit[seen], weight[seen], shared[seen]
     pair, inverse = np.unique(row << 32 | unit, return_inverse=True)
+    runs = np.bincount(inverse, shared, pair.size).astype(np.int64)
     total = np.bincount(inverse, weight, pair.size) if pair.size else np.empty(0)
-    row, unit = pair >> 32, pair & 0xFFFFFFFF
+    likely = (total >= LEAST_WEIGHT) | (runs >= TELLING_RUNS)
+    row, unit, total, runs = (
+        pair[likely] >> 32,
+        pair[likely] & 0xFFFFFFFF,
+        total[likely],
+        runs[likely],
+    )
     order = np.lexsort((unit, -np.round(total, 9), row))
-    row, unit, total = row[order], unit[order], total[order]
+    row, unit, total, runs = row[order], unit[order], total[order], runs[order]
     equality = np.where(total >= _TEXT_WEIGHT, EQUAL_TEXT, total >= _STRUCTURE_WEIGHT)
-    rank = np.arange(row.size) - np.searchsorted(row, row, "left")
-    best = rank < MOST_CANDIDATES
-    row, unit, equality = row[best], unit[best], equality[best]
+    first_of_row = np.searchsorted(row, row, "left")
+    rank = np.arange(row.size) - first_of_row
+    best = (rank < MOST_CANDIDATES) & (total >= LEAST_OF_BEST * np.minimum(total[first_of_row], 1))
+    listed = np.stack([row, unit, equality, runs], axis=1)[best]
+    row = row[best]
     edges = np.searchsorted(row, offsets)
     return [
-        np.stack([row[first:stop] - offset, unit[first:stop], equality[first:stop]], axis=1)
+        listed[first:stop] - np.array([offset, 0, 0, 0])
         for first, stop, offset in zip(edges, edges[1:], offsets, strict=False)
     ]
 

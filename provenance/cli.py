@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provenance.errors import ExitCode, ProvenanceError
+from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.version import VERSION
 
 if TYPE_CHECKING:
@@ -268,6 +268,11 @@ def _deliver(report: Report, format_: str, output: Path | None, fail_on: str) ->
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
+            "another with --output"
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -441,7 +446,7 @@ def index_info(file: str, origins: bool) -> None:
         ],
     )
     click.echo("")
-    click.echo("  ".join(f"{count:,} {name}s" for name, count in facts.counts.items()))
+    click.echo("  ".join(f"{name}: {count:,}" for name, count in facts.counts.items()))
     click.echo("")
     for name, value in asdict(facts.parameters).items():
         click.echo(f"{name:14} {value}")

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,7 +45,7 @@ CREATE TABLE release (     -- one release of one package, or a directory
   date        TEXT,           -- ISO day, NULL if unknown
   date_source TEXT NOT NULL,  -- 'archive' (newest member), 'given' or 'none'
   sha256      TEXT,           -- of the archive, NULL for a directory
-  selection   TEXT NOT NULL   -- JSON of include and exclude patterns and of the origin by hand
+  selection   TEXT NOT NULL   -- JSON list: include and exclude patterns, origin by hand
 );
 CREATE TABLE origin (      -- one family of reference code inside one package
   id   INTEGER PRIMARY KEY,
@@ -65,7 +65,7 @@ CREATE TABLE file (        -- one path of one release
   tree    INTEGER NOT NULL REFERENCES tree,
   path    TEXT NOT NULL         -- POSIX, inside the package
 );
-CREATE TABLE content (     -- distinct elements of a function, or of a class or module body
+CREATE TABLE content (     -- distinct elements of a function, class or module body
   id       INTEGER PRIMARY KEY,
   elements BLOB NOT NULL        -- zlib: uint8[n] kinds, then uint32 words of the leaves, planes
 );
@@ -81,8 +81,7 @@ CREATE TABLE place (       -- where a unit stands; the places of a tree have suc
   id         INTEGER PRIMARY KEY,
   tree       INTEGER NOT NULL REFERENCES tree,
   unit       INTEGER NOT NULL REFERENCES unit,
-  content    INTEGER REFERENCES content,  -- own elements; NULL inside a function: part of it
-  inside     INTEGER NOT NULL,  -- how many of the next places stand inside this one
+  content    INTEGER REFERENCES content,  -- NULL inside a function: a part of that one's
   start      INTEGER NOT NULL,  -- half-open span in the elements of the tree
   stop       INTEGER NOT NULL,
   first_line INTEGER NOT NULL,  -- 1-based, inclusive
@@ -91,6 +90,7 @@ CREATE TABLE place (       -- where a unit stands; the places of a tree have suc
   name       TEXT NOT NULL      -- qualified inside the file
 );
 CREATE INDEX place_of_unit ON place (unit);
+CREATE INDEX place_of_tree ON place (tree);
 CREATE INDEX file_of_origin ON file (origin);
 CREATE INDEX file_of_tree ON file (tree);
 CREATE TABLE word (        -- distinct texts of names, strings and numbers, by pages of 16384
@@ -177,9 +177,10 @@ class Index:
         except BaseException:
             self.connection.close()
             raise
-        self._pages: _Recent[tuple[Any, Any]] = _Recent(4096)
+        self._pages: _Recent[tuple[Any, Any]] = _Recent(8192)
         self._words: _Recent[NDArray[np.uint64]] = _Recent(4096)
-        self._named: _Recent[list[str]] = _Recent(4096)
+        self._named: _Recent[list[str]] = _Recent(64)
+        self._name_of: dict[int, str] = {}
         self._contents: _Recent[Tokens] = _Recent(20_000)
         self._lines: _Recent[NDArray[np.uint32]] = _Recent(500)
         self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
@@ -229,6 +230,8 @@ class Index:
             intp[n], how many units hold each key: those of a common fingerprint are not
             listed, and ``Parameters.common + 1`` stands for their number.
         """
+        if not keys.size:
+            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
         distinct, inverse = np.unique(keys, return_inverse=True)
         low = np.zeros(distinct.size, np.intp)
         held = np.zeros(distinct.size, np.intp)
@@ -298,61 +301,31 @@ class Index:
 
     def tokens(self, unit: int) -> Tokens:
         """The unit's elements; ``line`` is that of its first place."""
-        known = self._contents.recall(-unit)
-        if known is None:
-            place = self._row("SELECT place FROM unit WHERE id = ?", unit)[0]
-            known = self._contents.keep(-unit, self.tokens_at(int(place)))
-        return known
+        return self.tokens_at(int(self._row("SELECT place FROM unit WHERE id = ?", unit)[0]))
 
     def tokens_at(self, place: int) -> Tokens:
         """The elements of the unit at a place, with their lines there."""
-        tree, inside, start, stop, kind, content = self._row(
-            "SELECT tree, inside, start, stop, kind, content FROM place WHERE id = ?", place
-        )
-        while content is None:  # inside a function: a part of what that one stores
-            place -= 1
-            outer = self._row(
-                "SELECT tree, inside, start, stop, kind, content FROM place WHERE id = ?", place
-            )
-            if outer[5] is not None and outer[2] <= start and outer[3] >= stop:
-                whole = self._content(outer[5], self._line(tree)[outer[2] : outer[3]])
-                return whole[start - outer[2] : stop - outer[2]]
-        if kind in ("function", "method"):
-            return self._content(content, self._line(tree)[start:stop])
-        rows = self.connection.execute(
-            "SELECT start, stop, content, kind FROM place "
-            "WHERE id > ? AND id <= ? AND content IS NOT NULL ORDER BY id",
-            (place, place + inside),
-        ).fetchall()
-        return self._assemble(tree, start, stop, content, kind, rows)
-
-    def _assemble(
-        self, tree: int, start: int, stop: int, content: int, kind: str, rows: Sequence[Any]
-    ) -> Tokens:
-        """A class from its own elements and those of what stands inside; a module body."""
+        sql = "SELECT tree, start, stop, kind, content FROM place WHERE id = ?"
+        tree, start, stop, kind, content = self._row(sql, place)
         lines = self._line(tree)
-        free = np.ones(stop - start, bool)
-        owners: list[tuple[NDArray[np.intp], int]] = []
         if kind == "module":
-            for first, last, _, _ in rows:
-                free[first - start : last - start] = False
-            return self._content(content, lines[start:stop][free])
-        # Inner places first take their own elements, so that an outer class keeps the rest.
-        for first, last, inner, _ in reversed(rows):
-            own = np.flatnonzero(free[first - start : last - start]) + first - start
-            free[own] = False
-            owners.append((own, inner))
-        owners.append((np.flatnonzero(free), content))
-        size = stop - start
-        kinds, words = np.zeros(size, np.uint8), np.zeros(size, np.uint64)
-        structure, text = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-        for own, inner in owners:
-            part = self._content(inner, lines[:0], size=own.size)
-            kinds[own], words[own] = part.kind, part.word
-            structure[own], text[own] = part.structure, part.text
-        return Tokens(structure, text, kinds, lines[start:stop], words)
+            inner = self.connection.execute(
+                "SELECT start, stop FROM place WHERE tree = ? AND kind != 'module'", (tree,)
+            )
+            free = np.ones(stop, bool)
+            for first, last in inner:
+                free[first:last] = False
+            return self._content(content, lines[free])
+        if content is not None:
+            return self._content(content, lines[start:stop])
+        while True:  # inside a function: a part of what that one stores
+            place -= 1
+            _, first, last, _, content = self._row(sql, place)
+            if content is not None and first <= start and last >= stop:
+                whole = self._content(content, lines[first:last])
+                return whole[start - first : stop - first]
 
-    def _content(self, number: int, line: NDArray[np.uint32], *, size: int | None = None) -> Tokens:
+    def _content(self, number: int, line: NDArray[np.uint32]) -> Tokens:
         part = self._contents.recall(number)
         if part is None:
             from provenance.parse import grammar
@@ -363,13 +336,12 @@ class Index:
             )
             count = int.from_bytes(data[:4], "little")
             kinds = np.frombuffer(data, np.uint8, count, 4)
-            leaves = np.flatnonzero(known.is_leaf[kinds])
             words = np.zeros(count, np.uint64)
-            words[leaves] = self._hashes(unpack(data[4 + count :]))
+            words[known.is_leaf[kinds]] = self._hashes(unpack(data[4 + count :]))
             structure = known.kind_hash[kinds]
-            part = Tokens(structure, structure ^ words, kinds, line[:0], words)
+            part = Tokens(structure, structure ^ words, kinds, line, words)
             self._contents.keep(number, part)
-        if len(part) != (line.size if size is None else size):
+        if len(part) != line.size:
             raise self._damaged(f"content {number} is not as long as its place")
         return Tokens(part.structure, part.text, part.kind, line, part.word)
 
@@ -402,11 +374,14 @@ class Index:
     def names(self, words: NDArray[np.uint64]) -> list[str]:
         """The identifiers with the given hashes, '' where there is none; the signs of a family
         mark stand as they are."""
-        result = [""] * words.size
-        at, numbers, _ = self.lookup(WORD, words)
-        for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
-            result[position] = self._names(number // WORDS_PER_PAGE)[number % WORDS_PER_PAGE]
-        return result
+        wanted = words.tolist()
+        fresh = np.array([word for word in wanted if word not in self._name_of], np.uint64)
+        if fresh.size:
+            at, numbers, _ = self.lookup(WORD, fresh)
+            for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
+                page = self._names(number // WORDS_PER_PAGE)
+                self._name_of[int(fresh[position])] = page[number % WORDS_PER_PAGE]
+        return [self._name_of.get(word, "") for word in wanted]
 
     def _names(self, page: int) -> list[str]:
         names = self._named.recall(page)

@@ -142,7 +142,7 @@ class Library:
         found = self._shingled.get(key)
         if found is None:
             found = shingled(self.indexes[number].tokens(unit), self.parameters)
-            if len(self._shingled) > 5000:
+            if len(self._shingled) > 12_000:
                 self._shingled.clear()
             self._shingled[key] = found
         return found

@@ -26,6 +26,13 @@ def words(name: str) -> list[str]:
     return _WORD.findall(name)
 
 
+def without_words(name: str, first: int, last: int) -> str:
+    """A name as written without its ``first`` words and its ``last`` words."""
+    found = list(_WORD.finditer(name))
+    kept = found[first : len(found) - last]
+    return name[kept[0].start() : kept[-1].end()] if kept else ""
+
+
 def family_mark(class_names: Sequence[str]) -> str:
     """The words that most of a file's top-level classes begin with, or ``""``.
 

@@ -43,7 +43,7 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield ""
     broken = [file for file in report.files if file.error_lines]
     if broken:
-        yield f"Syntax errors in {len(broken)} file(s), the units around them were scanned:"
+        yield f"Syntax errors in {_number(len(broken), 'file')}; the units around were scanned:"
         for file in broken[:_MOST_SKIPPED]:
             yield from _wrapped(f"{safe(file.path)}: line {file.error_lines[0]}", width, "  ")
         if len(broken) > _MOST_SKIPPED:
@@ -51,8 +51,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield ""
     total = counts(report)
     summary = (
-        f"{total['findings']} matches in {total['files_with_findings']} of {total['files']} files"
-        f" ({total['lines']:,} lines)"
+        f"{_number(total['findings'], 'match', 'matches')} in {total['files_with_findings']} of "
+        f"{_number(total['files'], 'file')} ({_number(total['lines'], 'line')})"
     )
     if total["skipped"]:
         summary += f", {total['skipped']} skipped"
@@ -108,7 +108,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         names = ", ".join(safe(name) for name in finding.also[:_MOST_ALSO])
         more = len(finding.also) - _MOST_ALSO
         yield from _wrapped(
-            f"as close in {len(finding.also)} other origins: {names}"
+            f"as close in {_number(len(finding.also), 'other origin')}: {names}"
             + (f" and {more} more" if more > 0 else ""),
             width,
             "     ",
@@ -134,7 +134,7 @@ def _blocks(blocks: tuple[Block, ...]) -> str:
         for block in blocks[:_MOST_BLOCKS]
     ]
     more = len(blocks) - _MOST_BLOCKS
-    return ", ".join(parts) + (f" and {more} more blocks" if more > 0 else "")
+    return ", ".join(parts) + (f" and {_number(more, 'more block')}" if more > 0 else "")
 
 
 def _place(finding: Finding) -> str:
@@ -152,6 +152,10 @@ def _place(finding: Finding) -> str:
 
 def _range(first: int, last: int) -> str:
     return f"{first}-{last}" if last > first else str(first)
+
+
+def _number(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _percent(share: float) -> str:

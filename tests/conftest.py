@@ -1,0 +1,49 @@
+"""What holds for every test: no network.
+
+An audit hook refuses, in this process, to connect to or to look up anything but this machine.
+Processes that a test starts find a proxy where nobody listens, and no configuration of pip.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from typing import Any
+
+
+class NetworkUsedError(BaseException):
+    """A test went beyond this machine. No ``except Exception`` in the tested code hides it."""
+
+
+def _is_local(host: object) -> bool:
+    if host is None or host in ("", b"", "localhost", b"localhost"):
+        return True
+    text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto"):
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) and address else None  # else AF_UNIX
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = arguments[0]
+    else:
+        return
+    if not _is_local(host):
+        raise NetworkUsedError(f"{event}: found {host!r}, expected no network in tests")
+
+
+sys.addaudithook(_refuse)
+
+for _name in [name for name in os.environ if name.upper().startswith("PIP_")]:
+    del os.environ[_name]
+for _name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ[_name] = os.environ[_name.upper()] = "http://127.0.0.1:9"
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
+os.environ["PIP_CONFIG_FILE"] = os.devnull
+os.environ["PIP_RETRIES"] = "0"

@@ -1,0 +1,393 @@
+"""The command line: its exit codes, its messages, what it writes and what it must not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from programs import program, renamed
+
+import provenance
+from provenance.cli import main
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+
+def run(*arguments: str | Path) -> Result:
+    """Run a command in this process; no exception may come out but its own exit."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    assert "Traceback" not in result.output
+    return result
+
+
+def in_process(*arguments: str | Path, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    command = [sys.executable, "-m", "provenance", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **more)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of three modules."""
+    folder = tmp_path_factory.mktemp("index")
+    (folder / "birds").mkdir()
+    for seed in range(3):
+        (folder / "birds" / f"m{seed}.py").write_text(program(seed))
+    path = folder / "birds.db"
+    provenance.build_index([str(folder / "birds")], path, date="2025-01-02", license="MIT")
+    return path
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A repository with one renamed copy and one file that cannot be read."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "copy.py").write_text(renamed(program(0)))
+    (folder / "own.py").write_text("x = 1\n")
+    (folder / "bad.py").write_bytes(b"\xff\xfe\x00")
+    return folder
+
+
+# --- help ---------------------------------------------------------------------------------
+
+
+def commands() -> list[tuple[list[str], click.Command]]:
+    found: list[tuple[list[str], click.Command]] = [([], main)]
+    for name, command in main.commands.items():
+        found.append(([name], command))
+        if isinstance(command, click.Group):
+            found += [([name, inner], one) for inner, one in command.commands.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda value: str(value)[:20])
+def test_help_has_examples_and_says_what_every_option_does(
+    name: list[str], command: click.Command
+) -> None:
+    """At 80 columns."""
+    result = run(*name, "--help")
+    assert result.exit_code == 0
+    if not isinstance(command, click.Group) or not name:
+        assert "Example" in result.output
+        assert "provenance " + " ".join(name) in result.output
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert run(*name, "-h").output == result.output
+
+
+@pytest.mark.parametrize("name", [[], ["scan"], ["compare"], ["index"]])
+def test_help_has_the_exit_codes(name: list[str]) -> None:
+    """0 to 3."""
+    output = run(*name, "--help").output
+    table = output[output.index("Exit codes") :]
+    assert re.findall(r"^ +(\d) ", table, re.MULTILINE) == ["0", "1", "2", "3"]
+
+
+def test_version() -> None:
+    """The one of the package."""
+    assert run("--version").output.strip().endswith(provenance.__version__)
+
+
+# --- scan and compare ---------------------------------------------------------------------
+
+
+def test_scan_shows_what_it_found(index: Path, mine: Path) -> None:
+    """Origin, lines, clone type, date, licence, renames; skipped files with the reason."""
+    result = run("scan", mine, "--index", index)
+    assert result.exit_code == 0
+    for part in ("copy.py", "birds/m0", "type-2", "2025-01-02", "MIT", "renamed:", "lines"):
+        assert part in result.output
+    assert "Skipped 1:" in result.output
+    assert "bad.py" in result.output
+    assert "1 of 2 files" in result.output
+
+
+def test_scan_is_quiet_where_nothing_is_found(index: Path, tmp_path: Path) -> None:
+    """One line, and done."""
+    (tmp_path / "a.py").write_text("def f(a):\n    return [b for b in a if b.c(1) > 2] or None\n")
+    result = run("scan", tmp_path, "--index", index)
+    assert result.exit_code == 0
+    assert result.output.count("\n") == 1
+    assert result.output.startswith("0 matches in 0 of 1 files")
+
+
+def test_compare_needs_no_index(index: Path, mine: Path) -> None:
+    """The same findings as through an index."""
+    result = run("compare", mine, index.parent / "birds", "--format", "json")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert {finding["suspect"]["path"] for finding in found["findings"]} == {"copy.py"}
+    assert found["counts"]["skipped"] == len(found["skipped"]) == 1
+
+
+def test_text_is_80_columns_wide(index: Path, mine: Path) -> None:
+    """But for names that are wider."""
+    result = run("scan", mine, "--index", index)
+    assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_json_is_the_same_whatever_jobs_and_hash_seed(index: Path, mine: Path) -> None:
+    """On the standard output, byte for byte, with nothing else there."""
+    found = {
+        in_process(
+            *("scan", mine, "--index", index, "--format", "json", "--jobs", jobs),
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+        ).stdout
+        for jobs, seed in (("1", "0"), ("2", "1"))
+    }
+    (text,) = found
+    assert json.loads(text)["counts"]["findings"] > 0
+    assert text == run("scan", mine, "--index", index, "--format", "json").stdout
+
+
+def test_options_reach_the_scan(index: Path, mine: Path) -> None:
+    """--as-of, --exclude-origin, --include, --exclude."""
+
+    def counts(*options: str) -> dict[str, int]:
+        result = run("scan", mine, "--index", index, "--format", "json", *options)
+        found: dict[str, int] = json.loads(result.stdout)["counts"]
+        return found
+
+    assert counts()["findings"] > 0
+    assert counts("--as-of", "2025-01-02")["findings"] == 0
+    assert counts("--as-of", "2025-01-03")["findings"] > 0
+    assert counts("--exclude-origin", "birds/*")["findings"] == 0
+    assert counts("--include", "own.py") == {**counts("--include", "own.py"), "files": 1}
+    assert counts("--exclude", "bad.py")["skipped"] == 0
+
+
+# --- exit codes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("case", "fail_on", "code"),
+    [
+        ("type1", "never", 0),
+        ("type1", "type-1", 1),
+        ("type1", "fragment", 1),
+        ("type2_renamed", "type-1", 0),
+        ("type2_renamed", "type-2", 1),
+        ("type3_edited", "type-2", 0),
+        ("type3_edited", "type-3", 1),
+        ("partial_function", "type-3", 0),
+        ("partial_function", "fragment", 1),
+        ("independent_same_task", "fragment", 0),
+    ],
+)
+def test_fail_on_is_this_type_or_a_stronger_one(case: str, fail_on: str, code: int) -> None:
+    """1 where there is such a finding, with the report all the same."""
+    folder = FIXTURES / case
+    result = run("compare", folder / "suspect", folder / "reference", "--fail-on", fail_on)
+    assert result.exit_code == code
+    assert "matches in" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scan"],
+        ["scan", "."],
+        ["scan", ".", "--index"],
+        ["scan", ".", "--index", "x", "--format", "xml"],
+        ["scan", ".", "--index", "x", "--jobs", "0"],
+        ["scan", ".", "--index", "x", "--fail-on", "type-9"],
+        ["scan", ".", "--index", "INDEX", "--as-of", "tomorrow"],
+        ["scan", "pypi:a b==1", "--index", "INDEX"],
+        ["compare", "."],
+        ["index", "build", "."],
+        ["index", "build", ".", "-o", "OUT", "--date", "tomorrow"],
+        ["index", "nothing"],
+        ["nothing"],
+    ],
+)
+def test_a_wrong_command_line_is_2(arguments: list[str], index: Path, tmp_path: Path) -> None:
+    """Missing, unknown and impossible values."""
+    known = {"INDEX": str(index), "OUT": str(tmp_path / "out.db"), ".": str(tmp_path)}
+    result = run(*(known.get(argument, argument) for argument in arguments))
+    assert result.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_could_not_be_opened_is_3_and_named(index: Path, mine: Path, tmp_path: Path) -> None:
+    """With what was expected and the remedy, in one message on the error stream."""
+    torn = tmp_path / "torn.db"
+    torn.write_bytes(index.read_bytes()[:5000])
+    for arguments, named, remedy in (
+        (["scan", tmp_path / "absent", "--index", index], "absent", "check the spelling"),
+        (["scan", mine, "--index", tmp_path / "absent.db"], "absent.db", "index build"),
+        (["scan", mine, "--index", torn], "torn.db", "build it again"),
+        (["index", "info", torn], "torn.db", "build it again"),
+        (["index", "verify", tmp_path / "absent.db"], "absent.db", "index build"),
+        (["index", "add", tmp_path / "absent.db", mine], "absent.db", "index build"),
+        (["index", "build", tmp_path / "absent", "-o", tmp_path / "o.db"], "absent", "spelling"),
+        (["compare", mine, tmp_path / "absent"], "absent", "check the spelling"),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 3, arguments
+        assert result.stdout == ""
+        assert result.stderr.startswith("provenance: ")
+        assert named in result.stderr
+        assert "expected" in result.stderr
+        assert remedy in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "o.db").exists()
+
+
+def test_nothing_scanned_is_3(index: Path, mine: Path, tmp_path: Path) -> None:
+    """A scan of no file is no clean bill."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for arguments in (
+        ["scan", empty, "--index", index],
+        ["scan", mine, "--index", index, "--include", "none.py"],
+        ["scan", mine, "--index", index, "--include", "bad.py"],
+        ["compare", empty, mine],
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 3
+        assert "no Python file was scanned" in result.stderr
+    result = run("index", "build", empty, "-o", tmp_path / "o.db")
+    assert result.exit_code == 3
+    assert "no Python file was indexed" in result.stderr
+
+
+def test_in_a_process_of_its_own(index: Path, mine: Path) -> None:
+    """The exit codes reach the shell, and no traceback the terminal."""
+    for arguments, code in (
+        (["scan", mine, "--index", index], 0),
+        (["scan", mine, "--index", index, "--fail-on", "type-2"], 1),
+        (["scan", mine], 2),
+        (["scan", mine, "--index", "absent.db"], 3),
+    ):
+        result = in_process(*arguments)
+        assert result.returncode == code
+        assert "Traceback" not in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error_message(index: Path, mine: Path) -> None:
+    """As with ``| head``."""
+    command = [sys.executable, "-m", "provenance", "scan", str(mine), "--index", str(index)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.close()
+        said = started.stderr.read()
+    assert b"Traceback" not in said
+    assert b"Error" not in said
+
+
+# --- output -------------------------------------------------------------------------------
+
+
+def test_output_is_what_the_terminal_would_have_got(
+    index: Path, mine: Path, tmp_path: Path
+) -> None:
+    """In a file, with nothing on the standard output; an old file is replaced."""
+    for form in ("text", "json"):
+        path = tmp_path / form
+        path.write_text("old")
+        result = run("scan", mine, "--index", index, "--format", form, "--output", path)
+        assert result.exit_code == 0
+        assert result.stdout == ""
+        assert path.read_text("utf-8") == run("scan", mine, "--index", index, "--format", form).stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["json", "mine", "text"]
+
+
+def test_output_is_written_whole_or_not_at_all(
+    index: Path, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan that fails, and a disk that does, leave the old file and no other."""
+    path = tmp_path / "result.json"
+    path.write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    arguments = ["scan", mine, "--index", index, "--output", path]
+    assert run("scan", tmp_path / "absent", *arguments[2:]).exit_code == 3
+    assert path.read_text() == "old"
+    monkeypatch.setattr(os, "replace", full)
+    result = run(*arguments)
+    assert result.exit_code == 3
+    assert "No space left" in result.stderr
+    assert path.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "result.json"]
+
+
+def test_output_into_a_folder_that_is_not_there_is_3(
+    index: Path, mine: Path, tmp_path: Path
+) -> None:
+    """Without a traceback, naming the file."""
+    result = run("scan", mine, "--index", index, "-o", tmp_path / "no" / "r.json")
+    assert result.exit_code in (2, 3)
+    assert "r.json" in result.stderr
+
+
+def test_names_cannot_steer_the_terminal(index: Path, tmp_path: Path) -> None:
+    """Control, escape and bidirectional characters of paths and names are written as escapes."""
+    folder = tmp_path / "evil"
+    folder.mkdir()
+    name = "a\x1b[31m\u202eb\n\x07.py"
+    (folder / name).write_text(program(0))
+    (folder / "bad\x1b]0;x\x07.py").write_bytes(b"\xff")
+    for form in ("text", "json"):
+        output = run("scan", folder, "--index", index, "--format", form).output
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", output)
+        assert "\\x1b" in output or "\\u001b" in output
+    result = run("scan", folder / "no\x1b[2J", "--index", index)
+    assert "\x1b" not in result.output
+    database = tmp_path / "i\x1b.db"
+    provenance.build_index([str(folder)], database, origin="x\x1b[0m", license="MIT\x1b[0m")
+    for arguments in (
+        ["index", "info", database, "--origins"],
+        ["index", "verify", database],
+        ["index", "add", database, folder],
+        ["scan", folder, "--index", database],
+    ):
+        assert "\x1b" not in run(*arguments).output, arguments
+
+
+# --- index --------------------------------------------------------------------------------
+
+
+def test_index_commands_from_nothing(tmp_path: Path, mine: Path) -> None:
+    """build, info, add, verify."""
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "m.py").write_text(program(1))
+    database = tmp_path / "i.db"
+    built = run(
+        *("index", "build", first, "-o", database),
+        *("--origin", "ours", "--date", "2024-05-06", "--license", "MIT"),
+    )
+    assert built.exit_code == 0
+    assert "1 files added" in built.output
+    info = run("index", "info", database, "--origins")
+    assert info.exit_code == 0
+    for part in ("first", "2024-05-06", "given", "MIT", "ours", "checksum", "window", "seed"):
+        assert part in info.output
+    added = run("index", "add", database, mine)
+    assert added.exit_code == 0
+    assert "2 files added" in added.output
+    assert "skipped bad.py" in added.stderr
+    again = run("index", "add", database, mine)
+    assert again.exit_code == 0
+    assert "already indexed" in again.output
+    assert "0 files added" in again.output
+    verified = run("index", "verify", database)
+    assert verified.exit_code == 0
+    checksum = re.findall(r"[0-9a-f]{64}", verified.output)
+    assert checksum == re.findall(r"checksum ([0-9a-f]{64})", run("index", "info", database).output)

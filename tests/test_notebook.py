@@ -1,0 +1,184 @@
+"""A notebook becomes the Python of its code cells, each line at a known cell and line."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.decode import Reason
+from provenance.notebook import read_notebook
+
+
+def cell(source: object, kind: str = "code") -> dict[str, object]:
+    return {"cell_type": kind, "source": source, "metadata": {}}
+
+
+def notebook(*cells: object, **more: object) -> bytes:
+    made: dict[str, Any] = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    return json.dumps({**made, **more}).encode()
+
+
+def python_of(*sources: str) -> str:
+    read = read_notebook(notebook(*(cell(source) for source in sources)))
+    assert not isinstance(read, Reason)
+    return read[0].decode()
+
+
+def reason_of(data: bytes) -> str:
+    read = read_notebook(data)
+    assert isinstance(read, Reason)
+    return str(read)
+
+
+def test_code_cells_follow_each_other_and_are_numbered_among_all() -> None:
+    data = notebook(
+        cell("# title", "markdown"), cell(["a = 1\n", "b = 2"]), cell("", "raw"), cell("c = 3\n")
+    )
+    assert read_notebook(data) == (b"a = 1\nb = 2\nc = 3\n\n", ((2, 1), (4, 3)))
+
+
+def test_nbformat_3_is_read() -> None:
+    sheet = {
+        "cells": [
+            {"cell_type": "heading", "source": "x"},
+            {"cell_type": "code", "input": ["a = 1\n", "b"], "language": "python"},
+            {"cell_type": "code", "input": "ls", "language": "bash"},
+        ]
+    }
+    data = json.dumps({"nbformat": 3, "worksheets": [sheet, sheet]}).encode()
+    assert read_notebook(data) == (b"a = 1\nb\na = 1\nb\n", ((2, 1), (5, 3)))
+
+
+def test_notebook_without_code_is_empty() -> None:
+    assert read_notebook(notebook(cell("text", "markdown"))) == (b"", ())
+
+
+@given(st.lists(st.text(st.sampled_from("a \n\r#("), max_size=12), max_size=6), st.data())
+def test_every_line_of_a_cell_is_found_at_its_place(
+    sources: list[str], data: st.DataObject
+) -> None:
+    """Theorem: line n of cell c stands at ``start(c) + n - 1``, and between there is nothing."""
+    split = [
+        source.splitlines(keepends=True) if data.draw(st.booleans()) else source
+        for source in sources
+    ]
+    read = read_notebook(notebook(*map(cell, split)))
+    assert not isinstance(read, Reason)
+    content, cells = read
+    lines = content.decode().split("\n")
+    assert [number for number, _ in cells] == list(range(1, len(sources) + 1))
+    ends = [start for _, start in (*cells, (0, len(lines)))][1:]
+    for source, (_, start), end in zip(sources, cells, ends, strict=True):
+        expected = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        assert lines[start - 1 : end - 1] == expected
+
+
+@given(st.text(st.sampled_from("%!?ab=( \n\\\"'#"), max_size=40))
+def test_magics_never_change_the_number_of_lines(source: str) -> None:
+    assert python_of(source).count("\n") == source.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%matplotlib inline",
+        "!pip install torch",
+        "  !ls",
+        "?print",
+        "print?",
+        "a.b??",
+        "%%time",
+        "files = !ls",
+        "x = %time f()",
+        "%timeit f(1)  # why?",
+    ],
+)
+def test_lines_of_ipython_become_comments(line: str) -> None:
+    text = python_of(f"a = 1\n{line}\nb = 2")
+    assert text == f"a = 1\n# {line}\nb = 2\n"
+    ast.parse(text)
+
+
+def test_command_over_several_lines_is_a_comment_as_a_whole() -> None:
+    assert python_of("!pip install a \\\n  b\nc") == "# !pip install a \\\n#   b\nc\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = (a\n  % b)",
+        "x = a \\\n  % b",
+        '"""Why?\n% and so on\n!really?\n"""\nx = 1',
+        "x = 1  # why?",
+        "x = 'why?'\ny = '''?\n?'''",
+        "f('a', #(\n  %b)",
+        "s = 'it\\'s (?'\nt = [\n%x]",
+        "d['x=!'] = 1\nassert a == b",
+    ],
+)
+def test_python_that_looks_like_a_magic_stays(source: str) -> None:
+    assert python_of(source) == source + "\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["bash", "html", "javascript", "sh", "sql", "writefile a.txt", "!"]
+)
+def test_cells_of_other_languages_are_commented_out(name: str) -> None:
+    assert python_of(f"\n%%{name}\nfoo ) bar\n\n  x") == f"\n# %%{name}\n# foo ) bar\n\n#   x\n"
+
+
+@pytest.mark.parametrize("name", ["time", "timeit -n 3", "capture out", "prun", "writefile a.py"])
+def test_cells_of_python_keep_their_body(name: str) -> None:
+    assert python_of(f"%%{name}\nx = 1\n%matplotlib") == f"# %%{name}\nx = 1\n# %matplotlib\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "no valid JSON"),
+        (b"{", "no valid JSON"),
+        (b"[]", "a JSON list"),
+        (b"null", "missing value"),
+        (b"{}", "neither 'cells' nor 'worksheets'"),
+        (b'{"cells": 3}', "'cells' to be a number"),
+        (b'{"worksheets": [3]}', "'cells' to be a missing value"),
+        (b'{"cells": [3]}', "cell 1 to be a number"),
+        (notebook(cell("a"), cell({"a": 1})), "source of cell 2 to be a object"),
+        (notebook(cell(["a", 3])), "source of cell 1 to be a list"),
+        (notebook({"cell_type": "code"}), "missing value"),
+        (notebook(cell("a\0b")), "NUL"),
+        (b'{"cells": "\xff"}', "0xff at byte 11"),
+        (b"[" * 200_000, "nested too deep"),
+        (b'{"a":' * 200_000, "nested too deep"),
+        (notebook(metadata={"language_info": {"name": "R"}}), "notebook in 'R'"),
+        (notebook(metadata={"kernelspec": {"language": "julia"}}), "notebook in 'julia'"),
+    ],
+)
+def test_malformed_notebooks_are_told_with_reason(data: bytes, words: str) -> None:
+    assert words in reason_of(data)
+
+
+def test_huge_numbers_and_lone_surrogates_do_no_harm() -> None:
+    assert read_notebook(b'{"a": ' + b"9" * 1_000_000 + b', "cells": []}') == (b"", ())
+    assert python_of("x = '\ud800'") == "x = '?'\n"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just("code"),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["cells", "worksheets", "cell_type", "source", "metadata"]), inner
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_no_json_whatever_crashes(value: object) -> None:
+    read_notebook(json.dumps(value).encode())

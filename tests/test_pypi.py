@@ -1,0 +1,300 @@
+"""A release is fetched by the real pip, offline from folders made here, and nothing of it runs."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tarfile
+import zipfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from provenance import pypi
+from provenance.errors import SourceError, UsageError
+from provenance.model import SourceFile
+from provenance.source import open_source
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all the index there is, and an empty cache."""
+    for name in list(os.environ):
+        if name.startswith("PIP_"):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+def put_wheel(folder: Path, tag: str = "py3-none-any", requires: str = ">=3.8") -> Path:
+    path = folder / f"toy_model-1.0-{tag}.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("toy/model.py", f"tag = {tag!r}\n")
+        wheel.writestr(
+            "toy_model-1.0.dist-info/METADATA",
+            f"Metadata-Version: 2.1\nName: Toy.Model\nVersion: 1.0\nRequires-Python: {requires}\n",
+        )
+        wheel.writestr("toy_model-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        wheel.writestr("toy_model-1.0.dist-info/RECORD", "")
+    return path
+
+
+def put_sdist(folder: Path, marker: Path, kind: str) -> Path:
+    """An sdist that writes a file as soon as anything of it runs."""
+    trap = f"open({str(marker)!r}, 'w').close()\n"
+    files = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: toy-model\nVersion: 1.0\n",
+        "toy/model.py": "tag = 'sdist'\n",
+        "setup.py": trap + "from setuptools import setup\nsetup(name='toy-model', version='1.0')\n",
+    }
+    if "own backend" in kind:
+        files["backend.py"] = trap
+        files["pyproject.toml"] = (
+            "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        )
+    if "zip" in kind:
+        path = folder / "toy-model-1.0.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(f"toy-model-1.0/{name}", text)
+        return path
+    path = folder / "toy-model-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(f"toy-model-1.0/{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return path
+
+
+def model_of(requirement: str) -> str:
+    (file,) = open_source(requirement, include=["toy/*"]).files()
+    assert isinstance(file, SourceFile)
+    assert file.path == "toy/model.py"
+    return file.content.decode()
+
+
+def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(arguments: Sequence[str], target: str) -> tuple[bool, str]:
+        raise AssertionError("pip was asked")
+
+    monkeypatch.setattr(pypi, "_run_pip", refuse)
+
+
+def says(monkeypatch: pytest.MonkeyPatch, text: str) -> list[Sequence[str]]:
+    """Have a pip that fails with this text; gives what it was called with."""
+    calls: list[Sequence[str]] = []
+
+    def fail(arguments: Sequence[str], target: str) -> tuple[bool, str]:
+        calls.append(arguments)
+        return False, text
+
+    monkeypatch.setattr(pypi, "_run_pip", fail)
+    return calls
+
+
+# --- requirements -------------------------------------------------------------------------
+
+
+def test_requirement_is_a_name_and_one_exact_version() -> None:
+    assert pypi.parse_requirement("Open_CLIP.torch == 2.24.0") == ("open-clip-torch", "2.24.0")
+    assert pypi.parse_requirement("torch==2.13.0+cpu") == ("torch", "2.13.0+cpu")
+    assert pypi.parse_requirement("a==1!2.0rc1.post2.dev3") == ("a", "1!2.0rc1.post2.dev3")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "transformers",
+        "transformers>=4",
+        "transformers==4.*",
+        "transformers===4",
+        "a==",
+        "==1",
+        "",
+        "-r==1",
+        "a[b]==1",
+        "../a==1",
+        "a==1 --index-url=x",
+        "a==../../x",
+        "a==1;x",
+        "é==1",
+        "a==1\n2",
+    ],
+)
+def test_anything_else_is_a_usage_error_with_the_form_expected(text: str) -> None:
+    with pytest.raises(UsageError, match=r"pypi:.*=="):
+        open_source("pypi:" + text)
+
+
+# --- fetching -----------------------------------------------------------------------------
+
+
+def test_wheel_is_fetched_once_then_cached(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_wheel(shelf)
+    source = open_source("pypi:Toy_Model==1.0")
+    assert (source.label, source.release.package) == ("pypi:Toy_Model==1.0", "toy-model")
+    no_pip(monkeypatch)
+    assert model_of("pypi:toy.model==1.0") == "tag = 'py3-none-any'\n"
+
+
+def test_wheel_for_another_python_is_fetched(shelf: Path) -> None:
+    put_wheel(shelf, requires="<3.5")
+    assert "py3-none-any" in model_of("pypi:toy-model==1.0")
+
+
+def test_wheel_for_another_platform_is_fetched_where_there_is_no_other(shelf: Path) -> None:
+    put_wheel(shelf, tag="cp312-cp312-win_amd64")
+    assert "win_amd64" in model_of("pypi:toy-model==1.0")
+
+
+def test_sdist_is_preferred_to_the_wheel_of_one_platform(shelf: Path, tmp_path: Path) -> None:
+    """What is taken must not depend on the machine."""
+    put_wheel(shelf, tag=f"cp3{sys.version_info.minor}-none-any")
+    put_sdist(shelf, tmp_path / "ran", "tar")
+    assert model_of("pypi:toy-model==1.0") == "tag = 'sdist'\n"
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "tar, own backend", "zip, own backend"])
+def test_nothing_of_an_sdist_runs(shelf: Path, tmp_path: Path, kind: str) -> None:
+    """Neither its setup.py nor a build backend it brings along."""
+    marker = tmp_path / "ran"
+    put_sdist(shelf, marker, kind)
+    assert model_of("pypi:toy-model==1.0") == "tag = 'sdist'\n"
+    assert not marker.exists()
+
+
+def test_no_process_starts_even_where_the_archive_is_not_caught(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second lock holds by itself: should pip unpack some other way, it fails to build."""
+    marker = tmp_path / "ran"
+    put_sdist(shelf, marker, "own backend")
+    assert "tarfile.open = lambda" in pypi._GUARD
+    monkeypatch.setattr(pypi, "_GUARD", pypi._GUARD.replace("tarfile.open = lambda", "_ = lambda"))
+    with pytest.raises(SourceError):
+        open_source("pypi:toy-model==1.0")
+    assert not marker.exists()
+
+
+def test_a_folder_named_pip_where_the_user_stands_is_not_run(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scanned repository may well be the current folder."""
+    marker = tmp_path / "ran"
+    (tmp_path / "pip").mkdir()
+    for name in ("pip/__init__.py", "pip/__main__.py", "runpy.py", "shutil.py"):
+        (tmp_path / name).write_text(f"open({str(marker)!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    put_wheel(shelf)
+    assert model_of("pypi:toy-model==1.0")
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("damage", ["archive", "checksum", "cut off", "no checksum"])
+def test_damaged_cache_is_fetched_again(
+    shelf: Path, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = put_wheel(shelf).read_bytes()
+    folder = tmp_path / "cache" / "packages" / "toy-model" / "1.0"
+    folder.mkdir(parents=True)
+    archive = put_wheel(folder)
+    archive.write_bytes(good)
+    checksum = archive.with_name(archive.name + ".sha256")
+    checksum.write_text(f"{sha256(good).hexdigest()}  {archive.name}\n")
+    with monkeypatch.context() as patch:
+        no_pip(patch)
+        model_of("pypi:toy-model==1.0")
+    if damage == "archive":
+        archive.write_bytes(good[:-1] + b"x")
+    elif damage == "cut off":
+        archive.write_bytes(b"")
+    elif damage == "checksum":
+        checksum.write_text("é" * 64)
+    else:
+        checksum.unlink()
+    assert model_of("pypi:toy-model==1.0")
+    assert archive.read_bytes() == good
+    assert checksum.read_text().split()[1] == archive.name
+    left = sorted(path.name for path in archive.parent.iterdir())
+    assert left == [archive.name, checksum.name]
+
+
+# --- what can go wrong --------------------------------------------------------------------
+
+
+def test_release_that_does_not_exist_is_told_and_leaves_nothing(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_wheel(shelf)
+    monkeypatch.setattr(pypi, "_ATTEMPTS", pypi._ATTEMPTS[:3])
+    with pytest.raises(SourceError, match=r"No matching distribution found.*pip index versions"):
+        open_source("pypi:toy-model==2.0")
+    assert not list((tmp_path / "cache").rglob("*"))
+
+
+def test_missing_pip_is_told(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = says(monkeypatch, "/usr/bin/python: No module named pip\n")
+    with pytest.raises(SourceError, match=r"pip is not installed.*ensurepip"):
+        open_source("pypi:toy-model==1.0")
+    assert len(calls) == 1
+
+
+def test_missing_interpreter_is_told(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(shelf / "python"))
+    with pytest.raises(SourceError, match=r"No such file"):
+        open_source("pypi:toy-model==1.0")
+
+
+def test_refused_network_is_told_at_once_and_no_secret_with_it(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = says(
+        monkeypatch,
+        "Looking in indexes: https://me:secret@index.invalid/simple\n"
+        "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError("
+        "\"HTTPSConnection(host='index.invalid'): Connection refused\")': /simple/secret/\n"
+        "Could not fetch URL https://me:secret@index.invalid/simple/x/: refused - skipping\n"
+        "ERROR: No matching distribution found for toy-model==1.0\n",
+    )
+    with pytest.raises(SourceError, match=r"could not be reached.*pip config list") as caught:
+        open_source("pypi:toy-model==1.0")
+    assert len(calls) == 1
+    assert "secret" not in str(caught.value)
+    assert "refused" in str(caught.value)
+
+
+def test_other_complaints_of_pip_are_passed_on(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(
+        monkeypatch,
+        "ERROR: HTTP error 403 at https://a:b@c.invalid/x\x1b[0m while /home/me/pip.conf",
+    )
+    with pytest.raises(SourceError, match=r"HTTP error 403 at <address>") as caught:
+        open_source("pypi:toy-model==1.0")
+    assert "/home/me" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_cache_that_cannot_be_written_is_told(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SourceError, match=r"PROVENANCE_CACHE"):
+        open_source("pypi:toy-model==1.0")
+
+
+def test_cache_is_the_users_where_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROVENANCE_CACHE", raising=False)
+    assert "provenance" in pypi.cache_folder()
+    assert os.path.isabs(pypi.cache_folder())

@@ -1,0 +1,867 @@
+"""Every kind of source yields the same files; what is bad is told and nothing else is lost."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import os
+import random
+import socket
+import stat
+import struct
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.errors import SourceError, UsageError
+from provenance.folder import shown
+from provenance.model import Skipped, SourceFile
+from provenance.patterns import Patterns, expand_braces
+from provenance.release import from_metadata, license_of, normalised
+from provenance.source import Limits, Source, open_source
+
+needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files only")
+DAY = (2024, 3, 1, 12, 0, 0)
+SECONDS = 1709294400  # the same in UTC
+
+
+def paths(source: Source) -> list[str]:
+    """The paths of the files that are read."""
+    return [file.path for file in source.files() if isinstance(file, SourceFile)]
+
+
+def reasons(source: Source) -> dict[str, str]:
+    """The reasons of those that are not."""
+    return {file.path: file.reason for file in source.files() if isinstance(file, Skipped)}
+
+
+def opened(path: Path, **options: object) -> Source:
+    source = open_source(str(path), **options)  # type: ignore[arg-type]
+    assert source.total == sum(1 for _ in source.files())
+    return source
+
+
+def put(root: Path, *names: str, text: str = "x = 1\n") -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    return root
+
+
+def put_zip(path: Path, members: Iterable[tuple[str | zipfile.ZipInfo, str | bytes]]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            info = zipfile.ZipInfo(name, DAY) if isinstance(name, str) else name
+            info.compress_type = info.compress_type or zipfile.ZIP_DEFLATED
+            archive.writestr(info, data)
+    return path
+
+
+def put_tar(
+    path: Path, members: Iterable[tuple[str | tarfile.TarInfo, str | bytes]], mode: str = "w:gz"
+) -> Path:
+    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+        for name, data in members:
+            body = data.encode() if isinstance(data, str) else data
+            if isinstance(name, str):
+                info = tarfile.TarInfo(name)
+                info.mtime = SECONDS
+            else:
+                info = name
+            if info.isreg():
+                info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return path
+
+
+# --- all kinds alike ----------------------------------------------------------------------
+
+FILES = {
+    "pkg/b.py": "b = 1\n",
+    "pkg/a.py": "# é\r\na = 1\r\n",
+    "pkg/models/x.py": "x = 1\n",
+    "pkg/readme.txt": "no Python",
+    "pkg.py": "p = 1\n",
+}
+EXPECTED = {
+    "pkg.py": b"p = 1\n",
+    "pkg/a.py": "# é\na = 1\n".encode(),
+    "pkg/b.py": b"b = 1\n",
+    "pkg/models/x.py": b"x = 1\n",
+}
+INFO = "Metadata-Version: 2.1\nName: My.Pkg\nVersion: 1.0\nLicense: Apache 2.0\n"
+
+
+def as_folder(where: Path) -> Path:
+    root = where / "checkout"
+    for name, text in FILES.items():
+        put(root, name, text=text)
+    return root
+
+
+def as_zip(where: Path) -> Path:
+    return put_zip(where / "a.zip", FILES.items())
+
+
+def as_wheel(where: Path) -> Path:
+    members = [
+        (f"my_pkg-1.0.data/purelib/{name}" if name == "pkg/b.py" else name, text)
+        for name, text in FILES.items()
+    ]
+    return put_zip(
+        where / "my_pkg-1.0-py3-none-any.whl", [*members, ("my_pkg-1.0.dist-info/METADATA", INFO)]
+    )
+
+
+def as_sdist(where: Path, ending: str = "tar.gz") -> Path:
+    members = [*FILES.items(), ("PKG-INFO", INFO)]
+    path = where / f"my_pkg-1.0.{ending}"
+    mode = {"tar": "w", "tar.gz": "w:gz", "tgz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}
+    return put_tar(path, [(f"my_pkg-1.0/{n}", text) for n, text in members], mode[ending])
+
+
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "folder": as_folder,
+    "zip": as_zip,
+    "wheel": as_wheel,
+    "zipped sdist": lambda where: put_zip(
+        where / "my_pkg-1.0.zip",
+        [(f"my_pkg-1.0/{n}", text) for n, text in [*FILES.items(), ("PKG-INFO", INFO)]],
+    ),
+    **{
+        ending: lambda where, ending=ending: as_sdist(where, ending)  # type: ignore[misc]
+        for ending in ("tar", "tar.gz", "tgz", "tar.bz2", "tar.xz")
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_kinds_yield_the_same_files_sorted_and_again(kind: str, tmp_path: Path) -> None:
+    source = opened(KINDS[kind](tmp_path))
+    for _ in range(2):
+        found = [file for file in source.files() if isinstance(file, SourceFile)]
+        assert {file.path: file.content for file in found} == EXPECTED
+        assert [file.path for file in found] == sorted(EXPECTED)
+    assert source.total == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_patterns_hold_for_all_kinds(kind: str, tmp_path: Path) -> None:
+    path = KINDS[kind](tmp_path)
+    assert paths(opened(path, include=["pkg/*"])) == ["pkg/a.py", "pkg/b.py", "pkg/models/x.py"]
+    assert paths(opened(path, include=["pkg/{models,none}/*"])) == ["pkg/models/x.py"]
+    assert paths(opened(path, include=["pkg"], exclude=["b.py", "pkg/models/"])) == ["pkg/a.py"]
+    assert opened(path, include=["nowhere/*"]).total == 0
+
+
+@pytest.mark.parametrize("kind", ["wheel", "zipped sdist", "tar.gz", "tar.xz"])
+def test_archives_say_what_release_they_are(kind: str, tmp_path: Path) -> None:
+    source = opened(KINDS[kind](tmp_path))
+    release = source.release
+    assert (release.package, release.version, release.license) == ("my-pkg", "1.0", "Apache-2.0")
+    assert (release.date, release.date_source) == ("2024-03-01", "archive")
+    assert release.sha256 is not None
+    assert {f.modified for f in source.files() if isinstance(f, SourceFile)} == {"2024-03-01"}
+
+
+@pytest.mark.parametrize("day", [(1980, 1, 1), (2016, 1, 1), (2020, 2, 2)])
+def test_days_that_tools_write_for_no_day_are_none(
+    day: tuple[int, int, int], tmp_path: Path
+) -> None:
+    info = zipfile.ZipInfo("a.py", (*day, 0, 0, 0))
+    source = opened(put_zip(tmp_path / "a-1.zip", [(info, "")]))
+    assert (source.release.date, source.release.date_source) == (None, "none")
+    assert [f.modified for f in source.files() if isinstance(f, SourceFile)] == [None]
+
+
+@pytest.mark.parametrize("seconds", [0, -1e300, 1e300])
+def test_times_that_are_none_do_no_harm(seconds: float, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.py")
+    info.mtime = seconds
+    info.pax_headers = {"mtime": str(seconds)}
+    source = opened(put_tar(tmp_path / "a.tar", [(info, "")], "w"))
+    assert source.release.date is None
+    assert paths(source) == ["a.py"]
+
+
+def test_newest_member_dates_the_release(tmp_path: Path) -> None:
+    members = [zipfile.ZipInfo(f"{year}.py", (year, 5, 6, 0, 0, 0)) for year in (2021, 2023, 2022)]
+    source = opened(put_zip(tmp_path / "a.zip", [(one, "") for one in members]))
+    assert source.release.date == "2023-05-06"
+
+
+def test_digest_is_of_the_bytes_as_found(tmp_path: Path) -> None:
+    from hashlib import sha256
+
+    (file,) = opened(put(tmp_path, "a.py", text="a\r\n")).files()
+    assert isinstance(file, SourceFile)
+    assert file.sha256 == sha256(b"a\r\n").hexdigest()
+
+
+# --- one file, one notebook ---------------------------------------------------------------
+
+
+def test_a_file_that_is_named_is_read_whatever_its_ending(tmp_path: Path) -> None:
+    put(tmp_path, "tool", "stub.pyi")
+    for name in ("tool", "stub.pyi"):
+        assert paths(opened(tmp_path / name)) == [name]
+    assert opened(tmp_path / "stub.pyi").release.package == "stub"
+    assert opened(tmp_path / "tool", exclude=["*"]).total == 0
+
+
+def test_notebook_has_cells(tmp_path: Path) -> None:
+    cells = [{"cell_type": "markdown", "source": ""}, {"cell_type": "code", "source": ["a = 1"]}]
+    put(tmp_path, "n.ipynb", text=json.dumps({"nbformat": 4, "cells": cells}))
+    put(tmp_path, "bad.ipynb", text="{")
+    for source in (opened(tmp_path), opened(tmp_path / "n.ipynb")):
+        files = {f.path: f for f in source.files() if isinstance(f, SourceFile)}
+        assert (files["n.ipynb"].content, files["n.ipynb"].cells) == (b"a = 1\n", ((2, 1),))
+    assert "no valid JSON" in reasons(opened(tmp_path))["bad.ipynb"]
+
+
+def test_code_of_a_notebook_is_bounded_too(tmp_path: Path) -> None:
+    cell = {"cell_type": "code", "source": "a" * 2000}
+    put(tmp_path, "n.ipynb", text=json.dumps({"cells": [cell]}))
+    assert "2,001 bytes" in reasons(opened(tmp_path, limits=Limits(max_file_bytes=1000)))["n.ipynb"]
+
+
+@pytest.mark.parametrize("name", ["missing", "a==1.0", "https://u:secret@h/x.whl", "a\0b", ""])
+def test_what_cannot_be_opened_is_told_with_what_was_expected(name: str) -> None:
+    with pytest.raises(SourceError, match=r"expected|pypi:a==1\.0") as caught:
+        open_source(name)
+    assert "secret" not in str(caught.value)
+
+
+# --- directories --------------------------------------------------------------------------
+
+
+def test_folders_that_hold_no_code_of_the_project_are_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "env/lib/b.py", "env/pyvenv.cfg", "conda/conda-meta/x", "conda/c.py")
+    for name in (".git", ".hg", "__pycache__", ".mypy_cache", ".tox", "node_modules"):
+        put(tmp_path, f"{name}/d.py", f"deep/{name}/d.py")
+    assert [f.path for f in opened(tmp_path).files() if isinstance(f, SourceFile)] == ["a.py"]
+    assert paths(opened(tmp_path / "env")) == ["lib/b.py"], "named by the user, it is read"
+    assert paths(opened(tmp_path / "node_modules")) == ["d.py"]
+
+
+def test_archives_leave_out_the_same_folders(tmp_path: Path) -> None:
+    names = ["a.py", "env/lib/b.py", "env/pyvenv.cfg", ".tox/c.py", "x/node_modules/c.py"]
+    assert paths(opened(put_zip(tmp_path / "a.zip", [(n, "") for n in names]))) == ["a.py"]
+
+
+def test_nested_gitignore_files_and_negation(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "gen/b.py", "sub/a.py", "sub/keep_gen/c.py", "sub/x_gen/d.py", "y_gen.py")
+    put(tmp_path, ".gitignore", text="# remark\ngen/\n*_gen*\n/a.py\n")
+    put(tmp_path, "sub/.gitignore", text="!keep_gen\n")
+    assert paths(opened(tmp_path)) == ["sub/a.py", "sub/keep_gen/c.py"]
+
+
+def test_rules_from_above_up_to_the_git_root_hold(tmp_path: Path) -> None:
+    put(tmp_path, ".gitignore", text="*.py")  # above the git root: does not count
+    root = tmp_path / "repo"
+    put(root, ".gitignore", text="/src/pkg/a.py\nbuild/\n")
+    put(root, "src/.gitignore", text="b.py\n")
+    put(root, ".git/info/exclude", text="c.py\n")
+    put(root / "src" / "pkg", "a.py", "b.py", "c.py", "d.py")
+    put(root, "build/lib/e.py")
+    assert paths(opened(root / "src" / "pkg")) == ["d.py"]
+    assert paths(opened(root)) == ["src/pkg/d.py"]
+    assert paths(opened(root / "build" / "lib")) == ["e.py"], "named by the user, it is read"
+
+
+def test_gitignore_that_cannot_be_read_is_told_and_bad_lines_are_passed_over(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "a.py", "b.py")
+    (tmp_path / ".gitignore").write_bytes(b"\xef\xbb\xbfa.py\n!\n\xff\xfe\n[z-a]\n//\n")
+    assert paths(opened(tmp_path)) == ["b.py"]
+    os.remove(tmp_path / ".gitignore")
+    (tmp_path / ".gitignore").mkdir()
+    assert "a folder" in reasons(opened(tmp_path))[".gitignore"]
+
+
+def test_git_itself_ignores_the_same(tmp_path: Path) -> None:
+    """On many random trees and rules, the files are those ``git ls-files`` calls unignored."""
+    chance = random.Random(3)
+    rules = ["a", "/a", "a/", "*.py", "!b.py", "b*", "!b/", "a/*", "!a/b", "**/b", "a/**", "/*/b"]
+    rules += ["*", "!*/", "*/", "/*", "!/b", "!a/b/", "!/a", "c", "[ab]/", "!*.py", "a/b.py"]
+    for number in range(40):
+        root = tmp_path / str(number)
+        for folder in ("", "a/", "b/", "a/b/", "a/b/a/", "c/a/", "b/b/"):
+            put(root, f"{folder}a.py", f"{folder}b.py")
+            if chance.random() < 0.4:
+                text = "\n".join(chance.sample(rules, 3)) + "\n"
+                put(root, f"{folder}.gitignore", text=text)
+        subprocess.run(["git", "init", "-q", root], check=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "--others", "--exclude-standard", "*.py"],
+            cwd=root,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert paths(opened(root)) == sorted(listed.stdout.split()), number
+
+
+@needs_posix
+def test_no_symbolic_link_is_followed_and_every_one_is_told(tmp_path: Path) -> None:
+    outside = put(tmp_path / "outside", "secret.py")
+    root = put(tmp_path / "root", "a.py", "sub/b.py")
+    (root / "same.py").symlink_to("a.py")
+    (root / "out.py").symlink_to(outside / "secret.py")
+    (root / "outfolder").symlink_to(outside)
+    (root / "infolder").symlink_to("sub")
+    (root / "sub" / "loop").symlink_to("..")
+    (root / "self.py").symlink_to("self.py")
+    (root / "nowhere.py").symlink_to("missing")
+    (root / "readme.txt").symlink_to("a.py")
+    source = opened(root)
+    assert paths(source) == ["a.py", "sub/b.py"]
+    told = reasons(source)
+    assert told.keys() == {
+        "infolder",
+        "nowhere.py",
+        "out.py",
+        "outfolder",
+        "same.py",
+        "self.py",
+    } | {"sub/loop"}
+    for name in ("same.py", "infolder", "sub/loop"):
+        assert "of the same tree" in told[name]
+    for name in ("out.py", "outfolder"):
+        assert "outside the tree" in told[name]
+    for name in ("self.py", "nowhere.py"):
+        assert "leads nowhere" in told[name]
+
+
+@needs_posix
+def test_a_source_that_is_itself_a_link_is_followed(tmp_path: Path) -> None:
+    put(tmp_path / "real", "a.py")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "file").symlink_to("real/a.py")
+    assert paths(opened(tmp_path / "link")) == ["a.py"]
+    assert opened(tmp_path / "link").release.package == "real"
+    assert paths(opened(tmp_path / "file")) == ["file"]
+
+
+@needs_posix
+def test_pipes_sockets_and_devices_are_never_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    put(tmp_path, "a.py")
+    os.mkfifo("fifo.py")
+    os.mkfifo(".gitignore")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.py")
+        told = reasons(opened(tmp_path))
+    assert "named pipe" in told["fifo.py"]
+    assert "named pipe" in told[".gitignore"]
+    assert "socket" in told["socket.py"]
+    for name in ("fifo.py", os.devnull):
+        with pytest.raises(SourceError, match=r"neither a file nor a directory"):
+            open_source(name)
+
+
+def test_file_that_vanishes_is_told(tmp_path: Path) -> None:
+    source = open_source(str(put(tmp_path, "a.py", "b.py")))
+    os.remove(tmp_path / "a.py")
+    assert "vanished" in reasons(source)["a.py"]
+    assert paths(source) == ["b.py"]
+
+
+@needs_posix
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read all")
+def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "b.py", "shut/c.py")
+    (tmp_path / "a.py").chmod(0)
+    (tmp_path / "shut").chmod(0)
+    try:
+        told = reasons(opened(tmp_path))
+        assert told.keys() == {"a.py", "shut/"}
+        assert "give read permission" in told["a.py"]
+        with pytest.raises(SourceError, match=r"give read permission"):
+            open_source(str(tmp_path / "a.py"))
+        with pytest.raises(SourceError, match=r"give read permission"):
+            open_source(str(tmp_path / "shut"))
+    finally:
+        (tmp_path / "shut").chmod(stat.S_IRWXU)
+
+
+def test_what_the_system_refuses_to_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for root, who may read all: the system call fails."""
+    put(tmp_path, "a.py", "b.py", "shut/c.py")
+    real_open, real_scan = os.open, os.scandir
+
+    def refuse_open(path: str, *more: int) -> int:
+        if str(path).endswith("a.py"):
+            raise PermissionError(13, "Permission denied")
+        return real_open(path, *more)
+
+    def refuse_scan(path: str) -> object:
+        if str(path).endswith("shut/"):
+            raise PermissionError(13, "Permission denied")
+        return real_scan(path)
+
+    monkeypatch.setattr(os, "open", refuse_open)
+    monkeypatch.setattr(os, "scandir", refuse_scan)
+    told = reasons(opened(tmp_path))
+    assert told.keys() == {"a.py", "shut/"}
+    assert all("(Permission denied); give read permission" in one for one in told.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no Unicode")
+def test_names_that_are_no_unicode_are_shown_with_escapes(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.py", b"a\nb\x1b.py", "日本.py".encode()):
+        with open(os.path.join(os.fsencode(tmp_path), name), "w") as file:
+            file.write("x = 1\n")
+    assert paths(opened(tmp_path)) == [r"a\nb\x1b.py", r"caf\xe9.py", "日本.py"]
+
+
+@given(st.text(st.characters(exclude_characters="/\0"), min_size=1))
+def test_a_shown_path_can_be_printed(name: str) -> None:
+    assert shown(name).isprintable()
+    shown(name).encode()
+
+
+def test_files_are_sorted_by_the_bytes_of_their_paths(tmp_path: Path) -> None:
+    names = ["a/b.py", "a.py", "a-b.py", "B.py", "ä.py", "a0.py", "\U0001f600.py", "\uffee.py"]
+    expected = sorted(names, key=str.encode)
+    assert paths(opened(put(tmp_path / "d", *names))) == expected
+    members = [(name, "") for name in names]
+    assert paths(opened(put_zip(tmp_path / "a.zip", members))) == expected
+    assert paths(opened(put_tar(tmp_path / "a.tar.gz", members))) == expected
+
+
+def test_a_deep_tree_is_walked_without_recursion(tmp_path: Path) -> None:
+    deep = "d/" * 400
+    limit = sys.getrecursionlimit()
+    put(tmp_path, deep + "a.py")
+    sys.setrecursionlimit(200)
+    try:
+        found = [f.path for f in open_source(str(tmp_path)).files()]
+    finally:
+        sys.setrecursionlimit(limit)
+    assert found == [deep + "a.py"]
+
+
+def test_files_that_are_too_large_are_told_with_size_and_remedy(tmp_path: Path) -> None:
+    put(tmp_path, "big.py", text="x" * 1001)
+    put(tmp_path, "fits.py", text="x" * 1000)
+    limits = Limits(max_file_bytes=1000)
+    for place in (tmp_path, put_zip(tmp_path / "a.zip", [("big.py", "x" * 1001), ("fits.py", "")])):
+        source = opened(place, limits=limits)
+        assert paths(source) == ["fits.py"]
+        assert "1,001 bytes, expected at most 1,000" in reasons(source)["big.py"]
+        assert "Limits" in reasons(source)["big.py"]
+
+
+def test_a_line_of_fifty_megabytes_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "line.py", "wb") as file:
+        file.truncate(50_000_000)
+    assert "50,000,000 bytes" in reasons(opened(tmp_path))["line.py"]
+
+
+def test_a_folder_is_the_project_its_pyproject_names(tmp_path: Path) -> None:
+    root = put(tmp_path / "my_folder", "a.py")
+    assert opened(root).release.package == "my_folder"
+    text = '[project]\nname = "My.Project"\nversion = "2.1"\nlicense = {text = "MIT License"}\n'
+    put(root, "pyproject.toml", text=text)
+    release = opened(root).release
+    assert (release.package, release.version, release.license) == ("my-project", "2.1", "MIT")
+    for bad in ("[project", "project = 3", "[project]\nname = 3\nlicense = [1]\nclassifiers = 1"):
+        put(root, "pyproject.toml", text=bad)
+        assert opened(root).release.package == "my_folder"
+
+
+# --- archives: bad members ----------------------------------------------------------------
+
+
+def test_members_that_lead_out_of_the_archive_are_told(tmp_path: Path) -> None:
+    names = ["../up.py", "/root.py", "a/../../b.py", "C:\\w.py", "..\\w.py", "ok/a.py"]
+    members = [(name, "") for name in names]
+    for path in (put_zip(tmp_path / "a.zip", members), put_tar(tmp_path / "a.tar", members, "w")):
+        source = opened(path)
+        assert paths(source) == ["ok/a.py"]
+        told = reasons(source)
+        assert len(told) == 5
+        assert all("leads out of the archive" in one for one in told.values())
+
+
+def test_a_bad_member_does_not_change_the_paths_of_the_others(tmp_path: Path) -> None:
+    members = [("p-1.0/PKG-INFO", INFO), ("p-1.0/a.py", ""), ("/x.py", "")]
+    assert paths(opened(put_tar(tmp_path / "p-1.0.tar.gz", members))) == ["a.py"]
+
+
+def test_links_and_devices_in_archives_are_told(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("link.py", DAY)
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    pipe = zipfile.ZipInfo("pipe.py", DAY)
+    pipe.external_attr = (stat.S_IFIFO | 0o777) << 16
+    source = opened(put_zip(tmp_path / "a.zip", [(link, "/etc/passwd"), (pipe, ""), ("a.py", "")]))
+    assert paths(source) == ["a.py"]
+    assert "symbolic link" in reasons(source)["link.py"]
+    assert "no regular file" in reasons(source)["pipe.py"]
+
+    members: list[tuple[str | tarfile.TarInfo, str]] = [("a.py", "")]
+    for name, kind in [
+        ("sym.py", tarfile.SYMTYPE),
+        ("hard.py", tarfile.LNKTYPE),
+        ("dev.py", tarfile.CHRTYPE),
+        ("fifo.py", tarfile.FIFOTYPE),
+    ]:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, "a.py"
+        members.append((info, ""))
+    source = opened(put_tar(tmp_path / "a.tar.gz", members))
+    assert paths(source) == ["a.py"]
+    assert reasons(source).keys() == {"sym.py", "hard.py", "dev.py", "fifo.py"}
+    assert "hard link" in reasons(source)["hard.py"]
+
+
+def test_encrypted_members_are_told(tmp_path: Path) -> None:
+    path = put_zip(tmp_path / "a.zip", [("a.py", "a"), ("b.py", "b")])
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    source = opened(path)
+    assert paths(source) == ["b.py"]
+    assert "encrypted" in reasons(source)["a.py"]
+
+
+def test_names_that_occur_twice_are_told_and_the_last_is_read(tmp_path: Path) -> None:
+    """What unpacking leaves on a disk is what counts; the other may be meant to deceive."""
+    members = [("a.py", "first"), ("b.py", ""), ("a.py", "last")]
+    with pytest.warns(UserWarning, match=r"Duplicate name"):
+        zipped = put_zip(tmp_path / "a.zip", members)
+    for path in (zipped, put_tar(tmp_path / "a.tar.gz", members)):
+        found = list(opened(path).files())
+        assert [file.path for file in found] == ["a.py", "a.py", "b.py"]
+        assert isinstance(found[0], Skipped)
+        assert "2 members of this name" in found[0].reason
+        assert isinstance(found[1], SourceFile)
+        assert found[1].content == b"last"
+
+
+def test_damaged_members_of_a_zip_are_told_and_the_rest_is_read(tmp_path: Path) -> None:
+    text = "".join(f"a{n} = {n * n}\n" for n in range(500))
+    path = put_zip(tmp_path / "a.zip", [("crc.py", text), ("flate.py", text), ("ok.py", text)])
+    data = bytearray(path.read_bytes())
+    first, second = data.index(b"PK\1\2"), data.index(b"PK\1\2", data.index(b"PK\1\2") + 4)
+    struct.pack_into("<I", data, first + 16, 1)  # another CRC in the directory
+    start = struct.unpack_from("<I", data, second + 42)[0] + 30 + len("flate.py")
+    data[start : start + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    source = opened(path)
+    assert paths(source) == ["ok.py"]
+    assert "CRC" in reasons(source)["crc.py"]
+    assert "damaged member" in reasons(source)["flate.py"]
+
+
+@pytest.mark.parametrize("claimed", [10, 10_000])
+def test_a_size_in_a_header_is_not_believed(claimed: int, tmp_path: Path) -> None:
+    """Neither too little, to unpack a bomb unseen, nor too much."""
+    path = put_zip(tmp_path / "a.zip", [("a.py", "x" * 5000), ("b.py", "")])
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"PK\1\2") + 24, claimed)
+    path.write_bytes(data)
+    source = opened(path)
+    assert paths(source) == ["b.py"]
+    assert "found" in reasons(source)["a.py"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_bound_are_not_tried(method: int, tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("a.py", DAY)
+    info.compress_type = method
+    source = opened(put_zip(tmp_path / "a.zip", [(info, "x")]))
+    assert "expected stored or deflate" in reasons(source)["a.py"]
+
+
+def test_a_name_too_long_for_any_disk_is_told_in_short(tmp_path: Path) -> None:
+    path = put_tar(tmp_path / "a.tar", [("d/" * 40_000 + "a.py", ""), ("b.py", "")], "w")
+    source = opened(path)
+    assert paths(source) == ["b.py"]
+    ((name, reason),) = reasons(source).items()
+    assert len(name) < 300
+    assert "4,096 characters" in reason
+
+
+# --- archives: bad archives ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a.whl", "a.zip", "a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"no archive",
+        b"PK\x03\x04" + b"\x00" * 99,
+        b"\x1f\x8b\x08\x00garbage",
+        b"BZh9garbage",
+        b"\xfd7zXZ\x00garbage",
+        gzip.compress(b"x" * 9999),
+        b"x" * 2000,
+    ],
+)
+def test_what_is_no_archive_is_an_error_of_the_source(
+    name: str, data: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(SourceError, match=rf"{name}: found no readable .*expected.*again"):
+        open_source(str(tmp_path / name))
+
+
+def test_a_truncated_zip_is_an_error_of_the_source(tmp_path: Path) -> None:
+    path = as_wheel(tmp_path)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(SourceError, match=r"found no readable zip"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("how", ["cut", "garbage", "no end"])
+def test_a_tar_that_breaks_off_gives_what_there_is_and_tells_the_loss(
+    compress: Callable[[bytes], bytes], how: str, tmp_path: Path
+) -> None:
+    noise = [f"# {random.Random(n).randbytes(1500).hex()}\n" for n in range(40)]
+    whole = put_tar(tmp_path / "t.tar", [(f"f{n:02}.py", t) for n, t in enumerate(noise)], "w")
+    data = whole.read_bytes()
+    if how == "garbage":
+        at = 20 * (512 + 3072)
+        data = data[:at] + b"\xff" * 5000 + data[at:]
+    elif how == "no end":
+        data = data[: 40 * (512 + 3072)]
+    packed = compress(data)
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(packed[: len(packed) // 2] if how == "cut" else packed)
+    if compress is bz2.compress and how == "cut":  # its one block is all or nothing
+        with pytest.raises(SourceError):
+            open_source(str(path))
+        return
+    source = opened(path)
+    found = paths(source)
+    assert len(found) == 40 if how == "no end" else 5 < len(found) <= 22
+    assert found == [f"f{n:02}.py" for n in range(len(found))]
+    told = reasons(source)
+    assert "break off after" in told["a.tar.gz"]
+    assert len(told) <= 2, "the member it broke off in, and the rest"
+
+
+def test_members_are_counted(tmp_path: Path) -> None:
+    members = [(f"{n}.txt", "") for n in range(11)]
+    limits = Limits(max_members=10)
+    for path in (put_zip(tmp_path / "a.zip", members), put_tar(tmp_path / "a.tar.gz", members)):
+        with pytest.raises(SourceError, match=r"more members than the 10 allowed.*max_members"):
+            open_source(str(path), limits=limits)
+
+
+def test_a_long_zip_directory_is_not_even_read(tmp_path: Path) -> None:
+    path = put_zip(tmp_path / "a.zip", [(f"{n}{'x' * 60_000}", "") for n in range(5)])
+    with pytest.raises(SourceError, match=r"more members"):
+        open_source(str(path), limits=Limits(max_members=10))
+
+
+def test_unpacked_bytes_are_bounded(tmp_path: Path) -> None:
+    limits = Limits(max_total_bytes=1_000_000)
+    zipped = put_zip(tmp_path / "a.zip", [(f"{n}.py", "x" * 200_000) for n in range(6)])
+    for mode in ("w:gz", "w:bz2", "w:xz"):
+        bomb = put_tar(tmp_path / "a.tar.gz", [("zeros.bin", b"\0" * 2_000_000)], mode)
+        assert bomb.stat().st_size < 10_000
+        for path in (zipped, bomb):
+            with pytest.raises(SourceError, match=r"1,000,000 unpacked bytes.*max_total_bytes"):
+                open_source(str(path), limits=limits)
+
+
+def test_python_held_of_a_tar_is_bounded_with_a_remedy(tmp_path: Path) -> None:
+    path = put_tar(tmp_path / "a.tar.gz", [(f"{n}.py", "x" * 600) for n in range(3)])
+    limits = Limits(max_held_bytes=1000)
+    with pytest.raises(SourceError, match=r"1,800 bytes of Python.*--include"):
+        open_source(str(path), limits=limits)
+    assert paths(opened(path, limits=limits, include=["1.py"])) == ["1.py"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_headers_that_ask_for_much_memory_or_nest_are_refused(kind: bytes, tmp_path: Path) -> None:
+    def header(size: int) -> bytes:
+        info = tarfile.TarInfo("x")
+        info.type, info.size = kind, size
+        return info.tobuf(tarfile.GNU_FORMAT)
+
+    long = tmp_path / "long.tar.gz"
+    long.write_bytes(gzip.compress(header(500_000_000) + b"\0" * 100_000))
+    nested = tmp_path / "nested.tar"
+    nested.write_bytes((header(512) + b"12 path=abc\n".ljust(512, b"\0")) * 5000)
+    for path in (long, nested):
+        with pytest.raises(SourceError):
+            open_source(str(path))
+
+
+def test_an_xz_header_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
+    lzma1 = b"\x5d" + struct.pack("<I", 0x7FFFFFFF) + b"\xff" * 8 + b"\0" * 100
+    (tmp_path / "a.tar.xz").write_bytes(b"\x5d\0\0" + lzma1[3:])
+    with pytest.raises(SourceError):
+        open_source(str(tmp_path / "a.tar.xz"))
+
+
+def test_xz_streams_one_after_the_other_are_read(tmp_path: Path) -> None:
+    data = put_tar(tmp_path / "a.tar", [("a.py", "x" * 5000)], "w").read_bytes()
+    path = tmp_path / "b.tar.xz"
+    path.write_bytes(lzma.compress(data[:3000]) + b"\0" * 4 + lzma.compress(data[3000:]))
+    assert paths(opened(path)) == ["a.py"]
+
+
+@given(st.data())
+def test_no_damage_to_an_archive_crashes(data: st.DataObject) -> None:
+    """Whatever bytes are changed, the answer is files, reasons, or an error of the source."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        make = data.draw(st.sampled_from([as_wheel, as_zip, as_sdist]))
+        compressed = data.draw(st.booleans())
+        path = make(Path(folder))
+        blob = bytearray(path.read_bytes())
+        if make is as_sdist and not compressed:
+            blob = bytearray(gzip.decompress(blob))
+        for _ in range(data.draw(st.integers(1, 4))):
+            at = data.draw(st.integers(0, len(blob) - 1))
+            blob[at] = data.draw(st.integers(0, 255))
+        blob = blob[: data.draw(st.integers(0, len(blob)) | st.just(len(blob)))]
+        path.write_bytes(blob)
+        found = []
+        with suppress(SourceError):
+            found = [file.path for file in open_source(str(path)).files()]
+        assert found == sorted(found, key=str.encode)
+
+
+def test_an_archive_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
+    path = put_tar(tmp_path / "a.tar", [("a.py", ""), ("b.py", ""), ("c.py", "")], "w")
+    source = open_source(str(path))
+    put_tar(path, [("a.py", ""), ("x.py", "")], "w")
+    assert paths(source) == ["a.py"]
+    assert set(reasons(source)) == {"b.py", "c.py"}
+
+
+def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [as_wheel(tmp_path), as_sdist(tmp_path), as_sdist(tmp_path, "tar.xz")]
+    written: list[str] = []
+    active = [True]
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        if not active or event != "open" or not isinstance(arguments[2], int):
+            return
+        if arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            written.append(str(arguments[0]))
+
+    sys.addaudithook(watch)
+    try:
+        for path in members:
+            assert len(paths(opened(path))) == 4
+    finally:
+        active.clear()
+    assert written == []
+
+
+# --- patterns and metadata ----------------------------------------------------------------
+
+
+def test_braces_are_spelt_out() -> None:
+    assert expand_braces(["m/{a,b{1,2}}/*"]) == ["m/a/*", "m/b1/*", "m/b2/*"]
+    assert expand_braces(["{a}", "{", "a,b}", "{a,}x"]) == ["{a}", "{", "a,b}", "ax", "x"]
+    with pytest.raises(UsageError, match=r"alternatives in braces"):
+        expand_braces(["{a,b}" * 40])
+
+
+def test_star_does_not_cross_a_slash_but_a_folder_holds_all_in_it() -> None:
+    assert Patterns(["models/*.py"]).wants("models/a.py")
+    assert not Patterns(["models/*.py"]).wants("models/llama/a.py")
+    assert Patterns(["models/*"]).wants("models/llama/a.py")
+    assert Patterns(["models/**/a.py"]).wants("models/x/y/a.py")
+    assert Patterns(["./models/"]).wants("models/a.py")
+    assert Patterns(["modeling_*.py"]).wants("models/llama/modeling_llama.py")
+    assert not Patterns(["models/*", "!*_test.py"]).wants("models/a_test.py")
+
+
+def test_a_glob_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"found a glob that cannot be read"):
+        open_source(str(tmp_path), include=["!"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Apache", "Apache-2.0"),
+        ("Apache 2.0 License", "Apache-2.0"),
+        ("Apache License 2.0", "Apache-2.0"),
+        ("Apache License, Version 2.0", "Apache-2.0"),
+        ("Apache-2.0", "Apache-2.0"),
+        ("Apache License v2.0", "Apache-2.0"),
+        ("Apache Software License", "Apache-2.0"),
+        ("MIT", "MIT"),
+        ("The MIT License (MIT)", "The MIT License (MIT)"),
+        ("MIT License\n\nCopyright (c) me", "MIT"),
+        ("BSD", "BSD"),
+        ("BSD-3-Clause", "BSD-3-Clause"),
+        ("GPLv3", "GPLv3"),
+        ("UNKNOWN", None),
+        ("", None),
+        (None, None),
+        ("words " * 50, None),
+    ],
+)
+def test_licences_said_plainly_become_spdx(words: str | None, expected: str | None) -> None:
+    assert license_of(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("License-Expression: MIT OR Apache-2.0\nLicense: x", "MIT OR Apache-2.0"),
+        ("License: UNKNOWN\nClassifier: License :: OSI Approved :: MIT License", "MIT"),
+        ("Classifier: License :: OSI Approved :: Apache Software License", "Apache-2.0"),
+        ("Classifier: License :: OSI Approved :: BSD License", "BSD License"),
+        ("Classifier: License :: OSI Approved", None),
+        ("Classifier: Topic :: Utilities", None),
+    ],
+)
+def test_licence_of_the_metadata(lines: str, expected: str | None) -> None:
+    assert from_metadata(f"Name: a\n{lines}\n\nbody".encode()).license == expected
+
+
+@given(st.binary(max_size=200))
+def test_no_metadata_crash_and_all_is_one_printable_line(data: bytes) -> None:
+    described = from_metadata(b"Name: " + data + b"\nLicense: " + data)
+    for value in (described.name, described.version, described.license):
+        assert value is None or (value.isprintable() and value)
+
+
+def test_names_have_one_spelling() -> None:
+    assert normalised("Open__CLIP.-torch") == "open-clip-torch"
+
+
+# --- the cost of importing ----------------------------------------------------------------
+
+
+def test_importing_the_stage_imports_no_reader() -> None:
+    """What a kind of source needs is imported when one is opened."""
+    late = "zipfile tarfile json subprocess pathspec email platformdirs gzip lzma tempfile numpy"
+    code = (
+        "import sys, provenance.source; "
+        f"print([name for name in {late.split()!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
