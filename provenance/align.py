@@ -56,48 +56,70 @@ def align(suspect: Tokens, reference: Tokens) -> Alignment:
 
 def _tiles(left: Hashes, right: Hashes) -> list[tuple[int, int, int]]:
     """Runs of at least ``SHORTEST_RUN`` equal elements, none twice on either side, as
-    (suspect position, reference position, length), in the suspect's order."""
+    (suspect position, reference position, length), in the suspect's order.
+    """
+    head = _equal_head(left, right)
+    tail = _equal_head(left[head:][::-1], right[head:][::-1])
+    head, tail = (size if size >= SHORTEST_RUN else 0 for size in (head, tail))
+    found = [(0, 0, head)] if head else []
+    if tail:
+        found.append((left.size - tail, right.size - tail, tail))
+    stop, last = left.size - tail, right.size - tail
+    if min(stop, last) - head < SHORTEST_RUN:
+        return found
+    starts, others, lengths = _runs(left[head:stop], right[head:last])
+    while starts.size:
+        best = int(np.lexsort((np.abs(starts - others), starts, -lengths))[0])
+        used = int(starts[best]), int(others[best]), int(lengths[best])
+        found.append((used[0] + head, used[1] + head, used[2]))
+        starts, others, lengths = _clipped(starts, others, lengths, used)
+    return sorted(found)
+
+
+def _equal_head(left: Hashes, right: Hashes) -> int:
+    """How many elements are equal from the start."""
+    size = min(left.size, right.size)
+    differing = left[:size] != right[:size]
+    first = int(differing.argmax()) if size else 0
+    return first if size and differing[first] else size
+
+
+_Runs = tuple["NDArray[np.intp]", "NDArray[np.intp]", "NDArray[np.intp]"]
+
+
+def _runs(left: Hashes, right: Hashes) -> _Runs:
+    """The longest runs of equal elements along every diagonal: starts on both sides, lengths."""
     at, to = _shared(shingles(left, SHORTEST_RUN), shingles(right, SHORTEST_RUN))
     if not at.size:
-        return []
-    size = right.size + 1
-    along = (at - to + size) * (left.size + size) + at  # by diagonal, then along it
+        return at, to, at
+    width = left.size + right.size + 1
+    along = (at - to + right.size) * width + at  # by diagonal, then along it
     along.sort()
     breaks = np.flatnonzero(np.diff(along) != 1)
     firsts = along[np.concatenate([[0], breaks + 1])]
     lengths = np.diff(np.concatenate([[-1], breaks, [along.size - 1]])) + SHORTEST_RUN - 1
-    starts = firsts % (left.size + size)
-    others = starts - firsts // (left.size + size) + size
-    ranking = np.lexsort((np.abs(starts - others), starts, -lengths)).tolist()
-    if len(ranking) == 1:
-        return [(int(starts[0]), int(others[0]), int(lengths[0]))]
-    busy, taken = bytearray(left.size), bytearray(right.size)
-    found: list[tuple[int, int, int]] = []
-    rows = list(zip(starts.tolist(), others.tolist(), lengths.tolist(), strict=True))
-    for row in ranking:
-        i, j, length = rows[row]
-        covered = bytes(map(int.__or__, busy[i : i + length], taken[j : j + length]))
-        if 1 in covered:
-            first, length = max(_open_runs(covered), key=lambda run: (run[1], -run[0]))
-            if length < SHORTEST_RUN:
-                continue
-            i, j = i + first, j + first
-        if not np.array_equal(left[i : i + length], right[j : j + length]):
-            continue  # two different k-grams of one hash
-        busy[i : i + length] = taken[j : j + length] = b"\1" * length
-        found.append((i, j, length))
-    return sorted(found)
+    starts = firsts % width
+    return starts, starts - firsts // width + right.size, lengths
 
 
-def _open_runs(covered: bytes) -> list[tuple[int, int]]:
-    """(first, length) of the runs of zeros; one empty run where there is none."""
-    runs: list[tuple[int, int]] = [(0, 0)]
-    at = 0
-    for piece in covered.split(b"\1"):
-        if piece:
-            runs.append((at, len(piece)))
-        at += len(piece) + 1
-    return runs
+def _clipped(
+    starts: NDArray[np.intp],
+    others: NDArray[np.intp],
+    lengths: NDArray[np.intp],
+    used: tuple[int, int, int],
+) -> _Runs:
+    """The runs without what a used run covers on either side; of each the longer rest."""
+    low, high = lengths.copy(), np.zeros_like(lengths)  # covered, on each run's own scale
+    for first in (used[0] - starts, used[1] - others):
+        touched = (first < lengths) & (first + used[2] > 0)
+        low = np.where(touched, np.minimum(low, first), low)
+        high = np.where(touched, np.maximum(high, first + used[2]), high)
+    before, after = low.clip(0), (lengths - high).clip(0)
+    free = high == 0
+    shift = np.where(free | (before >= after), 0, high)
+    rest = np.where(free, lengths, np.maximum(before, after))
+    kept = rest >= SHORTEST_RUN
+    return (starts + shift)[kept], (others + shift)[kept], rest[kept]
 
 
 def _shared(grams: Hashes, others: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from provenance.align import align, blocks, clone_type, renames
-from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT, TELLING_RUNS
+from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
 from provenance.library import Library, Shingled, shingled
 from provenance.mark import with_mark
 from provenance.model import (
@@ -49,22 +49,20 @@ TWIN = 0.1
 """Nor do units of equal structure whose text resemblance differs by no more than this."""
 CONSISTENCY = 0.5
 """Weight of the share of the file that an origin explains, between candidates within MARGIN."""
-SUPPORTING = 40
-"""Units of fewer elements are alike in any two programs: they are reported only beside a finding
-of a larger unit in the same file."""
 _RESIDUE = 0.5
 _TELLING_STRUCTURE = 80  # elements: equal structure of so many is no chance
 _WHOLE = 0.8
 _ROUNDED = 6
 
 
-def accepted(structure: float, text: float, elements: int) -> bool:
+def accepted(structure: float, text: float, elements: int, large: int) -> bool:
     """Whether a match of two units is reported.
 
     Args:
         structure: resemblance of the shingle sets of the structure view.
         text: that of the text view.
         elements: size of the suspect unit.
+        large: size from which it is reported on its own, ``Parameters.large``.
 
     The bounds are the measured null: of 4,421 files of packages without model code 0.07 %
     had a unit beyond them in transformers 4.57.1; of its ``Copied from`` pairs of forty
@@ -72,7 +70,7 @@ def accepted(structure: float, text: float, elements: int) -> bool:
     """
     if text == 1.0 or structure >= 0.4 + 25 / max(1, elements):
         return True
-    return text >= (0.4 if elements >= SUPPORTING else 0.6)
+    return text >= (0.4 if elements >= large else 0.6)
 
 
 def telling_run(alignment: Alignment) -> bool:
@@ -101,7 +99,7 @@ class Scored:
     unit: int
     structure: float
     text: float
-    runs: int
+    telling: int
 
     @property
     def score(self) -> float:
@@ -132,8 +130,8 @@ def attribute(
         file: what was scanned.
         parsed: its units.
         sketch: their fingerprints.
-        proposed: int64[c, 5], (row of the sketch, index number, unit id, equality, runs),
-            likeliest first for each row; equality and runs as ``candidates`` gives them.
+        proposed: int64[c, 5], (row of the sketch, index number, unit id, equality,
+            telling), likeliest first for each row; the last two as ``candidates`` gives them.
         library: the indexes.
 
     Returns:
@@ -154,10 +152,11 @@ class _Attribution:
         library: Library,
     ) -> None:
         self.file, self.parsed, self.library = file, parsed, library
+        self.large = library.parameters.large
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of = sketch.unit.tolist()
-        for row, number, unit, equality, runs in proposed.tolist():
-            one = (number, unit, equality, runs)
+        for row, number, unit, equality, telling in proposed.tolist():
+            one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
         self.children: dict[int, list[int]] = {}
         for position, unit in enumerate(parsed.units):
@@ -207,9 +206,9 @@ class _Attribution:
             equal = [one for one in listed if one[2]]
         own: Shingled | None = None
         scored: list[Scored] = []
-        for number, unit, same, runs in equal or listed:
+        for number, unit, same, telling in equal or listed:
             if same == EQUAL_TEXT:
-                scored.append(Scored(number, unit, 1.0, 1.0, runs))
+                scored.append(Scored(number, unit, 1.0, 1.0, telling))
                 continue
             if own is None:
                 elements = self.parsed.tokens[span(self.parsed, position)]
@@ -221,7 +220,7 @@ class _Attribution:
                     unit,
                     _resemblance(own.structure, other.structure),
                     _resemblance(own.text, other.text),
-                    runs,
+                    telling,
                 )
             )
         scored.sort(key=lambda one: (-one.score, one.number, one.unit))
@@ -238,13 +237,15 @@ class _Attribution:
             unit = self.parsed.units[position]
             scored = self._score(position)
             size = self._size(position)
-            good = tuple(one for one in scored if accepted(one.structure, one.text, size))
+            good = tuple(
+                one for one in scored if accepted(one.structure, one.text, size, self.large)
+            )
             if good:
                 entries.append(_Entry(position, size, good, whole=True))
                 continue
-            partly = tuple(one for one in scored if one.runs >= TELLING_RUNS)
+            partly = tuple(one for one in scored if one.telling)
             if partly and unit.kind != "class":
-                by_runs = sorted(partly, key=lambda one: (-one.runs, -one.score, one.unit))
+                by_runs = sorted(partly, key=lambda one: (-one.telling, -one.score, one.unit))
                 entries.append(_Entry(position, size, tuple(by_runs[:1]), whole=False))
             if not itself:
                 waiting += reversed(self.children.get(position, []))
@@ -308,19 +309,19 @@ class _Attribution:
     def _supported(
         self, made: list[tuple[Finding, NDArray[np.intp], int]]
     ) -> list[tuple[Finding, NDArray[np.intp], int]]:
-        """Without small units that stand alone: they need a larger one found in the file, those
-        below ``smallest`` one of an origin that has them too."""
+        """Units below ``large`` are alike in any two programs: kept beside a larger one found in
+        the file; those below ``small`` beside one of an origin that has them too."""
         origins = {
             finding.reference.origin
             for finding, _, position in made
-            if self._size(position) >= SUPPORTING
+            if self._size(position) >= self.large
         }
-        smallest = self.library.parameters.smallest
+        small = self.library.parameters.small
         return [
             one
             for one in made
-            if (size := self._size(one[2])) >= SUPPORTING
-            or (size >= smallest and origins)
+            if (size := self._size(one[2])) >= self.large
+            or (size >= small and origins)
             or origins.intersection({one[0].reference.origin, *one[0].also})
         ]
 
@@ -398,7 +399,7 @@ def _finding(
     alignment = align(suspect, reference)
     if not entry.whole and not telling_run(alignment):
         return None
-    if alignment.matched < min(library.parameters.smallest, len(suspect)):
+    if alignment.matched < min(library.parameters.small, len(suspect)):
         return None
     renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
     written_same = not renamed

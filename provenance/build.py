@@ -42,7 +42,7 @@ from provenance.index import (
 from provenance.mark import without_mark
 from provenance.model import Parameters, Parsed, Release, Sketch, SourceFile
 from provenance.parse import grammar
-from provenance.sketch import body, digest, positions
+from provenance.sketch import body, digest, positions, within_function
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -212,14 +212,9 @@ class Builder:
         words = self._number_words(parsed)
         rows: list[tuple[object, ...]] = []
         unit_of: list[int] = []
-        within: list[bool] = []
+        within = within_function(parsed.units)
         first_place = self._places + 1
         for position, unit in enumerate(parsed.units):
-            inside_function = unit.parent >= 0 and (
-                within[unit.parent]
-                or parsed.units[unit.parent].kind in ("function", "method", "nested")
-            )
-            within.append(inside_function)
             span: slice | NDArray[np.intp] = slice(unit.start, unit.stop)
             if unit.kind == "module":
                 span = positions(body(parsed.units, position))
@@ -231,7 +226,7 @@ class Builder:
             )
             unit_of.append(number)
             content = None
-            if not inside_function:
+            if not within[position]:
                 kinds, numbers = tokens.kind[span], words[span]
                 data = len(kinds).to_bytes(4, "little") + kinds.tobytes()
                 content = self._content(data + pack(numbers[numbers >= 0].astype(np.uint32)))

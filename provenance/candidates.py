@@ -20,15 +20,16 @@ from provenance.model import Sketch
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_CANDIDATES = 12
+MOST_CANDIDATES = 8
 """Compared exactly for each unit; more of them found no further parent (benchmarks/README.md)."""
 
-LEAST_OF_BEST = 0.25
+LEAST_OF_BEST = 0.4
 """Candidates with less than this share of the best one's hits are not compared."""
-LEAST_WEIGHT = 0.12
+LEAST_WEIGHT = 0.2
 """Share of bands plus shares of fingerprints below which nothing that is accepted was ever seen."""
-TELLING_RUNS = 2
-"""Rare fingerprints that a part must share: a run long enough to be reported has as many."""
+TELLING_RUNS, TELLING_TEXT_RUNS = 6, 2
+"""Rare fingerprints that a part must share: 64 equal elements have 49 shingles, so at least six
+fingerprints; 24 equal as written have 17, so at least two (windows of eight)."""
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
 _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerprints can add up to
 
@@ -44,10 +45,11 @@ def candidates(
         hidden: bool[units + 1], reference units not to be seen.
 
     Returns:
-        One int64[c, 4] for each sketch: (row, unit id, equality, runs), by row, the likeliest
-        unit first, at most ``MOST_CANDIDATES`` for each row. Equality is ``EQUAL_TEXT`` for a
-        unit that is equal in text, ``EQUAL_STRUCTURE`` for one equal in structure only, else
-        0; runs is the number of rare fingerprints that both hold.
+        One int64[c, 4] for each sketch: (row, unit id, equality, telling), by row, the
+        likeliest unit first, at most ``MOST_CANDIDATES`` for each row. Equality is
+        ``EQUAL_TEXT`` for a unit equal in text, ``EQUAL_STRUCTURE`` for one in structure, else
+        0; telling is the number of shared rare fingerprints, where they are as many as a run
+        that is long enough to be reported has (``attribute.telling_run``), else 0.
     """
     offsets = np.cumsum([0, *(sketch.unit.size for sketch in sketches)])
     rows = np.arange(int(offsets[-1]))
@@ -84,27 +86,28 @@ def candidates(
     row = np.concatenate([hit[0] for hit in found])
     unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
     weight = np.concatenate([hit[2] for hit in found])
-    shared = np.repeat([0, 0, 0, 1, 1], [hit[0].size for hit in found])
+    sizes = [hit[0].size for hit in found]
+    runs, text_runs = np.repeat([0, 0, 0, 1, 0], sizes), np.repeat([0, 0, 0, 0, 1], sizes)
     if hidden is not None:
         seen = ~hidden[unit]
-        row, unit, weight, shared = row[seen], unit[seen], weight[seen], shared[seen]
+        row, unit, weight = row[seen], unit[seen], weight[seen]
+        runs, text_runs = runs[seen], text_runs[seen]
     pair, inverse = np.unique(row << 32 | unit, return_inverse=True)
-    runs = np.bincount(inverse, shared, pair.size).astype(np.int64)
+    runs = np.bincount(inverse, runs, pair.size).astype(np.int64)
+    text_runs = np.bincount(inverse, text_runs, pair.size).astype(np.int64)
+    enough = (runs >= TELLING_RUNS) | (text_runs >= TELLING_TEXT_RUNS)
+    telling = np.where(enough, runs + text_runs, 0)
     total = np.bincount(inverse, weight, pair.size) if pair.size else np.empty(0)
-    likely = (total >= LEAST_WEIGHT) | (runs >= TELLING_RUNS)
-    row, unit, total, runs = (
-        pair[likely] >> 32,
-        pair[likely] & 0xFFFFFFFF,
-        total[likely],
-        runs[likely],
-    )
+    likely = (total >= LEAST_WEIGHT) | enough
+    pair, total, telling = pair[likely], total[likely], telling[likely]
+    row, unit = pair >> 32, pair & 0xFFFFFFFF
     order = np.lexsort((unit, -np.round(total, 9), row))
-    row, unit, total, runs = row[order], unit[order], total[order], runs[order]
+    row, unit, total, telling = row[order], unit[order], total[order], telling[order]
     equality = np.where(total >= _TEXT_WEIGHT, EQUAL_TEXT, total >= _STRUCTURE_WEIGHT)
     first_of_row = np.searchsorted(row, row, "left")
     rank = np.arange(row.size) - first_of_row
     best = (rank < MOST_CANDIDATES) & (total >= LEAST_OF_BEST * np.minimum(total[first_of_row], 1))
-    listed = np.stack([row, unit, equality, runs], axis=1)[best]
+    listed = np.stack([row, unit, equality, telling], axis=1)[best]
     row = row[best]
     edges = np.searchsorted(row, offsets)
     return [

@@ -73,6 +73,7 @@ class Library:
             self._opened = opened.pop_all()
         self.parameters = self.indexes[0].parameters
         self.permutations = self.indexes[0].permutations
+        self._is_excluded: dict[str, bool] = {}
         self._hidden: dict[int, NDArray[np.bool_]] = {}
         self._standing: dict[str, tuple[str, int]] = {}
         self._shingled: dict[tuple[int, int], Shingled] = {}
@@ -104,7 +105,11 @@ class Library:
         return self._hidden[number]
 
     def _excluded(self, origin: str) -> bool:
-        return any(fnmatchcase(origin, pattern) for pattern in self.exclude_origin)
+        known = self._is_excluded.get(origin)
+        if known is None:
+            known = any(fnmatchcase(origin, pattern) for pattern in self.exclude_origin)
+            self._is_excluded[origin] = known
+        return known
 
     def places(self, number: int, unit: int) -> tuple[Place, ...]:
         """The places of a unit that may be seen, oldest first; empty where it is hidden."""

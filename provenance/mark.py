@@ -69,19 +69,28 @@ def _end_of_word(name: str, count: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _patterns(mark: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    camel = re.compile(rf"(?<![A-Za-z]){re.escape(mark)}(?![a-z])")
-    joined = "_?".join(re.escape(word) for word in words(mark))
-    return camel, re.compile(rf"(?<![A-Za-z0-9])(?:{joined})(?![A-Za-z0-9])", re.IGNORECASE)
+def _snakes(mark: str) -> tuple[str, ...]:
+    """The ways a mark is written in lower case: ``glm4moe``, ``glm4_moe``, ``glm_4_moe``."""
+    apart = "_".join(words(mark)).lower()
+    return tuple(sorted({mark.lower(), apart, re.sub(r"_([0-9])", r"\1", apart)}))
 
 
 def without_mark(name: str, mark: str) -> str:
-    """``name`` with the mark replaced by its sign; unchanged where it does not occur."""
-    camel, snake = _patterns(mark)
-    replaced = camel.sub(CAMEL, name, count=1)
-    if replaced is not name and replaced != name:
-        return replaced
-    return snake.sub(lambda m: UPPER if m.group().isupper() else SNAKE, name, count=1)
+    """``name`` with the mark replaced by its sign; unchanged where it does not occur as words
+    of their own.
+    """
+    at = name.find(mark)
+    if at >= 0 and not name[at - 1 : at].isalpha():
+        stop = at + len(mark)
+        if not name[stop : stop + 1].islower():
+            return name[:at] + CAMEL + name[stop:]
+    lower = name.lower()
+    for snake in _snakes(mark):
+        at = lower.find(snake)
+        stop = at + len(snake)
+        if at >= 0 and not name[at - 1 : at].isalnum() and not name[stop : stop + 1].isalnum():
+            return name[:at] + (UPPER if name[at:stop].isupper() else SNAKE) + name[stop:]
+    return name
 
 
 def with_mark(name: str, mark: str) -> str:

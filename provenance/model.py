@@ -139,9 +139,10 @@ class Parameters:
     ``text_k`` of the text view. MinHash over the former has ``bands * rows`` permutations of
     datasketch's ``scheme`` from ``seed``. A winnowed fingerprint is the least of ``window``
     consecutive shingles of ``run`` elements (structure) or ``text_run`` elements (text); one
-    that more than ``common`` units of an index hold proposes nobody. Units of fewer than
-    ``smallest`` elements are found only by equality, below ``tiny`` not at all. How they were
-    chosen: benchmarks/README.md.
+    that more than ``common`` units of an index hold proposes nobody. Structure tells little
+    of a unit of fewer than ``large`` elements: it is found by its text only; one of fewer than
+    ``small`` only by being equal; below ``tiny`` not at all. How they were chosen:
+    benchmarks/README.md.
     """
 
     k: int = 8
@@ -154,8 +155,9 @@ class Parameters:
     text_run: int = 8
     window: int = 8
     common: int = 64
-    smallest: int = 20
-    tiny: int = 6
+    large: int = 40
+    small: int = 20
+    tiny: int = 5
     grammar: str = "tree-sitter-python 0.25.0"
     normalisation: int = 1
 
@@ -165,7 +167,7 @@ class Sketch:
     """The fingerprints of the m units of one file that are not tiny, in source order.
 
     ``unit``: intp[m], positions in ``Parsed.units``. ``text_digest``, ``structure_digest``:
-    uint64[m]. ``large``: intp[l], the rows of at least ``smallest`` elements, with their
+    uint64[m]. ``large``: intp[l], the rows of at least ``Parameters.large`` elements, with their
     ``band``: uint64[l, bands]. ``run``, ``text_run``: winnowed fingerprints of both views,
     each uint64[f] with the rows that own them, intp[f]; a class owns those of its methods too,
     a nested function leaves its own to the outermost one.

@@ -2,7 +2,8 @@
 
 Pure. The tree is tree-sitter's; it is walked with a stack of our own, so that no depth of
 nesting can exhaust Python's. What the walk leaves out is what may change without changing the
-program: layout, comments, docstrings, annotations, brackets around expressions, punctuation.
+program: layout, comments, docstrings, annotations, brackets around expressions, punctuation,
+``pass`` and ``...`` for nothing.
 Imports are left out too: they say what a file uses, not what it is made of.
 """
 
@@ -23,9 +24,13 @@ from provenance.model import Parsed, Tokens, Unit, UnitKind
 GRAMMAR = "tree-sitter-python 0.25.0"
 """The grammar that decides the fingerprints; an index made with another one is refused."""
 
+DEEPEST = 32
+"""Definitions nested deeper than this are no units of their own, but parts of the one around
+them: no person writes them, and each level would be hashed again with all that is inside."""
+
 _LEFT_OUT = (
     "comment line_continuation type type_parameter string_start string_end escape_sequence "
-    "escape_interpolation import_statement import_from_statement future_import_statement "
+    "escape_interpolation pass_statement import_statement import_from_statement future_import_statement "
     "positional_separator keyword_separator"
 ).split()
 _TRANSPARENT = (
@@ -52,7 +57,7 @@ class _Grammar:
         self.names = names
         self.function = self._ids("function_definition")
         self.class_ = self._ids("class_definition")
-        self.string = self._ids("string", "concatenated_string")
+        self.empty = self._ids("string", "concatenated_string", "ellipsis")
         self.statement = self._ids("expression_statement")
         self.left_out = self._ids(*_LEFT_OUT)
         self.transparent = self._ids(*_TRANSPARENT) | {_ERROR}
@@ -170,7 +175,7 @@ def _walk(
     errors: list[int] = []
     with_text, left_out, transparent = known.with_text, known.left_out, known.transparent
     operators, defining = known.operators, known.function | known.class_
-    statement, string = known.statement, known.string
+    statement, empty = known.statement, known.empty
     add_kind, add_start = kinds.append, starts.append
     stack = [root]
     pop = stack.pop
@@ -194,8 +199,8 @@ def _walk(
             continue
         children = node.named_children
         if kind in transparent:
-            if kind in statement and len(children) == 1 and children[0].kind_id in string:
-                continue  # a docstring, or a string that nobody uses
+            if kind in statement and len(children) == 1 and children[0].kind_id in empty:
+                continue  # a docstring, or ``...`` for a body that is still to be written
             if kind == _ERROR:
                 errors.append(node.start_byte)
         else:
@@ -217,6 +222,8 @@ def _units(definitions: list[tuple[Node, int]], starts: list[int], lines: int) -
         stop = bisect_left(starts, node.end_byte, first)
         while open_units[-1] and units[open_units[-1]].stop <= first:
             open_units.pop()
+        if len(open_units) > DEEPEST:
+            continue
         parent = open_units[-1]
         named = node.child_by_field_name("name")
         name = (named.text or b"").decode("utf-8", "replace") if named is not None else "?"

@@ -168,22 +168,27 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
             wanted.append(position)
             spans.append((start, stop))
     edges = np.array(spans, np.intp).reshape(-1, 2)
-    large = np.flatnonzero(edges[:, 1] - edges[:, 0] >= max(parameters.smallest, parameters.k))
+    size = edges[:, 1] - edges[:, 0]
+    large = np.flatnonzero(size >= max(parameters.large, parameters.k))
     band = np.empty((0, parameters.bands), np.uint64)
     if large.size:
         hashes = shingles(structure, parameters.k)
         signed = signatures(hashes, edges[large] - np.array([0, parameters.k - 1]), drawn)
         band = band_keys(signed, parameters.bands)
-    owns = np.array([not _within_function(units, units[position]) for position in wanted], bool)
-    owns &= edges[:, 1] - edges[:, 0] >= parameters.smallest
+    within = within_function(units)
+    owns = np.array([not within[position] for position in wanted], bool)
     return Sketch(
         unit=np.array(wanted, np.intp),
         text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
         structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
         large=large,
         band=band,
-        run=_owned(structure, parameters.run, parameters.window, edges, owns),
-        text_run=_owned(text, parameters.text_run, parameters.window, edges, owns),
+        run=_owned(
+            structure, parameters.run, parameters.window, edges, owns & (size >= parameters.large)
+        ),
+        text_run=_owned(
+            text, parameters.text_run, parameters.window, edges, owns & (size >= parameters.small)
+        ),
     )
 
 
@@ -201,9 +206,10 @@ def _owned(
     return hashes[chosen[np.repeat(first, count) + inner]], owner
 
 
-def _within_function(units: tuple[Unit, ...], unit: Unit) -> bool:
-    while unit.parent > 0:
-        unit = units[unit.parent]
-        if unit.kind in ("function", "method", "nested"):
-            return True
-    return False
+def within_function(units: tuple[Unit, ...]) -> list[bool]:
+    """Whether each unit stands, at whatever depth, inside a function."""
+    within: list[bool] = []
+    for unit in units:
+        outer = unit.parent
+        within.append(outer > 0 and (within[outer] or units[outer].kind != "class"))
+    return within

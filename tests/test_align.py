@@ -264,7 +264,10 @@ def test_a_renamed_family_is_one_rename() -> None:
         ("hidden_dim", "hidden_size", ("size", "dim")),
         ("x", "y", ("y", "x")),
         ("SolarOpenMLP", "Glm4MoeMLP", ("Glm4Moe", "SolarOpen")),
-        ("num_kv_heads", "num_key_value_heads", ("key_value", "kv")),
+        pytest.param("num_kv_heads", "num_key_value_heads", ("key_value", "kv"), id="gqa"),
+        pytest.param("layer_idx", "position", ("position", "layer_idx")),
+        pytest.param("n_exp", "experts", ("experts", "n_exp")),
+        pytest.param("size", "head_dim", ("head_dim", "size")),
     ],
 )
 def test_a_rename_names_the_part_that_differs(

@@ -40,7 +40,8 @@ SMALL = st.lists(st.integers(0, 3), max_size=60)
 
 def elements(values: list[int]) -> Hashes:
     """Numbers as element hashes."""
-    return np.array(values, np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(12345)
+    made: Hashes = np.array(values, np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return made
 
 
 # --- shingles -----------------------------------------------------------------------------
@@ -215,7 +216,7 @@ def test_the_sketch_of_a_file_is_that_of_its_units(seed: int) -> None:
     sizes = [part(parsed, position).size for position in range(len(parsed.units))]
     wanted = [position for position, size in enumerate(sizes) if size >= PARAMETERS.tiny]
     assert made.unit.tolist() == wanted
-    large = max(PARAMETERS.smallest, K)
+    large = max(PARAMETERS.large, K)
     assert [wanted[row] for row in made.large] == [p for p in wanted if sizes[p] >= large]
     bands = dict(zip(made.large.tolist(), made.band, strict=True))
     for row, position in enumerate(wanted):
@@ -241,12 +242,12 @@ def test_every_long_run_of_a_unit_holds_a_fingerprint_that_the_unit_owns(seed: i
     made = sketch(parsed, PARAMETERS, DRAWN)
     for row, position in enumerate(made.unit.tolist()):
         own = part(parsed, position)
-        if own.size < PARAMETERS.smallest:
-            continue
-        for (keys, owner), view, size in (
-            (made.run, parsed.tokens.structure, PARAMETERS.run),
-            (made.text_run, parsed.tokens.text, PARAMETERS.text_run),
+        for (keys, owner), view, size, least in (
+            (made.run, parsed.tokens.structure, PARAMETERS.run, PARAMETERS.large),
+            (made.text_run, parsed.tokens.text, PARAMETERS.text_run, PARAMETERS.small),
         ):
+            if own.size < least:
+                continue
             held = np.isin(shingles(view[own], size), keys[owner == row])
             gaps = np.diff(np.concatenate([[-1], np.flatnonzero(held), [held.size]])) - 1
             assert gaps.max(initial=0) < WINDOW
@@ -256,9 +257,11 @@ def test_every_long_run_of_a_unit_holds_a_fingerprint_that_the_unit_owns(seed: i
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_a_function_pasted_elsewhere_shares_a_fingerprint(seed: int, other: int) -> None:
     """Whatever stands around it, in both files, if it is as long as the guarantee asks."""
-    pasted = "def pasted(a, b):\n    c = a.view(b, 2) + b.view(a, 3)\n    return c * g(c[0], c[1])\n"
+    pasted = "def pasted(a, b):\n    c = a.view(b, 2) + b.view(a, 3)\n"
+    pasted += "    return c * g(c[0], c[1]) + c.d(a)[b]\n"
     tokens = parse(pasted.encode()).tokens
-    assert len(tokens) >= WINDOW + max(PARAMETERS.run, PARAMETERS.text_run) - 1
+    least = WINDOW + max(PARAMETERS.run, PARAMETERS.text_run) - 1
+    assert len(tokens) >= max(least, PARAMETERS.large)
     around = program(seed, functions=2), program(other, functions=1)
     left = sketch(parse((around[0] + pasted + around[1]).encode()), PARAMETERS, DRAWN)
     right = sketch(parse((around[1] + pasted + around[0]).encode()), PARAMETERS, DRAWN)
@@ -302,7 +305,7 @@ def test_candidates_through_bands_are_those_of_datasketch(seed: int, tmp_path: P
         indexed: set[int] = set()
         for unit in range(1, index.units + 1):
             tokens = index.tokens(unit)
-            if len(tokens) >= max(parameters.smallest, parameters.k):
+            if len(tokens) >= max(parameters.large, parameters.k):
                 peer.insert(unit, by_datasketch(shingles(tokens.structure, parameters.k)))
                 indexed.add(unit)
         met = unmet = 0
@@ -343,16 +346,26 @@ def test_each_door_yields_the_units_that_hold_a_key(tmp_path: Path) -> None:
             assert (units >= 1).all()
             assert (units <= index.units).all()
             nobody = np.setdiff1d(np.arange(100, dtype=np.uint64), keys)
-            for none in (nobody, np.empty(0, np.uint64)):
-                at, units, held = index.lookup(door, none)
-                assert at.size == units.size == held.sum() == 0
-                assert held.size == none.size
+            at, units, held = index.lookup(door, nobody)
+            assert at.size == units.size == held.sum() == 0
+            assert held.size == nobody.size
+
+
+def test_no_keys_yield_nothing(tmp_path: Path) -> None:
+    """A batch of files may have no unit at all."""
+    (tmp_path / "m.py").write_text(program(5))
+    provenance.build_index([str(tmp_path / "m.py")], tmp_path / "r.db")
+    with Index(tmp_path / "r.db") as index:
+        at, units, held = index.lookup(BAND, np.empty(0, np.uint64))
+    assert at.size == units.size == held.size == 0
 
 
 def test_a_fingerprint_that_too_many_hold_proposes_nobody_but_is_counted(tmp_path: Path) -> None:
     """``Parameters.common`` holders are listed, one more is not."""
     common = PARAMETERS.common
-    shared = "    a = b.view(c, 1)\n    for d in a:\n        e = d[a] + f(d, c) * g(a)\n    h(a, e)\n"
+    shared = (
+        "    a = b.view(c, 1)\n    for d in a:\n        e = d[a] + f(d, c) * g(a)\n    h(a, e)\n"
+    )
     for count in (common, common + 1):
         folder = tmp_path / f"of{count}"
         folder.mkdir()
@@ -360,7 +373,9 @@ def test_a_fingerprint_that_too_many_hold_proposes_nobody_but_is_counted(tmp_pat
             text = f"def f{number}(b, c):\n{shared}    return k({number}, '{number}')\n"
             (folder / f"m{number}.py").write_text(text)
         provenance.build_index([str(folder)], tmp_path / f"{count}.db")
-        key = np.unique(shingles(parse(f"def f(b, c):\n{shared}".encode()).tokens.structure, RUN_SIZE))
+        key = np.unique(
+            shingles(parse(f"def f(b, c):\n{shared}".encode()).tokens.structure, RUN_SIZE)
+        )
         with Index(tmp_path / f"{count}.db") as index:
             at, _, held = index.lookup(RUN, key)
         assert held.max() == count
