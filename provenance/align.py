@@ -108,16 +108,22 @@ def _clipped(
     lengths: NDArray[np.intp],
     used: tuple[int, int, int],
 ) -> _Runs:
-    """The runs without what a used run covers on either side; of each the longer rest."""
-    low, high = lengths.copy(), np.zeros_like(lengths)  # covered, on each run's own scale
+    """The runs without what a used run covers on either side; of each the longest rest."""
+    covered = []  # by the used run, on each run's own scale; all behind it where it is not
     for first in (used[0] - starts, used[1] - others):
-        touched = (first < lengths) & (first + used[2] > 0)
-        low = np.where(touched, np.minimum(low, first), low)
-        high = np.where(touched, np.maximum(high, first + used[2]), high)
-    before, after = low.clip(0), (lengths - high).clip(0)
-    free = high == 0
-    shift = np.where(free | (before >= after), 0, high)
-    rest = np.where(free, lengths, np.maximum(before, after))
+        outside = (first >= lengths) | (first + used[2] <= 0)
+        low = np.where(outside, lengths, first.clip(0))
+        covered.append((low, np.where(outside, lengths, np.minimum(first + used[2], lengths))))
+    (low, high), (low_too, high_too) = covered
+    edges = (  # before, between, behind
+        (np.zeros_like(lengths), np.minimum(low, low_too)),
+        (np.minimum(high, high_too), np.maximum(low, low_too)),
+        (np.maximum(high, high_too), lengths),
+    )
+    shift, rest = edges[0][0], edges[0][1]
+    for begin, end in edges[1:]:
+        longer = end - begin > rest
+        shift, rest = np.where(longer, begin, shift), np.where(longer, end - begin, rest)
     kept = rest >= SHORTEST_RUN
     return (starts + shift)[kept], (others + shift)[kept], rest[kept]
 
@@ -222,12 +228,14 @@ def clone_type(alignment: Alignment, *, same_names: bool) -> CloneType:
     return "type-3" if alignment.suspect_containment >= 0.5 else "fragment"
 
 
-def renames(pairs: Mapping[tuple[str, str], int]) -> tuple[Rename, ...]:
+def renames(pairs: Mapping[tuple[str, str], int], *, certain: bool) -> tuple[Rename, ...]:
     """What was renamed to what, most frequent first.
 
     Args:
         pairs: how often each (suspect name, reference name) stands paired, equal ones too;
             '' where an identifier is not known.
+        certain: whether every element of both units is paired; where not, a name that changed
+            in a single place may as well be another one.
 
     Returns:
         One entry for every differing part: words that both names begin or end with are left
@@ -242,6 +250,8 @@ def renames(pairs: Mapping[tuple[str, str], int]) -> tuple[Rename, ...]:
     for (suspect, reference), count in pairs.items():
         if suspect and reference and suspect != reference and 2 * count >= whole[reference]:
             parts[_difference(suspect, reference)] += count
+    if not certain:
+        parts = Counter({part: count for part, count in parts.items() if count > 1})
     ranked = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Rename(reference, suspect, count) for (suspect, reference), count in ranked)
 

@@ -46,12 +46,12 @@ the file: on the development set the declared parent is as often just below the 
 ALIKE = 0.02
 """Scores that differ by less than this do not tell two origins apart."""
 TWIN = 0.1
-"""Nor do units of equal structure whose text resemblance differs by no more than this."""
+"""Nor do units of equal structure whose text resemblance differs by no more than this, and what
+two names changed in one place make of it (each is in five shingles)."""
 CONSISTENCY = 0.5
 """Weight of the share of the file that an origin explains, between candidates within MARGIN."""
 _RESIDUE = 0.5
 _TELLING_STRUCTURE = 80  # elements: equal structure of so many is no chance
-_WHOLE = 0.8
 _ROUNDED = 6
 
 
@@ -171,9 +171,9 @@ class _Attribution:
         explained = self._consistency(entries)
         made = self._findings(entries, explained)
         residue: list[_Entry] = []
-        for finding, covered, position in made:
+        for _, covered, position in made:
             unit = self.parsed.units[position]
-            if unit.kind == "class" and finding.suspect_containment < _WHOLE:
+            if unit.kind == "class":
                 for child in self.children.get(position, []):
                     inner = self.parsed.units[child]
                     inside = np.count_nonzero((covered >= inner.start) & (covered < inner.stop))
@@ -437,7 +437,10 @@ def _also(entry: _Entry, chosen: Scored, origin: str, library: Library) -> tuple
     """The other origins whose best candidate scores as well as the named one, or better."""
     others: set[str] = set()
     for candidate in entry.scored:
-        twin = candidate.structure == chosen.structure and candidate.text >= chosen.text - TWIN
+        twin = (
+            candidate.structure == chosen.structure
+            and candidate.text >= chosen.text - TWIN - 10 / entry.elements
+        )
         if twin or candidate.score >= chosen.score - ALIKE:
             others.update(library.origins(candidate.number, candidate.unit))
     return tuple(sorted(others - {origin}))
@@ -481,4 +484,4 @@ def _renamed(
     for word, name, count in zip(pairs[0].tolist(), theirs, counts.tolist(), strict=True):
         mine = written.get(word, b"").decode("utf-8", "replace")
         counted[mine, with_mark(name, place.mark)] = count
-    return renames(counted)
+    return renames(counted, certain=alignment.resemblance == 1.0)

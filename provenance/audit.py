@@ -134,7 +134,7 @@ def _day(text: str | None, option: str) -> str | None:
         day = datetime.strptime(text, "%Y-%m-%d").date().isoformat()
     except ValueError:
         day = ""
-    if day != text:
+    if day != text or not text:
         raise UsageError(f"{option}: found {text!r}, expected a day such as 2026-01-26")
     return day
 
@@ -155,6 +155,19 @@ class _Settings:
 
 def _scan_batch(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     """All of the work on a batch of files."""
+    try:
+        return _explained(files, library)
+    except ProvenanceError:
+        raise
+    except Exception:
+        from provenance.index import verify
+
+        for index in library.indexes:  # is it the index? then say so
+            verify(index.path)
+        raise
+
+
+def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     import numpy as np
 
     from provenance.attribute import attribute
@@ -272,6 +285,10 @@ def build_index(
     files = parsed_files = 0
     known: list[str] = []
     skipped: list[Skipped] = []
+    if extend:
+        from provenance.index import verify
+
+        verify(path)  # what is damaged must not be carried over
     with Builder(path, parameters, drawn, extend=extend) as builder:
         for text in sources:
             source = open_source(text, include=include, exclude=exclude)

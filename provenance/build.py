@@ -147,8 +147,15 @@ class Builder:
     def _release(self, release: Release) -> tuple[int, list[str]] | None:
         """The number of a release that is entered, and the selections it was indexed with."""
         row = self.connection.execute(
-            "SELECT id, selection FROM release WHERE package = ? AND version IS ? AND sha256 IS ?",
-            (release.package, release.version, release.sha256),
+            "SELECT id, selection FROM release WHERE package = ? AND version IS ? AND sha256 IS ?"
+            " AND license IS ? AND date IS ?",
+            (
+                release.package,
+                release.version,
+                release.sha256,
+                release.license,
+                release.date,
+            ),
         ).fetchone()
         return None if row is None else (int(row[0]), json.loads(row[1]))
 

@@ -406,7 +406,7 @@ def _build(
         click.echo(f"skipped {_safe(skipped.path)}: {_safe(skipped.reason)}", err=True)
     size = Path(output).stat().st_size / 1e6
     click.echo(
-        f"{output}: {built.files} files added ({built.parsed} of them with new content), "
+        f"{_safe(output)}: {built.files} files added ({built.parsed} of them with new content), "
         f"{len(built.skipped)} skipped, {size:.1f} MB"
     )
     if not built.files and not built.known:

@@ -192,6 +192,13 @@ class Index:
         if set(stored) != {field.name for field in fields(Parameters)}:
             raise ValueError("its parameters are not those of this version")
         self.parameters = Parameters(**stored)
+        for decided in ("grammar", "normalisation", "scheme"):
+            found, ours = getattr(self.parameters, decided), getattr(Parameters(), decided)
+            if found != ours:
+                raise IndexFileError(
+                    f"{self.path}: found an index made with {decided} {found!r}, expected "
+                    f"{ours!r}; build it again with this version"
+                )
         drawn = np.frombuffer(meta["permutations"], "<u4").reshape(2, -1)
         if drawn.shape[1] != self.parameters.bands * self.parameters.rows:
             raise ValueError("permutations do not match the parameters")

@@ -18,7 +18,7 @@ CAMEL, SNAKE, UPPER = "‹Mark›", "‹mark›", "‹MARK›"
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _LEADING_SHARE = 0.5
-_EXTENDING_SHARE = 0.9
+_EXTENDING_SHARE = 0.7
 
 
 def words(name: str) -> list[str]:
@@ -37,7 +37,7 @@ def family_mark(class_names: Sequence[str]) -> str:
     """The words that most of a file's top-level classes begin with, or ``""``.
 
     The first word must lead at least half of the classes and two of them; a further word
-    belongs to the mark while nine tenths of the classes so far agree on it and something
+    belongs to the mark while seven tenths of the classes so far agree on it and something
     still follows in at least two of them.
     """
     names = [(name, parts) for name in class_names if "." not in name and (parts := words(name))]
@@ -79,12 +79,13 @@ def without_mark(name: str, mark: str) -> str:
     """``name`` with the mark replaced by its sign; unchanged where it does not occur as words
     of their own.
     """
-    at = name.find(mark)
-    if at >= 0 and not name[at - 1 : at].isalpha():
-        stop = at + len(mark)
-        if not name[stop : stop + 1].islower():
-            return name[:at] + CAMEL + name[stop:]
     lower = name.lower()
+    at = lower.find(mark.lower())
+    if at >= 0 and name[at].isupper() and not name[at - 1 : at].isalpha():
+        stop = at + len(mark)
+        exactly = name[at:stop] == mark
+        if not name[stop : stop + 1].islower() and (exactly or not name[at:stop].isupper()):
+            return name[:at] + CAMEL + name[stop:]
     for snake in _snakes(mark):
         at = lower.find(snake)
         stop = at + len(snake)

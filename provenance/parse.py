@@ -2,13 +2,14 @@
 
 Pure. The tree is tree-sitter's; it is walked with a stack of our own, so that no depth of
 nesting can exhaust Python's. What the walk leaves out is what may change without changing the
-program: layout, comments, docstrings, annotations, brackets around expressions, punctuation,
-``pass`` and ``...`` for nothing.
+program: layout, comments, docstrings, annotations, brackets that only group, punctuation that
+the tree says already, ``pass`` and ``...`` for nothing.
 Imports are left out too: they say what a file uses, not what it is made of.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
@@ -16,7 +17,7 @@ from hashlib import blake2b
 
 import numpy as np
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Point, Range
 
 from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
@@ -30,19 +31,30 @@ them: no person writes them, and each level would be hashed again with all that 
 
 _LEFT_OUT = (
     "comment line_continuation type type_parameter string_start string_end escape_sequence "
-    "escape_interpolation pass_statement import_statement import_from_statement future_import_statement "
-    "positional_separator keyword_separator"
+    "escape_interpolation pass_statement import_statement import_from_statement "
+    "future_import_statement"
 ).split()
 _TRANSPARENT = (
     "module parenthesized_expression expression_statement concatenated_string "
     "decorated_definition typed_parameter dotted_name ERROR"
 ).split()
 _WITH_OPERATOR = (
-    "binary_operator boolean_operator comparison_operator unary_operator augmented_assignment"
+    "binary_operator boolean_operator comparison_operator unary_operator augmented_assignment "
+    "slice yield case_pattern"
 ).split()
 _LEAVES_WITH_TEXT = "identifier string_content integer float type_conversion".split()
-_SAME_KIND = {"float": "integer", "typed_default_parameter": "default_parameter"}
+_MAY_BE_ASYNC = "function_definition for_statement with_statement for_in_clause".split()
+_SAME_KIND = {
+    "float": "integer",
+    "typed_default_parameter": "default_parameter",
+    "expression_list": "tuple",
+    "pattern_list": "tuple",
+    "tuple_pattern": "tuple",
+}
 _ERROR = 65535
+_AT_LINE_START = re.compile(rb"^(?:async[ \t]+def\b|def\b|class\b|@)", re.MULTILINE)
+_DEFINING = ("function_definition", "class_definition", "decorator")
+_MOST_PARTS = 50
 
 
 class _Grammar:
@@ -61,6 +73,11 @@ class _Grammar:
         self.statement = self._ids("expression_statement")
         self.left_out = self._ids(*_LEFT_OUT)
         self.transparent = self._ids(*_TRANSPARENT) | {_ERROR}
+        self.asynchronous = self._ids(*_MAY_BE_ASYNC)
+        self.async_ = next(kind for kind, name in names.items() if name == "async")
+        self.string_start = next(iter(self._ids("string_start")))
+        self.format = next(iter(self._ids("format_specifier")))
+        self.arguments = next(iter(self._ids("argument_list")))
         self.operators = self._ids(*_WITH_OPERATOR)
         self.with_text = self._ids(*_LEAVES_WITH_TEXT)
         # Compact kinds are numbered by sorted name: the same on every machine.
@@ -73,6 +90,7 @@ class _Grammar:
             self.compact[kind] = number[_SAME_KIND.get(name, name)]
         self.kind_names = distinct
         leaves = {_SAME_KIND.get(name, name) for name in _LEAVES_WITH_TEXT}
+        leaves.add("format_specifier")
         self.is_leaf = np.array([name in leaves for name in distinct])
         self.identifier = number["identifier"]
         self.kind_hash = np.array(
@@ -123,9 +141,9 @@ def parse(content: bytes) -> Parsed:
         Broken syntax is no error: the units around it stand, ``error_lines`` says where.
     """
     known = grammar()
-    root = Parser(known.language).parse(content).root_node
-    kinds, starts, ends, leaves, definitions, errors = _walk(root, known)
-    units = _units(definitions, starts, content.count(b"\n") + 1)
+    roots = _roots(content, known)
+    kinds, starts, ends, leaves, definitions, errors = _walk(roots, known)
+    units = _units(definitions, starts, max(1, content.count(b"\n") + (content[-1:] != b"\n")))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
 
     kind = known.compact[np.array(kinds, np.uint16)]
@@ -142,11 +160,63 @@ def parse(content: bytes) -> Parsed:
     structure = known.kind_hash[kind]
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
     line = (np.searchsorted(newline, start, "left") + 1).astype(np.uint32)
+    errors += [at for root in roots if root.has_error for at in _missing(root)]
     error_lines = tuple(sorted(set((np.searchsorted(newline, errors, "left") + 1).tolist())))
-    if root.has_error and not error_lines:
-        error_lines = (1,)  # something is missing, and tree-sitter put it in
     tokens = Tokens(structure, structure ^ word, kind, line, word)
     return Parsed(units, tokens, hashes, mark, error_lines)
+
+
+def _roots(content: bytes, known: _Grammar) -> list[Node]:
+    """The syntax tree of a file; of a broken one several, one for each part of it, where the
+    break swallowed definitions that follow it: the first of them at the start of a line begins
+    a new part.
+    """
+    root = Parser(known.language).parse(content).root_node
+    if not root.has_error:
+        return [root]
+    roots: list[Node] = []
+    first = 0
+    places = [match.start() for match in _AT_LINE_START.finditer(content)]
+    for _ in range(_MOST_PARTS):
+        cut = next((at for at in places if at > first and _swallowed(root, at)), None)
+        if cut is None:
+            break
+        roots.append(_part(content, first, cut, known))
+        root = _part(content, cut, len(content), known)
+        first = cut
+        if not root.has_error:
+            break
+    return [*roots, root]
+
+
+def _part(content: bytes, first: int, stop: int, known: _Grammar) -> Node:
+    """The tree of a part of a file, whose places are those in the file."""
+    start_row, stop_row = content.count(b"\n", 0, first), content.count(b"\n", 0, stop)
+    column = stop - (content.rfind(b"\n", 0, stop) + 1)
+    part = Range(Point(start_row, 0), Point(stop_row, column), first, stop)
+    return Parser(known.language, included_ranges=[part]).parse(content).root_node
+
+
+def _swallowed(root: Node, at: int) -> bool:
+    """Whether what looks like a definition at a place was not parsed as one."""
+    node = root.descendant_for_byte_range(at, at + 1)
+    if node is None or node.type in ("string_content", "comment"):
+        return False
+    parent = node.parent
+    return parent is None or parent.type not in _DEFINING
+
+
+def _missing(root: Node) -> list[int]:
+    """Where tree-sitter put something in that was missing."""
+    found: list[int] = []
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.is_missing:
+            found.append(node.start_byte)
+        elif node.has_error:
+            stack += node.children
+    return found
 
 
 def _marked(written: Iterable[bytes], mark: str) -> dict[bytes, int]:
@@ -163,10 +233,11 @@ def _marked(written: Iterable[bytes], mark: str) -> dict[bytes, int]:
 
 
 def _walk(
-    root: Node, known: _Grammar
+    roots: list[Node], known: _Grammar
 ) -> tuple[list[int], list[int], list[int], list[int], list[tuple[Node, int]], list[int]]:
     """Pre-order walk: kinds and start bytes of the elements; end bytes and positions of the
-    leaves with text; definitions with their position; start bytes of syntax errors."""
+    leaves with text; definitions with their position; start bytes of syntax errors.
+    """
     kinds: list[int] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -175,9 +246,10 @@ def _walk(
     errors: list[int] = []
     with_text, left_out, transparent = known.with_text, known.left_out, known.transparent
     operators, defining = known.operators, known.function | known.class_
-    statement, empty = known.statement, known.empty
+    statement, empty, arguments = known.statement, known.empty, known.arguments
+    string_start, format_, asynchronous = known.string_start, known.format, known.asynchronous
     add_kind, add_start = kinds.append, starts.append
-    stack = [root]
+    stack = roots[::-1]
     pop = stack.pop
     while stack:
         node = pop()
@@ -189,6 +261,11 @@ def _walk(
             ends.append(node.end_byte)
             continue
         if kind in left_out:
+            if kind == string_start and node.end_byte - node.start_byte not in (1, 3):
+                prefix = node.text
+                if prefix and b"b" in prefix.lower():  # bytes are not text; quotes, r, f are one
+                    add_kind(kind)
+                    add_start(node.start_byte)
             continue
         if kind in operators:
             add_kind(kind)
@@ -203,11 +280,23 @@ def _walk(
                 continue  # a docstring, or ``...`` for a body that is still to be written
             if kind == _ERROR:
                 errors.append(node.start_byte)
+        elif kind == arguments and not children:
+            continue  # ``class A():`` is ``class A:``, and a call is one without arguments
+        elif kind == format_ and not children:
+            leaves.append(len(kinds))
+            add_kind(kind)
+            add_start(node.start_byte)
+            ends.append(node.end_byte)
         else:
             if kind in defining:
                 definitions.append((node, len(kinds)))
             add_kind(kind)
             add_start(node.start_byte)
+            if kind in asynchronous:
+                head = node.child(0)
+                if head is not None and head.kind_id == known.async_:
+                    add_kind(known.async_)
+                    add_start(node.start_byte)
         if children:
             children.reverse()
             stack += children

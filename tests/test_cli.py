@@ -367,11 +367,11 @@ def test_names_cannot_steer_the_terminal(index: Path, tmp_path: Path) -> None:
         assert "\x1b" not in run(*arguments).output, arguments
 
 
-@pytest.mark.xfail(strict=True, reason="index build and add print the name of the index raw")
 def test_the_name_of_a_new_index_cannot_steer_the_terminal(mine: Path, tmp_path: Path) -> None:
     """The last line of index build and index add names the file."""
     database = tmp_path / "i\x1b.db"
     assert "\x1b" not in run("index", "build", mine, "-o", database).output
+    assert "\x1b" not in run("index", "add", database, mine).output
 
 
 # --- index --------------------------------------------------------------------------------

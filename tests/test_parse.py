@@ -87,13 +87,6 @@ def test_what_leaves_a_program_as_it_is_changes_neither_view(left: str, right: s
 
 # --- what does change one -----------------------------------------------------------------
 
-_ANONYMOUS = "a keyword or sign of the grammar without a node of its own is in no view"
-
-
-def _lost(left: str, right: str, name: str) -> object:
-    mark = pytest.mark.xfail(strict=True, reason=_ANONYMOUS)
-    return pytest.param(left, right, id=name, marks=mark)
-
 
 @pytest.mark.parametrize(
     ("left", "right"),
@@ -147,16 +140,18 @@ def test_operators_and_statements_change_the_structure(left: str, right: str) ->
 @pytest.mark.parametrize(
     ("left", "right"),
     [
-        _lost("x = a[1:]", "x = a[:1]", "slice-side"),
-        _lost("x = a[b:c]", "x = a[b::c]", "slice-step"),
-        _lost("async def f(): a()", "def f(): a()", "async-def"),
-        _lost(
-            "async def f():\n  async for a in b: c()", "async def f():\n  for a in b: c()", "a-for"
+        pytest.param("x = a[1:]", "x = a[:1]", id="slice-side"),
+        pytest.param("x = a[b:c]", "x = a[b::c]", id="slice-step"),
+        pytest.param("async def f(): a()", "def f(): a()", id="async-def"),
+        pytest.param(
+            "async def f():\n  async for a in b: c()",
+            "async def f():\n  for a in b: c()",
+            id="a-for",
         ),
-        _lost("def f(): yield a", "def f(): yield from a", "yield-from"),
-        _lost("x = f'{a:.2f}'", "x = f'{a:.3f}'", "format-specifier"),
-        _lost("x = b'a'", "x = 'a'", "bytes"),
-        _lost("match a:\n  case -1: b()", "match a:\n  case 1: b()", "negative-pattern"),
+        pytest.param("def f(): yield a", "def f(): yield from a", id="yield-from"),
+        pytest.param("x = f'{a:.2f}'", "x = f'{a:.3f}'", id="format-specifier"),
+        pytest.param("x = b'a'", "x = 'a'", id="bytes"),
+        pytest.param("match a:\n  case -1: b()", "match a:\n  case 1: b()", id="negative-pattern"),
     ],
 )
 def test_another_program_is_another_text(left: str, right: str) -> None:
@@ -176,7 +171,6 @@ def test_another_program_is_another_text(left: str, right: str) -> None:
         ("f(a for a in b)", "f((a for a in b))"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="layout that a formatter changes, and both views with it")
 def test_brackets_of_tuples_and_spelling_of_strings_are_layout(left: str, right: str) -> None:
     """Both sides have the same ``ast``: a formatter may turn one into the other."""
     assert views(left) == views(right)
@@ -290,7 +284,6 @@ def test_units_have_qualified_names_kinds_and_exact_lines() -> None:
     }
 
 
-@pytest.mark.xfail(strict=True, reason="the end of the last line counts as a line of its own")
 def test_the_module_ends_at_the_last_line() -> None:
     """A file of three lines has three lines, whether or not the last one is ended."""
     assert parse(b"a = 1\nb = 2\nc = 3\n").units[0].end_line == 3
@@ -383,7 +376,6 @@ def test_any_bytes_are_parsed(content: bytes) -> None:
 # --- broken syntax ------------------------------------------------------------------------
 
 _WHOLE = "def first(a, b):\n    return a * b + 1\n\n\n"
-_SWALLOWED = pytest.mark.xfail(strict=True, reason="an open bracket swallows what follows it")
 _AFTER = "def second(c):\n    for d in c:\n        print(d)\n"
 
 
@@ -391,14 +383,11 @@ _AFTER = "def second(c):\n    for d in c:\n        print(d)\n"
     "broken",
     [
         "x = = 1\n",
-        pytest.param(
-            "def broken(:\n    pass\n\n\n",
-            marks=pytest.mark.xfail(strict=True, reason="a missing sign is put on line 1"),
-        ),
-        pytest.param("def broken(a, b:\n    pass\n\n\n", marks=_SWALLOWED),
-        pytest.param("x = (1 +\n\n\n", marks=_SWALLOWED),
-        pytest.param("x = [1, 2\n\n\n", marks=_SWALLOWED),
-        pytest.param("class :\n    pass\n", marks=_SWALLOWED),
+        "def broken(:\n    pass\n\n\n",
+        "def broken(a, b:\n    pass\n\n\n",
+        "x = (1 +\n\n\n",
+        "x = [1, 2\n\n\n",
+        "class :\n    pass\n",
         "<<<<<<< HEAD\nx = 1\n=======\nx = 2\n>>>>>>> other\n",
         "print 'a' if\n",
         "$ pip install x\n",

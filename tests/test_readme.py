@@ -94,7 +94,7 @@ def test_text_example_has_the_form_of_a_report() -> None:
             r"^     type-\d, resemblance \d\.\d\d, \d+ % of this in that, \d+ % of that in this",
             r"^     renamed: \w+ -> \w+ \(\d+\)",
             r"^     lines: \d+-\d+ = \d+-\d+",
-            r"^\d+ matches in \d+ of \d+ files \([\d,]+ lines\)\.$",
+            r"^\d+ matches in \d+ of \d+ files? \([\d,]+ lines\)\.$",
         ):
             assert re.search(form, text, re.MULTILINE), f"{form} in\n{text}"
     footer = ended.output[ended.output.index("A match is resemblance") :]
