@@ -60,7 +60,8 @@ class Builder:
     def __init__(
         self, output: Path, parameters: Parameters, drawn: NDArray[np.uint32], *, extend: bool
     ) -> None:
-        if not output.name or output.is_dir() or not output.parent.is_dir():
+        special = output.exists() and not output.is_file()  # a folder, device, pipe: not replaced
+        if not output.name or special or not output.parent.is_dir():
             raise IndexFileError(
                 f"{output}: found no place for an index file, expected a file name in a folder "
                 "that exists; name one with -o"
@@ -68,7 +69,8 @@ class Builder:
         self.output = output
         self.parameters = parameters
         self.drawn = drawn
-        self.temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
+        self.target = output.resolve()  # a symbolic link stays one
+        self.temporary = self.target.with_name(f".{self.target.name}.{os.getpid()}.part")
         self._origins: dict[str, int] = {}
         self._trees: dict[str, int] = {}
         self._contents: dict[bytes, int] = {}
@@ -332,7 +334,7 @@ class Builder:
             self.connection.close()
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())
-            os.replace(self.temporary, self.output)
+            os.replace(self.temporary, self.target)
         except (sqlite3.DatabaseError, OSError) as error:
             raise IndexFileError(
                 f"{self.output}: the index could not be written ({error}); expected room and "

@@ -273,6 +273,12 @@ def _write(path: Path, text: str) -> None:
             f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
             "another with --output"
         )
+    if not path.name or (path.exists() and not path.is_file()):  # a device or pipe: not replaced
+        raise UsageError(
+            f"{path}: found no place for a report, expected the name of a file; name one with "
+            "--output, or leave it out for the terminal"
+        )
+    path = path.resolve()  # a symbolic link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(text, encoding="utf-8", newline="\n")

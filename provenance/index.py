@@ -13,6 +13,7 @@ import sqlite3
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -413,6 +414,8 @@ class Index:
                 " WHERE place.unit = ?",
                 (unit,),
             ).fetchall()
+            if any(isinstance(value, bytes) for row in rows for value in row):
+                raise self._damaged(f"unit {unit} has bytes where text must be")
             known = tuple(sorted((Place(*row) for row in rows), key=_age))
             if not known:
                 raise self._damaged(f"unit {unit} stands nowhere")
@@ -526,7 +529,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _expected_schema() -> list[Any]:
-    with sqlite3.connect(":memory:") as fresh:
+    with closing(sqlite3.connect(":memory:")) as fresh:
         fresh.executescript(SCHEMA)
         return fresh.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"

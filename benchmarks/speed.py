@@ -1,0 +1,160 @@
+"""Speed and memory, as ratios taken in one run.
+
+    python benchmarks/speed.py                 all rows, about ten minutes
+    python benchmarks/speed.py --runs 5        more runs, steadier medians
+
+Needs the extra ``dev`` (psutil). Every figure is the median of ``--runs`` ratios whose two
+sides ran one after the other, so that a machine whose speed drifts does not matter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+REFERENCE = "pypi:transformers==4.57.1"
+RELATED = ("pypi:transformers==5.23.0", "transformers/**")
+UNRELATED = ("pypi:sympy==1.13.3", "**")
+_BARE = """
+import sys, time
+from tree_sitter import Parser
+from provenance.parse import grammar
+from provenance.model import SourceFile
+from provenance.source import open_source
+files = open_source(sys.argv[1], include=[sys.argv[2]]).files()
+texts = [file.content for file in files if isinstance(file, SourceFile)][:2500]
+parser = Parser(grammar().language)
+start = time.process_time()
+for text in texts:
+    parser.parse(text)
+print(len(texts), sum(map(len, texts)), time.process_time() - start)
+"""
+_SCAN = """
+import itertools, json, sys, time
+from provenance import source
+from provenance.audit import scan
+whole = source.Source.files
+source.Source.files = lambda self: itertools.islice(whole(self), 2500)
+if __name__ == "__main__":
+    start = time.process_time()
+    report = scan(sys.argv[1], [sys.argv[3]], include=[sys.argv[2]], jobs=int(sys.argv[4]))
+    used = time.process_time() - start
+    print(json.dumps([len(report.files), len(report.findings), used]))
+"""
+
+
+def python(code: str, *arguments: str) -> tuple[str, float, float]:
+    """Run code in a fresh interpreter; what it printed, wall seconds, peak megabytes of it and
+    its children together."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "measured.py")
+        script.write_text(code, encoding="utf-8")
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True
+        )
+        peak = 0.0
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            try:
+                family = [watched, *watched.children(recursive=True)]
+                peak = max(peak, sum(_memory(one) for one in family))
+            except psutil.NoSuchProcess:
+                break
+            time.sleep(0.02)
+        output = process.communicate()[0]
+        if process.returncode:
+            raise SystemExit(f"a measured program ended with {process.returncode}")
+        return output, time.perf_counter() - start, peak / 1e6
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def wall(command: Sequence[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+def row(name: str, runs: int, ratio: Callable[[], float], bound: str) -> None:
+    figures = [ratio() for _ in range(runs)]
+    median = statistics.median(figures)
+    print(f"| {name} | {median:.2f} ({min(figures):.2f} to {max(figures):.2f}) | {bound} |")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Speed and memory, as ratios.")
+    parser.add_argument("--runs", type=int, default=3)
+    runs = parser.parse_args().runs
+    command = [sys.executable, "-m", "provenance"]
+    with tempfile.TemporaryDirectory() as folder:
+        index = str(Path(folder, "index.db"))
+        build = (
+            "import sys\nfrom provenance.audit import build_index\n"
+            "if __name__ == '__main__':\n"
+            "    build_index([sys.argv[1]], sys.argv[2], jobs=2)\n"
+        )
+        _, seconds, peak = python(build, REFERENCE, index)
+        size = os.path.getsize(index) / 1e6
+        lines = "1.2 M lines"
+        print(f"build of {REFERENCE} ({lines}): {seconds:.0f} s, {peak:.0f} MB, {size:.1f} MB\n")
+        print("| measure | median (least to most) | to reach |\n|---|---|---|")
+        print(f"| peak memory of that build, all processes, MB | {peak:.0f} | 800 |")
+
+        def cpu(source: tuple[str, str]) -> float:
+            bare = float(python(_BARE, *source)[0].split()[2])
+            return float(json.loads(python(_SCAN, *source, index, "1")[0])[2]) / bare
+
+        def workers() -> float:
+            two = python(_SCAN, *UNRELATED, index, "2")[1]
+            return two / python(_SCAN, *UNRELATED, index, "1")[1]
+
+        def memory() -> float:
+            return python(_SCAN, *RELATED, index, "2")[2]
+
+        row("CPU of a scan over bare parsing, sympy", runs, lambda: cpu(UNRELATED), "2.5, then 2.0")
+        row(
+            "the same where every file resembles the index, 2,500 files of transformers 5.23.0",
+            runs,
+            lambda: cpu(RELATED),
+            "2.5, then 2.0",
+        )
+        row("wall clock of 2 processes over 1, sympy", runs, workers, "0.6")
+        row("peak memory of a scan of 2,500 files, all processes, MB", runs, memory, "400")
+        empty = [sys.executable, "-c", "import click"]
+        sketches = [sys.executable, "-c", "import datasketch"]
+        one = Path(folder, "one.py")
+        body = "\n".join(f"    self.x{n} = layer(a, b, {n})" for n in range(500))
+        one.write_text(f"def f(self, a, b):\n{body}\n" * 2, encoding="utf-8")
+        row(
+            "`provenance --help` over `import click`",
+            5 * runs,
+            lambda: wall([*command, "--help"]) / wall(empty),
+            "1.5",
+        )
+        row(
+            "one file of 1,000 lines, whole process, over `import datasketch`",
+            5 * runs,
+            lambda: wall([*command, "scan", str(one), "--index", index]) / wall(sketches),
+            "1.6",
+        )
+
+
+if __name__ == "__main__":
+    main()
