@@ -55,6 +55,7 @@ _ERROR = 65535
 _AT_LINE_START = re.compile(rb"^(?:async[ \t]+def\b|def\b|class\b|@)", re.MULTILINE)
 _DEFINING = ("function_definition", "class_definition", "decorator")
 _MOST_PARTS = 50
+_MOST_AGAIN = 4
 
 
 class _Grammar:
@@ -178,10 +179,12 @@ def _roots(content: bytes, known: _Grammar) -> list[Node]:
     roots: list[Node] = []
     first = 0
     places = [match.start() for match in _AT_LINE_START.finditer(content)]
+    left = _MOST_AGAIN * len(content)  # bytes that may be parsed again
     for _ in range(_MOST_PARTS):
         cut = next((at for at in places if at > first and _swallowed(root, at)), None)
-        if cut is None:
+        if cut is None or left < 0:
             break
+        left -= len(content) - first
         roots.append(_part(content, first, cut, known))
         root = _part(content, cut, len(content), known)
         first = cut
