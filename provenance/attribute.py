@@ -35,7 +35,7 @@ from provenance.model import (
     Unit,
 )
 from provenance.parse import grammar
-from provenance.sketch import body, positions, shingles
+from provenance.sketch import body, mix, positions, shingles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -497,7 +497,10 @@ def _renamed(
     left, right = suspect.word[i[named]], reference.word[j[named]]
     if not left.size or (place.mark == parsed.mark and np.array_equal(left, right)):
         return ()
-    pairs, counts = np.unique(np.stack([left, right]), axis=1, return_counts=True)
+    # Pairs are told apart by one number each, far cheaper than by rows.
+    joint = mix(left * np.uint64(0x9E3779B97F4A7C15) + right)
+    _, first, counts = np.unique(joint, return_index=True, return_counts=True)
+    pairs = left[first], right[first]
     written = {word: raw for raw, word in parsed.words.items()}
     theirs = library.indexes[number].names(pairs[1])
     counted: dict[tuple[str, str], int] = {}

@@ -151,14 +151,14 @@ def parse(content: bytes) -> Parsed:
     kind = known.compact[np.array(kinds, np.uint16)]
     start = np.array(starts, np.uint32)
     word = np.zeros(kind.size, np.uint64)
-    hashes: dict[bytes, int] = {}
-    if leaves:
-        spans = zip(map(starts.__getitem__, leaves), ends, strict=True)
-        written = [content[first:stop] for first, stop in spans]
-        hashes = {text: _text_hashes[text] for text in set(written)}
-        if mark:
-            hashes.update(_marked(hashes, mark))
-        word[leaves] = [hashes[text] for text in written]
+    spans = zip(map(starts.__getitem__, leaves), ends, strict=True)
+    written = [content[first:stop] for first, stop in spans]
+    numbers = list(map(_text_hashes.__getitem__, written))
+    hashes = dict(zip(written, numbers, strict=True))
+    if mark and (marked := _marked(hashes, mark)):
+        hashes.update(marked)
+        numbers = list(map(hashes.__getitem__, written))
+    word[leaves] = np.array(numbers, np.uint64)
     structure = known.kind_hash[kind]
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
     line = (np.searchsorted(newline, start, "left") + 1).astype(np.uint32)
