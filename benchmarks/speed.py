@@ -123,8 +123,8 @@ def main() -> None:
             return float(json.loads(python(_SCAN, *source, index, "1")[0])[2]) / bare
 
         def workers() -> float:
-            two = python(_SCAN, *UNRELATED, index, "2")[1]
-            return two / python(_SCAN, *UNRELATED, index, "1")[1]
+            two = python(_SCAN, *RELATED, index, "2")[1]
+            return two / python(_SCAN, *RELATED, index, "1")[1]
 
         def memory() -> float:
             return python(_SCAN, *RELATED, index, "1")[2]
@@ -139,7 +139,12 @@ def main() -> None:
             lambda: cpu(RELATED),
             "2.5, then 2.0",
         )
-        row("wall clock of 2 processes over 1, sympy", runs, workers, "0.6")
+        row(
+            "wall clock of 2 processes over 1, 2,500 files of transformers 5.23.0",
+            runs,
+            workers,
+            "0.6",
+        )
         row("peak memory of a scan of 2,500 files, one process, MB", runs, memory, "400")
         row("the same, two workers, all processes together, MB", runs, memory_of_two, "400")
         empty = [sys.executable, "-c", "import click"]

@@ -178,11 +178,11 @@ class Index:
         except BaseException:
             self.connection.close()
             raise
-        self._pages: _Recent[tuple[Any, Any]] = _Recent(6000)
+        self._pages: _Recent[tuple[Any, Any]] = _Recent(5000)
         self._words: _Recent[NDArray[np.uint64]] = _Recent(4096)
         self._named: _Recent[list[str]] = _Recent(64)
         self._name_of: dict[int, str] = {}
-        self._contents: _Recent[Tokens] = _Recent(1500)
+        self._contents: _Recent[Tokens] = _Recent(800)
         self._lines: _Recent[NDArray[np.uint32]] = _Recent(500)
         self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
         self._places: _Recent[tuple[Place, ...]] = _Recent(2000)

@@ -147,7 +147,7 @@ class Library:
         found = self._shingled.get(key)
         if found is None:
             found = shingled(self.indexes[number].tokens(unit), self.parameters)
-            if len(self._shingled) > 6000:
+            if len(self._shingled) > 4000:
                 self._shingled.clear()
             self._shingled[key] = found
         return found
