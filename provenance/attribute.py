@@ -217,8 +217,6 @@ class _Attribution:
         """The candidates of a unit, compared exactly, best first. Where some are equal in text,
         or a large unit in structure, the others need no comparison."""
         listed = self.proposed.get(position, ())
-        if self.library.hides:
-            listed = [one for one in listed if self.library.places(one[0], one[1])]
         least = EQUAL_STRUCTURE if self._size(position) >= _TELLING_STRUCTURE else EQUAL_TEXT
         equal = []
         if any(one[2] >= least for one in listed):
