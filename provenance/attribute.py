@@ -8,6 +8,7 @@ said beside it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -177,28 +178,21 @@ class _Attribution:
         for row, number, unit, equality, telling in proposed.tolist():
             one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
-        self.children: dict[int, list[int]] = {}
-        for position, unit in enumerate(parsed.units):
-            self.children.setdefault(unit.parent, []).append(position)
+        self.ordered = sorted(self.proposed)
 
     def result(self) -> tuple[FileResult, tuple[Finding, ...]]:
-        entries: list[_Entry] = []
-        if self.proposed:
-            self._explain(0, entries, itself=True)
-            for position in self.children.get(0, []):
-                self._explain(position, entries)
+        entries = self._entries(self.ordered)
         explained = self._consistency(entries)
         made = self._findings(entries, explained)
-        residue: list[_Entry] = []
+        residue: list[int] = []
         for _, covered, position in made:
-            unit = self.parsed.units[position]
-            if unit.kind == "class":
-                for child in self.children.get(position, []):
+            if self.parsed.units[position].kind == "class":
+                for child in self._proposed_inside(position):
                     inner = self.parsed.units[child]
                     inside = np.count_nonzero((covered >= inner.start) & (covered < inner.stop))
                     if inside < _RESIDUE * (inner.stop - inner.start):
-                        self._explain(child, residue)
-        made += self._findings(residue, explained)
+                        residue.append(child)
+        made += self._findings(self._entries(residue), explained)
         made = self._supported(made)
         findings = sorted((finding for finding, _, _ in made), key=strength)
         owner = np.full(len(self.parsed.tokens), -1, np.intp)  # of each element: its origin
@@ -216,7 +210,7 @@ class _Attribution:
     def _score(self, position: int) -> tuple[Scored, ...]:
         """The candidates of a unit, compared exactly, best first. Where some are equal in text,
         or a large unit in structure, the others need no comparison."""
-        listed = self.proposed.get(position, ())
+        listed = self.proposed[position]
         least = EQUAL_STRUCTURE if self._size(position) >= _TELLING_STRUCTURE else EQUAL_TEXT
         equal = []
         if any(one[2] >= least for one in listed):
@@ -246,13 +240,16 @@ class _Attribution:
 
     # --- what is to be explained ------------------------------------------------------
 
-    def _explain(self, position: int, entries: list[_Entry], *, itself: bool = False) -> None:
-        """Enter a unit, if it matches as a whole; else what is in it, and, of a function, the
-        chance that a part of it matches."""
-        waiting = [position]
-        while waiting:
-            position = waiting.pop()
+    def _entries(self, wanted: list[int]) -> list[_Entry]:
+        """Of units with candidates, in source order, those to explain: a unit that matches as a
+        whole, not what is in it; of a function that does not, the chance that a part of it does.
+        """
+        entries: list[_Entry] = []
+        explained = 0  # the first element behind what matches as a whole
+        for position in wanted:
             unit = self.parsed.units[position]
+            if position and unit.start < explained:
+                continue
             scored = self._score(position)
             size = self._size(position)
             good = tuple(
@@ -260,13 +257,19 @@ class _Attribution:
             )
             if good:
                 entries.append(_Entry(position, size, good, whole=True))
+                explained = unit.stop if position else 0
                 continue
-            partly = tuple(one for one in scored if one.telling)
+            partly = [one for one in scored if one.telling]
             if partly and unit.kind != "class":
-                by_runs = sorted(partly, key=lambda one: (-one.telling, -one.score, one.unit))
-                entries.append(_Entry(position, size, tuple(by_runs[:1]), whole=False))
-            if not itself:
-                waiting += reversed(self.children.get(position, []))
+                best = min(partly, key=lambda one: (-one.telling, -one.score, one.unit))
+                entries.append(_Entry(position, size, (best,), whole=False))
+        return entries
+
+    def _proposed_inside(self, position: int) -> list[int]:
+        """The units with candidates that stand inside a unit, in source order."""
+        unit = self.parsed.units[position]
+        listed = self.ordered[bisect_right(self.ordered, position) :]
+        return [inner for inner in listed if self.parsed.units[inner].start < unit.stop]
 
     def _size(self, position: int) -> int:
         unit = self.parsed.units[position]
