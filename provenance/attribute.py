@@ -71,9 +71,10 @@ def accepted(structure: float, text: float, elements: int, large: int) -> bool:
 
     The bounds are the measured null: of 4,421 files of packages without model code 0.07 %
     had a unit beyond them in transformers 4.57.1; of its ``Copied from`` pairs of forty
-    elements or more 99.96 % are beyond (benchmarks/README.md).
+    elements or more 99.96 % are beyond (benchmarks/README.md). What is equal is accepted
+    whatever its size: ``_supported`` asks for company.
     """
-    if text == 1.0 or structure >= 0.4 + 25 / max(1, elements):
+    if 1.0 in (text, structure) or structure >= 0.4 + 25 / max(1, elements):
         return True
     return text >= (0.4 if elements >= large else 0.6)
 
@@ -160,6 +161,10 @@ def attribute(
     return _Attribution(file, parsed, sketch, proposed, library).result()
 
 
+_Made = tuple[Finding, "NDArray[np.intp]", _Entry]
+"""A finding, the file's elements it explains, and what it was made from."""
+
+
 class _Attribution:
     """The work on one file: entries, the origins named for them, findings."""
 
@@ -185,7 +190,8 @@ class _Attribution:
         explained = self._consistency(entries)
         made = self._findings(entries, explained)
         residue: list[int] = []
-        for _, covered, position in made:
+        for _, covered, entry in made:
+            position = entry.position
             if self.parsed.units[position].kind == "class":
                 for child in self._proposed_inside(position):
                     inner = self.parsed.units[child]
@@ -197,7 +203,9 @@ class _Attribution:
         findings = sorted((finding for finding, _, _ in made), key=strength)
         owner = np.full(len(self.parsed.tokens), -1, np.intp)  # of each element: its origin
         origins: list[str] = []
-        order = sorted(made, key=lambda one: (-one[0].matched, one[0].reference.origin, one[2]))
+        order = sorted(
+            made, key=lambda one: (-one[0].matched, one[0].reference.origin, one[2].position)
+        )
         for finding, covered, _ in order:
             origin = finding.reference.origin
             if origin not in origins:
@@ -316,32 +324,30 @@ class _Attribution:
         origin = min(ranked)[-1]
         return origin, best[origin]
 
-    def _findings(
-        self, entries: list[_Entry], explained: dict[str, float]
-    ) -> list[tuple[Finding, NDArray[np.intp], int]]:
+    def _findings(self, entries: list[_Entry], explained: dict[str, float]) -> list[_Made]:
         made = []
         for entry in entries:
             origin, chosen = self._named(entry, explained)
             found = _finding(self.file, self.parsed, entry, origin, chosen, self.library)
             if found is not None:
-                made.append((*found, entry.position))
+                made.append((*found, entry))
         return made
 
-    def _supported(
-        self, made: list[tuple[Finding, NDArray[np.intp], int]]
-    ) -> list[tuple[Finding, NDArray[np.intp], int]]:
+    def _supported(self, made: list[_Made]) -> list[_Made]:
         """Units below ``large`` are alike in any two programs: kept beside a larger one found in
-        the file; those below ``small`` beside one of an origin that has them too."""
+        the file; those below ``small`` beside one of an origin that has them too. What repeats
+        in a unit counts once for its size."""
         origins = {
             finding.reference.origin
-            for finding, _, position in made
-            if self._size(position) >= self.large
+            for finding, _, entry in made
+            if entry.scored[0].size >= self.large or not entry.whole
         }
         small = self.library.parameters.small
         return [
             one
             for one in made
-            if (size := self._size(one[2])) >= self.large
+            if (size := one[2].scored[0].size) >= self.large
+            or not one[2].whole
             or (size >= small and origins)
             or origins.intersection({one[0].reference.origin, *one[0].also})
         ]
