@@ -184,7 +184,7 @@ def main() -> None:
             _print("Files with any finding, no model code", ("found",), false_alarms(index), misses)
             return
         with Index(index) as opened:
-            origins = [origin for origin, _, _, _ in opened.origins()]
+            origins = [one.name for one in opened.origins()]
         _print(
             "Class lineage, references older than the child only",
             ("among", "first", "found"),

@@ -37,7 +37,7 @@ from provenance.model import (
     Unit,
 )
 from provenance.parse import grammar
-from provenance.sketch import body, mix, positions, shingles
+from provenance.sketch import body, digest, mix, positions, shingles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -317,7 +317,7 @@ class _Attribution:
         ranked = [
             (
                 -round(one.score + CONSISTENCY * explained.get(origin, 0.0), _ROUNDED),
-                *self.library.standing(origin),
+                *self.library.standing_of(origin),
                 origin,
             )
             for origin, one in best.items()
@@ -421,10 +421,8 @@ def _finding(
     unit = parsed.units[entry.position]
     elements = span(parsed, entry.position)
     suspect = parsed.tokens[elements]
-    places = library.places(chosen.number, chosen.unit)
-    place = next(place for place in places if place.origin == origin)
-    index = library.indexes[chosen.number]
-    reference = index.tokens_at(place.id)
+    place = library.first_place(chosen.number, chosen.unit, origin)
+    reference = library.indexes[chosen.number].tokens_at(place.tree, place.position)
     alignment = align(suspect, reference)
     if not entry.whole and not telling_run(alignment, suspect):
         return None
@@ -445,7 +443,7 @@ def _finding(
             start_line=place.first_line,
             end_line=place.last_line,
             license=place.license,
-            first_seen=index.places(chosen.unit)[0].date,
+            first_seen=library.first_day(digest(reference.text)),
         ),
         clone_type=clone_type(alignment, same_names=written_same),
         resemblance=round(alignment.resemblance, _ROUNDED),

@@ -1,7 +1,9 @@
 """build: parsed and sketched files -> one index file, written whole or not at all.
 
-The file is made under a temporary name beside its place and renamed when it is complete;
-whatever happens before leaves the old index untouched.
+Everything is numbered when all is known: units and pieces by name, so that what is alike
+stands side by side and packs well, and so that the same releases give the same index in
+whatever order they were added. The file is made under a temporary name beside its place and
+renamed when it is complete; whatever happens before leaves the old index untouched.
 """
 
 from __future__ import annotations
@@ -12,49 +14,98 @@ import os
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import (
+from provenance.index import KINDS, NO_DAY, Index, checksum, logical_rows, parameters_json
+from provenance.mark import without_mark
+from provenance.model import Parameters, Parsed, Release, Sketch, SourceFile
+from provenance.pages import (
+    compress,
+    deltas,
+    pack_lists,
+    plain,
+    split,
+    sums,
+    texts,
+    unpack_lists,
+)
+from provenance.parse import grammar
+from provenance.schema import (
     APPLICATION_ID,
     BAND,
-    COMMON,
     DOORS,
+    EXACT,
+    FILE,
     FORMAT_VERSION,
+    KEY_BITS,
+    LAYOUT,
+    NAMES_PER_PAGE,
+    PIECES_PER_PAGE,
     RUN,
-    SCHEMA,
     STRUCTURE,
     TEXT,
     TEXT_RUN,
+    TREES_PER_PAGE,
+    UNITS_PER_PAGE,
     WORD,
     WORDS_PER_PAGE,
-    Index,
-    checksum,
-    logical_rows,
-    pack,
-    parameters_json,
+    seal,
+    statements,
 )
-from provenance.mark import without_mark
-from provenance.model import Parameters, Parsed, Release, Sketch, SourceFile
-from provenance.parse import grammar
 from provenance.sketch import body, digest, positions, within_function
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_POSTINGS_PER_PAGE = 512
-_LEVEL = 6  # zlib
+_KEYS_PER_PAGE = 256
+_Rank = tuple[int, str]
+"""By which units and pieces are numbered: classes, functions, the rest; then their name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tree:
+    """A file's content: its pieces and units by the builder's own, preliminary numbers."""
+
+    sha256: str
+    mark: str
+    pieces: NDArray[np.intp]
+    lines: NDArray[np.intp]
+    units: NDArray[np.intp]
+    start: NDArray[np.intp]
+    size: NDArray[np.intp]
+    first_line: NDArray[np.intp]
+    more_lines: NDArray[np.intp]
+    kinds: NDArray[np.intp]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """Kinds, steps of lines, and words (preliminary numbers) of a stretch of elements."""
+
+    kinds: bytes
+    steps: bytes  # uint32
+    words: bytes  # uint32
+
+    @property
+    def size(self) -> int:
+        return len(self.kinds)
 
 
 class Builder:
-    """Collects files into an index under a temporary name; ``finish`` puts it in place.
+    """Collects files into an index; ``finish`` writes it under a temporary name and puts it in
+    place.
 
-    Use as a context manager: leaving it without ``finish`` removes the temporary file.
+    Use as a context manager: leaving it without ``finish`` leaves nothing behind.
     """
 
     def __init__(
@@ -71,71 +122,114 @@ class Builder:
         self.drawn = drawn
         self.target = output.resolve()  # a symbolic link stays one
         self.temporary = self.target.with_name(f".{self.target.name}.{os.getpid()}.part")
+        self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
-        self._trees: dict[str, int] = {}
-        self._contents: dict[bytes, int] = {}
-        self._units: dict[int, int] = {}
+        self._files: list[tuple[int, int, int, str]] = []  # tree, release, origin, path
+        self._entered: set[tuple[int, str, int]] = set()  # release, path, tree
+        self._trees: list[_Tree] = []
+        self._tree_of: dict[str, int] = {}
+        self._pieces: list[_Piece] = []
+        self._piece_of: dict[bytes, int] = {}
+        self._elements: list[int] = []  # of each unit
+        self._unit_of: dict[int, int] = {}  # by its digest
         self._words: dict[int, int] = {}
-        self._word_hashes: list[int] = []
-        self._word_names: list[str] = []
-        self._files: set[tuple[str, int]] = set()  # of a release that was entered before
-        self._places = 0
+        self._word_texts: list[str] = []
         self._keys: dict[int, list[NDArray[np.uint64]]] = {door: [] for door in DOORS}
-        self._posted: dict[int, list[NDArray[np.uint32]]] = {door: [] for door in DOORS}
+        self._posted: dict[int, list[NDArray[np.intp]]] = {door: [] for door in DOORS}
+        self._common: dict[int, list[NDArray[np.uint64]]] = {RUN: [], TEXT_RUN: []}
         try:
-            self.temporary.unlink(missing_ok=True)
-            self.connection = sqlite3.connect(self.temporary, isolation_level=None)
-            if extend:
-                with Index(output) as old:
-                    old.connection.backup(self.connection)
-            self.connection.execute("PRAGMA journal_mode = OFF")
-            self.connection.execute("PRAGMA synchronous = OFF")
-            self.connection.execute("PRAGMA cache_size = -65536")
-            self.connection.execute("BEGIN")
-            if extend:
-                self._resume()
-            else:
-                self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self.connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-                for statement in SCHEMA.split(";\n"):
-                    if "INDEX" not in statement:
-                        self.connection.execute(statement)
-        except sqlite3.DatabaseError as error:
-            raise IndexFileError(
-                f"{output}: cannot write an index there ({error}); expected a folder that can "
-                "be written and has room; free some or name another with -o"
-            ) from error
+            self.temporary.touch()
+            self.temporary.unlink()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        if extend:
+            with Index(output) as old:
+                try:
+                    self._resume(old)
+                except (sqlite3.DatabaseError, ValueError, IndexError, KeyError) as error:
+                    raise IndexFileError(
+                        f"{output}: found a damaged index ({error}), expected what "
+                        "'provenance index verify' accepts; build it again"
+                    ) from error
 
     def __enter__(self) -> Builder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.connection.close()
         with contextlib.suppress(OSError):
             self.temporary.unlink(missing_ok=True)
 
-    def _resume(self) -> None:
-        """Read back what is needed to add to an existing index."""
-        read = self.connection.execute
-        for name in ("place_of_unit", "place_of_tree", "file_of_origin", "file_of_tree"):
-            read(f"DROP INDEX {name}")
-        self._origins = {name: number for number, name in read("SELECT id, name FROM origin")}
-        self._trees = {sha256: number for number, sha256 in read("SELECT id, sha256 FROM tree")}
-        self._units = {
-            number & _MASK: unit for unit, number in read("SELECT id, text_digest FROM unit")
-        }
-        for number, data in read("SELECT id, elements FROM content"):
-            self._contents[_fingerprint(zlib.decompress(data))] = number
-        for hashes, names in read("SELECT hashes, names FROM word ORDER BY id"):
-            self._word_hashes += np.frombuffer(hashes, "<u8").tolist()
-            self._word_names += zlib.decompress(names).decode("utf-8").split("\n")
-        self._words = {word: number for number, word in enumerate(self._word_hashes)}
-        self._places = int(read("SELECT count(*) FROM place").fetchone()[0])
-        for number, keys, units in read("SELECT id, keys, units FROM posting ORDER BY id"):
-            self._keys[number >> 40].append(np.frombuffer(keys, "<u8").astype(np.uint64))
-            self._posted[number >> 40].append(np.frombuffer(units, "<u4").astype(np.uint32))
-        read("DELETE FROM word")
-        read("DELETE FROM posting")
+    def _unwritable(self, error: Exception) -> IndexFileError:
+        return IndexFileError(
+            f"{self.output}: the index could not be written ({error}); expected room and "
+            "permission for it in a folder that can be written; free some or name another with "
+            "-o; the old file, if any, is as it was"
+        )
+
+    def _resume(self, old: Index) -> None:
+        """Read back all that an index holds."""
+        read = old.connection.execute
+        of_release: dict[int, int] = {}
+        for number, selection in read("SELECT id, selection FROM release ORDER BY id"):
+            of_release[number] = len(self._releases)
+            self._releases.append((old.releases[number], json.loads(selection)))
+        of_origin: dict[int, int] = {}
+        for number, facts in sorted(old.origin_facts.items()):
+            of_origin[number] = self._origins[facts.name] = len(self._origins)
+        for (page,) in read("SELECT id FROM word ORDER BY id").fetchall():
+            hashes, written = old._read("word", page)
+            for word, text in zip(hashes.tolist(), split(written), strict=True):
+                self._words[int(word)] = len(self._words)
+                self._word_texts.append(text)
+        leaf = grammar().is_leaf
+        for (page,) in read("SELECT id FROM piece ORDER BY id").fetchall():
+            sizes, kinds, steps, words = old._read("piece", page)
+            kinds = kinds.astype(np.uint8)
+            edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
+            leaves = np.concatenate([[0], np.cumsum(leaf[kinds])])[edges]
+            for at in range(sizes.size):
+                part = slice(int(edges[at]), int(edges[at + 1]))
+                self._piece(
+                    kinds[part],
+                    steps[part].astype(np.uint32),
+                    words[int(leaves[at]) : int(leaves[at + 1])].astype(np.uint32),
+                )
+        digests: dict[int, int] = {}
+        for door in (TEXT, STRUCTURE, BAND, RUN, TEXT_RUN):
+            for keys, counts, units in _pages_of(old, door):
+                owners = np.repeat(keys, counts)
+                if door == TEXT:
+                    digests.update(zip(units.tolist(), owners.tolist(), strict=True))
+                self._keys[door].append(owners)
+                self._posted[door].append(units.astype(np.intp) - 1)
+                if door in self._common:
+                    self._common[door].append(keys[counts == 0])
+        for number in range(1, old.units + 1):
+            self._unit_of[digests[number]] = len(self._elements)
+            self._elements.append(old._unit(number)[0])
+        for number in range(1, old.counts["tree"] + 1):
+            tree = old.tree(number)
+            names = tuple(map(old.name, tree.names.tolist()))
+            kept = _Tree(
+                tree.sha256,
+                tree.mark,
+                tree.pieces,
+                tree.lines,
+                tree.units - 1,
+                tree.start,
+                tree.stop - tree.start,
+                tree.first_line,
+                tree.last_line - tree.first_line,
+                tree.kinds,
+                names,
+            )
+            self._enter(kept)
+            for standing in old.files_of(number):
+                release, origin = of_release[standing.release], of_origin[standing.origin]
+                self._file(number - 1, release, origin, old.name(standing.path))
+        for keys, counts, trees in _pages_of(old, LAYOUT):
+            self._keys[LAYOUT].append(np.repeat(keys, counts))
+            self._posted[LAYOUT].append(trees.astype(np.intp) - 1)
 
     # --- adding -----------------------------------------------------------------------
 
@@ -143,169 +237,138 @@ class Builder:
         """Whether this archive was indexed before with the same selection of files. What a
         directory holds now is not known beforehand.
         """
-        known = self._release(release)
-        return known is not None and release.sha256 is not None and selection in known[1]
-
-    def _release(self, release: Release) -> tuple[int, list[str]] | None:
-        """The number of a release that is entered, and the selections it was indexed with."""
-        row = self.connection.execute(
-            "SELECT id, selection FROM release WHERE package = ? AND version IS ? AND sha256 IS ?"
-            " AND license IS ? AND date IS ?",
-            (
-                release.package,
-                release.version,
-                release.sha256,
-                release.license,
-                release.date,
-            ),
-        ).fetchone()
-        return None if row is None else (int(row[0]), json.loads(row[1]))
+        return release.sha256 is not None and any(
+            known == release and selection in selections for known, selections in self._releases
+        )
 
     def add_release(self, release: Release, selection: str) -> int:
         """Enter a release, or another selection of one that is entered; returns its number."""
-        known = self._release(release)
-        if known is not None:
-            number, selections = known
-            self._files = {
-                (path, tree)
-                for path, tree in self.connection.execute(
-                    "SELECT path, tree FROM file WHERE release = ?", (number,)
-                )
-            }
-            listed = json.dumps(sorted({*selections, selection}))
-            self.connection.execute(
-                "UPDATE release SET selection = ? WHERE id = ?", (listed, number)
-            )
-            return number
-        self._files = set()
-        values = (
-            release.package,
-            release.version,
-            release.license,
-            release.date,
-            release.date_source,
-            release.sha256,
-            json.dumps([selection]),
-        )
-        cursor = self.connection.execute(
-            "INSERT INTO release VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", values
-        )
-        return int(cursor.lastrowid or 0)
+        for number, (known, selections) in enumerate(self._releases):
+            if known == release:
+                if selection not in selections:
+                    selections.append(selection)
+                return number
+        self._releases.append((release, [selection]))
+        return len(self._releases) - 1
 
     def knows_tree(self, sha256: str) -> bool:
         """Whether a file of this content is in the index, so that it need not be parsed."""
-        return sha256 in self._trees
+        return sha256 in self._tree_of
 
     def add_file(self, release: int, origin: str, path: str, sha256: str) -> None:
         """Enter a path of a release whose content is known, once."""
-        if (path, self._trees[sha256]) in self._files:
-            return
-        number = self._origins.get(origin)
-        if number is None:
-            number = self._origins[origin] = len(self._origins) + 1
-            self.connection.execute("INSERT INTO origin VALUES (?, ?, 0)", (number, origin))
-        self.connection.execute(
-            "INSERT INTO file VALUES (NULL, ?, ?, ?, ?)",
-            (release, number, self._trees[sha256], path),
-        )
+        number = self._origins.setdefault(origin, len(self._origins))
+        self._file(self._tree_of[sha256], release, number, path)
+
+    def _file(self, tree: int, release: int, origin: int, path: str) -> None:
+        if (release, path, tree) not in self._entered:
+            self._entered.add((release, path, tree))
+            self._files.append((tree, release, origin, path))
 
     def add_tree(self, file: SourceFile, parsed: Parsed, sketch: Sketch) -> None:
-        """Enter a file's content: its lines, places, units, contents, and postings."""
-        tree = self._trees[file.sha256] = len(self._trees) + 1
-        tokens = parsed.tokens
-        lines = np.diff(tokens.line, prepend=np.uint32(0)).astype(np.uint32)
-        self.connection.execute(
-            "INSERT INTO tree VALUES (?, ?, ?, ?)",
-            (tree, file.sha256, parsed.mark, zlib.compress(pack(lines), _LEVEL)),
-        )
+        """Enter a file's content: its pieces, units, and postings."""
+        tokens, units = parsed.tokens, parsed.units
         words = self._number_words(parsed)
-        rows: list[tuple[object, ...]] = []
-        unit_of: list[int] = []
-        within = within_function(parsed.units)
-        first_place = self._places + 1
-        for position, unit in enumerate(parsed.units):
+        within = within_function(units)
+        numbers: list[int] = []
+        digests: list[int] = []
+        cuts = {0, len(tokens)}
+        for position, unit in enumerate(units):
             span: slice | NDArray[np.intp] = slice(unit.start, unit.stop)
             if unit.kind == "module":
-                span = positions(body(parsed.units, position))
-            number = self._unit(
-                digest(tokens.text[span]),
-                digest(tokens.structure[span]),
-                int(tokens.kind[span].size),
-                first_place + position,
-            )
-            unit_of.append(number)
-            content = None
-            if not within[position]:
-                kinds, numbers = tokens.kind[span], words[span]
-                data = len(kinds).to_bytes(4, "little") + kinds.tobytes()
-                content = self._content(data + pack(numbers[numbers >= 0].astype(np.uint32)))
-            rows.append(
-                (
-                    first_place + position,
-                    tree,
-                    number,
-                    content,
-                    unit.start,
-                    unit.stop,
-                    unit.start_line,
-                    unit.end_line,
-                    unit.kind,
-                    unit.name,
+                span = positions(body(units, position))
+            elif not within[position]:
+                cuts |= {unit.start, unit.stop}
+            text = tokens.text[span]
+            digests.append(digest(text))
+            numbers.append(self._unit(digests[-1], int(text.size)))
+        edges = sorted(cuts)
+        pieces: list[int] = []
+        for start, stop in pairwise(edges):
+            lines = tokens.line[start:stop].astype(np.int64)
+            found = words[start:stop]
+            pieces.append(
+                self._piece(
+                    tokens.kind[start:stop],
+                    np.diff(lines, prepend=lines[:1]).astype(np.uint32),
+                    found[found >= 0].astype(np.uint32),
                 )
             )
-        self.connection.executemany("INSERT INTO place VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
-        self._places += len(rows)
-        self._post(sketch, np.array(unit_of, np.uint32))
+        first = np.array([unit.start_line for unit in units], np.intp)
+        tree = _Tree(
+            sha256=file.sha256,
+            mark=parsed.mark,
+            pieces=np.array(pieces, np.intp),
+            lines=tokens.line[np.array(edges[:-1], np.intp)].astype(np.intp),
+            units=np.array(numbers, np.intp),
+            start=np.array([unit.start for unit in units], np.intp),
+            size=np.array([unit.stop - unit.start for unit in units], np.intp),
+            first_line=first,
+            more_lines=np.array([unit.end_line for unit in units], np.intp) - first,
+            kinds=np.array([KINDS.index(unit.kind) for unit in units], np.intp),
+            names=tuple(unit.name.replace("\0", "\ufffd") for unit in units),
+        )
+        self._enter(tree)
+        self._keys[LAYOUT].append(np.array([digest(tokens.text)], np.uint64))
+        self._posted[LAYOUT].append(np.array([self._tree_of[file.sha256]], np.intp))
+        self._keys[TEXT].append(np.array(digests, np.uint64))
+        self._posted[TEXT].append(np.array(numbers, np.intp))
+        self._post(sketch, np.array(numbers, np.intp))
+
+    def _enter(self, tree: _Tree) -> None:
+        self._tree_of[tree.sha256] = len(self._trees)
+        self._trees.append(tree)
 
     def _number_words(self, parsed: Parsed) -> NDArray[np.int64]:
         """The number of each element's word, -1 where it has none."""
         tokens = parsed.tokens
         known = grammar()
         leaves = np.flatnonzero(known.is_leaf[tokens.kind])
-        distinct, first, inverse = np.unique(
-            tokens.word[leaves], return_index=True, return_inverse=True
-        )
+        distinct, inverse = np.unique(tokens.word[leaves], return_inverse=True)
         identifiers = set(tokens.word[tokens.kind == known.identifier].tolist())
-        texts = {number: text for text, number in parsed.words.items() if number in identifiers}
+        written = {number: text for text, number in parsed.words.items() if number in identifiers}
         numbers = np.empty(distinct.size, np.int64)
-        for position in np.argsort(first, kind="stable").tolist():
-            word = int(distinct[position])
+        for position, word in enumerate(distinct.tolist()):
             number = self._words.get(word)
             if number is None:
                 number = self._words[word] = len(self._words)
-                name = texts.get(word, b"").decode("utf-8", "replace")
-                if name and parsed.mark:
+                self._word_texts.append("")
+            if not self._word_texts[number] and word in written:
+                name = written[word].decode("utf-8", "replace")
+                if parsed.mark:
                     name = without_mark(name, parsed.mark)
-                self._word_hashes.append(word)
-                self._word_names.append("" if "\n" in name else name)
+                self._word_texts[number] = name.replace("\0", "\ufffd")
             numbers[position] = number
         result = np.full(len(tokens), -1, np.int64)
         result[leaves] = numbers[inverse]
         return result
 
-    def _content(self, data: bytes) -> int:
-        key = _fingerprint(data)
-        number = self._contents.get(key)
+    def _piece(
+        self,
+        kinds: NDArray[np.uint8],
+        steps: NDArray[np.uint32],
+        words: NDArray[np.uint32],
+    ) -> int:
+        piece = _Piece(kinds.tobytes(), steps.tobytes(), words.tobytes())
+        data = kinds.size.to_bytes(8, "little") + piece.kinds + piece.steps + piece.words
+        key = blake2b(data, digest_size=16).digest()
+        number = self._piece_of.get(key)
         if number is None:
-            number = self._contents[key] = len(self._contents) + 1
-            self.connection.execute(
-                "INSERT INTO content VALUES (?, ?)", (number, zlib.compress(data, _LEVEL))
-            )
+            number = self._piece_of[key] = len(self._pieces)
+            self._pieces.append(piece)
         return number
 
-    def _unit(self, text: int, structure: int, elements: int, place: int) -> int:
-        number = self._units.get(text)
+    def _unit(self, text: int, elements: int) -> int:
+        number = self._unit_of.get(text)
         if number is None:
-            number = self._units[text] = len(self._units) + 1
-            values = (number, _signed(text), _signed(structure), elements, place)
-            self.connection.execute("INSERT INTO unit VALUES (?, ?, ?, ?, ?, x'')", values)
+            number = self._unit_of[text] = len(self._elements)
+            self._elements.append(elements)
         return number
 
-    def _post(self, sketch: Sketch, unit_of: NDArray[np.uint32]) -> None:
+    def _post(self, sketch: Sketch, unit_of: NDArray[np.intp]) -> None:
         units = unit_of[sketch.unit]
         large = units[sketch.large]
         for door, keys, owners in (
-            (TEXT, sketch.text_digest, units),
             (STRUCTURE, sketch.structure_digest[sketch.large], large),
             (BAND, sketch.band.ravel(), np.repeat(large, sketch.band.shape[1])),
             (RUN, sketch.run[0], units[sketch.run[1]]),
@@ -319,126 +382,380 @@ class Builder:
 
     def finish(self) -> None:
         """Write what was collected, check it, and put the file in its place."""
+        connection = None
         try:
-            self._write_words()
-            self.connection.execute("CREATE INDEX file_of_tree ON file (tree)")
-            self._write_origins()
-            self._write_meta(self._write_postings())
-            self.connection.execute("COMMIT")
-            for statement in SCHEMA.split(";\n"):
-                if "CREATE INDEX" in statement and "file_of_tree" not in statement:
-                    self.connection.execute(statement)
-            total = json.dumps(checksum(logical_rows(self.connection)))
-            self.connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
-            self.connection.execute("VACUUM")
-            self.connection.close()
+            self.temporary.unlink(missing_ok=True)
+            connection = sqlite3.connect(self.temporary, isolation_level=None)
+            connection.execute("PRAGMA page_size = 16384")
+            connection.execute("PRAGMA journal_mode = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            connection.execute("BEGIN")
+            for statement in statements():
+                connection.execute(statement)
+            self._write(connection)
+            connection.execute("COMMIT")
+            total = json.dumps(checksum(logical_rows(connection)))
+            connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
+            connection.execute("VACUUM")
+            connection.close()
+            seal(self.temporary)
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())
             os.replace(self.temporary, self.target)
         except (sqlite3.DatabaseError, OSError) as error:
-            raise IndexFileError(
-                f"{self.output}: the index could not be written ({error}); expected room and "
-                "permission for it; the old file, if any, is as it was"
-            ) from error
+            raise self._unwritable(error) from error
+        finally:
+            if connection is not None:
+                connection.close()
 
-    def _write_words(self) -> None:
-        for page, first in enumerate(range(0, len(self._word_hashes), WORDS_PER_PAGE)):
-            part = slice(first, first + WORDS_PER_PAGE)
-            hashes = np.array(self._word_hashes[part], "<u8").tobytes()
-            names = zlib.compress("\n".join(self._word_names[part]).encode("utf-8"), _LEVEL)
-            self.connection.execute("INSERT INTO word VALUES (?, ?, ?)", (page, hashes, names))
-        self._keys[WORD] = [np.array(self._word_hashes, np.uint64)]
-        self._posted[WORD] = [np.arange(len(self._word_hashes), dtype=np.uint32)]
+    def _write(self, connection: sqlite3.Connection) -> None:
+        """Number everything anew, in an order that does not depend on how it came, and write."""
+        new_release = _ranked(
+            [
+                (one.package, one.date or NO_DAY, one.version or "", one.sha256 or "", str(one))
+                for one, _ in self._releases
+            ]
+        )
+        new_origin = _ranked(list(self._origins))
+        first_path: dict[int, str] = {}
+        for tree, _, _, path in self._files:
+            first_path[tree] = min(path, first_path.get(tree, path))
+        new_tree = 1 + _ranked(
+            [(first_path.get(at, ""), tree.sha256) for at, tree in enumerate(self._trees)]
+        )
+        of_unit, of_piece = self._ranks()
+        new_unit = 1 + _ranked(
+            list(zip(of_unit, self._elements, self._unit_of, strict=True)),
+        )
+        names = sorted(
+            {name for tree in self._trees for name in tree.names}
+            | {path for _, _, _, path in self._files}
+        )
+        name_number = {name: number for number, name in enumerate(names)}
+        new_word = self._write_words(connection)
+        new_piece = self._write_pieces(connection, new_word, of_piece)
+        self._write_trees(connection, new_tree, new_piece, new_unit, name_number)
+        for page, first in enumerate(range(0, len(names), NAMES_PER_PAGE)):
+            _insert(connection, "name", page, texts(names[first : first + NAMES_PER_PAGE]))
+        self._write_files(connection, new_tree, new_release + 1, new_origin + 1, name_number)
+        standing = self._write_units(connection, new_tree, new_unit)
+        self._keys[FILE] = [np.array([int(t.sha256[:16], 16) for t in self._trees], np.uint64)]
+        self._posted[FILE] = [np.arange(len(self._trees))]
+        bits = self._write_postings(connection, new_unit, new_tree, new_word)
+        rows = self._write_releases(connection, new_release + 1)
+        more = self._write_origins(connection, new_origin + 1, standing)
+        counts = {
+            "release": len(self._releases),
+            "origin": len(self._origins),
+            "file": len(self._files),
+            "tree": len(self._trees),
+            "place": sum(tree.units.size for tree in self._trees),
+            "unit": len(self._elements),
+            "piece": len(self._pieces),
+        }
+        connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            (
+                ("parameters", parameters_json(self.parameters)),
+                ("permutations", self.drawn.astype("<u4").tobytes()),
+                ("page_bits", json.dumps({str(door): bits[door] for door in DOORS})),
+                ("counts", json.dumps(counts)),
+                ("rows", json.dumps(zlib.crc32(repr((rows, more)).encode()))),
+            ),
+        )
 
-    def _write_postings(self) -> dict[int, int]:
+    def _ranks(self) -> tuple[list[_Rank], list[_Rank]]:
+        """By which units and pieces are ordered: the least of their kinds and names."""
+        units: list[_Rank] = [_NOWHERE] * len(self._elements)
+        pieces: list[_Rank] = [_NOWHERE] * len(self._pieces)
+        sizes = np.array([piece.size for piece in self._pieces], np.intp)
+        for tree in self._trees:
+            begins: dict[int, _Rank] = {}
+            for number, start, kind, name in zip(
+                tree.units.tolist(),
+                tree.start.tolist(),
+                tree.kinds.tolist(),
+                tree.names,
+                strict=True,
+            ):
+                rank = _rank(KINDS[kind], name, tree.mark)
+                units[number] = min(units[number], rank)
+                if kind:
+                    begins[start] = rank
+            starts = np.cumsum(sizes[tree.pieces]) - sizes[tree.pieces]
+            for number, start in zip(tree.pieces.tolist(), starts.tolist(), strict=True):
+                pieces[number] = min(pieces[number], begins.get(start, _NOWHERE))
+        return units, pieces
+
+    def _write_words(self, connection: sqlite3.Connection) -> NDArray[np.intp]:
+        """Write the words, the most frequent first; returns their numbers."""
+        times = np.zeros(len(self._words), np.int64)
+        for piece in self._pieces:
+            np.add.at(times, np.frombuffer(piece.words, np.uint32), 1)
+        hashes = np.array(list(self._words), np.uint64)
+        order = np.lexsort((hashes, -times))
+        for page, first in enumerate(range(0, order.size, WORDS_PER_PAGE)):
+            part = order[first : first + WORDS_PER_PAGE]
+            written = texts([self._word_texts[number] for number in part.tolist()])
+            _insert(connection, "word", page, hashes[part], written)
+        self._keys[WORD], self._posted[WORD] = [hashes], [np.arange(hashes.size)]
+        return _inverse(order)
+
+    def _write_pieces(
+        self,
+        connection: sqlite3.Connection,
+        new_word: NDArray[np.intp],
+        ranks: Sequence[_Rank],
+    ) -> NDArray[np.intp]:
+        words = [new_word[np.frombuffer(piece.words, np.uint32)] for piece in self._pieces]
+        new = _ranked(
+            [
+                (rank, piece.size, piece.kinds, word.tobytes(), piece.steps)
+                for rank, piece, word in zip(ranks, self._pieces, words, strict=True)
+            ]
+        )
+        order = _inverse(new)
+        for page, first in enumerate(range(0, order.size, PIECES_PER_PAGE)):
+            part = order[first : first + PIECES_PER_PAGE].tolist()
+            pieces = [self._pieces[number] for number in part]
+            _insert(
+                connection,
+                "piece",
+                page,
+                np.array([piece.size for piece in pieces], np.intp),
+                np.frombuffer(b"".join(piece.kinds for piece in pieces), np.uint8),
+                np.frombuffer(b"".join(piece.steps for piece in pieces), np.uint32),
+                np.concatenate([np.empty(0, np.intp), *(words[number] for number in part)]),
+            )
+        return new
+
+    def _write_trees(
+        self,
+        connection: sqlite3.Connection,
+        new_tree: NDArray[np.intp],
+        new_piece: NDArray[np.intp],
+        new_unit: NDArray[np.intp],
+        name_number: dict[str, int],
+    ) -> None:
+        sizes = np.array([piece.size for piece in self._pieces], np.intp)
+        for number in _inverse(new_tree - 1).tolist():
+            tree = self._trees[number]
+            _insert(
+                connection,
+                "tree",
+                int(new_tree[number]),
+                texts([tree.sha256, tree.mark]),
+                new_piece[tree.pieces],
+                sizes[tree.pieces],
+                deltas(tree.lines),
+                new_unit[tree.units],
+                deltas(tree.start),
+                tree.size,
+                deltas(tree.first_line),
+                tree.more_lines,
+                tree.kinds,
+                np.array([name_number[name] for name in tree.names], np.intp),
+            )
+
+    def _write_files(
+        self,
+        connection: sqlite3.Connection,
+        new_tree: NDArray[np.intp],
+        new_release: NDArray[np.intp],
+        new_origin: NDArray[np.intp],
+        name_number: dict[str, int],
+    ) -> None:
+        rows = np.array(
+            sorted(
+                (int(new_tree[tree]), int(new_release[release]), int(new_origin[origin]),
+                 name_number[path])
+                for tree, release, origin, path in self._files
+            ),
+            np.intp,
+        ).reshape(-1, 4)  # fmt: skip
+        most = len(self._trees)
+        for page in range(most // TREES_PER_PAGE + 1):
+            first = page * TREES_PER_PAGE
+            stop = min(first + TREES_PER_PAGE, most + 1)
+            part = rows[(rows[:, 0] >= first) & (rows[:, 0] < stop)]
+            counts = np.bincount(part[:, 0] - first, minlength=stop - first)
+            _insert(connection, "file", page, counts, part[:, 1], part[:, 2], part[:, 3])
+
+    def _write_units(
+        self,
+        connection: sqlite3.Connection,
+        new_tree: NDArray[np.intp],
+        new_unit: NDArray[np.intp],
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Write the units with their trees; returns (unit, tree) of each, by the old numbers."""
+        unit = np.concatenate([np.empty(0, np.intp), *(tree.units for tree in self._trees)])
+        sizes = [tree.units.size for tree in self._trees]
+        tree = np.repeat(np.arange(len(self._trees)), sizes)
+        pairs = np.unique(new_unit[unit].astype(np.int64) << 32 | new_tree[tree])
+        units, trees = pairs >> 32, pairs & 0xFFFFFFFF
+        elements = np.zeros(len(self._elements) + 1, np.intp)
+        elements[new_unit] = self._elements
+        counts = np.bincount(units, minlength=elements.size)
+        edges = np.concatenate([[0], np.cumsum(counts)])
+        for page, first in enumerate(range(0, elements.size, UNITS_PER_PAGE)):
+            stop = min(first + UNITS_PER_PAGE, elements.size)
+            listed = trees[int(edges[first]) : int(edges[stop])]
+            lists = pack_lists(counts[first:stop], listed)
+            _insert(connection, "unit", page, elements[first:stop], counts[first:stop], *lists)
+        return unit, tree
+
+    def _write_postings(
+        self,
+        connection: sqlite3.Connection,
+        new_unit: NDArray[np.intp],
+        new_tree: NDArray[np.intp],
+        new_word: NDArray[np.intp],
+    ) -> dict[int, int]:
         bits: dict[int, int] = {}
         for door in DOORS:
+            renumber = {FILE: new_tree, LAYOUT: new_tree, WORD: new_word}.get(door, new_unit)
             keys = np.concatenate([np.empty(0, np.uint64), *self._keys.pop(door)])
-            units = np.concatenate([np.empty(0, np.uint32), *self._posted.pop(door)])
-            order = np.lexsort((units, keys))
-            keys, units = keys[order], units[order]
-            fresh = np.ones(keys.size, bool)
-            fresh[1:] = (keys[1:] != keys[:-1]) | (units[1:] != units[:-1])
-            keys, units = keys[fresh], units[fresh]
-            if door in (RUN, TEXT_RUN):
-                keys, units = self._without_common(keys, units)
-            bits[door] = max(0, int(keys.size // _POSTINGS_PER_PAGE).bit_length())
-            for number, (first, stop) in _pages(keys, bits[door]):
-                self.connection.execute(
-                    "INSERT INTO posting VALUES (?, ?, ?)",
-                    (
-                        door << 40 | number,
-                        keys[first:stop].astype("<u8").tobytes(),
-                        units[first:stop].astype("<u4").tobytes(),
-                    ),
-                )
+            owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted.pop(door)])]
+            bits[door] = self._write_door(connection, door, keys, owners)
         return bits
 
-    def _without_common(
-        self, keys: NDArray[np.uint64], units: NDArray[np.uint32]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-        """Postings in which one entry stands for a key that too many units hold."""
-        if not keys.size:
-            return keys, units
-        firsts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        counts = np.diff(np.append(firsts, keys.size))
-        marked = np.maximum.reduceat(units, firsts) == COMMON
-        common = (counts > self.parameters.common) | marked
-        units = units.copy()
-        units[firsts[common]] = COMMON
-        kept = ~np.repeat(common, counts)
-        kept[firsts] = True
-        return keys[kept], units[kept]
+    def _write_door(
+        self,
+        connection: sqlite3.Connection,
+        door: int,
+        keys: NDArray[np.uint64],
+        owners: NDArray[np.intp],
+    ) -> int:
+        """Write the postings of a door; returns how many leading bits of a key name its page."""
+        width = 64
+        if door not in EXACT:
+            keys, width = keys >> np.uint64(64 - KEY_BITS), KEY_BITS
+        order = np.lexsort((owners, keys))
+        keys, owners = keys[order], owners[order]
+        fresh = np.ones(keys.size, bool)
+        fresh[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
+        keys, owners = keys[fresh], owners[fresh]
+        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: keys.size])
+        counts = np.diff(np.append(starts, keys.size))
+        distinct = keys[starts]
+        if door in self._common:
+            known = np.concatenate([np.empty(0, np.uint64), *self._common[door]])
+            known >>= np.uint64(64 - KEY_BITS)
+            common = (counts > self.parameters.common) | np.isin(distinct, known)
+            owners = owners[~np.repeat(common, counts)]
+            counts = np.where(common, 0, counts)
+            lost = np.setdiff1d(known, distinct)
+            if lost.size:
+                at = np.searchsorted(distinct, lost)
+                distinct, counts = np.insert(distinct, at, lost), np.insert(counts, at, 0)
+        bits = max(0, int(distinct.size // _KEYS_PER_PAGE).bit_length())
+        edges = np.concatenate([[0], np.cumsum(counts)])
+        firsts = np.searchsorted(
+            distinct, np.arange(1 << bits, dtype=np.uint64) << np.uint64(width - bits)
+        ) if bits else np.zeros(1, np.intp)  # fmt: skip
+        stops = np.append(firsts[1:], distinct.size)
+        for page, (first, stop) in enumerate(zip(firsts.tolist(), stops.tolist(), strict=True)):
+            listed = owners[int(edges[first]) : int(edges[stop])]
+            part = counts[first:stop]
+            lists = pack_lists(part, listed)
+            _insert(
+                connection, "posting", door << 40 | page, deltas(distinct[first:stop]), part, *lists
+            )
+        return bits
 
-    def _write_origins(self) -> None:
-        """Enter into each unit which origins have it."""
-        rows = self.connection.execute(
-            "SELECT DISTINCT place.unit, file.origin FROM place JOIN file ON file.tree = place.tree"
-            " ORDER BY 1, 2"
+    def _write_releases(
+        self, connection: sqlite3.Connection, new: NDArray[np.intp]
+    ) -> list[tuple[Any, ...]]:
+        rows = sorted(
+            (
+                int(new[number]),
+                one.package,
+                one.version,
+                one.license,
+                one.date,
+                one.date_source,
+                one.sha256,
+                json.dumps(sorted(selections)),
+            )
+            for number, (one, selections) in enumerate(self._releases)
         )
-        found: dict[int, list[int]] = {}
-        for unit, origin in rows:
-            found.setdefault(unit, []).append(origin)
+        connection.executemany("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        return rows
+
+    def _write_origins(
+        self,
+        connection: sqlite3.Connection,
+        new: NDArray[np.intp],
+        standing: tuple[NDArray[np.intp], NDArray[np.intp]],
+    ) -> list[tuple[Any, ...]]:
+        days: dict[int, str] = {}
+        origins_of: dict[int, set[int]] = {}
+        for tree, release, origin, _ in self._files:
+            day = self._releases[release][0].date or NO_DAY
+            days[origin] = min(day, days.get(origin, NO_DAY))
+            origins_of.setdefault(tree, set()).add(origin)
+        held: dict[int, set[int]] = {}
+        for unit, tree in zip(standing[0].tolist(), standing[1].tolist(), strict=True):
+            held.setdefault(unit, set()).update(origins_of[tree])
+        units: Counter[int] = Counter()
         shared: Counter[int] = Counter()
-        for held in found.values():
-            shared.update(dict.fromkeys(held, len(held) - 1))
-        self.connection.executemany(
-            "UPDATE origin SET shared = ? WHERE id = ?",
-            ((count, origin) for origin, count in sorted(shared.items())),
+        for origins in held.values():
+            units.update(origins)
+            shared.update(dict.fromkeys(origins, len(origins) - 1))
+        rows = sorted(
+            (
+                int(new[number]),
+                name,
+                None if days.get(number, NO_DAY) == NO_DAY else days[number],
+                units[number],
+                shared[number],
+            )
+            for name, number in self._origins.items()
         )
-        self.connection.executemany(
-            "UPDATE unit SET origins = ? WHERE id = ?",
-            ((np.array(held, "<u4").tobytes(), unit) for unit, held in found.items()),
-        )
-
-    def _write_meta(self, bits: dict[int, int]) -> None:
-        self.connection.execute("DELETE FROM meta")
-        rows = (
-            ("parameters", parameters_json(self.parameters)),
-            ("permutations", self.drawn.astype("<u4").tobytes()),
-            ("page_bits", json.dumps({str(door): bits[door] for door in DOORS})),
-        )
-        self.connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        connection.executemany("INSERT INTO origin VALUES (?, ?, ?, ?, ?)", rows)
+        return rows
 
 
-_MASK = (1 << 64) - 1
+_NOWHERE: _Rank = (9, "")
 
 
-def _signed(value: int) -> int:
-    """A 64-bit number as SQLite stores it."""
-    return value - (1 << 64) if value >= 1 << 63 else value
+@lru_cache(maxsize=100_000)
+def _rank(kind: str, name: str, mark: str) -> _Rank:
+    plain_name = without_mark(name, mark) if mark else name
+    return ({"class": 0, "module": 2}.get(kind, 1), plain_name.replace("\0", "\ufffd"))
 
 
-def _fingerprint(data: bytes) -> bytes:
-    return blake2b(data, digest_size=16).digest()
+def _ranked(keys: Sequence[Any]) -> NDArray[np.intp]:
+    """The position of each key in ascending order."""
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return _inverse(np.array(order, np.intp))
 
 
-def _pages(keys: NDArray[np.uint64], bits: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """(leading bits, half-open span) of every page of ascending keys that is not empty."""
-    if not keys.size:
-        return
-    leading = keys >> np.uint64(64 - bits) if bits else np.zeros(keys.size, np.uint64)
-    edges = np.flatnonzero(np.diff(leading)) + 1
-    firsts = [0, *edges.tolist()]
-    for first, stop in zip(firsts, [*firsts[1:], int(keys.size)], strict=True):
-        yield int(leading[first]), (first, stop)
+def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The permutation that undoes another."""
+    result = np.empty(order.size, np.intp)
+    result[order] = np.arange(order.size)
+    return result
+
+
+def _insert(connection: sqlite3.Connection, table: str, number: int, *arrays: NDArray[Any]) -> None:
+    connection.execute(
+        f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608
+        (number, compress(plain(number, *arrays))),
+    )
+
+
+def _pages_of(
+    index: Index, door: int
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]]:
+    """(keys, counts, units) of every page of a door, keys with all their bits in front."""
+    numbers: Iterable[tuple[int]] = index.connection.execute(
+        "SELECT id FROM posting WHERE id >= ? AND id < ? ORDER BY id", (door << 40, door + 1 << 40)
+    ).fetchall()
+    for (number,) in numbers:
+        keys, counts, firsts, steps = index._read("posting", number)
+        shift = np.uint64(0 if door in EXACT else 64 - KEY_BITS)
+        units = unpack_lists(counts, firsts, steps)
+        yield sums(keys) << shift, counts.astype(np.intp), units

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.index import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN, Index
+from provenance.index import Index
 from provenance.model import Sketch
+from provenance.schema import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

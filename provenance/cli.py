@@ -459,8 +459,8 @@ def index_info(file: str, origins: bool) -> None:
     if origins:
         click.echo("")
         _table(
-            ("origin", "first", "files"),
-            [(name, first or "?", str(files)) for name, _, first, files in rows],
+            ("origin", "first", "units"),
+            [(one.name, one.first or "?", str(one.units)) for one in rows],
         )
 
 

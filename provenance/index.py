@@ -1,4 +1,4 @@
-"""index: the fingerprints of reference code in one SQLite file, and look-ups in it.
+"""index: the fingerprints of reference code in one file, and look-ups in it.
 
 A scan opens it read-only. Look-ups are made in bulk: postings are not rows but pages of
 sorted keys, found by the leading bits of a key, so that one page answers many keys with one
@@ -13,7 +13,6 @@ import sqlite3
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,112 +20,35 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.model import Parameters, Place, Release, Tokens
+from provenance.model import Identity, Parameters, Place, Release, Tokens, UnitKind
+from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
+from provenance.schema import (
+    DOORS,
+    EXACT,
+    FILE,
+    FORMAT_VERSION,
+    KEY_BITS,
+    LAYOUT,
+    NAMES_PER_PAGE,
+    PAGED,
+    PIECES_PER_PAGE,
+    TABLES,
+    TREES_PER_PAGE,
+    UNITS_PER_PAGE,
+    WORD,
+    WORDS_PER_PAGE,
+    open_checked,
+    sealed,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-APPLICATION_ID = 0x50726F76  # "Prov", in the file's header
-FORMAT_VERSION = 1
-"""Version of the schema below.
+KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
+NO_DAY = "9999-99-99"
+"""Sorts behind every day: what is not dated is not called older than what is."""
 
-1: first version.
-"""
-
-SCHEMA = """\
-CREATE TABLE meta (        -- what the whole file was made with
-  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'checksum'
-  value BLOB NOT NULL      -- JSON text; 'permutations' is uint32[2][bands * rows], little-endian
-) WITHOUT ROWID;
-CREATE TABLE release (     -- one release of one package, or a directory
-  id          INTEGER PRIMARY KEY,
-  package     TEXT NOT NULL,  -- normalised name (PEP 503) or folder name
-  version     TEXT,           -- as the metadata says, NULL if unknown
-  license     TEXT,           -- SPDX expression where there is one, else its own words
-  date        TEXT,           -- ISO day, NULL if unknown
-  date_source TEXT NOT NULL,  -- 'archive' (newest member), 'given' or 'none'
-  sha256      TEXT,           -- of the archive, NULL for a directory
-  selection   TEXT NOT NULL   -- JSON list: include and exclude patterns, origin by hand
-);
-CREATE TABLE origin (      -- one family of reference code inside one package
-  id   INTEGER PRIMARY KEY,
-  name TEXT NOT NULL UNIQUE,  -- 'transformers/glm4_moe'
-  shared INTEGER NOT NULL     -- how often one of its units stands in another origin too
-);
-CREATE TABLE tree (        -- one distinct file content, however many releases ship it
-  id     INTEGER PRIMARY KEY,
-  sha256 TEXT NOT NULL UNIQUE,  -- of the bytes as found
-  mark   TEXT NOT NULL,         -- family mark, 'Glm4Moe', or ''
-  lines  BLOB NOT NULL          -- zlib: uint32[elements] differences of 1-based lines, planes
-);
-CREATE TABLE file (        -- one path of one release
-  id      INTEGER PRIMARY KEY,
-  release INTEGER NOT NULL REFERENCES release,
-  origin  INTEGER NOT NULL REFERENCES origin,
-  tree    INTEGER NOT NULL REFERENCES tree,
-  path    TEXT NOT NULL         -- POSIX, inside the package
-);
-CREATE TABLE content (     -- distinct elements of a function, class or module body
-  id       INTEGER PRIMARY KEY,
-  elements BLOB NOT NULL        -- zlib: uint8[n] kinds, then uint32 words of the leaves, planes
-);
-CREATE TABLE unit (        -- distinct normalised content of a function, class or module body
-  id               INTEGER PRIMARY KEY,
-  text_digest      INTEGER NOT NULL,  -- 64 bits, signed
-  structure_digest INTEGER NOT NULL,  -- 64 bits, signed
-  elements         INTEGER NOT NULL,  -- how many elements
-  place            INTEGER NOT NULL REFERENCES place,  -- one place that has it, the first
-  origins          BLOB NOT NULL      -- uint32[], ascending: every origin that has it
-);
-CREATE TABLE place (       -- where a unit stands; the places of a tree have successive ids
-  id         INTEGER PRIMARY KEY,
-  tree       INTEGER NOT NULL REFERENCES tree,
-  unit       INTEGER NOT NULL REFERENCES unit,
-  content    INTEGER REFERENCES content,  -- NULL inside a function: a part of that one's
-  start      INTEGER NOT NULL,  -- half-open span in the elements of the tree
-  stop       INTEGER NOT NULL,
-  first_line INTEGER NOT NULL,  -- 1-based, inclusive
-  last_line  INTEGER NOT NULL,
-  kind       TEXT NOT NULL,     -- 'module', 'class', 'function', 'method', 'nested'
-  name       TEXT NOT NULL      -- qualified inside the file
-);
-CREATE INDEX place_of_unit ON place (unit);
-CREATE INDEX place_of_tree ON place (tree);
-CREATE INDEX file_of_origin ON file (origin);
-CREATE INDEX file_of_tree ON file (tree);
-CREATE TABLE word (        -- distinct texts of names, strings and numbers, by pages of 16384
-  id     INTEGER PRIMARY KEY,   -- page; a word's number is page * 16384 + position
-  hashes BLOB NOT NULL,         -- uint64[<= 16384], little-endian
-  names  BLOB NOT NULL          -- zlib: UTF-8 lines; empty where the text is no identifier
-);
-CREATE TABLE posting (     -- key -> units, by pages of the keys' leading bits
-  id    INTEGER PRIMARY KEY,    -- door << 40 | leading bits of the keys
-  keys  BLOB NOT NULL,          -- uint64[p] ascending, little-endian
-  units BLOB NOT NULL           -- uint32[p], little-endian; word numbers behind the last door
-);
-"""
-
-TEXT, STRUCTURE, BAND, RUN, TEXT_RUN, WORD = DOORS = range(6)
-"""The doors of ``posting``: units equal in text, in structure, of an LSH band, of a winnowed
-fingerprint of the one and the other view; and the number of the word with a hash."""
-
-COMMON = 0xFFFFFFFF
-"""Stands for the units of a fingerprint that too many hold, see ``Parameters.common``."""
-
-WORDS_PER_PAGE = 16_384
 _Row = TypeVar("_Row")
-
-
-def pack(values: NDArray[np.uint32]) -> bytes:
-    """uint32[n] as its four byte planes: small numbers leave long runs of zeros for zlib."""
-    columns: NDArray[np.uint8] = values.astype("<u4").view(np.uint8).reshape(-1, 4)
-    return bytes(columns.T.tobytes())
-
-
-def unpack(planes: bytes) -> NDArray[np.uint32]:
-    """The inverse of ``pack``."""
-    columns = np.frombuffer(planes, np.uint8).reshape(4, -1)
-    return np.ascontiguousarray(columns.T).view("<u4").ravel().astype(np.uint32)
 
 
 class _Recent(OrderedDict[int, _Row]):
@@ -151,7 +73,7 @@ class _Recent(OrderedDict[int, _Row]):
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
-    """What an index says of itself. ``checksum`` covers every row, whatever the file's bytes."""
+    """What an index says of itself. ``checksum`` covers what is stored, not the file's bytes."""
 
     path: str
     format_version: int
@@ -161,15 +83,70 @@ class IndexFacts:
     releases: tuple[Release, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OriginFacts:
+    """One origin of an index: its first day there, how many distinct units it has, and how often
+    one of them stands in another origin too."""
+
+    name: str
+    first: str | None
+    units: int
+    shared: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """One distinct file content: its pieces and its units in source order, in parallel arrays.
+
+    Pieces: their numbers, sizes in elements, the 1-based line of their first element. Units:
+    numbers, half-open spans of elements, 1-based inclusive lines, positions in ``KINDS``,
+    numbers of their names.
+    """
+
+    sha256: str
+    mark: str
+    pieces: NDArray[np.intp]
+    sizes: NDArray[np.intp]
+    lines: NDArray[np.intp]
+    units: NDArray[np.intp]
+    start: NDArray[np.intp]
+    stop: NDArray[np.intp]
+    first_line: NDArray[np.intp]
+    last_line: NDArray[np.intp]
+    kinds: NDArray[np.intp]
+    names: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One file of one release that has a unit: numbers of tree, release, origin and path."""
+
+    tree: int
+    release: int
+    origin: int
+    path: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    """A page of pieces: where each one's elements and words begin; kinds, line steps, words."""
+
+    elements: NDArray[np.intp]
+    leaves: NDArray[np.intp]
+    kinds: NDArray[np.uint8]
+    steps: NDArray[np.intp]
+    words: NDArray[np.intp]
+
+
 class Index:
     """An open index, read-only. Use as a context manager or ``close`` it."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        self.connection = _open(Path(path))
+        self.connection = open_checked(Path(path))
         try:
             self._load()
-        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, zlib.error) as error:
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
             self.connection.close()
             raise IndexFileError(
                 f"{self.path}: found a damaged index ({error}), expected one written by "
@@ -178,14 +155,17 @@ class Index:
         except BaseException:
             self.connection.close()
             raise
-        self._pages: _Recent[tuple[Any, Any]] = _Recent(5000)
-        self._words: _Recent[NDArray[np.uint64]] = _Recent(4096)
-        self._named: _Recent[list[str]] = _Recent(64)
+        self._posted: _Recent[tuple[Any, Any, Any]] = _Recent(12_000)
+        self._words: _Recent[tuple[Any, list[str]]] = _Recent(1024)
+        self._names: _Recent[list[str]] = _Recent(512)
         self._name_of: dict[int, str] = {}
-        self._contents: _Recent[Tokens] = _Recent(800)
-        self._lines: _Recent[NDArray[np.uint32]] = _Recent(500)
+        self._pieces: _Recent[_Pieces] = _Recent(256)
+        self._trees: _Recent[Tree] = _Recent(500)
+        self._tokens: _Recent[Tokens] = _Recent(800)
+        self._units: _Recent[tuple[Any, Any, Any]] = _Recent(2048)
+        self._files: _Recent[tuple[Any, ...]] = _Recent(256)
+        self._standing: _Recent[tuple[Standing, ...]] = _Recent(50_000)
         self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
-        self._places: _Recent[tuple[Place, ...]] = _Recent(2000)
 
     def _load(self) -> None:
         meta = dict(self.connection.execute("SELECT key, value FROM meta"))
@@ -206,11 +186,19 @@ class Index:
         self.permutations = drawn.astype(np.uint32)
         bits = json.loads(meta["page_bits"])
         self._bits: list[int] = [int(bits[str(door)]) for door in DOORS]
+        if not all(0 <= size < 32 for size in self._bits):
+            raise ValueError("page bits out of range")
         self.checksum = str(json.loads(meta["checksum"]))
-        self._origin_names: dict[int, str] = dict(
-            self.connection.execute("SELECT id, name FROM origin")
-        )
-        self.units = int(self._row("SELECT coalesce(max(id), 0) FROM unit WHERE id > ?", 0)[0])
+        self.counts: dict[str, int] = json.loads(meta["counts"])
+        self.units = int(self.counts["unit"])
+        releases = self.connection.execute("SELECT * FROM release ORDER BY id").fetchall()
+        origins = self.connection.execute("SELECT * FROM origin ORDER BY id").fetchall()
+        if zlib.crc32(repr((releases, origins)).encode()) != json.loads(meta["rows"]):
+            raise ValueError("releases or origins are not as they were written")
+        self.releases: dict[int, Release] = {row[0]: Release(*row[1:7]) for row in releases}
+        self.origin_facts: dict[int, OriginFacts] = {
+            row[0]: OriginFacts(*row[1:]) for row in origins
+        }
 
     def __enter__(self) -> Index:
         return self
@@ -222,10 +210,34 @@ class Index:
         """Close the file; look-ups fail from now on."""
         self.connection.close()
 
+    # --- pages ------------------------------------------------------------------------
+
+    def _read(self, table: str, number: int) -> list[NDArray[Any]]:
+        """The arrays of a page."""
+        try:
+            row = self.connection.execute(
+                f"SELECT data FROM {table} WHERE id = ?",  # noqa: S608
+                (number,),
+            ).fetchone()
+        except (sqlite3.DatabaseError, OverflowError) as error:
+            raise self._damaged(str(error)) from error
+        if row is None:
+            raise self._damaged(f"no {table} page {number} where one must be")
+        try:
+            return unpack(number, row[0])
+        except (ValueError, TypeError) as error:
+            raise self._damaged(f"{table} {number}: {error}") from error
+
+    def _damaged(self, what: str) -> IndexFileError:
+        return IndexFileError(
+            f"{self.path}: found a damaged index ({what}), expected what "
+            "'provenance index verify' accepts; build it again"
+        )
+
     # --- look-ups ---------------------------------------------------------------------
 
     def lookup(
-        self, door: int, keys: NDArray[np.uint64], *, most: int | None = None
+        self, door: int, keys: NDArray[np.uint64]
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """All units posted under each key.
 
@@ -241,143 +253,289 @@ class Index:
         if not keys.size:
             return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
         distinct, inverse = np.unique(keys, return_inverse=True)
-        low = np.zeros(distinct.size, np.intp)
+        start = np.zeros(distinct.size, np.intp)
+        listed = np.zeros(distinct.size, np.intp)
         held = np.zeros(distinct.size, np.intp)
         bits = self._bits[door]
         leading = distinct >> np.uint64(64 - bits) if bits else np.zeros_like(distinct)
+        sought = distinct if door in EXACT else distinct >> np.uint64(64 - KEY_BITS)
         numbers, firsts = np.unique(leading, return_index=True)
         stops = [*firsts[1:].tolist(), distinct.size]
-        pages: list[NDArray[np.uint32]] = []
+        posted: list[NDArray[np.uint32]] = []
         before = 0
         for number, first, stop in zip(numbers.tolist(), firsts.tolist(), stops, strict=True):
-            page_keys, page_units = self._page(door, number)
-            group = distinct[first:stop]
-            left = page_keys.searchsorted(group, "left")
-            held[first:stop] = page_keys.searchsorted(group, "right") - left
-            low[first:stop] = left + before
-            before += page_units.size
-            pages.append(page_units)
-        count = held[inverse]
-        inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+            page_keys, edges, units = self._page(door, number)
+            if not page_keys.size:
+                continue
+            group = sought[first:stop]
+            at = page_keys.searchsorted(group)
+            at[at == page_keys.size] = 0
+            found = page_keys[at] == group
+            low, count = edges[at], edges[at + 1] - edges[at]
+            start[first:stop] = low + before
+            listed[first:stop] = np.where(found, count, 0)
+            held[first:stop] = np.where(
+                found & (count == 0), self.parameters.common + 1, listed[first:stop]
+            )
+            before += units.size
+            posted.append(units)
+        count = listed[inverse]
+        inner = stretches(start[inverse], count)
         at = np.repeat(np.arange(keys.size), count)
-        posted = np.concatenate(pages) if pages else np.empty(0, np.uint32)
-        units = posted[np.repeat(low[inverse], count) + inner]
-        common = units == COMMON
-        if common.any():
-            count[at[common]] = self.parameters.common + 1
-            at, units = at[~common], units[~common]
-        return at, units, count
+        every = np.concatenate(posted) if posted else np.empty(0, np.uint32)
+        return at, every[inner], held[inverse]
 
-    def _page(self, door: int, number: int) -> tuple[Any, Any]:
+    def _page(
+        self, door: int, number: int
+    ) -> tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]:
+        """Keys of a page, where each one's units begin and the last ones end, and the units."""
         key = door << 40 | number
-        page = self._pages.recall(key)
+        page = self._posted.recall(key)
         if page is None:
-            row = self._row("SELECT keys, units FROM posting WHERE id = ?", key, optional=True)
-            keys, units = row or (b"", b"")
-            page = (np.frombuffer(keys, "<u8"), np.frombuffer(units, "<u4"))
-            if page[0].size != page[1].size:
+            try:
+                keys, counts, firsts, steps = self._read("posting", key)
+                edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
+                page = (sums(keys), edges, unpack_lists(counts, firsts, steps))
+            except (ValueError, MemoryError) as error:
+                raise self._damaged(f"posting page {key}: {error}") from error
+            if page[0].size + 1 != edges.size:
                 raise self._damaged(f"posting page {key} is uneven")
-            self._pages.keep(key, page)
+            self._posted.keep(key, page)
         return page
 
-    def _row(self, sql: str, key: int, *, optional: bool = False) -> Any:
-        try:
-            row = self.connection.execute(sql, (key,)).fetchone()
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from error
-        if row is None and not optional:
-            raise self._damaged(f"nothing stored under {key} where something must be")
-        return row
+    # --- trees ------------------------------------------------------------------------
 
-    def _damaged(self, what: str) -> IndexFileError:
-        return IndexFileError(
-            f"{self.path}: found a damaged index ({what}), expected what "
-            "'provenance index verify' accepts; build it again"
-        )
+    def tree(self, number: int) -> Tree:
+        """One distinct file content."""
+        found = self._trees.recall(number)
+        if found is None:
+            try:
+                said, pieces, sizes, lines, *of_units = self._read("tree", number)
+                sha256, mark = split(said)
+                units, start, size, first, more, kinds, names = (
+                    array.astype(np.intp) for array in of_units
+                )
+                start, first = np.cumsum(start), np.cumsum(first)
+                found = Tree(
+                    sha256,
+                    mark,
+                    pieces.astype(np.intp),
+                    sizes.astype(np.intp),
+                    np.cumsum(lines, dtype=np.intp),
+                    units,
+                    start,
+                    start + size,
+                    first,
+                    first + more,
+                    kinds,
+                    names,
+                )
+            except ValueError as error:
+                raise self._damaged(f"tree {number}: {error}") from error
+            self._trees.keep(number, found)
+        return found
+
+    def same_file(self, sha256: str) -> int | None:
+        """The tree whose file has this SHA-256, None where there is none."""
+        key = np.array([int(sha256[:16], 16)], np.uint64)
+        for number in self.lookup(FILE, key)[1].tolist():
+            if self.tree(number).sha256 == sha256:
+                return int(number)
+        return None
+
+    def same_layout(self, digest: int) -> list[int]:
+        """The trees whose text, layout and comments aside, has this digest."""
+        found: list[int] = self.lookup(LAYOUT, np.array([digest], np.uint64))[1].tolist()
+        return found
 
     # --- units ------------------------------------------------------------------------
+
+    def _unit(self, number: int) -> tuple[int, NDArray[np.uint32]]:
+        """Elements of a unit, and the trees that have it."""
+        page, position = divmod(number, UNITS_PER_PAGE)
+        elements, edges, trees = self._unit_page(page)
+        if not 0 <= position < elements.size or edges[position] == edges[position + 1]:
+            raise self._damaged(f"unit {number} stands nowhere")
+        return int(elements[position]), trees[edges[position] : edges[position + 1]]
+
+    def _unit_page(
+        self, page: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint32]]:
+        found = self._units.recall(page)
+        if found is None:
+            try:
+                elements, counts, firsts, steps = self._read("unit", page)
+                edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
+                trees = unpack_lists(counts, firsts, steps)
+            except (ValueError, MemoryError) as error:
+                raise self._damaged(f"unit page {page}: {error}") from error
+            found = self._units.keep(page, (elements.astype(np.intp), edges, trees))
+        return found
+
+    def standing(self, unit: int) -> tuple[Standing, ...]:
+        """Every file, in every release that ships it, that has a unit."""
+        known = self._standing.recall(unit)
+        if known is None:
+            found: list[Standing] = []
+            for tree in self._unit(unit)[1].tolist():
+                found += self.files_of(tree)
+            known = self._standing.keep(unit, tuple(found))
+        return known
+
+    def files_of(self, tree: int) -> list[Standing]:
+        """The files that a tree is."""
+        page, position = divmod(tree, TREES_PER_PAGE)
+        edges, releases, origins, paths = self._file_page(page)
+        if not 0 <= position < edges.size - 1:
+            raise self._damaged(f"tree {tree} is no file's")
+        return [
+            Standing(tree, int(releases[at]), int(origins[at]), int(paths[at]))
+            for at in range(int(edges[position]), int(edges[position + 1]))
+        ]
+
+    def _file_page(
+        self, page: int
+    ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        found = self._files.recall(page)
+        if found is None:
+            counts, releases, origins, paths = self._read("file", page)
+            edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
+            if not edges[-1] == releases.size == origins.size == paths.size:
+                raise self._damaged(f"file page {page} is uneven")
+            if not set(releases.tolist()) <= self.releases.keys():
+                raise self._damaged(f"file page {page} names a release that is not there")
+            if not set(origins.tolist()) <= self.origin_facts.keys():
+                raise self._damaged(f"file page {page} names an origin that is not there")
+            found = self._files.keep(page, (edges, releases, origins, paths))
+        return found
 
     def origins_of(self, unit: int) -> tuple[str, ...]:
         """Every origin that has the unit, by name."""
         known = self._holders.recall(unit)
         if known is None:
-            row = self._row("SELECT origins FROM unit WHERE id = ?", unit)
-            names = self._origin_names
-            known = tuple(sorted(names[number] for number in np.frombuffer(row[0], "<u4").tolist()))
-            self._holders.keep(unit, known)
+            facts = self.origin_facts
+            names = {facts[one.origin].name for one in self.standing(unit)}
+            known = self._holders.keep(unit, tuple(sorted(names)))
         return known
+
+    def day_of(self, standing: Standing) -> str:
+        """The day of the file's release, ``NO_DAY`` where it has none."""
+        return self.releases[standing.release].date or NO_DAY
+
+    def origin_of(self, standing: Standing) -> str:
+        """The name of the file's origin."""
+        return self.origin_facts[standing.origin].name
+
+    def visible(self, allowed: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
+        """bool[units + 1]: the units that some file has whose (release, origin) is allowed."""
+        chosen = np.zeros((max(self.releases, default=0) + 1, self._most_origin() + 1), bool)
+        for release, origin in allowed:
+            chosen[release, origin] = True
+        trees = int(self.counts["tree"])
+        seen = np.zeros(trees + 1, bool)
+        for page in range(trees // TREES_PER_PAGE + 1):
+            edges, releases, origins, _ = self._file_page(page)
+            owner = np.repeat(np.arange(edges.size - 1), np.diff(edges)) + page * TREES_PER_PAGE
+            seen[owner[chosen[releases, origins]]] = True
+        result = np.zeros(self.units + 1, bool)
+        for page in range(self.units // UNITS_PER_PAGE + 1):
+            elements, edges, of_units = self._unit_page(page)
+            owner = np.repeat(np.arange(elements.size), np.diff(edges)) + page * UNITS_PER_PAGE
+            result[owner[seen[of_units]]] = True
+        return result
+
+    def _most_origin(self) -> int:
+        return max(self.origin_facts, default=0)
 
     def tokens(self, unit: int) -> Tokens:
         """The unit's elements; ``line`` is that of its first place."""
-        return self.tokens_at(int(self._row("SELECT place FROM unit WHERE id = ?", unit)[0]))
+        tree = int(self._unit(unit)[1][0])
+        found = np.flatnonzero(self.tree(tree).units == unit)
+        if not found.size:
+            raise self._damaged(f"unit {unit} is not in tree {tree}")
+        return self.tokens_at(tree, int(found[0]))
 
-    def tokens_at(self, place: int) -> Tokens:
-        """The elements of the unit at a place, with their lines there."""
-        sql = "SELECT tree, start, stop, kind, content FROM place WHERE id = ?"
-        tree, start, stop, kind, content = self._row(sql, place)
-        lines = self._line(tree)
-        if kind == "module":
-            inner = self.connection.execute(
-                "SELECT start, stop FROM place WHERE tree = ? AND kind != 'module'", (tree,)
-            )
-            free = np.ones(stop, bool)
-            for first, last in inner:
-                free[first:last] = False
-            return self._content(content, lines[free])
-        if content is not None:
-            return self._content(content, lines[start:stop])
-        while True:  # inside a function: a part of what that one stores
-            place -= 1
-            _, first, last, _, content = self._row(sql, place)
-            if content is not None and first <= start and last >= stop:
-                whole = self._content(content, lines[first:last])
-                return whole[start - first : stop - first]
+    def tokens_at(self, tree: int, position: int) -> Tokens:
+        """The elements of a unit of a tree, with their lines there."""
+        key = tree << 32 | position
+        known = self._tokens.recall(key)
+        if known is None:
+            try:
+                known = self._tokens_at(self.tree(tree), position)
+            except (IndexError, ValueError) as error:
+                raise self._damaged(f"tree {tree}, unit {position}: {error}") from error
+            self._tokens.keep(key, known)
+        return known
 
-    def _content(self, number: int, line: NDArray[np.uint32]) -> Tokens:
-        part = self._contents.recall(number)
-        if part is None:
+    def _tokens_at(self, tree: Tree, position: int) -> Tokens:
+        start, stop = int(tree.start[position]), int(tree.stop[position])
+        edges = np.concatenate([[0], np.cumsum(tree.sizes)])
+        chosen = np.flatnonzero((edges[1:] > start) & (edges[:-1] < stop))
+        if KINDS[int(tree.kinds[position])] == "module":  # what no function or class spans
+            inner = tree.kinds != KINDS.index("module")
+            depth = np.zeros(int(edges[-1]) + 1, np.intp)
+            np.add.at(depth, tree.start[inner], 1)
+            np.add.at(depth, tree.stop[inner], -1)
+            chosen = np.flatnonzero(np.cumsum(depth)[edges[:-1]] == 0)
+            parts = [self._piece(tree, at) for at in chosen.tolist()]
+            return _joined(parts, self._hashes)
+        parts = [self._piece(tree, at) for at in chosen.tolist()]
+        whole = _joined(parts, self._hashes)
+        before = int(edges[chosen[0]]) if chosen.size else 0
+        if len(whole) == stop - start:
+            return whole
+        found = whole[start - before : stop - before]  # a part of an outer function
+        if len(found) != stop - start:
+            raise ValueError("a unit that its file's pieces do not hold")
+        return found
+
+    def _piece(
+        self, tree: Tree, at: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
+        """Kinds, 1-based lines, and numbers of the leaves' words of one piece of a tree."""
+        number, piece = divmod(int(tree.pieces[at]), PIECES_PER_PAGE)
+        page = self._piece_page(number)
+        low, high = int(page.elements[piece]), int(page.elements[piece + 1])
+        if high - low != int(tree.sizes[at]):
+            raise ValueError("a piece that is not as long as its place")
+        lines = np.cumsum(page.steps[low:high]) + tree.lines[at]
+        words = page.words[int(page.leaves[piece]) : int(page.leaves[piece + 1])]
+        return page.kinds[low:high], lines, words
+
+    def _piece_page(self, number: int) -> _Pieces:
+        page = self._pieces.recall(number)
+        if page is None:
             from provenance.parse import grammar
 
-            known = grammar()
-            data = zlib.decompress(
-                self._row("SELECT elements FROM content WHERE id = ?", number)[0]
+            sizes, kinds, steps, words = self._read("piece", number)
+            kinds = kinds.astype(np.uint8, copy=False)
+            elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
+            leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
+            if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
+                raise self._damaged(f"piece page {number} is uneven")
+            page = self._pieces.keep(
+                number,
+                _Pieces(elements, leaves, kinds, steps.astype(np.intp), words.astype(np.intp)),
             )
-            count = int.from_bytes(data[:4], "little")
-            kinds = np.frombuffer(data, np.uint8, count, 4)
-            words = np.zeros(count, np.uint64)
-            words[known.is_leaf[kinds]] = self._hashes(unpack(data[4 + count :]))
-            structure = known.kind_hash[kinds]
-            part = Tokens(structure, structure ^ words, kinds, line, words)
-            self._contents.keep(number, part)
-        if len(part) != line.size:
-            raise self._damaged(f"content {number} is not as long as its place")
-        return Tokens(part.structure, part.text, part.kind, line, part.word)
+        return page
 
-    def _line(self, tree: int) -> NDArray[np.uint32]:
-        lines = self._lines.recall(tree)
-        if lines is None:
-            row = self._row("SELECT lines FROM tree WHERE id = ?", tree)
-            lines = np.cumsum(unpack(zlib.decompress(row[0])), dtype=np.uint32)
-            self._lines.keep(tree, lines)
-        return lines
+    # --- words and names --------------------------------------------------------------
 
-    def _hashes(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    def _hashes(self, numbers: NDArray[np.intp]) -> NDArray[np.uint64]:
         """Hashes of words by their numbers."""
         result = np.empty(numbers.size, np.uint64)
-        pages = numbers >> np.uint32(WORDS_PER_PAGE.bit_length() - 1)
-        while True:
-            page = int(pages.min(initial=COMMON))
-            if page == COMMON:
-                return result
-            hashes = self._words.recall(page)
-            if hashes is None:
-                row = self._row("SELECT hashes FROM word WHERE id = ?", page)
-                hashes = self._words.keep(page, np.frombuffer(row[0], "<u8"))
+        pages = numbers // WORDS_PER_PAGE
+        for page in np.unique(pages).tolist():
             chosen = pages == page
-            if chosen.all():
-                return hashes[numbers % WORDS_PER_PAGE]
-            result[chosen] = hashes[numbers[chosen] % WORDS_PER_PAGE]
-            pages[chosen] = COMMON
+            result[chosen] = self._word_page(page)[0][numbers[chosen] % WORDS_PER_PAGE]
+        return result
+
+    def _word_page(self, page: int) -> tuple[NDArray[np.uint64], list[str]]:
+        found = self._words.recall(page)
+        if found is None:
+            hashes, texts = self._read("word", page)
+            found = self._words.keep(page, (hashes.astype(np.uint64), split(texts)))
+        return found
 
     def names(self, words: NDArray[np.uint64]) -> list[str]:
         """The identifiers with the given hashes, '' where there is none; the signs of a family
@@ -387,153 +545,145 @@ class Index:
         if fresh.size:
             at, numbers, _ = self.lookup(WORD, fresh)
             for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
-                page = self._names(number // WORDS_PER_PAGE)
-                self._name_of[int(fresh[position])] = page[number % WORDS_PER_PAGE]
+                hashes, texts = self._word_page(number // WORDS_PER_PAGE)
+                if hashes[number % WORDS_PER_PAGE] == fresh[position]:
+                    self._name_of[int(fresh[position])] = texts[number % WORDS_PER_PAGE]
         return [self._name_of.get(word, "") for word in wanted]
 
-    def _names(self, page: int) -> list[str]:
-        names = self._named.recall(page)
+    def name(self, number: int) -> str:
+        """A path, or the qualified name of a unit, by its number."""
+        page, position = divmod(number, NAMES_PER_PAGE)
+        names = self._names.recall(page)
         if names is None:
-            row = self._row("SELECT names FROM word WHERE id = ?", page)
-            names = self._named.keep(page, zlib.decompress(row[0]).decode("utf-8").split("\n"))
-        return names
+            names = self._names.keep(page, split(self._read("name", page)[0]))
+        if position >= len(names):
+            raise self._damaged(f"no name {number}")
+        return names[position]
 
     # --- where units stand ------------------------------------------------------------
 
+    def place(self, unit: int, standing: Standing) -> Place:
+        """The first place of a unit in one file of one release."""
+        found = np.flatnonzero(self.tree(standing.tree).units == unit)
+        if not found.size:
+            raise self._damaged(f"unit {unit} is not in tree {standing.tree}")
+        return self._place(standing, int(found[0]))
+
+    def _place(self, standing: Standing, position: int) -> Place:
+        tree, release = self.tree(standing.tree), self.releases[standing.release]
+        kind = int(tree.kinds[position])
+        if kind >= len(KINDS):
+            raise self._damaged(f"tree {standing.tree} has a unit of no kind")
+        return Place(
+            tree=standing.tree,
+            position=position,
+            origin=self.origin_of(standing),
+            package=release.package,
+            version=release.version,
+            license=release.license,
+            date=release.date,
+            date_source=release.date_source,
+            path=self.name(standing.path),
+            name=self.name(int(tree.names[position])),
+            kind=KINDS[kind],
+            first_line=int(tree.first_line[position]),
+            last_line=int(tree.last_line[position]),
+            mark=tree.mark,
+        )
+
     def places(self, unit: int) -> tuple[Place, ...]:
         """Every place of a unit, in every release that ships it: oldest first, unknown dates
-        last; then by package, version, path and line."""
-        known = self._places.recall(unit)
-        if known is None:
-            rows = self.connection.execute(
-                "SELECT place.id, origin.name, release.package, release.version, release.license,"
-                " release.date, file.path, place.name, place.kind, first_line, last_line,"
-                " tree.mark"
-                " FROM place JOIN tree ON tree.id = place.tree JOIN file ON file.tree = tree.id"
-                " JOIN release ON release.id = file.release JOIN origin ON origin.id = file.origin"
-                " WHERE place.unit = ?",
-                (unit,),
-            ).fetchall()
-            if any(isinstance(value, bytes) for row in rows for value in row):
-                raise self._damaged(f"unit {unit} has bytes where text must be")
-            known = tuple(sorted((Place(*row) for row in rows), key=_age))
-            if not known:
-                raise self._damaged(f"unit {unit} stands nowhere")
-            self._places.keep(unit, known)
-        return known
+        last; then by package, version, path and line. Slow for units that stand everywhere."""
+        found = [
+            self._place(standing, position)
+            for standing in self.standing(unit)
+            for position in np.flatnonzero(self.tree(standing.tree).units == unit).tolist()
+        ]
+        return tuple(sorted(found, key=_age))
 
-    def standing(self) -> Iterator[tuple[int, str, str | None]]:
-        """(unit, origin, release date) of everything, each combination once."""
-        return iter(
-            self.connection.execute(
-                "SELECT DISTINCT place.unit, origin.name, release.date FROM place "
-                "JOIN file ON file.tree = place.tree JOIN release ON release.id = file.release "
-                "JOIN origin ON origin.id = file.origin"
+    def oldest(self, standings: Iterable[Standing]) -> Standing:
+        """The first of some files by day, package, version and path."""
+
+        def age(one: Standing) -> tuple[str, str, str, str]:
+            release = self.releases[one.release]
+            return (
+                release.date or NO_DAY,
+                release.package,
+                release.version or "",
+                self.name(one.path),
             )
-        )
 
-    def standing_of_origins(self) -> list[tuple[str, str | None, int]]:
-        """(origin, first date, how often its units stand in others too)."""
-        rows = self.connection.execute(
-            "SELECT origin.name, min(release.date), origin.shared FROM origin "
-            "JOIN file ON file.origin = origin.id JOIN release ON release.id = file.release "
-            "GROUP BY origin.id"
+        known = list(standings)
+        first = min(self.day_of(one) for one in known)
+        return min((one for one in known if self.day_of(one) == first), key=age)
+
+    def identity(self, standing: Standing) -> Identity:
+        """A file of a release as what a scanned file is equal to."""
+        release = self.releases[standing.release]
+        return Identity(
+            origin=self.origin_of(standing),
+            package=release.package,
+            version=release.version,
+            path=self.name(standing.path),
+            license=release.license,
+            first_seen=release.date,
+            exact=True,
         )
-        return [(name, day, shared) for name, day, shared in rows]
 
     def packages(self) -> tuple[str, ...]:
         """The releases as ``package==version``, sorted."""
-        rows = self.connection.execute("SELECT package, version FROM release")
         names = {
-            package if version is None else f"{package}=={version}" for package, version in rows
+            one.package if one.version is None else f"{one.package}=={one.version}"
+            for one in self.releases.values()
         }
         return tuple(sorted(names))
 
     def facts(self) -> IndexFacts:
         """What ``provenance index info`` shows."""
-        releases = self.connection.execute(
-            "SELECT package, version, license, date, date_source, sha256 FROM release "
-            "ORDER BY package, date, version, id"
+        order = sorted(
+            self.releases.values(),
+            key=lambda one: (one.package, one.date or NO_DAY, one.version or ""),
         )
         return IndexFacts(
             path=self.path,
             format_version=FORMAT_VERSION,
             checksum=self.checksum,
             parameters=self.parameters,
-            counts={
-                table: int(self._row(f"SELECT count(*) FROM {table} WHERE id > ?", 0)[0])  # noqa: S608
-                for table in ("release", "origin", "file", "tree", "place", "unit", "content")
-            },
-            releases=tuple(Release(*row) for row in releases),
+            counts=self.counts,
+            releases=tuple(order),
         )
 
-    def origins(self) -> list[tuple[str, str, str | None, int]]:
-        """(origin, package, first date, number of files), by name."""
-        rows = self.connection.execute(
-            "SELECT origin.name, release.package, min(release.date), count(DISTINCT file.path) "
-            "FROM file JOIN origin ON origin.id = file.origin "
-            "JOIN release ON release.id = file.release GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-        return [tuple(row) for row in rows]
+    def origins(self) -> list[OriginFacts]:
+        """Every origin, by name."""
+        return sorted(self.origin_facts.values(), key=lambda one: one.name)
+
+
+def _joined(
+    parts: list[tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]],
+    hashes: Any,
+) -> Tokens:
+    from provenance.parse import grammar
+
+    known = grammar()
+    kinds = np.concatenate([np.empty(0, np.uint8), *(part[0] for part in parts)])
+    lines = np.concatenate([np.empty(0, np.intp), *(part[1] for part in parts)])
+    words = np.zeros(kinds.size, np.uint64)
+    numbers = np.concatenate([np.empty(0, np.intp), *(part[2] for part in parts)])
+    words[known.is_leaf[kinds]] = hashes(numbers)
+    structure = known.kind_hash[kinds]
+    return Tokens(structure, structure ^ words, kinds, lines.astype(np.uint32), words)
 
 
 def _age(place: Place) -> tuple[Any, ...]:
     return (
-        place.date or "9999-99-99",
+        place.date or NO_DAY,
         place.package,
         place.version or "",
         place.path,
         place.first_line,
-        place.id,
+        place.tree,
+        place.position,
     )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Open read-only, refusing whatever is not exactly an index of this format."""
-    if not path.is_file():
-        raise IndexFileError(
-            f"{path}: found no file, expected an index; make one with "
-            "'provenance index build SOURCE -o FILE'"
-        )
-    uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
-    connection = sqlite3.connect(uri, uri=True)
-    try:
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cell_size_check = ON")
-        connection.execute("PRAGMA mmap_size = 268435456")
-        identity = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        schema = connection.execute(
-            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
-        ).fetchall()
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise IndexFileError(
-            f"{path}: found no readable index ({error}), expected a file written by "
-            "'provenance index build'; build it again"
-        ) from error
-    problem = ""
-    if identity != APPLICATION_ID:
-        problem = "some other SQLite file"
-    elif version != FORMAT_VERSION:
-        problem = f"index format {version}"
-    elif schema != _expected_schema():
-        problem = "tables that are not those of an index"
-    if problem:
-        connection.close()
-        raise IndexFileError(
-            f"{path}: found {problem}, expected index format {FORMAT_VERSION}; build it again "
-            "with 'provenance index build'"
-        )
-    return connection
-
-
-def _expected_schema() -> list[Any]:
-    with closing(sqlite3.connect(":memory:")) as fresh:
-        fresh.executescript(SCHEMA)
-        return fresh.execute(
-            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
-        ).fetchall()
 
 
 def parameters_json(parameters: Parameters) -> str:
@@ -541,38 +691,13 @@ def parameters_json(parameters: Parameters) -> str:
     return json.dumps(asdict(parameters), sort_keys=True)
 
 
-TABLES = (
-    "meta",
-    "release",
-    "origin",
-    "tree",
-    "file",
-    "content",
-    "unit",
-    "place",
-    "word",
-    "posting",
-)
-
-
 def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """Every row that the checksum covers, in order; compressed values as they read."""
+    """Every row that the checksum covers, in order; pages as they read."""
     for table in TABLES:
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
             if table == "meta" and row[0] == "checksum":
                 continue
-            yield (table, *(_plain(table, value) for value in row))
-
-
-def _plain(table: str, value: Any) -> Any:
-    if isinstance(value, bytes) and table in ("tree", "content"):
-        return zlib.decompress(value)
-    if isinstance(value, bytes) and table == "word" and value[:1] == b"\x78":
-        try:
-            return zlib.decompress(value)
-        except zlib.error:
-            return value
-    return value
+            yield (table, row[0], decompress(row[1])) if table in PAGED else (table, *row)
 
 
 def checksum(rows: Iterable[tuple[Any, ...]]) -> str:
@@ -590,8 +715,8 @@ def checksum(rows: Iterable[tuple[Any, ...]]) -> str:
 
 
 def verify(path: str | Path) -> str:
-    """Check a whole index: SQLite's own structure, every row against the stored checksum, and
-    the stored permutations against datasketch's.
+    """Check a whole index: the SHA-256 behind its last byte, SQLite's own structure, everything
+    stored against the checksum, and the stored permutations against datasketch's.
 
     Returns:
         The checksum.
@@ -602,16 +727,15 @@ def verify(path: str | Path) -> str:
     from provenance.sketch import permutations
 
     with Index(path) as index:
+        if not sealed(Path(path)):
+            raise index._damaged("its bytes are not those that were written")
         try:
             sound = index.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            dangling = index.connection.execute("PRAGMA foreign_key_check").fetchone()
             found = checksum(logical_rows(index.connection))
-        except (sqlite3.DatabaseError, zlib.error) as error:
+        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             raise index._damaged(str(error)) from error
         if sound != "ok":
             raise index._damaged(str(sound).replace("\n", " "))
-        if dangling:
-            raise index._damaged(f"a row of {dangling[0]} points nowhere")
         if found != index.checksum:
             raise index._damaged(f"checksum {found}, stored {index.checksum}")
         if not np.array_equal(index.permutations, permutations(index.parameters)):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import Index
+from provenance.index import NO_DAY, Index, Standing
 from provenance.model import Parameters, Place, Tokens
+from provenance.schema import TEXT
 from provenance.sketch import shingles
 
 if TYPE_CHECKING:
@@ -95,13 +96,14 @@ class Library:
             return None
         if number not in self._hidden:
             index = self.indexes[number]
-            hidden = np.ones(index.units + 1, bool)
-            for unit, origin, date in index.standing():
-                if (self.as_of is None or date is None or date < self.as_of) and not self._excluded(
-                    origin
-                ):
-                    hidden[unit] = False
-            self._hidden[number] = hidden
+            allowed = (
+                (release, origin)
+                for release, known in index.releases.items()
+                if self.as_of is None or known.date is None or known.date < self.as_of
+                for origin, facts in index.origin_facts.items()
+                if not self._excluded(facts.name)
+            )
+            self._hidden[number] = ~index.visible(allowed)
         return self._hidden[number]
 
     def _excluded(self, origin: str) -> bool:
@@ -111,33 +113,73 @@ class Library:
             self._is_excluded[origin] = known
         return known
 
-    def places(self, number: int, unit: int) -> tuple[Place, ...]:
-        """The places of a unit that may be seen, oldest first; empty where it is hidden."""
-        places = self.indexes[number].places(unit)
+    def standing(self, number: int, unit: int) -> tuple[Standing, ...]:
+        """The files that have a unit and may be seen; empty where it is hidden."""
+        index = self.indexes[number]
+        return self._seen(index, index.standing(unit))
+
+    def _seen(self, index: Index, files: Iterable[Standing]) -> tuple[Standing, ...]:
         if not self.hides:
-            return places
+            return tuple(files)
+        as_of = self.as_of
         return tuple(
-            place
-            for place in places
-            if (self.as_of is None or place.date is None or place.date < self.as_of)
-            and not self._excluded(place.origin)
+            one
+            for one in files
+            if (as_of is None or (day := index.releases[one.release].date) is None or day < as_of)
+            and not self._excluded(index.origin_of(one))
         )
 
     def origins(self, number: int, unit: int) -> tuple[str, ...]:
         """The origins that have a unit and may be seen, by name."""
+        index = self.indexes[number]
         if not self.hides:
-            return self.indexes[number].origins_of(unit)
-        return tuple(sorted({place.origin for place in self.places(number, unit)}))
+            return index.origins_of(unit)
+        return tuple(sorted({index.origin_of(one) for one in self.standing(number, unit)}))
 
-    def standing(self, origin: str) -> tuple[str, int]:
+    def first_place(self, number: int, unit: int, origin: str) -> Place:
+        """The oldest place of a unit in an origin that has it."""
+        index = self.indexes[number]
+        files = [one for one in self.standing(number, unit) if index.origin_of(one) == origin]
+        return index.place(unit, index.oldest(files))
+
+    def first_day(self, text_digest: int) -> str | None:
+        """The first day on which any release of any index had a unit of this text, None where
+        none has a day."""
+        key = np.array([text_digest], np.uint64)
+        days = [
+            index.day_of(one)
+            for number, index in enumerate(self.indexes)
+            for unit in index.lookup(TEXT, key)[1].tolist()
+            for one in self.standing(number, unit)
+        ]
+        day = min(days, default=NO_DAY)
+        return None if day == NO_DAY else day
+
+    def same_file(self, sha256: str) -> tuple[Index, tuple[Standing, ...]] | None:
+        """Where a file of these bytes stands and may be seen, None if nowhere."""
+        for index in self.indexes:
+            tree = index.same_file(sha256)
+            if tree is not None and (files := self._seen(index, index.files_of(tree))):
+                return index, files
+        return None
+
+    def same_layout(self, digest: int) -> tuple[Index, tuple[Standing, ...]] | None:
+        """The same for a file of this text, layout and comments aside."""
+        for index in self.indexes:
+            for tree in index.same_layout(digest):
+                if files := self._seen(index, index.files_of(tree)):
+                    return index, files
+        return None
+
+    def standing_of(self, origin: str) -> tuple[str, int]:
         """Sort key of an origin: the first day it was seen, then how widely it is shared."""
         if not self._standing:
             for index in self.indexes:
-                for name, day, shared in index.standing_of_origins():
-                    known_day, known_shared = self._standing.get(name, ("9999-99-99", 0))
-                    self._standing[name] = (
-                        min(known_day, day or "9999-99-99"),
-                        known_shared - shared,
+                for facts in index.origin_facts.values():
+                    known_day, known_shared = self._standing.get(facts.name, (NO_DAY, 0))
+                    self._standing[facts.name] = (
+                        min(known_day, facts.first or NO_DAY),
+                        known_shared - facts.shared,
                     )
         return self._standing[origin]
 

@@ -187,20 +187,37 @@ class Sketch:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a reference unit stands: one file of one release. ``date`` is the release's day."""
+    """Where a reference unit stands: the ``position``-th unit of the index's ``tree``, as one
+    file of one release. ``date`` is the release's day."""
 
-    id: int
+    tree: int
+    position: int
     origin: str
     package: str
     version: str | None
     license: str | None
     date: str | None
+    date_source: str
     path: str
     name: str
     kind: UnitKind
     first_line: int
     last_line: int
     mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
+    layout and comments. The first release that ships it, its licence and day."""
+
+    origin: str
+    package: str
+    version: str | None
+    path: str
+    license: str | None
+    first_seen: str | None
+    exact: bool
 
 
 # --- what the align stage yields ---------------------------------------------------------

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from programs import inserted, program, renamed
 
 import provenance
-from provenance.index import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN, Index
+from provenance.index import Index
 from provenance.model import Parameters, Parsed
 from provenance.parse import parse
+from provenance.schema import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN
 from provenance.sketch import (
     band_keys,
     body,

@@ -1,0 +1,163 @@
+"""pages: arrays of numbers <-> the compressed pages an index is made of. Pure.
+
+A page is a few arrays, each as its byte planes (all first bytes, all second bytes, ...): small
+numbers leave long runs of zeros, and neighbours that are alike are alike in every plane, so
+that DEFLATE (RFC 1951) packs them well. zlib's own checksum and the page's number inside the
+page say when a page is damaged or stands in another one's place.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LARGEST = 1 << 30
+"""Bytes beyond which no page can be: more is damage, or somebody's trap."""
+
+_LEVEL = 9
+_HEAD = struct.Struct("<QB")
+_ARRAY = struct.Struct("<IB")
+_TEXT_END = "\0"
+
+
+def plain(number: int, *arrays: NDArray[Any]) -> bytes:
+    """The page as it is before compression: its number, then each array of integers >= 0 with
+    as many planes as its greatest value needs."""
+    parts = [_HEAD.pack(number, len(arrays))]
+    for array in arrays:
+        values = np.ascontiguousarray(array, "<u8")
+        width = (int(values.max(initial=0)).bit_length() + 7) // 8
+        planes = values.view(np.uint8).reshape(-1, 8).T[:width]
+        parts += [_ARRAY.pack(values.size, width), planes.tobytes()]
+    return b"".join(parts)
+
+
+def compress(page: bytes) -> bytes:
+    """A plain page as it is stored."""
+    return zlib.compress(page, _LEVEL)
+
+
+def decompress(data: bytes) -> bytes:
+    """The plain page again.
+
+    Raises:
+        ValueError: it is no whole page.
+    """
+    stream = zlib.decompressobj()
+    try:
+        page = stream.decompress(data, LARGEST)
+    except zlib.error as error:
+        raise ValueError(f"a page that does not unpack: {error}") from error
+    if not stream.eof or stream.unused_data:
+        raise ValueError("a page that is cut off or too large")
+    return page
+
+
+def unpack(number: int, data: bytes) -> list[NDArray[np.uint64]]:
+    """The arrays of page ``number``, one-byte ones as uint8, the others uint32 or uint64.
+
+    Raises:
+        ValueError: this is not that page.
+    """
+    page = decompress(data)
+    try:
+        found, count = _HEAD.unpack_from(page)
+        if found != number:
+            raise ValueError(f"page {found} where page {number} must be")
+        at = _HEAD.size
+        arrays: list[NDArray[Any]] = []
+        for _ in range(count):
+            size, width = _ARRAY.unpack_from(page, at)
+            at += _ARRAY.size
+            planes = np.frombuffer(page, np.uint8, size * width, at)
+            at += size * width
+            if width == 1:
+                arrays.append(planes)
+                continue
+            wide = 4 if width <= 4 else 8
+            columns = np.zeros((size, wide), np.uint8)
+            columns[:, :width] = planes.reshape(width, size).T
+            arrays.append(columns.view(f"<u{wide}").ravel().astype(f"u{wide}", copy=False))
+    except (struct.error, ValueError) as error:
+        raise ValueError(f"a page that is not as it was written: {error}") from error
+    if at != len(page):
+        raise ValueError("a page with something behind its end")
+    return arrays
+
+
+def texts(values: Sequence[str]) -> NDArray[np.uint8]:
+    """Texts as one array of bytes."""
+    joined = _TEXT_END.join(value.replace(_TEXT_END, "\ufffd") for value in values)
+    return np.frombuffer(joined.encode("utf-8", "replace"), np.uint8)
+
+
+def split(array: NDArray[Any]) -> list[str]:
+    """The inverse of ``texts`` for at least one text."""
+    return array.astype(np.uint8, copy=False).tobytes().decode("utf-8").split(_TEXT_END)
+
+
+def deltas(values: NDArray[Any]) -> NDArray[np.uint64]:
+    """Ascending values as their differences."""
+    result: NDArray[np.uint64] = np.diff(values.astype(np.uint64), prepend=np.uint64(0))
+    return result
+
+
+def sums(differences: NDArray[Any]) -> NDArray[np.uint64]:
+    """The inverse of ``deltas``."""
+    return np.cumsum(differences, dtype=np.uint64)
+
+
+def stretches(starts: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.intp]:
+    """The positions start, start + 1, ... of every stretch, one after another."""
+    counts = counts.astype(np.intp, copy=False)
+    inner = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    result: NDArray[np.intp] = np.repeat(starts.astype(np.intp, copy=False), counts) + inner
+    return result
+
+
+def pack_lists(
+    counts: NDArray[Any], values: NDArray[Any]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Ascending lists, one after another, as the first value of each and the steps behind it."""
+    starts = (np.cumsum(counts) - counts)[counts > 0]
+    steps = deltas(values)
+    inner = np.ones(values.size, bool)
+    inner[starts] = False
+    return values[starts].astype(np.uint64), steps[inner]
+
+
+def unpack_lists(
+    counts: NDArray[Any], firsts: NDArray[Any], steps: NDArray[Any]
+) -> NDArray[np.uint32]:
+    """The inverse of ``pack_lists``: all values, one list after another.
+
+    Raises:
+        ValueError: the three do not fit together.
+    """
+    counts = counts.astype(np.intp, copy=False)
+    filled = counts[counts > 0]
+    total = int(filled.sum())
+    if firsts.size != filled.size or steps.size != total - filled.size:
+        raise ValueError("a page of uneven lists")
+    if not total:
+        return np.empty(0, np.uint32)
+    starts = np.cumsum(filled) - filled
+    joined = np.empty(total, np.int64)
+    inner = np.ones(total, bool)
+    inner[starts] = False
+    joined[inner] = steps
+    before = firsts.astype(np.int64)
+    # What the running sum must change by at a list's start, so that it stands at its first value.
+    joined[starts] = 0
+    summed = np.cumsum(joined)
+    result: NDArray[np.uint32] = (summed + np.repeat(before - summed[starts], filled)).astype(
+        np.uint32
+    )
+    return result

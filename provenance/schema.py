@@ -1,0 +1,187 @@
+"""schema: what an index file looks like, and opening one with suspicion.
+
+An index is one SQLite file, written whole, opened read-only, never changed in place. What a
+person may want to read with any SQLite tool are tables; what is large are compressed pages
+(``pages``) that one look-up answers with. Behind SQLite's last byte stands the SHA-256 of all
+bytes before: SQLite ignores it, ``verify`` does not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from provenance.errors import IndexFileError
+
+APPLICATION_ID = 0x50726F76  # "Prov", in the file's header
+FORMAT_VERSION = 2
+"""Version of the schema below.
+
+1: rows for places, contents and units (never released).
+2: compressed pages; a sixth of the size.
+"""
+
+SCHEMA = """\
+CREATE TABLE meta (        -- what the whole file was made with
+  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'counts', 'checksum'
+  value BLOB NOT NULL      -- JSON text; 'permutations' is uint32[2][bands * rows], little-endian
+) WITHOUT ROWID;
+CREATE TABLE release (     -- one release of one package, or a directory
+  id          INTEGER PRIMARY KEY,
+  package     TEXT NOT NULL,  -- normalised name (PEP 503) or folder name
+  version     TEXT,           -- as the metadata says, NULL if unknown
+  license     TEXT,           -- SPDX expression where there is one, else its own words
+  date        TEXT,           -- ISO day, NULL if unknown
+  date_source TEXT NOT NULL,  -- 'archive' (newest member), 'given' or 'none'
+  sha256      TEXT,           -- of the archive, NULL for a directory
+  selection   TEXT NOT NULL   -- JSON list: include and exclude patterns, origin by hand
+);
+CREATE TABLE origin (      -- one family of reference code inside one package
+  id     INTEGER PRIMARY KEY,
+  name   TEXT NOT NULL UNIQUE,  -- 'transformers/glm4_moe'
+  first  TEXT,                  -- ISO day of its first release here, NULL if unknown
+  units  INTEGER NOT NULL,      -- how many distinct units it has
+  shared INTEGER NOT NULL       -- how often one of its units stands in another origin too
+);
+CREATE TABLE file (        -- which paths of which releases have a tree, by pages of 4096 trees
+  id   INTEGER PRIMARY KEY,     -- page; a tree's number is page * 4096 + position
+  data BLOB NOT NULL            -- how many files each tree is; of each: release, origin, name
+);
+CREATE TABLE tree (        -- one distinct file content, however many releases ship it
+  id   INTEGER PRIMARY KEY,
+  data BLOB NOT NULL            -- [SHA-256, family mark]; pieces: number, size, first line; units
+                                -- in source order: number, start, size, first line, lines, kind,
+                                -- name
+);
+CREATE TABLE piece (       -- distinct stretches of elements: a function, or what is between two
+  id   INTEGER PRIMARY KEY,     -- page; a piece's number is page * 64 + position
+  data BLOB NOT NULL            -- elements of each; kinds; lines below the element before; words
+                                -- of the leaves, by their number
+);
+CREATE TABLE unit (        -- distinct normalised content of a function, class or module body
+  id   INTEGER PRIMARY KEY,     -- page; a unit's number is page * 512 + position, 0 is nobody's
+  data BLOB NOT NULL            -- elements of each; how many trees have it; those trees
+);
+CREATE TABLE word (        -- distinct texts of names, strings and numbers, the frequent first
+  id   INTEGER PRIMARY KEY,     -- page; a word's number is page * 4096 + position
+  data BLOB NOT NULL            -- hashes, uint64; texts, empty where the text is no identifier
+);
+CREATE TABLE name (        -- distinct paths and qualified names of units, sorted
+  id   INTEGER PRIMARY KEY,     -- page; a name's number is page * 512 + position
+  data BLOB NOT NULL            -- texts
+);
+CREATE TABLE posting (     -- key -> units, by pages of the keys' leading bits
+  id   INTEGER PRIMARY KEY,     -- door << 40 | leading bits of the keys
+  data BLOB NOT NULL            -- keys ascending; how many units each has, 0 where they are too
+                                -- many; those units
+);
+"""
+
+TABLES = ("meta", "release", "origin", "file", "tree", "piece", "unit", "word", "name", "posting")
+PAGED = ("file", "tree", "piece", "unit", "word", "name", "posting")
+
+TEXT, STRUCTURE, FILE, LAYOUT, BAND, RUN, TEXT_RUN, WORD = DOORS = range(8)
+"""The doors of ``posting``: units equal in text, in structure; trees equal byte for byte, and in
+text; units of an LSH band, of a winnowed fingerprint of the one and the other view; and the
+number of the word with a hash."""
+EXACT = (TEXT, STRUCTURE, FILE, LAYOUT)
+"""Doors whose keys are stored with all 64 bits; of the others 32 are enough to propose."""
+KEY_BITS = 32
+
+TREES_PER_PAGE = 4096
+PIECES_PER_PAGE = 64
+UNITS_PER_PAGE = 512
+WORDS_PER_PAGE = 4096
+NAMES_PER_PAGE = 512
+
+SEAL = 32
+"""Bytes of the SHA-256 behind SQLite's last one."""
+_READ = 1 << 20
+
+
+def statements() -> list[str]:
+    """The statements of the schema, one by one."""
+    return [part for part in SCHEMA.split(";\n") if part.strip()]
+
+
+def sealed(path: Path) -> bool:
+    """Whether the file ends with the SHA-256 of all that is before."""
+    size = path.stat().st_size - SEAL
+    return size > 0 and _digest(path, size) == _tail(path, size)
+
+
+def seal(path: Path) -> None:
+    """Write the SHA-256 of a file behind its last byte."""
+    digest = _digest(path, path.stat().st_size)
+    with open(path, "ab") as file:
+        file.write(digest)
+
+
+def _digest(path: Path, size: int) -> bytes:
+    total = sha256()
+    with open(path, "rb") as file:
+        while size > 0 and (part := file.read(min(size, _READ))):
+            total.update(part)
+            size -= len(part)
+    return total.digest()
+
+
+def _tail(path: Path, size: int) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(size)
+        return file.read()
+
+
+def open_checked(path: Path) -> sqlite3.Connection:
+    """Open read-only, refusing whatever is not exactly an index of this format.
+
+    Raises:
+        IndexFileError: it is not.
+    """
+    if not path.is_file():
+        raise IndexFileError(
+            f"{path}: found no file, expected an index; make one with "
+            "'provenance index build SOURCE -o FILE'"
+        )
+    uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA mmap_size = 268435456")
+        identity = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        schema = connection.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+        ).fetchall()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise IndexFileError(
+            f"{path}: found no readable index ({error}), expected a file written by "
+            "'provenance index build'; build it again"
+        ) from error
+    problem = ""
+    if identity != APPLICATION_ID:
+        problem = "some other SQLite file"
+    elif version != FORMAT_VERSION:
+        problem = f"index format {version}"
+    elif schema != _expected():
+        problem = "tables that are not those of an index"
+    if problem:
+        connection.close()
+        raise IndexFileError(
+            f"{path}: found {problem}, expected index format {FORMAT_VERSION}; build it again "
+            "with 'provenance index build'"
+        )
+    return connection
+
+
+def _expected() -> list[Any]:
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(SCHEMA)
+        return fresh.execute(
+            "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+        ).fetchall()
