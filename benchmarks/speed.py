@@ -107,7 +107,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         index = str(Path(folder, "index.db"))
         build = (
-            "import sys\nfrom provenance.audit import build_index\n"
+            "import sys\nfrom provenance.indexing import build_index\n"
             "if __name__ == '__main__':\n"
             "    build_index([sys.argv[1]], sys.argv[2], jobs=2)\n"
         )

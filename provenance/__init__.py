@@ -14,7 +14,8 @@ from provenance.errors import IndexFileError, ProvenanceError, SourceError, Usag
 from provenance.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from provenance.audit import Built, build_index, compare, scan
+    from provenance.audit import compare, scan
+    from provenance.indexing import Built, build_index
     from provenance.model import FileResult, Finding, Report
     from provenance.report.json import json_report
     from provenance.report.text import text_report
@@ -37,8 +38,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Built": "audit",
-    "build_index": "audit",
+    "Built": "indexing",
+    "build_index": "indexing",
     "compare": "audit",
     "scan": "audit",
     "FileResult": "model",

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _KEYS_PER_PAGE = 256
+_CLASS = KINDS.index("class")
 _Rank = tuple[int, str]
 """By which units and pieces are numbered: classes, functions, the rest; then their name."""
 
@@ -386,7 +387,7 @@ class Builder:
         try:
             self.temporary.unlink(missing_ok=True)
             connection = sqlite3.connect(self.temporary, isolation_level=None)
-            connection.execute("PRAGMA page_size = 16384")
+            connection.execute("PRAGMA page_size = 65536")
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -599,12 +600,47 @@ class Builder:
         elements[new_unit] = self._elements
         counts = np.bincount(units, minlength=elements.size)
         edges = np.concatenate([[0], np.cumsum(counts)])
+        members, classes = self._members(new_unit)
+        more = np.bincount(members, minlength=elements.size)
+        outer = np.concatenate([[0], np.cumsum(more)])
         for page, first in enumerate(range(0, elements.size, UNITS_PER_PAGE)):
             stop = min(first + UNITS_PER_PAGE, elements.size)
             listed = trees[int(edges[first]) : int(edges[stop])]
-            lists = pack_lists(counts[first:stop], listed)
-            _insert(connection, "unit", page, elements[first:stop], counts[first:stop], *lists)
+            inside = classes[int(outer[first]) : int(outer[stop])]
+            _insert(
+                connection,
+                "unit",
+                page,
+                elements[first:stop],
+                counts[first:stop],
+                *pack_lists(counts[first:stop], listed),
+                more[first:stop],
+                *pack_lists(more[first:stop], inside),
+            )
         return unit, tree
+
+    def _members(self, new_unit: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(unit, class that has it as a member), by their new numbers, ascending, each once."""
+        pairs: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        for tree in self._trees:
+            stop = tree.start + tree.size
+            open_units: list[int] = []
+            found: list[tuple[int, int]] = []
+            kinds = tree.kinds.tolist()
+            for at, (start, end) in enumerate(zip(tree.start.tolist(), stop.tolist(), strict=True)):
+                while open_units and int(stop[open_units[-1]]) <= start:
+                    open_units.pop()
+                if at and open_units and kinds[open_units[-1]] == _CLASS:
+                    found.append((at, open_units[-1]))
+                if at and end > start:
+                    open_units.append(at)
+            if found:
+                inner, outer = np.array(found, np.intp).T
+                pairs.append(
+                    new_unit[tree.units[inner]].astype(np.int64) << 32 | new_unit[tree.units[outer]]
+                )
+        every = np.unique(np.concatenate(pairs))
+        return every >> 32, every & 0xFFFFFFFF
 
     def _write_postings(
         self,
@@ -616,8 +652,8 @@ class Builder:
         bits: dict[int, int] = {}
         for door in DOORS:
             renumber = {FILE: new_tree, LAYOUT: new_tree, WORD: new_word}.get(door, new_unit)
-            keys = np.concatenate([np.empty(0, np.uint64), *self._keys.pop(door)])
-            owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted.pop(door)])]
+            keys = np.concatenate([np.empty(0, np.uint64), *self._keys[door]])
+            owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted[door]])]
             bits[door] = self._write_door(connection, door, keys, owners)
         return bits
 

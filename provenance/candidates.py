@@ -33,6 +33,7 @@ TELLING_RUNS, TELLING_TEXT_RUNS = 6, 2
 """Rare fingerprints that a part must share: 64 equal elements have 49 shingles, so at least six
 fingerprints; 24 equal as written have 17, so at least two (windows of eight)."""
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
+_WHOLE = 2.0  # all fingerprints of both views
 _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerprints can add up to
 
 
@@ -85,11 +86,14 @@ def candidates(
             for door in (RUN, TEXT_RUN)
         ),
     )
+    outer = _joined([np.where(s.outer < 0, -1, s.outer + start) for s, start in starts])
+    size = _joined([sketch.size for sketch in sketches])
+    found = (*found, _of_classes(index, found, outer.astype(np.intp), size.astype(np.intp)))
     row = np.concatenate([hit[0] for hit in found])
     unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
     weight = np.concatenate([hit[2] for hit in found])
     sizes = [hit[0].size for hit in found]
-    runs, text_runs = np.repeat([0, 0, 0, 1, 0], sizes), np.repeat([0, 0, 0, 0, 1], sizes)
+    runs, text_runs = np.repeat([0, 0, 0, 1, 0, 0], sizes), np.repeat([0, 0, 0, 0, 1, 0], sizes)
     if hidden is not None:
         seen = ~hidden[unit]
         row, unit, weight = row[seen], unit[seen], weight[seen]
@@ -155,3 +159,28 @@ def _shared(
     weight = np.log2(max(2, index.units) / np.maximum(held, 1)).clip(0.1)
     whole = np.bincount(owner, weight, size)
     return owner[at], units, weight[at] / whole[owner[at]]
+
+
+def _of_classes(
+    index: Index,
+    found: Sequence[_Hits],
+    outer: NDArray[np.intp],
+    size: NDArray[np.intp],
+) -> _Hits:
+    """Classes whose members the members of a row resemble. Fingerprints are the methods' own; a
+    class is proposed by the best share that each of its methods has, weighed by its size."""
+    row = np.concatenate([hit[0] for hit in found])
+    unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
+    weight = np.concatenate([hit[2] for hit in found]).clip(None, _WHOLE)
+    inside = outer[row] >= 0
+    pair, inverse = np.unique(row[inside] << 32 | unit[inside], return_inverse=True)
+    total = np.bincount(inverse, weight[inside], pair.size).clip(None, _WHOLE)
+    at, classes = index.classes_of(pair & 0xFFFFFFFF)
+    member, share = (pair >> 32)[at], total[at]
+    key = member << 32 | classes
+    order = np.lexsort((share, key))
+    last = np.flatnonzero(np.append(np.diff(key[order]), 1)) if order.size else order
+    best = order[last]  # the best of each member and class
+    member, classes, share = member[best], classes[best], share[best]
+    row = outer[member]
+    return row, classes, share * size[member] / size[row]

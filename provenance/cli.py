@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from provenance.errors import ExitCode, ProvenanceError, UsageError
+from provenance.references import DEFAULT_INDEX
 from provenance.version import VERSION
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ def main() -> None:
 
     \b
     Examples
-      provenance index build pypi:transformers==4.57.1 -o reference.db
-      provenance scan my-model/ --index reference.db
+      provenance scan my-model/
+      provenance index build ../private-models --origin ours -o ours.db
+      provenance scan my-model/ --index ours.db
       provenance compare my-model/ pypi:transformers==4.57.1
     """
 
@@ -141,9 +143,11 @@ def main() -> None:
     "--index",
     "indexes",
     multiple=True,
-    required=True,
     metavar="FILE",
-    help="An index of reference code; may be given several times.",
+    help="Look into this index too; may be given several times.",
+)
+@click.option(
+    "--no-default-index", is_flag=True, help="Look only into the indexes given with --index."
 )
 @click.option(
     "--as-of", metavar="DATE", help="Hide what was first seen on or after DATE (2026-01-26)."
@@ -159,6 +163,7 @@ def main() -> None:
 def scan(
     path: str,
     indexes: tuple[str, ...],
+    no_default_index: bool,
     as_of: str | None,
     exclude_origin: tuple[str, ...],
     include: tuple[str, ...],
@@ -174,7 +179,7 @@ def scan(
     with _progress("Scanning") as progress:
         report = run(
             path,
-            indexes,
+            indexes if no_default_index else (DEFAULT_INDEX, *indexes),
             include=include,
             exclude=exclude,
             as_of=as_of,
@@ -190,10 +195,10 @@ scan.help = f"""{scan.help}
 {SOURCES}
 \b
 Examples
-  provenance scan . --index reference.db
-  provenance scan pypi:transformers==5.23.0 --index reference.db \\
+  provenance scan .
+  provenance scan pypi:transformers==5.23.0 --as-of 2026-08-10 \\
       --include 'transformers/models/axk1/*'
-  provenance scan model.py --index reference.db --format json -o result.json
+  provenance scan model.py --index ours.db --format json -o result.json
 """
 
 
@@ -391,7 +396,7 @@ def _build(
     *,
     extend: bool,
 ) -> None:
-    from provenance.audit import build_index
+    from provenance.indexing import build_index
 
     with _progress("Indexing") as progress:
         built = build_index(
@@ -425,13 +430,15 @@ def _build(
 
 
 @index.command("info")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="[FILE]", default=str(DEFAULT_INDEX))
 @click.option("--origins", is_flag=True, help="List the origins too.")
 def index_info(file: str, origins: bool) -> None:
-    """Show what an index holds: packages, versions, dates, licences, parameters.
+    """Show what an index, the default one if no FILE is given, holds: packages, versions, dates,
+    licences, parameters.
 
     \b
-    Example
+    Examples
+      provenance index info
       provenance index info t457.db --origins
     """
     from dataclasses import asdict
@@ -473,15 +480,136 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 @index.command("verify")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="[FILE]", default=str(DEFAULT_INDEX))
 def index_verify(file: str) -> None:
-    """Check every row of an index against its checksum.
+    """Check every byte of an index, the default one if no FILE is given.
 
     \b
-    Example
+    Examples
+      provenance index verify
       provenance index verify t457.db
     """
     from provenance.index import verify
 
     checked = verify(file)
     click.echo(f"{_safe(file)}: sound, checksum {checked}")
+
+
+# --- families and sources -----------------------------------------------------------------
+
+
+@main.command()
+@click.argument("pattern", default="*")
+@click.option(
+    "--index",
+    "file",
+    default=str(DEFAULT_INDEX),
+    metavar="FILE",
+    help="The index to list, instead of the default one.",
+)
+def families(pattern: str, file: str) -> None:
+    """List the families of reference code: who made them, since when, under which licence.
+
+    PATTERN is a glob over names, origins, organisations and countries.
+
+    \b
+    Examples
+      provenance families
+      provenance families '*qwen*'
+      provenance families KR
+    """
+    from provenance.families import families_of
+    from provenance.index import Index
+    from provenance.references.manifest import load
+
+    with Index(file) as opened:
+        found = families_of(opened, load(), pattern)
+    if not found:
+        click.echo(f"no family is like {_safe(pattern)}; see all with 'provenance families'")
+        return
+    _table(
+        ("family", "organisation", "country", "first seen", "licence", "units", "in"),
+        [
+            (
+                one.title,
+                one.organisation,
+                one.country,
+                one.first_seen or "?",
+                ", ".join(one.licenses) or "?",
+                f"{one.units:,}",
+                ", ".join(one.packages),
+            )
+            for one in found
+        ],
+    )
+
+
+@main.group(cls=_Group, epilog=EXIT_CODES)
+def sources() -> None:
+    """Fetch the released packages behind the default index, or build it again."""
+
+
+@sources.command("fetch")
+@click.argument("origin", default="*")
+def sources_fetch(origin: str) -> None:
+    """Fetch the packages of an ORIGIN, all if none is given, so that reports can show both sides.
+
+    Nothing of them is run. Each archive is checked against its recorded SHA-256.
+
+    \b
+    Examples
+      provenance sources fetch
+      provenance sources fetch transformers/glm4_moe
+    """
+    from provenance.families import releases_of
+    from provenance.index import Index
+    from provenance.indexing import fetched
+    from provenance.references.manifest import load
+
+    with Index(DEFAULT_INDEX) as opened:
+        wanted = releases_of(opened, load(), origin)
+    if not wanted:
+        raise UsageError(
+            f"{origin}: found no such origin, expected a glob over those that "
+            "'provenance index info --origins' lists"
+        )
+    failed = 0
+    for package, release in wanted:
+        try:
+            path = fetched(package, release)
+        except ProvenanceError as error:
+            failed += 1
+            click.echo(f"{package.name} {release.version}: {_safe(str(error))}", err=True)
+        else:
+            click.echo(f"{package.name} {release.version}: {path}")
+    if failed:
+        sys.exit(ExitCode.NOT_COMPLETED)
+
+
+@sources.command("build")
+@click.option("--output", "-o", required=True, metavar="FILE", help="The index to write.")
+@click.option("--jobs", "-j", type=click.IntRange(1), metavar="N", help="Processes, all cores.")
+def sources_build(output: str, jobs: int | None) -> None:
+    """Build the default index again from the manifest: the same bytes each time.
+
+    An interrupted build goes on where it was.
+
+    \b
+    Example
+      provenance sources build -o default.db
+    """
+    from provenance.indexing import build_default
+
+    with _progress("Indexing") as progress:
+        built = build_default(
+            output, jobs=jobs or _cores(), progress=progress, tell=lambda line: click.echo(line)
+        )
+    for skipped in built.skipped:
+        click.echo(f"skipped {_safe(skipped.path)}: {_safe(skipped.reason)}", err=True)
+    if built.missing:
+        for missing in built.missing:
+            click.echo(f"missing {missing.release}: {_safe(missing.reason)}", err=True)
+        click.echo("not put in place; run it again to fetch what is missing", err=True)
+        sys.exit(ExitCode.NOT_COMPLETED)
+    size = Path(output).stat().st_size / 1e6
+    click.echo(f"{_safe(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")

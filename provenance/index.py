@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.model import Identity, Parameters, Place, Release, Tokens, UnitKind
+from provenance.model import Parameters, Place, Release, Tokens, UnitKind
 from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
 from provenance.schema import (
     DOORS,
@@ -162,7 +162,7 @@ class Index:
         self._pieces: _Recent[_Pieces] = _Recent(256)
         self._trees: _Recent[Tree] = _Recent(500)
         self._tokens: _Recent[Tokens] = _Recent(800)
-        self._units: _Recent[tuple[Any, Any, Any]] = _Recent(2048)
+        self._units: _Recent[tuple[Any, Any, Any, Any, Any]] = _Recent(2048)
         self._files: _Recent[tuple[Any, ...]] = _Recent(256)
         self._standing: _Recent[tuple[Standing, ...]] = _Recent(50_000)
         self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
@@ -353,24 +353,60 @@ class Index:
     def _unit(self, number: int) -> tuple[int, NDArray[np.uint32]]:
         """Elements of a unit, and the trees that have it."""
         page, position = divmod(number, UNITS_PER_PAGE)
-        elements, edges, trees = self._unit_page(page)
+        elements, edges, trees, _, _ = self._unit_page(page)
         if not 0 <= position < elements.size or edges[position] == edges[position + 1]:
             raise self._damaged(f"unit {number} stands nowhere")
         return int(elements[position]), trees[edges[position] : edges[position + 1]]
 
     def _unit_page(
         self, page: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.uint32]]:
+    ) -> tuple[
+        NDArray[np.intp],
+        NDArray[np.intp],
+        NDArray[np.uint32],
+        NDArray[np.intp],
+        NDArray[np.uint32],
+    ]:
+        """Elements; where each unit's trees begin, and the trees; the same of its classes."""
         found = self._units.recall(page)
         if found is None:
             try:
-                elements, counts, firsts, steps = self._read("unit", page)
+                elements, counts, firsts, steps, more, *lists = self._read("unit", page)
                 edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
                 trees = unpack_lists(counts, firsts, steps)
-            except (ValueError, MemoryError) as error:
+                outer = np.concatenate([[0], np.cumsum(more, dtype=np.intp)])
+                classes = unpack_lists(more, *lists)
+            except (ValueError, MemoryError, TypeError) as error:
                 raise self._damaged(f"unit page {page}: {error}") from error
-            found = self._units.keep(page, (elements.astype(np.intp), edges, trees))
+            if not elements.size == edges.size - 1 == outer.size - 1:
+                raise self._damaged(f"unit page {page} is uneven")
+            found = self._units.keep(page, (elements.astype(np.intp), edges, trees, outer, classes))
         return found
+
+    def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """The classes that have units as members: positions in ``units``, and classes, in
+        parallel."""
+        if not units.size:
+            return np.empty(0, np.intp), np.empty(0, np.uint32)
+        distinct, inverse = np.unique(units, return_inverse=True)
+        starts = np.zeros(distinct.size, np.intp)
+        counts = np.zeros(distinct.size, np.intp)
+        pages, firsts = np.unique(distinct // UNITS_PER_PAGE, return_index=True)
+        every: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
+        before = 0
+        stops = [*firsts[1:].tolist(), distinct.size]
+        for page, first, stop in zip(pages.tolist(), firsts.tolist(), stops, strict=True):
+            elements, _, _, edges, classes = self._unit_page(page)
+            at = distinct[first:stop] - page * UNITS_PER_PAGE
+            if at.size and at[-1] >= elements.size:
+                raise self._damaged(f"unit {int(distinct[stop - 1])} is not there")
+            starts[first:stop] = edges[at] + before
+            counts[first:stop] = edges[at + 1] - edges[at]
+            before += classes.size
+            every.append(classes)
+        count = counts[inverse]
+        at = np.repeat(np.arange(units.size), count)
+        return at, np.concatenate(every)[stretches(starts[inverse], count)]
 
     def standing(self, unit: int) -> tuple[Standing, ...]:
         """Every file, in every release that ships it, that has a unit."""
@@ -439,7 +475,7 @@ class Index:
             seen[owner[chosen[releases, origins]]] = True
         result = np.zeros(self.units + 1, bool)
         for page in range(self.units // UNITS_PER_PAGE + 1):
-            elements, edges, of_units = self._unit_page(page)
+            elements, edges, of_units, _, _ = self._unit_page(page)
             owner = np.repeat(np.arange(elements.size), np.diff(edges)) + page * UNITS_PER_PAGE
             result[owner[seen[of_units]]] = True
         return result
@@ -616,19 +652,6 @@ class Index:
         known = list(standings)
         first = min(self.day_of(one) for one in known)
         return min((one for one in known if self.day_of(one) == first), key=age)
-
-    def identity(self, standing: Standing) -> Identity:
-        """A file of a release as what a scanned file is equal to."""
-        release = self.releases[standing.release]
-        return Identity(
-            origin=self.origin_of(standing),
-            package=release.package,
-            version=release.version,
-            path=self.name(standing.path),
-            license=release.license,
-            first_seen=release.date,
-            exact=True,
-        )
 
     def packages(self) -> tuple[str, ...]:
         """The releases as ``package==version``, sorted."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.index import NO_DAY, Index, Standing
-from provenance.model import Parameters, Place, Tokens
+from provenance.model import Identity, Parameters, Place, Tokens
 from provenance.schema import TEXT
 from provenance.sketch import shingles
 
@@ -48,6 +48,15 @@ def _distinct(view: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
     fresh = np.ones(hashes.size, bool)
     np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
     return hashes[fresh]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """An indexed file that equals a scanned one, and how many units it has."""
+
+    index: Index
+    file: Standing
+    units: int
 
 
 class Library:
@@ -155,21 +164,56 @@ class Library:
         day = min(days, default=NO_DAY)
         return None if day == NO_DAY else day
 
-    def same_file(self, sha256: str) -> tuple[Index, tuple[Standing, ...]] | None:
-        """Where a file of these bytes stands and may be seen, None if nowhere."""
-        for index in self.indexes:
-            tree = index.same_file(sha256)
-            if tree is not None and (files := self._seen(index, index.files_of(tree))):
-                return index, files
-        return None
+    def same_file(self, sha256: str) -> list[_Same]:
+        """The files of these bytes that may be seen; none where they are too small to tell."""
+        trees = ((index, index.same_file(sha256)) for index in self.indexes)
+        return [
+            _Same(index, one, int(tree.units.size))
+            for index, number in trees
+            if number is not None
+            and (tree := index.tree(number)).sizes.sum() >= self.parameters.large
+            for one in self._seen(index, index.files_of(number))
+        ]
 
-    def same_layout(self, digest: int) -> tuple[Index, tuple[Standing, ...]] | None:
-        """The same for a file of this text, layout and comments aside."""
-        for index in self.indexes:
-            for tree in index.same_layout(digest):
-                if files := self._seen(index, index.files_of(tree)):
-                    return index, files
-        return None
+    def same_layout(self, digest: int, mark: str) -> list[_Same]:
+        """The files of this text and family mark, layout and comments aside."""
+        return [
+            _Same(index, one, int(tree.units.size))
+            for index in self.indexes
+            for number in index.same_layout(digest)
+            if (tree := index.tree(number)).mark == mark
+            for one in self._seen(index, index.files_of(number))
+        ]
+
+    def identity(self, found: Sequence[_Same], *, exact: bool) -> Identity:
+        """Equal files as one: the oldest of them is named."""
+
+        def age(one: _Same) -> tuple[str, ...]:
+            release = one.index.releases[one.file.release]
+            path = one.index.name(one.file.path)
+            day, version = release.date or NO_DAY, release.version or ""
+            return (day, release.package, version, path)
+
+        ordered = sorted(found, key=age)
+        first = ordered[0]
+        release = first.index.releases[first.file.release]
+        origin = first.index.origin_of(first.file)
+        releases = [one.index.releases[one.file.release] for one in ordered]
+        versions = [
+            one.version for one in releases if one.package == release.package and one.version
+        ]
+        others = {one.index.origin_of(one.file) for one in ordered} - {origin}
+        return Identity(
+            origin=origin,
+            package=release.package,
+            version=release.version,
+            versions=tuple(dict.fromkeys(versions)),
+            path=first.index.name(first.file.path),
+            license=release.license,
+            first_seen=release.date,
+            exact=exact,
+            also=tuple(sorted(others)),
+        )
 
     def standing_of(self, origin: str) -> tuple[str, int]:
         """Sort key of an origin: the first day it was seen, then how widely it is shared."""

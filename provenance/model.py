@@ -167,15 +167,19 @@ class Sketch:
     """The fingerprints of the m units of one file that are not tiny, in source order.
 
     ``unit``: intp[m], positions in ``Parsed.units``. ``text_digest``, ``structure_digest``:
-    uint64[m]. ``large``: intp[l], the rows of at least ``Parameters.large`` elements, with their
+    uint64[m]. ``size``: intp[m], elements; ``outer``: intp[m], the row of the enclosing unit, -1
+    where it has none. ``large``: intp[l], the rows of at least ``Parameters.large`` elements, with
+    their
     ``band``: uint64[l, bands]. ``run``, ``text_run``: winnowed fingerprints of both views,
-    each uint64[f] with the rows that own them, intp[f]; a class owns those of its methods too,
-    a nested function leaves its own to the outermost one.
+    each uint64[f] with the rows that own them, intp[f]: a method owns its own, its class only
+    what is between the methods; a nested function leaves its own to the outermost one.
     """
 
     unit: NDArray[np.intp]
     text_digest: NDArray[np.uint64]
     structure_digest: NDArray[np.uint64]
+    size: NDArray[np.intp]
+    outer: NDArray[np.intp]
     large: NDArray[np.intp]
     band: NDArray[np.uint64]
     run: tuple[NDArray[np.uint64], NDArray[np.intp]]
@@ -209,15 +213,19 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
-    layout and comments. The first release that ships it, its licence and day."""
+    layout and comments. The first release that ships it, its licence and day; ``versions`` are
+    all indexed releases of the package that ship it, oldest first; ``also`` the other origins
+    that have it."""
 
     origin: str
     package: str
     version: str | None
+    versions: tuple[str, ...]
     path: str
     license: str | None
     first_seen: str | None
     exact: bool
+    also: tuple[str, ...]
 
 
 # --- what the align stage yields ---------------------------------------------------------
@@ -359,7 +367,8 @@ class Share:
 @dataclass(frozen=True, slots=True)
 class FileResult:
     """One scanned file. The shares of ``composition`` and ``novel`` add up to 1;
-    ``similarity`` is what ``novel`` leaves. ``error_lines`` are where syntax is broken."""
+    ``similarity`` is what ``novel`` leaves. ``error_lines`` are where syntax is broken.
+    ``identical`` is the reference file that it equals, whose units are then not compared."""
 
     path: str
     sha256: str
@@ -369,6 +378,22 @@ class FileResult:
     composition: tuple[Share, ...]
     novel: float
     error_lines: tuple[int, ...]
+    identical: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vendored:
+    """Files of one folder that are those of a folder of one release: ``exact`` of ``files`` byte
+    for byte, the others but for layout. They have no findings of their own."""
+
+    folder: str
+    reference_folder: str
+    package: str
+    version: str | None
+    license: str | None
+    files: int
+    exact: int
+    lines: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,4 +416,5 @@ class Report:
     exclude_origin: tuple[str, ...]
     files: tuple[FileResult, ...]
     findings: tuple[Finding, ...]
+    vendored: tuple[Vendored, ...]
     skipped: tuple[Skipped, ...]

@@ -105,7 +105,8 @@ def split(array: NDArray[Any]) -> list[str]:
 
 def deltas(values: NDArray[Any]) -> NDArray[np.uint64]:
     """Ascending values as their differences."""
-    result: NDArray[np.uint64] = np.diff(values.astype(np.uint64), prepend=np.uint64(0))
+    result = values.astype(np.uint64)
+    result[1:] -= values[:-1].astype(np.uint64)
     return result
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
+from provenance.errors import UsageError
+
 _LONGEST_WORDS = 80
 _LONGEST_EXPRESSION = 200
 _EMPTY_WORDS = {"the", "license", "licence", "licensed", "under", "version", "software", "v", "="}
@@ -148,3 +150,16 @@ def day_of_seconds(seconds: float) -> str | None:
     except (OverflowError, ValueError):
         return None
     return day_of_parts(found.year, found.month, found.day)
+
+
+def checked_day(text: str | None, option: str) -> str | None:
+    """An ISO day, checked."""
+    if text is None:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").date().isoformat()
+    except ValueError:
+        day = ""
+    if day != text or not text:
+        raise UsageError(f"{option}: found {text!r}, expected a day such as 2026-01-26")
+    return day

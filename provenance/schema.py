@@ -63,7 +63,8 @@ CREATE TABLE piece (       -- distinct stretches of elements: a function, or wha
 );
 CREATE TABLE unit (        -- distinct normalised content of a function, class or module body
   id   INTEGER PRIMARY KEY,     -- page; a unit's number is page * 512 + position, 0 is nobody's
-  data BLOB NOT NULL            -- elements of each; how many trees have it; those trees
+  data BLOB NOT NULL            -- elements of each; how many trees have it; those trees; how
+                                -- many classes have it as a member; those classes
 );
 CREATE TABLE word (        -- distinct texts of names, strings and numbers, the frequent first
   id   INTEGER PRIMARY KEY,     -- page; a word's number is page * 4096 + position

@@ -175,35 +175,38 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
         hashes = shingles(structure, parameters.k)
         signed = signatures(hashes, edges[large] - np.array([0, parameters.k - 1]), drawn)
         band = band_keys(signed, parameters.bands)
-    within = within_function(units)
-    owns = np.array([not within[position] for position in wanted], bool)
+    owner = np.full(structure.size, -1, np.intp)  # of each element, the innermost row outside
+    within = within_function(units)  # functions: what repeats nothing is fingerprinted once
+    row_of = {position: row for row, position in enumerate(wanted)}
+    for row, (position, (start, stop)) in enumerate(zip(wanted, spans, strict=True)):
+        if not within[position]:
+            owner[start:stop] = row
     return Sketch(
         unit=np.array(wanted, np.intp),
         text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
         structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
+        size=size,
+        outer=np.array([row_of.get(units[position].parent, -1) for position in wanted], np.intp),
         large=large,
         band=band,
-        run=_owned(
-            structure, parameters.run, parameters.window, edges, owns & (size >= parameters.large)
-        ),
+        run=_owned(structure, parameters.run, parameters.window, owner, size >= parameters.large),
         text_run=_owned(
-            text, parameters.text_run, parameters.window, edges, owns & (size >= parameters.small)
+            text, parameters.text_run, parameters.window, owner, size >= parameters.small
         ),
     )
 
 
 def _owned(
-    view: Hashes, size: int, window: int, edges: NDArray[np.intp], owns: NDArray[np.bool_]
+    view: Hashes, size: int, window: int, owner: NDArray[np.intp], owns: NDArray[np.bool_]
 ) -> tuple[Hashes, NDArray[np.intp]]:
-    """Winnowed fingerprints and the rows that own them: those whose span has all of them."""
+    """Winnowed fingerprints and the rows that own them, each once: the innermost that spans all
+    of their elements, where it may own any."""
     hashes = shingles(view, size)
     chosen = winnow(hashes, window)
-    first = np.searchsorted(chosen, edges[:, 0], "left")
-    stop = np.searchsorted(chosen, edges[:, 1] - size, "right")
-    count = np.where(owns, np.maximum(stop - first, 0), 0)
-    inner = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    owner = np.repeat(np.arange(owns.size), count)
-    return hashes[chosen[np.repeat(first, count) + inner]], owner
+    row = owner[chosen]
+    kept = (row >= 0) & (row == owner[chosen + size - 1])
+    kept[kept] = owns[row[kept]]
+    return hashes[chosen[kept]], row[kept]
 
 
 def within_function(units: tuple[Unit, ...]) -> list[bool]:

@@ -101,6 +101,8 @@ def check(report: Report, folder: Path, expected: dict[str, Any]) -> None:
         least, most = expected["similarity"][file.path]
         assert least <= file.similarity <= most, file
         assert bool(file.error_lines) == (file.path in expected["broken"])
+    identical = {file.path: file.identical.path for file in report.files if file.identical}
+    assert identical == expected.get("identical", {})
     assert report.skipped == ()
 
 

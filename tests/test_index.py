@@ -231,8 +231,8 @@ def test_the_index_does_not_depend_on_jobs(
     tree: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes write what one does."""
-    monkeypatch.setattr("provenance.audit._FEW_BYTES", 10)
-    monkeypatch.setattr("provenance.audit._BATCH_FILES", 2)
+    monkeypatch.setattr("provenance.workers._FEW_BYTES", 10)
+    monkeypatch.setattr("provenance.workers._BATCH_FILES", 2)
     many = tmp_path / "birds.db"
     provenance.build_index([str(tree)], many, date="2025-03-01", license="MIT", jobs=2)
     assert many.read_bytes() == built.read_bytes()

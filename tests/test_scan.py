@@ -30,6 +30,10 @@ def write(folder: Path, **files: str) -> str:
     return str(folder)
 
 
+OWN = "\n\ndef own(x):\n    return [y for y in x if y is not None and y > len(x)]\n"
+"""What no reference has, so that a file is not one of theirs as it is."""
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two releases of one package, and another package that has some of the same code."""
@@ -91,6 +95,9 @@ def test_copies_are_found_and_own_code_is_not(report: Report) -> None:
     for finding in report.findings:
         origins = {finding.reference.origin, *finding.also}
         named.setdefault(finding.suspect.path, set()).update(origins)
+    for file in report.files:
+        if file.identical:
+            named[file.path] = {file.identical.origin}
     for seed, path in ((0, "copy0.py"), (3, "copy3.py"), (6, "copy6.py"), (5, "deep/er/copy5.py")):
         assert any(origin.endswith(f"/m{seed}") for origin in named[path]), path
         first = next(file for file in report.files if file.path == path).composition[0]
@@ -172,9 +179,16 @@ def test_a_reference_with_nothing_in_it(tmp_path: Path) -> None:
 
 
 def test_code_compared_with_itself_is_type_1_throughout(tmp_path: Path) -> None:
-    """Every file wholly explained, nothing renamed."""
+    """Every file is that very file; what grew is wholly explained but for that, nothing renamed."""
     source = write(tmp_path / "s", **{f"m{seed}": program(seed) for seed in range(3)})
-    found = provenance.compare(source, source)
+    same = provenance.compare(source, source)
+    assert same.findings == ()
+    assert [
+        (file.identical.path, file.identical.exact) for file in same.files if file.identical
+    ] == [(file.path, True) for file in same.files]
+    assert [(one.files, one.exact) for one in same.vendored] == [(3, 3)]
+    grown = write(tmp_path / "g", **{f"m{seed}": program(seed) + OWN for seed in range(3)})
+    found = provenance.compare(grown, source)
     assert found.findings
     assert {finding.clone_type for finding in found.findings} == {"type-1"}
     for finding in found.findings:
@@ -285,7 +299,7 @@ def test_the_report_does_not_depend_on_jobs_where_a_batch_has_no_unit(
     mine: str, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch of files of which nothing is fingerprinted."""
-    monkeypatch.setattr("provenance.audit._BATCH_FILES", 1)
+    monkeypatch.setattr("provenance.workers._BATCH_FILES", 1)
     provenance.scan(mine, [index])
 
 
@@ -293,8 +307,8 @@ def test_the_report_does_not_depend_on_jobs(
     mine: str, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Byte for byte, with worker processes and several batches."""
-    monkeypatch.setattr("provenance.audit._FEW_BYTES", 10)
-    monkeypatch.setattr("provenance.audit._BATCH_FILES", 2)
+    monkeypatch.setattr("provenance.workers._FEW_BYTES", 10)
+    monkeypatch.setattr("provenance.workers._BATCH_FILES", 2)
     left_out = ["empty.py", "remarks.py"]
     reports = [
         provenance.json_report(provenance.scan(mine, [index], jobs=jobs, exclude=left_out))
@@ -311,7 +325,7 @@ def test_the_report_does_not_depend_on_batches(
     """Each file alone gives what all together give."""
     left_out = ["empty.py", "remarks.py"]
     together = provenance.scan(mine, [index], exclude=left_out)
-    monkeypatch.setattr("provenance.audit._BATCH_FILES", 1)
+    monkeypatch.setattr("provenance.workers._BATCH_FILES", 1)
     assert provenance.scan(mine, [index], exclude=left_out) == together
 
 
@@ -360,7 +374,7 @@ def test_ids_survive_lines_above_and_another_path(
     seed: int, lines: int, index: Path, tmp_path: Path
 ) -> None:
     """An id says what code it is, not where it stands."""
-    text = program(seed)
+    text = program(seed) + OWN
     here = write(tmp_path / f"a{seed}-{lines}", a=text)
     moved = write(tmp_path / f"b{seed}-{lines}" / "some" / "where", other="# x\n" * lines + text)
     assert ids(here, index) == ids(moved, index) != []
@@ -368,7 +382,7 @@ def test_ids_survive_lines_above_and_another_path(
 
 def test_the_same_code_twice_has_two_ids(index: Path, tmp_path: Path) -> None:
     """In two files, or twice in one."""
-    text = program(0)
+    text = program(0) + OWN
     found = ids(write(tmp_path / "two", a=text, b=text), index)
     once = ids(write(tmp_path / "one", a=text), index)
     assert len(found) == len(set(found)) == 2 * len(once)
@@ -396,7 +410,7 @@ def test_a_file_an_archive_and_a_directory_give_the_same_findings(tmp_path: Path
     """Only the label differs."""
     import zipfile
 
-    folder = write(tmp_path / "s", a=program(2))
+    folder = write(tmp_path / "s", a=program(2) + OWN)
     reference = write(tmp_path / "r", b=program(2))
     with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
         archive.write(tmp_path / "s" / "a.py", "a.py")
@@ -425,5 +439,7 @@ def test_a_file_that_only_differs_by_encoding_is_the_same_code(tmp_path: Path) -
         suspect.mkdir()
         (suspect / "a.py").write_bytes(data)
         found = provenance.compare(str(suspect), reference)
-        assert {finding.clone_type for finding in found.findings} == {"type-1"}
-        assert found.files[0].similarity > 0.9
+        identical = found.files[0].identical
+        assert identical is not None
+        assert not identical.exact
+        assert found.files[0].similarity == 1

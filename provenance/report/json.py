@@ -37,6 +37,7 @@ def plain(report: Report) -> dict[str, Any]:
         },
         "counts": counts(report),
         "files": [asdict(file) for file in report.files],
+        "vendored": [asdict(one) for one in report.vendored],
         "findings": [asdict(finding) for finding in report.findings],
         "skipped": [asdict(skipped) for skipped in report.skipped],
     }

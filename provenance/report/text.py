@@ -33,6 +33,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     for file in report.files:
         if file.path in by_file:
             yield from _file(file, by_file[file.path], width)
+    if report.vendored:
+        yield from _vendored(report, width)
     if report.skipped:
         yield f"Skipped {len(report.skipped)}:"
         for skipped in report.skipped[:_MOST_SKIPPED]:
@@ -64,6 +66,20 @@ def _lines(report: Report, width: int) -> Iterator[str]:
             width,
             "",
         )
+
+
+def _vendored(report: Report, width: int) -> Iterator[str]:
+    yield "Files that are reference files as they are:"
+    for one in report.vendored:
+        release = f"{one.package} {one.version}" if one.version else one.package
+        text = (
+            f"{safe(one.folder)}: {_number(one.files, 'file')} ({_number(one.lines, 'line')}) of "
+            f"{safe(release)}, {safe(one.reference_folder)}"
+        )
+        if one.exact < one.files:
+            text += f"; {one.files - one.exact} of them in another layout"
+        yield from _wrapped(text + (f"; {safe(one.license)}" if one.license else ""), width, "  ")
+    yield ""
 
 
 def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str]:

@@ -1,0 +1,105 @@
+"""identity: scanned files that are reference files, byte for byte or but for their layout.
+
+They are recognised before anything is compared, and cost nearly nothing: a vendored package is
+one line of a report, not a finding for each of its functions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from provenance.library import Library
+from provenance.model import FileResult, Identity, Parsed, Share, SourceFile, Vendored
+from provenance.sketch import digest
+
+
+def same_bytes(file: SourceFile, library: Library) -> FileResult | None:
+    """The result for a file whose very bytes are indexed; None where they are not, or are too
+    few to say anything (below ``Parameters.large`` elements)."""
+    if not (found := library.same_file(file.sha256)):
+        return None
+    lines = file.content.count(b"\n") + (file.content[-1:] not in (b"\n", b""))
+    return _result(file, max(1, lines), found[0].units, (), library.identity(found, exact=True))
+
+
+def same_layout(file: SourceFile, parsed: Parsed, library: Library) -> FileResult | None:
+    """The result for a file that equals an indexed one but for layout, comments, docstrings,
+    annotations and imports, names included."""
+    if len(parsed.tokens) < library.parameters.large:
+        return None
+    found = library.same_layout(digest(parsed.tokens.text), parsed.mark)
+    if not found:
+        return None
+    identity = library.identity(found, exact=False)
+    units, lines = len(parsed.units), parsed.units[0].end_line
+    return _result(file, lines, units, parsed.error_lines, identity)
+
+
+def _result(
+    file: SourceFile, lines: int, units: int, errors: tuple[int, ...], identity: Identity
+) -> FileResult:
+    return FileResult(
+        path=file.path,
+        sha256=file.sha256,
+        lines=lines,
+        units=units,
+        similarity=1.0,
+        composition=(Share(identity.origin, 1.0),),
+        novel=0.0,
+        error_lines=errors,
+        identical=identity,
+    )
+
+
+def vendored(files: Iterable[FileResult]) -> tuple[Vendored, ...]:
+    """Identical files by where they stand: each group is a folder here that holds files of one
+    folder of one release, named by the release that explains most of them.
+
+    Two paths belong to the folders that remain when their common ending is taken away:
+    ``lib/hf/models/llama/a.py`` and ``transformers/models/llama/a.py`` to ``lib/hf`` and
+    ``transformers``.
+    """
+    groups: dict[tuple[str, str, str], list[FileResult]] = {}
+    for file in files:
+        if file.identical:
+            here, there = _folders(file.path, file.identical.path)
+            groups.setdefault((here, there, file.identical.package), []).append(file)
+    found: list[Vendored] = []
+    for (here, there, package), members in sorted(groups.items()):
+        left = members
+        while left:
+            times = Counter(version for file in left for version in _versions(file))
+            version = min(times, key=lambda one: (-times[one], one or ""))
+            chosen = [file for file in left if version in _versions(file)]
+            left = [file for file in left if version not in _versions(file)]
+            licenses = {file.identical.license for file in chosen if file.identical}
+            found.append(
+                Vendored(
+                    folder=here,
+                    reference_folder=there,
+                    package=package,
+                    version=version,
+                    license=licenses.pop() if len(licenses) == 1 else None,
+                    files=len(chosen),
+                    exact=sum(1 for file in chosen if file.identical and file.identical.exact),
+                    lines=sum(file.lines for file in chosen),
+                )
+            )
+    return tuple(sorted(found, key=lambda one: (-one.files, one.folder, one.package)))
+
+
+def _versions(file: FileResult) -> tuple[str | None, ...]:
+    return (file.identical.versions or (None,)) if file.identical else ()
+
+
+def _folders(path: str, other: str) -> tuple[str, str]:
+    """What remains in front of the common ending of two paths, ``.`` where nothing does."""
+    mine, theirs = list(PurePosixPath(path).parts), list(PurePosixPath(other).parts)
+    while mine and theirs and mine[-1] == theirs[-1]:
+        mine.pop()
+        theirs.pop()
+    if len(mine) == len(PurePosixPath(path).parts):  # renamed: the folders they stand in
+        mine, theirs = mine[:-1], theirs[:-1]
+    return "/".join(mine) or ".", "/".join(theirs) or "."

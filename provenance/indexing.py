@@ -1,0 +1,278 @@
+"""indexing: sources -> an index file, by hand or, for the default index, by the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from provenance.build import Builder
+from provenance.errors import ProvenanceError, SourceError, UsageError
+from provenance.index import Index, verify
+from provenance.model import Parameters, Parsed, Release, Sketch, Skipped, SourceFile
+from provenance.origins import origin_of
+from provenance.parse import parse
+from provenance.pypi import fetch
+from provenance.references.manifest import Manifest, Package, ReleaseEntry, load
+from provenance.release import checked_day
+from provenance.sketch import permutations, sketch
+from provenance.source import Source, open_source
+from provenance.workers import Progress, emptied, run
+
+_SAVE_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What ``build_index`` did: files added, of these parsed anew, releases known before."""
+
+    files: int
+    parsed: int
+    known: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def build_index(
+    sources: Sequence[str],
+    output: str | Path,
+    *,
+    origin: str | None = None,
+    date: str | None = None,
+    license: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    extend: bool = False,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Built:
+    """Index sources as reference code.
+
+    Args:
+        sources: see ``scan``.
+        output: the index file; replaced only when the new one is complete.
+        origin: names the origin of all files by hand; else a rule from path to family does.
+        date: ISO day of the releases, where the archive does not say it rightly.
+        license: SPDX expression of the sources, where their metadata does not say it.
+        include: globs of files to index.
+        exclude: globs of files to leave out.
+        extend: add to the index at ``output``, with its parameters; what it has costs nothing.
+        jobs: how many processes may work; the index does not depend on it.
+        progress: called with (done, total) files of the source being read.
+
+    Raises:
+        ProvenanceError: a source could not be opened or the index not be written.
+    """
+    path = Path(output)
+    given = checked_day(date, "--date")
+    selection = json.dumps([list(include), list(exclude), origin], sort_keys=True)
+    files = parsed = 0
+    known: list[str] = []
+    skipped: list[Skipped] = []
+    with _builder(path, extend=extend) as builder:
+        for text in sources:
+            source = open_source(text, include=include, exclude=exclude)
+            release = source.release
+            if given:
+                release = replace(release, date=given, date_source="given")
+            if license:
+                release = replace(release, license=license)
+            if builder.knows_release(release, selection):
+                known.append(text)
+                continue
+            number = builder.add_release(release, selection)
+
+            def named(path: str, package: str = release.package) -> str:
+                return origin or origin_of(package, path)
+
+            done = _enter(builder, source, number, named, skipped, jobs, progress)
+            files, parsed = files + done[0], parsed + done[1]
+        if files or not extend:
+            _refuse_empty(files, sources)
+            builder.finish()
+    return Built(files, parsed, tuple(known), tuple(skipped))
+
+
+def _builder(path: Path, *, extend: bool) -> Builder:
+    if not extend:
+        parameters = Parameters()
+        return Builder(path, parameters, permutations(parameters), extend=False)
+    verify(path)  # what is damaged must not be carried over
+    with Index(path) as old:
+        parameters, drawn = old.parameters, old.permutations
+    return Builder(path, parameters, drawn, extend=True)
+
+
+def _enter(
+    builder: Builder,
+    source: Source,
+    release: int,
+    named: Callable[[str], str | None],
+    skipped: list[Skipped],
+    jobs: int,
+    progress: Progress | None,
+) -> tuple[int, int]:
+    """Enter the files of a source whose origin has a name; returns how many, and how many of
+    them were parsed."""
+    settings = _SketchSettings(builder.parameters, tuple(map(tuple, builder.drawn.tolist())))
+
+    def known(file: SourceFile) -> bool:
+        return builder.knows_tree(file.sha256) or named(file.path) is None
+
+    files = parsed = 0
+    for batch in run(_sketch_batch, source, skipped, jobs, settings, progress, known):
+        for file, made in batch:
+            origin = named(file.path)
+            if origin is None:
+                continue
+            if not builder.knows_tree(file.sha256):
+                builder.add_tree(file, *made)
+                parsed += 1
+            builder.add_file(release, origin, file.path, file.sha256)
+            files += 1
+    return files, parsed
+
+
+# --- the default index --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A release of the manifest that could not be had, and why."""
+
+    release: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltDefault:
+    """What ``build_default`` did. Nothing is put in place while something is missing."""
+
+    files: int
+    parsed: int
+    missing: tuple[Missing, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def build_default(
+    output: str | Path,
+    *,
+    manifest: Manifest | None = None,
+    jobs: int = 1,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> BuiltDefault:
+    """Build the default index from the manifest: the same bytes each time.
+
+    What is done is kept beside the output every minute or so, in a file that the next run goes
+    on with and the last one removes.
+
+    Args:
+        output: the index file; replaced only when every release is in.
+        manifest: the built-in one if None.
+        jobs: how many processes may work; the index does not depend on it.
+        progress: called with (done, total) files of the release being read.
+        tell: called with a line for each release.
+
+    Raises:
+        ProvenanceError: the index could not be written.
+    """
+    manifest = manifest or load()
+    path = Path(output)
+    stamp = hashlib.sha256(f"{manifest.sha256} {Parameters()}".encode()).hexdigest()[:12]
+    partial = path.with_name(f".{path.name}.{stamp}.partial")
+    files = parsed = 0
+    missing: list[Missing] = []
+    skipped: list[Skipped] = []
+    extend = partial.is_file()
+    saved = time.monotonic()
+    with _builder(partial, extend=extend) as builder:
+        for package in manifest.packages:
+            for release in package.releases:
+                label = f"{package.name} {release.version}"
+                facts = Release(
+                    package=package.name,
+                    version=release.version,
+                    license=package.license,
+                    date=release.date,
+                    date_source=release.date_source,
+                    sha256=release.sha256,
+                )
+                selection = json.dumps([list(package.include), list(package.exclude), "manifest"])
+                if builder.knows_release(facts, selection):
+                    tell(f"{label}: kept from the last run")
+                    continue
+                try:
+                    archive = fetched(package, release)
+                    source = open_source(archive, include=package.include, exclude=package.exclude)
+                except ProvenanceError as error:
+                    missing.append(Missing(label, str(error)))
+                    tell(f"{label}: missing; {error}")
+                    continue
+                number = builder.add_release(facts, selection)
+
+                def named(path: str, package: Package = package) -> str | None:
+                    return package.origin_of(path)
+
+                done = _enter(builder, source, number, named, skipped, jobs, progress)
+                files, parsed = files + done[0], parsed + done[1]
+                tell(f"{label}: {done[0]} files, {done[1]} of them new")
+                if time.monotonic() - saved > _SAVE_EVERY:
+                    builder.finish()
+                    saved = time.monotonic()
+        builder.finish()
+    if not missing:
+        os.replace(partial, path)
+    return BuiltDefault(files, parsed, tuple(missing), tuple(skipped))
+
+
+def fetched(package: Package, release: ReleaseEntry) -> str:
+    """The path of a release's archive, fetched if it is not in the cache, and checked.
+
+    Raises:
+        SourceError: it could not be had, or is not the one that was recorded.
+    """
+    path = fetch(package.name, release.version)
+    found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    if found != release.sha256:
+        raise SourceError(
+            f"{path}: found an archive with SHA-256 {found}, expected {release.sha256}, the one "
+            "the manifest records; delete it to fetch it again"
+        )
+    return path
+
+
+def _refuse_empty(files: int, sources: Sequence[str]) -> None:
+    if not files:
+        raise UsageError(
+            f"{', '.join(sources)}: found no Python file, expected at least one; look at the "
+            "sources, --include and --exclude; no index was written"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _SketchSettings:
+    """What a worker needs to sketch."""
+
+    parameters: Parameters
+    permutations: tuple[tuple[int, ...], ...]
+
+    def open(self) -> AbstractContextManager[_SketchSettings]:
+        return nullcontext(self)
+
+
+def _sketch_batch(
+    files: Sequence[SourceFile], settings: _SketchSettings
+) -> list[tuple[SourceFile, tuple[Parsed, Sketch] | None]]:
+    drawn = np.array(settings.permutations, np.uint32)
+    made: list[tuple[SourceFile, tuple[Parsed, Sketch] | None]] = []
+    for file in files:
+        parsed = parse(file.content)
+        made.append((emptied(file), (parsed, sketch(parsed, settings.parameters, drawn))))
+    return made
