@@ -1,0 +1,1 @@
+"""The default reference set: which published code the built-in index is made of."""
