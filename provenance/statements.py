@@ -15,6 +15,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 MOST = 2_000
@@ -299,6 +300,7 @@ _URL = (
 _FILE = r"(?:[\w.+-]*/)*[\w.+-]+\.(?:py|ipynb|cpp|cc|cuh?|hpp|h|c|jl|js|ts|rs|go|java|g4)\b"
 _DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
 _SOURCE = re.compile(f"(?P<url>{_URL})|(?P<file>(?<![\\w/.]){_FILE})|(?P<dotted>\\b{_DOTTED})")
+_ADDRESS = re.compile(_URL)
 _NOT_DOTTED = re.compile(r"(?:[ei]\.[eg]|et\.al|cf|vs|etc)(?:\.|$)", re.IGNORECASE)
 _STARTS_WITH_URL = re.compile(
     f"(?:(?:and|&|or|from|the|see|code|repo|in|at|of)[: ]+|[(<`\\[])*{_URL}"
@@ -392,9 +394,9 @@ def _claims(block: _Block, hit_lines: list[int]) -> Iterator[Claim]:
                     repository_of(target),
                     _renames(rest),
                 )
-        for match in _SOURCE.finditer(text):
-            url = match[0].rstrip(".,:;*") if match["url"] else ""
-            repository = repository_of(url) if url and url not in told else None
+        for match in _ADDRESS.finditer(text) if "/blob/" in text else ():
+            url = match[0].rstrip(".,:;*")
+            repository = repository_of(url) if url not in told else None
             if repository is not None and not _IS_LICENSE.search(repository.path or "LICENSE"):
                 told.add(url)
                 line = block.first_line + at
@@ -446,7 +448,7 @@ def _sources(
                         return [name], below
                 break
             last = below
-            for match in re.finditer(_URL, line):
+            for match in _ADDRESS.finditer(line):
                 if len(found) < 8:
                     found.append(match[0].rstrip(".,:;*"))
     if not found and named and verb["verb"] != "generated":
@@ -564,7 +566,8 @@ PUBLISHERS = {"huggingface": "HuggingFace", "vllm": "vLLM project", "sglang": "S
 """Holders, folded, that publish the package, and stand in most of its files."""
 
 _BETWEEN = re.compile(
-    r"(?:,? +(?:and(?:/or)?|&|along with|together with) +|; *|/ +|\. +(?=[A-Z])| +(?=(?:[Tt]he )?Hugging ?Face\b))"
+    r",? +(?:and(?:/or)?|&|along with|together with) +|; *|/ +|\. +(?=[A-Z])"
+    r"| +(?=(?:[Tt]he )?Hugging ?Face\b)"
 )
 _COMMA = re.compile(r", *(?!(?:inc|ltd|llc|co|corp|gmbh|l\.?p|s\.?a)\b)", re.IGNORECASE)
 
@@ -641,35 +644,41 @@ def _licenses(block: _Block) -> list[License]:
             tag = _TAG.search(written)
             if tag is not None and tag[1].strip():
                 add(at, tag[1].strip(), "tag")
-    bare = [_bare(line).lower() for line in block.lines]
+    told = {license_.expression for license_ in found.values()}
+    # Without the holders a header is the same text in thousands of files.
+    lines = tuple("" if "opyright (c)" in s or "opyright 20" in s else s for s in block.lines)
+    for at, expression in _recognised(lines):
+        if expression not in told:
+            add(at, expression, "text")
+    return sorted(found.values(), key=lambda license_: license_.line)
+
+
+@lru_cache(maxsize=256)
+def _recognised(lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Licence texts: position of the line each begins at, SPDX identifier; the first of each."""
+    bare = [_bare(line).lower() for line in lines]
+    joined = " ".join(bare)
+    if "licen" not in joined and "permission" not in joined and _BSD_TEXT not in joined:
+        return ()
     starts: list[int] = []
     length = 0
     for line in bare:
         starts.append(length)
         length += len(line) + 1
-    joined = " ".join(bare)
-    if "licen" not in joined and "permission" not in joined and _BSD_TEXT not in joined:
-        return list(found.values())
-    told: set[str] = {license_.expression for license_ in found.values()}
+    found: dict[str, int] = {}
     for pattern, name in _LICENSES:
         for match in pattern.finditer(joined):
-            expression = _expression(name, match)
-            if expression not in told:
-                told.add(expression)
-                add(bisect_right(starts, match.start()) - 1, expression, "text")
+            found.setdefault(_expression(name, match), match.start())
     at = joined.find(_BSD_TEXT)
-    if at >= 0 and not told & {"BSD-2-Clause", "BSD-3-Clause"}:
-        name = "BSD-3-Clause" if "endorse or promote" in joined[at:] else "BSD-2-Clause"
-        told.add(name)
-        add(bisect_right(starts, at) - 1, name, "text")
+    if at >= 0 and not found.keys() & {"BSD-2-Clause", "BSD-3-Clause"}:
+        found["BSD-3-Clause" if "endorse or promote" in joined[at:] else "BSD-2-Clause"] = at
     for match in _GNU_TEXT.finditer(joined):
         letter = {"lesser ": "L", "library ": "L", "affero ": "A"}.get(match["kind"] or "", "")
         version = match["version"] if "." in match["version"] else match["version"] + ".0"
-        expression = f"{letter}GPL-{version}-{'or-later' if match['later'] else 'only'}"
-        if expression not in told:
-            told.add(expression)
-            add(bisect_right(starts, match.start()) - 1, expression, "text")
-    return sorted(found.values(), key=lambda license_: license_.line)
+        later = "or-later" if match["later"] else "only"
+        found.setdefault(f"{letter}GPL-{version}-{later}", match.start())
+    places = [(bisect_right(starts, at) - 1, name) for name, at in found.items()]
+    return tuple(sorted(places))
 
 
 def _expression(name: str, match: re.Match[str]) -> str:
