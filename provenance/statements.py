@@ -128,6 +128,7 @@ _WORDS = (
     b"copyright",
     b"licen",
     b"spdx-snippet",
+    "©".encode(),
 )
 """Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken."""
 
@@ -276,9 +277,14 @@ def _clean(text: str) -> str:
     return _CONTROL.sub(" ", text).replace("\t", " ").strip()
 
 
+_OPENING = re.compile(r"[rRuU]?(?:\"\"\"|'''|\"|')")
+
+
 def _bare(line: str) -> str:
     """A line without its comment sign, quotes and bullets."""
-    return line.lstrip("#rRuU \"'" if line[:1] in "#\"'" else "# ").lstrip("-*>=~| ").rstrip()
+    if line[:1] != "#" and (opening := _OPENING.match(line)):
+        line = line[opening.end() :]
+    return line.lstrip("# ").lstrip("-*>=~| ").rstrip()
 
 
 # --- claims -------------------------------------------------------------------------------
@@ -297,7 +303,7 @@ _URL = (
     r"(?:https?://|(?<![\w/.@-])(?:www\.)?(?:github|gitlab|huggingface|gitee)\.com?/)"
     r"[^\s<>\"'`)\]}|\\]+"
 )
-_FILE = r"(?:[\w.+-]*/)*[\w.+-]+\.(?:py|ipynb|cpp|cc|cuh?|hpp|h|c|jl|js|ts|rs|go|java|g4)\b"
+_FILE = r"(?:[\w.+-]*/)*[\w.+-]+\.(?:py|ipynb|cpp|cc|cuh?|hpp|h|c|jl|js|ts|rs|go|java|g4)\b(?!\.\w)"
 _DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
 _SOURCE = re.compile(f"(?P<url>{_URL})|(?P<file>(?<![\\w/.]){_FILE})|(?P<dotted>\\b{_DOTTED})")
 _ADDRESS = re.compile(_URL)
@@ -323,7 +329,6 @@ _LEAD = set(
     "simplified very much literal direct pytorch torch tensorflow jax triton cuda my a an almost "
     "first two both source codebase automatically work originates now being again".split()
 )
-_GLUE = set("is are was were has have been it its and which also being now again with in".split())
 _SENTENCE = re.compile(r"\.\s+[A-Z(]")
 _NEGATED = re.compile(
     r"(?:\b(?:not|than|never|be|get|gets|if|when|can|could|may|will|should|cannot|to|values?|"
@@ -354,7 +359,7 @@ _KEYWORDS = ("blob", "tree", "raw", "blame", "src")
 def repository_of(url: str) -> Repository | None:
     """The parts of an address of a code host, ``None`` for any other address.
 
-    >>> repository_of("https://github.com/a/b/blob/v1.2/src/c.py#L3")
+    >>> repository_of("github.com/a/b/blob/v1.2/src/c.py#L3")
     Repository(owner='a', name='b', ref='v1.2', path='src/c.py', lines='L3')
     """
     match = _REPOSITORY.match(url)
@@ -410,14 +415,13 @@ def _sources(
     if _NEGATED.search(lead.rstrip()):
         return [], at
     weak = bool(verb["based"] or verb["inspired"])
-    leading = re.findall(r"[a-z']+", lead.lower()[-200:])
-    leads = all(word in _LEAD for word in leading)
+    leads = _is_lead(lead)
     if weak and not leads:
         return [], at
-    # A line that goes on with the sentence of the line above is not about the code below.
+    # A line may go on with the sentence of the line above.
     above = _bare(block.lines[at - 1]) if at else ""
     goes_on = bool(above and above[-1] not in ".:;!?") and (lead + verb[0])[:1].islower()
-    named = leads and not (goes_on and (weak or (leading and _GLUE.issuperset(leading))))
+    named = leads and not (goes_on and not _is_lead(above))
     if not leads and (end := _SENTENCE.search(rest)):
         rest, at_end = rest[: end.start()], True
     else:
@@ -456,6 +460,11 @@ def _sources(
         if name:
             found.append(name)
     return list(dict.fromkeys(source[:400] for source in found)), last
+
+
+def _is_lead(text: str) -> bool:
+    """Whether the words are those that lead to a claim: "this function was mostly"."""
+    return all(word in _LEAD for word in re.findall(r"[a-z']+", text.lower()[-200:]))
 
 
 def _name(rest: str, weak: bool) -> str:
@@ -567,9 +576,9 @@ PUBLISHERS = {"huggingface": "HuggingFace", "vllm": "vLLM project", "sglang": "S
 
 _BETWEEN = re.compile(
     r",? +(?:and(?:/or)?|&|along with|together with) +|; *|/ +|\. +(?=[A-Z])"
-    r"| +(?=(?:[Tt]he )?Hugging ?Face\b)"
+    r"|(?<!\b[Tt]he) +(?=(?:[Tt]he )?Hugging ?Face\b)"
 )
-_COMMA = re.compile(r", *(?!(?:inc|ltd|llc|co|corp|gmbh|l\.?p|s\.?a)\b)", re.IGNORECASE)
+_COMMA = re.compile(r",(?! *(?:inc|ltd|llc|co|corp|gmbh|l\.?p|s\.?a)\b) *", re.IGNORECASE)
 
 
 def parties(holder: str) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ class Use:
 
 _GENERIC = set(
     "auto encoderdecoder models model modeling utils layers base common core data tests test init "
-    "generation pipelines pipeline config configs main api server tools trainer".split()
+    "generation pipelines pipeline config configs main api server tools trainer interfaces "
+    "interfacesbase registry adapters vision modulemapping transformers vllm sglang torch".split()
 )
 """Folded names that are no family, whatever the index calls its origins."""
 
@@ -135,9 +136,9 @@ def resolve(use: Use, known: Mapping[str, str]) -> str | None:
         return _by_prefix(use.target.rpartition("/")[2], "", known)
     parts = use.target.split(":")[-1].lstrip(".").split(".")
     package = known.get(f"{parts[0]}/", "") if len(parts) > 1 else ""
-    for part in reversed(parts):
+    for part in reversed(parts[1:] if package else parts):
         plain, key = _plain(part)
-        origin = known.get(f"{package}/{key}") or known.get(key) if len(key) >= 2 else None
+        origin = known.get(f"{package}/{key}" if package else key) if len(key) >= 2 else None
         if origin is None or key in _GENERIC or not part[:1].islower():
             continue
         # In a package of its own a module called like a family must say more than a word.
@@ -154,8 +155,9 @@ def resolve(use: Use, known: Mapping[str, str]) -> str | None:
 
 
 def _by_prefix(name: str, package: str, known: Mapping[str, str]) -> str | None:
+    """The origin of the longest family a name begins with; only of a package where one is given."""
     for key in family_names(name):
-        origin = known.get(f"{package}/{key}") or known.get(key)
+        origin = known.get(f"{package}/{key}" if package else key)
         if origin is not None:
             return origin
     return None
@@ -413,6 +415,8 @@ def _subclasses(file: _File) -> Iterator[Use]:
                 yield Use("subclass", target, _line(node), name)
             elif target and file.stars and target not in local and "." not in target:
                 for star in file.stars[:20]:
+                    if not set(family_names(target)) & {_plain(p)[1] for p in star.split(".")}:
+                        continue
                     yield Use("subclass", f"{star}.{target}", _line(node), name)
 
 
