@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 MOST = 2_000
@@ -123,11 +124,9 @@ _WORDS = (
     b"en from",
     b"based on",
     b"inspired by",
-    b"port of",
     b"/blob/",
     b"copyright",
     b"licen",
-    b"spdx-snippet",
     "©".encode(),
 )
 """Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken."""
@@ -189,17 +188,21 @@ def statements(content: bytes) -> Statements:
 
 
 def _hits(lower: bytes) -> list[int]:
-    """Where one of the words stands, ascending."""
-    hits: list[int] = []
+    """Where one of the words stands, ascending; snippet tags only where there is another one."""
     for word in _WORDS:
-        at = lower.find(word)
-        found = 0
-        while at >= 0 and found < _MOST_HITS:
-            hits.append(at)
-            found += 1
-            at = lower.find(word, at + len(word))
-    hits.sort()
-    return hits
+        if word in lower:
+            break
+    else:
+        return []
+    words = (*_WORDS, b"spdx-snippet")
+    return sorted(at for word in words for at in islice(_finds(lower, word), _MOST_HITS))
+
+
+def _finds(lower: bytes, word: bytes) -> Iterator[int]:
+    at = lower.find(word)
+    while at >= 0:
+        yield at
+        at = lower.find(word, at + len(word))
 
 
 def _blocks(content: bytes, hits: list[int]) -> Iterator[tuple[_Block, list[int]]]:
@@ -295,7 +298,7 @@ _VERB = re.compile(
     r"(?:,? (?:and|or|&|/|\+) ?(?:\w+ ){0,2}\w+|/\w+|,? with \w+(?: \w+)?| \w+ly| verbatim"
     r"| over| code| as[- ]is| almost| unchanged){0,3}? +from"
     r"|(?P<based>based) (?:heavily |largely |loosely |mostly )?(?:on|upon|off(?: of)?)"
-    r"|(?P<inspired>inspired) (?:by|from)|(?P<port>port) of)\b[ :]*",
+    r"|(?P<inspired>inspired) (?:by|from))\b[ :]*",
     re.IGNORECASE,
 )
 _KINDS = {"copy-pasted": "copied", "copy pasted": "copied", "copypasted": "copied"}
@@ -387,7 +390,7 @@ def _claims(block: _Block, hit_lines: list[int]) -> Iterator[Claim]:
             stop = verbs[number + 1].start() if number + 1 < len(verbs) else len(text)
             rest = text[verb.end() : stop]
             sources, last = _sources(block, at, text[: verb.start()], verb, rest)
-            kind = (verb["verb"] or verb["based"] or verb["inspired"] or "ported").lower()
+            kind = (verb["verb"] or verb["based"] or verb["inspired"]).lower()
             for target in sources:
                 told.add(target)
                 yield Claim(

@@ -145,7 +145,9 @@ def resolve(use: Use, known: Mapping[str, str]) -> str | None:
         named = key in family_names(parts[-1]) and parts[-1][:1].isupper()
         if package or plain != part or named or any(sign.isdigit() for sign in key):
             return origin
-    if package or (use.kind == "register" and parts[-1]):
+    if package and "models" in parts[1:-1]:
+        return None  # the module says the family, and it is none of those known
+    if package or use.kind == "register":
         for part in parts[1:] if package else parts:
             if part[:1].isupper() or use.kind == "register":
                 origin = _by_prefix(part, package, known)
@@ -220,16 +222,18 @@ def _is_of(use: Use, known: Mapping[str, str]) -> bool:
 
 def _is_worth_parsing(content: bytes, known: Mapping[str, str] | None) -> bool:
     """Whether a file has one of the words, or imports a module of a known family."""
-    if any(word in content for word in (*_LOADS, b"model_type", b"register_model")):
+    if b"model_type" in content or b"from_pretrained" in content or b"from_config" in content:
         return True
-    if b".register(" in content and any(word in content for word in _REGISTERS):
+    if b"register" in content and (
+        b"register_model" in content
+        or (b".register(" in content and any(word in content for word in _REGISTERS))
+    ):
         return True
     at = content.find(b"import")
     for _ in range(_MOST_HITS):
         if at < 0:
             break
-        start = content.rfind(b"\n", max(0, at - 300), at) + 1
-        before = content[start:at]
+        before = content[max(0, at - _LONGEST) : at].rpartition(b"\n")[2]
         if not before.strip():
             stop = content.find(b"\n", at)
             line = content[at + 6 : stop if stop >= 0 else len(content)][:300]
@@ -253,10 +257,17 @@ def _is_known_module(module: str, known: Mapping[str, str] | None, content: byte
     """Whether a module is one of a known package, or in code about models called like one."""
     if known is None:
         return True
-    parts = module.split(".")
-    if f"{parts[0]}/" in known:
+    package, families = _parts(module)
+    if package in known:
         return True
-    return any(_plain(part)[1] in known for part in parts if part) and _is_about_models(content)
+    return any(family in known for family in families) and _is_about_models(content)
+
+
+@lru_cache(maxsize=10_000)
+def _parts(module: str) -> tuple[str, tuple[str, ...]]:
+    """The keys under which a module's package and the families in its name may be known."""
+    parts = module.split(".")
+    return f"{parts[0]}/", tuple(_plain(part)[1] for part in parts if part)
 
 
 def _is_about_models(content: bytes) -> bool:

@@ -124,7 +124,6 @@ def test_renames_are_pairs_of_there_and_here() -> None:
             Repository("o", "r", "main", "a/b.py"),
         ),
         ("https://gitlab.com/o/r/-/blob/v1/a.py", Repository("o", "r", "v1", "a.py")),
-        ("huggingface.co/o/r/blob/main/m.py", Repository("o", "r", "main", "m.py")),
         ("https://github.com/o/r/commit/abc", Repository("o", "r", "abc")),
         ("https://github.com/o/r/issues/3", Repository("o", "r")),
         ("https://docs.example/o/r", None),

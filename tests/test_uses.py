@@ -189,6 +189,8 @@ def test_families_are_one_name_in_every_spelling() -> None:
         "transformers/qwen2_audio"
     )
     assert resolve(Use("import", "transformers.EncoderDecoderCache", 1), KNOWN) is None
+    younger = "transformers.models.qwen2_7.modeling_qwen2_7.Qwen2_7Model"
+    assert resolve(Use("import", younger, 1), KNOWN) is None
 
 
 def test_the_origin_is_that_of_the_package_named() -> None:
@@ -249,8 +251,10 @@ def test_any_text_is_read_with_lines_in_range(text: str) -> None:
         b"'openai/" + b"a" * 500_000 + b"'",
         b"'openai/a/" * 60_000,
         b"from transformers import a\n" + b"a." * 200_000 + b"b = c\n",
+        b"import " * 100_000,
+        b"from . " * 50_000 + b"import ",
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_time_and_output_are_bounded(content: bytes) -> None:
     """Half a megabyte made to be slow: at most so many uses, in seconds."""
