@@ -47,6 +47,9 @@ ALLOWED = {
     "source": "archive decode errors folder model notebook patterns pypi release tarred zipped",
     # the stages: they know the nouns and the pure helpers
     "parse": "mark model",
+    "statements": "",
+    "uses": "mark parse",
+    "licenses": "",
     "sketch": "model",
     "align": "mark model sketch",
     # index: the store, its writer, its two readers; the grammar says what a stored kind means

@@ -1,0 +1,603 @@
+"""uses: UTF-8 source -> ``Use``s, reuse of model code without its text: what a file imports,
+subclasses, registers, loads, names or patches; and which known family that is.
+
+Pure. A search for a few words and a look at the modules imported decide whether a file has
+anything to read; then only the places of those words are looked up in its syntax tree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Literal
+
+from tree_sitter import Node, Parser
+
+from provenance.mark import words
+from provenance.parse import grammar
+
+UseKind = Literal[
+    "import",
+    "subclass",
+    "register",
+    "from_pretrained",
+    "from_config",
+    "model_type",
+    "checkpoint",
+    "patch",
+]
+
+MOST = 2_000
+"""Uses read of one file; no person writes more."""
+
+_MOST_HITS = 5_000
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where a file uses what another one defines.
+
+    ``target`` is what is used: a dotted path (``transformers.models.llama.LlamaModel``), the
+    name of a checkpoint (``openai/whisper-large-v3``), of a model type or of an architecture.
+    A relative import whose file's path is not known keeps its leading dots. ``by`` says what
+    uses it, as written: the subclass, the call, the name an import is bound to.
+    """
+
+    kind: UseKind
+    target: str
+    line: int
+    by: str = ""
+
+
+# --- families -----------------------------------------------------------------------------
+
+_GENERIC = set(
+    "auto encoderdecoder models model modeling utils layers base common core data tests test init "
+    "generation pipelines pipeline config configs main api server tools trainer interfaces "
+    "interfacesbase registry adapters vision modulemapping transformers vllm sglang torch".split()
+)
+"""Folded names that are no family, whatever the index calls its origins."""
+
+_AFFIX = re.compile(
+    r"^(?:modeling|configuration|processing|tokenization|image_processing|video_processing|"
+    r"feature_extraction|modular|generation|convert)_(?:tf_|flax_)?|_fast$"
+)
+_OWNERS = set(
+    b"openai Qwen meta-llama facebook google google-bert google-t5 microsoft deepseek-ai mistralai "
+    b"THUDM zai-org zhipuai tiiuae naver-hyperclovax upstage skt LGAI-EXAONE moonshotai baidu "
+    b"tencent bigscience bigcode EleutherAI allenai ibm-granite CohereForAI CohereLabs stabilityai "
+    b"runwayml CompVis black-forest-labs laion OpenGVLab internlm 01-ai baichuan-inc nvidia apple "
+    b"Salesforce HuggingFaceTB HuggingFaceM4 xai-org databricks state-spaces sentence-transformers "
+    b"BAAI kakaobrain kakaocorp MiniMaxAI stepfun-ai XiaomiMiMo ByteDance-Seed llava-hf openbmb "
+    b"huggyllama lmsys NousResearch timm openai-community FacebookAI distilbert".split()
+)
+
+
+def fold(name: str) -> str:
+    """A family's name in one spelling: ``Qwen2_5_VL``, ``qwen2_5_vl`` -> ``qwen25vl``."""
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+@lru_cache(maxsize=10_000)
+def _plain(part: str) -> tuple[str, str]:
+    """A part of a module's name without ``modeling_`` and the like, and that folded."""
+    plain = _AFFIX.sub("", part)
+    return plain, fold(plain)
+
+
+def known_names(origins: Iterable[str], modules: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What ``resolve`` looks names up in.
+
+    Args:
+        origins: ``package/family``; of equal families the first is the one meant where a name
+            does not say its package.
+        modules: further import names of packages: ``{"whisper": "openai-whisper"}``.
+
+    Returns:
+        Origins by folded family (``qwen25vl``) and by package and family
+        (``transformers/qwen25vl``), packages by import name (``transformers/``).
+    """
+    known = {f"{module}/": package for module, package in (modules or {}).items()}
+    for origin in origins:
+        package, _, family = origin.partition("/")
+        known.setdefault(f"{package.replace('-', '_')}/", package)
+        key = _plain(family)[1]
+        if len(key) >= 2 and key not in _GENERIC:
+            known.setdefault(key, origin)
+            known.setdefault(f"{package}/{key}", origin)
+    return known
+
+
+@lru_cache(maxsize=10_000)
+def family_names(text: str) -> tuple[str, ...]:
+    """The folded families a name may belong to, the longest first.
+
+    >>> family_names("Qwen2_5_VLVisionConfig")
+    ('qwen25vlvisionconfig', 'qwen25vlvision', 'qwen25vl', 'qwen25', 'qwen2', 'qwen')
+    """
+    parts = [part.lower() for part in words(text[:_LONGEST])]
+    names = ("".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return tuple(name for name in names if len(name) >= 2 and name not in _GENERIC)
+
+
+def resolve(use: Use, known: Mapping[str, str]) -> str | None:
+    """The known origin a use is of, ``None`` where no known family is named.
+
+    Args:
+        use: as ``uses`` gives it.
+        known: as ``known_names`` gives it.
+    """
+    if use.kind in ("model_type", "checkpoint") or "/" in use.target:
+        return _by_prefix(use.target.rpartition("/")[2], "", known)
+    parts = use.target.split(":")[-1].lstrip(".").split(".")
+    package = known.get(f"{parts[0]}/", "") if len(parts) > 1 else ""
+    for part in reversed(parts[1:] if package else parts):
+        plain, key = _plain(part)
+        origin = known.get(f"{package}/{key}" if package else key) if len(key) >= 2 else None
+        if origin is None or key in _GENERIC or not part[:1].islower():
+            continue
+        # In a package of its own a module called like a family must say more than a word.
+        named = key in family_names(parts[-1]) and parts[-1][:1].isupper()
+        if package or plain != part or named or any(sign.isdigit() for sign in key):
+            return origin
+    if package and "models" in parts[1:-1]:
+        return None  # the module says the family, and it is none of those known
+    if package or use.kind == "register":
+        for part in parts[1:] if package else parts:
+            if part[:1].isupper() or use.kind == "register":
+                origin = _by_prefix(part, package, known)
+                if origin is not None:
+                    return origin
+    return None
+
+
+def _by_prefix(name: str, package: str, known: Mapping[str, str]) -> str | None:
+    """The origin of the longest family a name begins with; only of a package where one is given."""
+    for key in family_names(name):
+        origin = known.get(f"{package}/{key}" if package else key)
+        if origin is not None:
+            return origin
+    return None
+
+
+# --- reading ------------------------------------------------------------------------------
+
+_LOADS = (b"from_pretrained", b"from_config")
+_REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
+_REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
+_CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
+_ASSIGNED = re.compile(rb"\.[A-Za-z_]\w*[ \t]*=(?!=)")
+_DOTTED = re.compile(rb"[ \t]*((?:[A-Za-z_]\w*\.){1,12}[A-Za-z_]\w*)[ \t]*=\Z")
+_FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
+_FROM = re.compile(rb"[ \t]*from[ \t]+(\.*[\w.]*)[ \t]*$")
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
+
+
+def uses(
+    content: bytes,
+    path: str = "",
+    known: Mapping[str, str] | None = None,
+    roots: Sequence[Node] | None = None,
+) -> tuple[Use, ...]:
+    """Read what one file uses.
+
+    Args:
+        content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
+        path: its path from the folder its packages stand in; relative imports are resolved
+            with it, and those inside the file's own family are left out.
+        known: what ``known_names`` gives; only uses that ``resolve`` to an origin are returned.
+            ``None``: all.
+        roots: its syntax trees, where the caller has them; else it is parsed where needed.
+
+    Returns:
+        The uses in order of lines, at most ``MOST``.
+    """
+    if not _is_worth_parsing(content, known):
+        return ()
+    if roots is None:
+        roots = [Parser(grammar().language).parse(content).root_node]
+    file = _File(content, path, roots)
+    found = dict.fromkeys(islice(_found(file), MOST))
+    if known is None:
+        return tuple(sorted(found, key=lambda use: use.line))
+    about = _is_about_models(content)
+    kept = [
+        use
+        for use in found
+        if resolve(use, known) is not None
+        and (about or use.kind not in ("import", "subclass") or _is_of(use, known))
+    ]
+    return tuple(sorted(kept, key=lambda use: use.line))
+
+
+def _is_of(use: Use, known: Mapping[str, str]) -> bool:
+    """Whether a dotted target begins with a known package."""
+    return f"{use.target.partition('.')[0]}/" in known
+
+
+def _is_worth_parsing(content: bytes, known: Mapping[str, str] | None) -> bool:
+    """Whether a file has one of the words, or imports a module of a known family."""
+    if b"model_type" in content or b"from_pretrained" in content or b"from_config" in content:
+        return True
+    if b"register" in content and (
+        b"register_model" in content
+        or (b".register(" in content and any(word in content for word in _REGISTERS))
+    ):
+        return True
+    at = content.find(b"import")
+    for _ in range(_MOST_HITS):
+        if at < 0:
+            break
+        before = content[max(0, at - _LONGEST) : at].rpartition(b"\n")[2]
+        if not before.strip():
+            stop = content.find(b"\n", at)
+            line = content[at + 6 : stop if stop >= 0 else len(content)][:300]
+            modules = [part.split() for part in line.decode("utf-8", "replace").split(",")]
+            if any(part and _is_known_module(part[0], known, content) for part in modules):
+                return True
+        elif (match := _FROM.match(before)) is not None:
+            module = match[1].decode("utf-8", "replace")
+            if _is_known_module(module, known, content):
+                return True
+            if not module.strip("."):
+                line = content[at + 6 : at + 300]
+                names = re.findall(r"\w+", line.split(b"\n\n")[0].decode("utf-8", "replace"))
+                if any(_is_known_module(name, known, content) for name in names):
+                    return True
+        at = content.find(b"import", at + 6)
+    return any(True for _ in _checkpoint_places(content))
+
+
+def _is_known_module(module: str, known: Mapping[str, str] | None, content: bytes) -> bool:
+    """Whether a module is one of a known package, or in code about models called like one."""
+    if known is None:
+        return True
+    package, families = _parts(module)
+    if package in known:
+        return True
+    return any(family in known for family in families) and _is_about_models(content)
+
+
+@lru_cache(maxsize=10_000)
+def _parts(module: str) -> tuple[str, tuple[str, ...]]:
+    """The keys under which a module's package and the families in its name may be known."""
+    parts = module.split(".")
+    return f"{parts[0]}/", tuple(_plain(part)[1] for part in parts if part)
+
+
+def _is_about_models(content: bytes) -> bool:
+    return any(word in content for word in _FRAMEWORKS)
+
+
+def _checkpoint_places(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where a string, without its quotes, is the name of a checkpoint of a known owner."""
+    for match in islice(_CHECKPOINT.finditer(content), _MOST_HITS):
+        before = content[max(0, match.start() - 30) : match.start()]
+        at = max(before.rfind(b'"'), before.rfind(b"'"))
+        if at >= 0 and before[at + 1 :] in _OWNERS:
+            yield match.start() - len(before) + at + 1, match.end() - 1
+
+
+class _File:
+    """A file, its trees, and the names its imports bind."""
+
+    def __init__(self, content: bytes, path: str, roots: Sequence[Node]) -> None:
+        self.content = content
+        self.roots = roots
+        pure = PurePosixPath(path)
+        self.folders = pure.parts[:-1]
+        stem = pure.stem if pure.stem != "__init__" else ""
+        own = (stem, *self.folders[-1:])
+        self.own = {_plain(part)[1] for part in own if part} - _GENERIC
+        self.bound: dict[str, str] = {}
+        self.stars: list[str] = []
+
+    def text(self, node: Node | None) -> str:
+        """A node as written, in one line, no longer than can be a name."""
+        if node is None:
+            return ""
+        raw = self.content[node.start_byte : min(node.end_byte, node.start_byte + _LONGEST)]
+        return " ".join(raw.decode("utf-8", "replace").split())
+
+    def at(self, first: int, stop: int) -> Node | None:
+        """The smallest node of a place."""
+        for root in self.roots:
+            if root.start_byte <= first < root.end_byte:
+                return root.descendant_for_byte_range(first, stop)
+        return None
+
+    def places(self, word: bytes) -> Iterator[Node]:
+        """The leaves that are exactly a word."""
+        at = self.content.find(word)
+        for _ in range(_MOST_HITS):
+            if at < 0:
+                break
+            stop = at + len(word)
+            node = self.at(at, stop)
+            if node is not None and (node.start_byte, node.end_byte) == (at, stop):
+                yield node
+            at = self.content.find(word, stop)
+
+    def dotted(self, node: Node | None) -> str:
+        """A name as the imports mean it; ``""`` for any other expression."""
+        text = self.text(node) if node is not None else ""
+        if not _NAME.match(text):
+            return ""
+        first, dot, rest = text.partition(".")
+        return self.bound.get(first, first) + dot + rest
+
+    def is_bound(self, node: Node | None) -> bool:
+        """Whether a name begins with one that is imported."""
+        return node is not None and self.text(node).partition(".")[0] in self.bound
+
+
+def _found(file: _File) -> Iterator[Use]:
+    yield from _imports(file)
+    yield from _subclasses(file)
+    for word in _LOADS:
+        yield from _loads(file, word)
+    yield from _registers(file)
+    yield from _model_types(file)
+    yield from _checkpoints(file)
+    yield from _patches(file)
+
+
+def _line(node: Node) -> int:
+    return node.start_point.row + 1
+
+
+# --- imports and subclasses ---------------------------------------------------------------
+
+
+def _imports(file: _File) -> Iterator[Use]:
+    for word in file.places(b"import"):
+        statement = word.parent
+        if statement is None or word.type != "import":
+            continue
+        if statement.type == "import_statement":
+            for child in statement.named_children[:_MOST_HITS]:
+                name, alias = _imported(file, child)
+                if name:
+                    file.bound[alias or name.partition(".")[0]] = (
+                        name if alias else name.partition(".")[0]
+                    )
+                    yield Use("import", name, _line(child), alias)
+        elif statement.type == "import_from_statement":
+            module, relative = _module(file, statement.child_by_field_name("module_name"))
+            own = relative and _plain(module.rpartition(".")[2])[1] in file.own
+            for child in statement.named_children[1:_MOST_HITS]:
+                if child.type == "wildcard_import":
+                    file.stars.append(module)
+                    if not own:
+                        yield Use("import", f"{module}.*", _line(child))
+                    continue
+                name, alias = _imported(file, child)
+                if name:
+                    target = module + name if module.endswith(".") else f"{module}.{name}"
+                    file.bound[alias or name] = target
+                    if not own:
+                        yield Use("import", target, _line(child), alias)
+
+
+def _imported(file: _File, node: Node) -> tuple[str, str]:
+    """The name and the alias of a part of an import."""
+    if node.type == "aliased_import":
+        name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
+        return file.text(name), file.text(alias)
+    return (file.text(node), "") if node.type == "dotted_name" else ("", "")
+
+
+def _module(file: _File, node: Node | None) -> tuple[str, bool]:
+    """The absolute name of a module where the path tells it, and whether it was relative."""
+    text = file.text(node).replace(" ", "")
+    name = text.lstrip(".")
+    level = len(text) - len(name)
+    if not level:
+        return name, False
+    kept = len(file.folders) - (level - 1)
+    if not file.folders or kept < 1:
+        return text, True
+    return ".".join([*file.folders[:kept], name] if name else file.folders[:kept]), True
+
+
+def _subclasses(file: _File) -> Iterator[Use]:
+    classes = [
+        node.parent
+        for node in file.places(b"class")
+        if node.type == "class" and node.parent is not None
+    ]
+    local = {file.text(node.child_by_field_name("name")) for node in classes}
+    for node in classes:
+        bases = node.child_by_field_name("superclasses")
+        if node.type != "class_definition" or bases is None:
+            continue
+        name = file.text(node.child_by_field_name("name"))
+        for base in bases.named_children[:50]:
+            inner = base.child_by_field_name("value") if base.type == "subscript" else base
+            if inner is None or inner.type not in ("identifier", "attribute"):
+                continue
+            target = file.dotted(inner)
+            if target and file.is_bound(inner):
+                yield Use("subclass", target, _line(node), name)
+            elif target and file.stars and target not in local and "." not in target:
+                for star in file.stars[:20]:
+                    if not set(family_names(target)) & {_plain(p)[1] for p in star.split(".")}:
+                        continue
+                    yield Use("subclass", f"{star}.{target}", _line(node), name)
+
+
+# --- calls --------------------------------------------------------------------------------
+
+
+def _call_of(node: Node) -> tuple[Node | None, Node | None]:
+    """The object and the call of a method name: ``a.b(...)`` -> ``a`` and the whole."""
+    attribute = node.parent
+    if attribute is None or attribute.type != "attribute" or node.type != "identifier":
+        return None, None
+    call = attribute.parent
+    if call is None or call.type != "call":
+        return None, None
+    called = call.child_by_field_name("function")
+    if called is None or called.end_byte != node.end_byte:
+        return None, None
+    return attribute.child_by_field_name("object"), call
+
+
+def _arguments(call: Node) -> list[Node]:
+    """The values a call is given, by keyword too."""
+    arguments = call.child_by_field_name("arguments")
+    if arguments is None or arguments.type != "argument_list":
+        return []
+    values = []
+    for node in arguments.named_children[:50]:
+        value = node.child_by_field_name("value") if node.type == "keyword_argument" else node
+        if value is not None and value.type != "comment":
+            values.append(value)
+    return values
+
+
+def _literal(file: _File, node: Node | None) -> str:
+    """The text of a plain string of one line, else ``""``."""
+    if node is None or node.type != "string" or node.end_byte - node.start_byte > _LONGEST:
+        return ""
+    inner = node.named_children
+    if len(inner) != 3 or inner[1].type != "string_content" or inner[1].named_child_count:
+        return ""
+    return file.text(inner[1])
+
+
+def _loads(file: _File, word: bytes) -> Iterator[Use]:
+    kind: Literal["from_pretrained", "from_config"] = (
+        "from_pretrained" if word == b"from_pretrained" else "from_config"
+    )
+    for node in file.places(word):
+        object_, call = _call_of(node)
+        if object_ is None or call is None:
+            continue
+        by = f"{file.text(object_)}.{kind}"
+        if file.is_bound(object_) and (target := file.dotted(object_)):
+            yield Use(kind, target, _line(node), by)
+        for value in _arguments(call)[:1]:
+            if literal := _literal(file, value):
+                yield Use(kind, literal, _line(node), by)
+
+
+def _registers(file: _File) -> Iterator[Use]:
+    for word in (b"register", b"register_model", b"register_config", b"register_processor"):
+        for node in file.places(word):
+            object_, call = _call_of(node)
+            if object_ is not None and call is not None:
+                registry = file.text(object_)
+                if not _REGISTRY.search(registry):
+                    continue
+                by = f"{registry}.{word.decode()}"
+                for value in _arguments(call)[:8]:
+                    target = _literal(file, value) or file.dotted(value)
+                    if target and target not in ("True", "False", "None"):
+                        yield Use("register", target, _line(node), by)
+            if word != b"register" and (name := _decorated(file, node)):
+                yield Use("register", name, _line(node), f"@{word.decode()}")
+
+
+def _decorated(file: _File, node: Node) -> str:
+    """The name of the definition a name decorates, ``""`` where it decorates none."""
+    above: Node | None = node
+    for _ in range(5):
+        above = above.parent if above is not None else None
+        if above is not None and above.type == "decorated_definition":
+            definition = above.child_by_field_name("definition")
+            return file.text(definition.child_by_field_name("name")) if definition else ""
+        if above is None or above.type not in ("decorator", "call", "attribute"):
+            break
+    return ""
+
+
+# --- names --------------------------------------------------------------------------------
+
+
+_DEFAULTS = ("default_parameter", "typed_default_parameter")
+
+
+def _model_types(file: _File) -> Iterator[Use]:
+    for node in file.places(b"model_type"):
+        above: Node | None = node
+        for _ in range(6):
+            above = above.parent if above is not None else None
+            if above is None or above.type in ("block", "module", "expression_statement"):
+                break
+            values: list[Node | None] = []
+            if above.type == "comparison_operator":
+                values = [*above.named_children[:50]]
+            elif above.type == "assignment":
+                values = [above.child_by_field_name("right")]
+            elif above.type in ("keyword_argument", "pair", *_DEFAULTS):
+                values = [above.child_by_field_name("value")]
+            for value in values:
+                inner: list[Node | None] = [value]
+                if value is not None and value.type in ("tuple", "list", "set"):
+                    inner = [*value.named_children[:200]]
+                for one in inner:
+                    text = _literal(file, one)
+                    if text and text != "model_type":
+                        yield Use("model_type", text, _line(one or node), above.type)
+            if values:
+                break
+
+
+def _checkpoints(file: _File) -> Iterator[Use]:
+    for first, stop in _checkpoint_places(file.content):
+        node = file.at(first, stop)
+        if node is None or (node.start_byte, node.end_byte) != (first, stop):
+            continue
+        string = node.parent
+        above = string.parent if string is not None and string.type == "string" else None
+        if above is not None and above.type != "expression_statement":
+            yield Use("checkpoint", file.text(node), _line(node))
+
+
+# --- patches ------------------------------------------------------------------------------
+
+
+def _patches(file: _File) -> Iterator[Use]:
+    for assigned in islice(_ASSIGNED.finditer(file.content), _MOST_HITS):
+        start = file.content.rfind(b"\n", max(0, assigned.start() - _LONGEST), assigned.start()) + 1
+        match = _DOTTED.match(file.content, start, assigned.end())
+        if match is None or match[1].partition(b".")[0].decode() not in file.bound:
+            continue
+        node = file.at(match.start(1), match.end(1))
+        statement = node.parent if node is not None else None
+        if node is None or statement is None or statement.type != "assignment":
+            continue
+        right = statement.child_by_field_name("right")
+        target = file.dotted(node)
+        parts = target.split(".")
+        is_class = any(part[:1].isupper() for part in parts[-2:])
+        if (
+            right is not None
+            and right.type in ("identifier", "attribute", "lambda", "call")
+            and (is_class or parts[-1] == "forward")
+        ):
+            yield Use("patch", target, _line(statement), file.text(right)[:80])
+    for node in file.places(b"setattr"):
+        call = node.parent
+        if call is None or call.type != "call":
+            continue
+        values = _arguments(call)
+        if len(values) == 3 and file.is_bound(values[0]) and (target := file.dotted(values[0])):
+            name = _literal(file, values[1])
+            if name.isidentifier():
+                yield Use("patch", f"{target}.{name}", _line(call), file.text(values[2])[:80])
+    for node in file.places(b"MethodType"):
+        call = node.parent
+        if call is not None and call.type == "attribute":
+            call = call.parent
+        if call is None or call.type != "call":
+            continue
+        values = _arguments(call)
+        if values and file.is_bound(values[0]) and (target := file.dotted(values[0])):
+            yield Use("patch", target, _line(call), file.text(call)[:80])

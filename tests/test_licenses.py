@@ -1,0 +1,94 @@
+"""licenses: what an expression asks for, whatever it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.licenses import duties
+
+KNOWN = (
+    "Apache-2.0 MIT BSD-2-Clause BSD-3-Clause ISC MPL-2.0 GPL-2.0-only GPL-3.0-or-later "
+    "LGPL-2.1-only LGPL-3.0-or-later AGPL-3.0-only CC-BY-4.0 CC-BY-NC-4.0 CC-BY-SA-4.0 "
+    "LicenseRef-Llama-2-Community LicenseRef-Llama-3-Community LicenseRef-Llama-3.1-Community"
+).split()
+
+
+def kinds(expression: str) -> set[str]:
+    return {duty.kind for duty in duties(expression)}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_line_of_a_known_licence_names_its_section(name: str) -> None:
+    """One line each, and where the licence says it."""
+    found = duties(name)
+    assert found
+    assert all(duty.license == name and duty.section for duty in found)
+    assert all("\n" not in duty.text and len(duty.text) <= 90 for duty in found)
+    assert kinds(name) & {"keep-notices", "include-license"}
+
+
+def test_what_tells_the_licences_apart() -> None:
+    """The duties that matter for a model: changes, source, name, trade."""
+    assert {"state-changes", "include-notice-file", "patents"} <= kinds("Apache-2.0")
+    assert "state-changes" not in kinds("MIT")
+    assert "no-endorsement" in kinds("BSD-3-Clause") - kinds("BSD-2-Clause")
+    assert "network-source" in kinds("AGPL-3.0-only") - kinds("GPL-3.0-only")
+    assert "non-commercial" in kinds("CC-BY-NC-4.0") - kinds("CC-BY-4.0")
+    assert "name-model" in kinds("LicenseRef-Llama-3.1-Community")
+    assert "name-model" not in kinds("LicenseRef-Llama-2-Community")
+
+
+def test_and_asks_for_both_and_or_leaves_a_choice() -> None:
+    """``AND`` adds up; of ``OR`` each duty names what may be chosen from."""
+    both = duties("MIT AND Apache-2.0")
+    assert {duty.license for duty in both} == {"MIT", "Apache-2.0"}
+    assert all(duty.one_of == () for duty in both)
+    either = duties("MIT OR Apache-2.0")
+    assert {duty.one_of for duty in either} == {("MIT", "Apache-2.0")}
+    mixed = duties("ISC AND (MIT OR BSD-2-Clause)")
+    assert {duty.one_of for duty in mixed if duty.license == "ISC"} == {()}
+    assert {duty.one_of for duty in mixed if duty.license == "MIT"} == {("MIT", "BSD-2-Clause")}
+
+
+@pytest.mark.parametrize("text", ["Foo-1.0", "LicenseRef-Own", "(MIT", "MIT,", "see LICENSE file"])
+def test_what_is_not_known_is_one_duty_to_read_it(text: str) -> None:
+    """Neither a guess nor silence."""
+    (duty,) = duties(text)
+    assert duty.kind == "unknown"
+    assert duty.text.startswith("Read the licence")
+
+
+def test_an_exception_is_read_besides_its_licence() -> None:
+    """``WITH`` changes what a licence asks in a way only its text says."""
+    found = duties("GPL-2.0-or-later WITH Classpath-exception-2.0")
+    assert {duty.kind for duty in found} > {"unknown", "disclose-source"}
+    assert any("Classpath-exception-2.0" in duty.text for duty in found)
+
+
+def test_case_and_later_versions_are_the_same_licence() -> None:
+    """SPDX identifiers are compared without case; ``+`` is any later version."""
+    assert [d.kind for d in duties("apache-2.0")] == [d.kind for d in duties("Apache-2.0")]
+    assert [d.kind for d in duties("GPL-3.0+")] == [d.kind for d in duties("GPL-3.0-or-later")]
+
+
+def test_licences_without_duties_ask_for_nothing() -> None:
+    """A dedication to the public is no unknown licence."""
+    assert duties("CC0-1.0") == duties("Unlicense") == duties("") == ()
+
+
+@given(
+    st.text(max_size=200) | st.lists(st.sampled_from([*KNOWN, "AND", "OR", "(", ")"])).map(" ".join)
+)
+def test_any_text_gives_an_answer(text: str) -> None:
+    """It never raises; what is not blank and not free of duties says something."""
+    found = duties(text)
+    assert found == duties(text)
+    assert bool(found) == bool(text.split()) or not kinds(text)
+
+
+@pytest.mark.parametrize("text", ["(" * 5000 + "MIT", "MIT AND " * 5000 + "MIT", "MIT OR (" * 500])
+def test_nesting_and_length_are_bounded(text: str) -> None:
+    """A tag can be made to be long or deep; the answer is short."""
+    assert len(duties(text)) < 20

@@ -1,0 +1,326 @@
+"""statements: what comments and docstrings say of a file's origin, and what became of it."""
+
+from __future__ import annotations
+
+import doctest
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance import statements as module
+from provenance.statements import (
+    MOST,
+    NOTHING,
+    Claim,
+    Copyright,
+    License,
+    Repository,
+    Statements,
+    continuity,
+    fold_holder,
+    parties,
+    repository_of,
+    statements,
+)
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def claims(text: str) -> list[tuple[str, int, str]]:
+    """Kind, line and target of the claims of a text."""
+    return [(claim.kind, claim.line, claim.target) for claim in statements(text.encode()).claims]
+
+
+@pytest.mark.parametrize(
+    ("comment", "kind", "target"),
+    [
+        ("# Copied from transformers.models.x.modeling_x.XNorm", "copied", None),
+        ("    # Copied from a.b.C with X->Y", "copied", "a.b.C"),
+        ("# TODO: check again: Copied from a.b.c.d.E", "copied", "a.b.c.d.E"),
+        ("# Adapted from: https://github.com/o/r", "adapted", "https://github.com/o/r"),
+        ("# This file is modified from https://github.com/o/r.", "modified", None),
+        ("# copied and adapted from `o/r`, simplified", "copied", "o/r"),
+        ("# Code borrowed from (https://github.com/o/r)", "borrowed", "https://github.com/o/r"),
+        ("# The code is based on llava/model.py, but shorter", "based", "llava/model.py"),
+        ("# This code is based on EleutherAI's GPT-NeoX library", "based", "EleutherAI's GPT-NeoX"),
+        ("# Heavily inspired by o.r.Thing", "inspired", "o.r.Thing"),
+        ("# Ported from LlamaRMSNorm", "ported", "LlamaRMSNorm"),
+        ("# Taken from the flash-attention project.", "taken", "flash-attention"),
+        ("# automatically generated from src/x/modular_x.py.", "generated", "src/x/modular_x.py"),
+        ("x = 1  # Derived from Sage code", "derived", "Sage"),
+        (f"# see https://github.com/o/r/blob/{SHA}/a.py#L3", "link", None),
+    ],
+)
+def test_a_claim_is_read_with_its_target(comment: str, kind: str, target: str | None) -> None:
+    """The phrases of the wild, one by one; ``None``: the last word of the comment."""
+    ((found, line, said),) = claims(f"import x\n{comment}\nclass A: pass\n")
+    assert (found, line) == (kind, 2)
+    assert said == (target or comment.rstrip(".").split()[-1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        's = "Copied from transformers.models.llama.modeling_llama.LlamaMLP"\n',
+        'print("""\n# Copied from a.b.c.D\nAdapted from https://github.com/o/r\n""")\n',
+        "# The default translation is based on the settings file.\n",
+        "# Self-referential fields must be recreated rather than copied from Field\n",
+        "# Method based on Karras et al. (2022) (table 1)\n",
+        "# values taken from [2]\n",
+        "# This is based on RFC 9110\n",
+        "# Copyright notice and licence are below\n",
+        "# blocks of a list, where entries are\n# taken from timevalue1 and others\n",
+        "# License: https://github.com/o/r/blob/main/LICENSE.txt\n",
+    ],
+)
+def test_code_and_ordinary_words_are_no_claims(text: str) -> None:
+    """Strings that code uses, and sentences that speak of other things."""
+    assert statements(text.encode()) == NOTHING
+
+
+def test_an_address_on_the_lines_below_belongs_to_the_claim() -> None:
+    """As vLLM writes its headers; all addresses that follow, up to the comment's end."""
+    text = (
+        "# coding=utf-8\n# Adapted from\n"
+        f"# https://github.com/o/r/blob/{SHA}/src/m.py#L10-L20\n"
+        "# and https://github.com/o/s/tree/v1.2\n# Copyright 2024 The A Team.\n"
+    )
+    first, second = statements(text.encode()).claims
+    assert first.repository == Repository("o", "r", SHA, "src/m.py", "L10-L20")
+    assert second.repository == Repository("o", "s", "v1.2")
+    assert (first.kind, first.line, first.end_line) == ("adapted", 2, 4)
+
+
+def test_docstrings_are_read_too() -> None:
+    """Of the module, of a class, of a function."""
+    text = (
+        '"""Adapted from a/b.py."""\n'
+        'class A:\n    """A.\n\n    Copied from c.d.E.\n    """\n'
+        "    def f(self):\n        r'''Taken from https://github.com/o/r'''\n"
+    )
+    assert claims(text) == [
+        ("adapted", 1, "a/b.py"),
+        ("copied", 5, "c.d.E"),
+        ("taken", 8, "https://github.com/o/r"),
+    ]
+
+
+def test_renames_are_pairs_of_there_and_here() -> None:
+    """``with X->Y`` as transformers writes it."""
+    (claim,) = statements(b"# Copied from a.b.C with Llama->Solar,LLAMA -> SOLAR\n").claims
+    assert claim.renames == (("Llama", "Solar"), ("LLAMA", "SOLAR"))
+    (claim,) = statements(b"# Copied from a.b.C\n").claims
+    assert claim.renames == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://github.com/o/r.git", Repository("o", "r")),
+        (
+            "https://raw.githubusercontent.com/o/r/main/a/b.py",
+            Repository("o", "r", "main", "a/b.py"),
+        ),
+        ("https://gitlab.com/o/r/-/blob/v1/a.py", Repository("o", "r", "v1", "a.py")),
+        ("https://github.com/o/r/commit/abc", Repository("o", "r", "abc")),
+        ("https://github.com/o/r/issues/3", Repository("o", "r")),
+        ("https://docs.example/o/r", None),
+    ],
+)
+def test_the_parts_of_an_address(url: str, expected: Repository | None) -> None:
+    """Owner, repository, ref and path, as far as it has them."""
+    assert repository_of(url) == expected
+
+
+def test_snippet_tags_enclose_what_they_speak_of() -> None:
+    """SPDX 2.3, annex H: from begin to end, with the source, holder and licence inside."""
+    text = (
+        "x = 1\n# SPDX-SnippetBegin\n# SPDX-SnippetCopyrightText: 2020 Jane Doe\n"
+        "# SPDX-License-Identifier: MIT OR Apache-2.0\n# Taken from https://github.com/o/r\n"
+        "y = 2\n# SPDX-SnippetEnd\n"
+    )
+    said = statements(text.encode())
+    snippet = next(claim for claim in said.claims if claim.kind == "snippet")
+    assert (snippet.line, snippet.end_line, snippet.target) == (2, 7, "https://github.com/o/r")
+    assert [(c.holder, c.years) for c in said.copyrights] == [("Jane Doe", "2020")]
+    assert [(c.expression, c.source) for c in said.licenses] == [("MIT OR Apache-2.0", "tag")]
+
+
+@pytest.mark.parametrize(
+    ("line", "holder", "years"),
+    [
+        ("# Copyright 2025 The ZhipuAI Team.", "The ZhipuAI Team", "2025"),
+        ("# Copyright (c) 2019-2024, NVIDIA CORPORATION. All rights reserved.",
+         "NVIDIA CORPORATION", "2019-2024"),
+        ("# Copyright (c) Meta Platforms, Inc. and affiliates.",
+         "Meta Platforms, Inc. and affiliates", ""),
+        ("# SPDX-FileCopyrightText: Copyright contributors to the vLLM project",
+         "contributors to the vLLM project", ""),
+        ("# Copyright (c) 2025 Bytedance Ltd. and/or its affiliates",
+         "Bytedance Ltd. and/or its affiliates", "2025"),
+        ("# Copyright 2008 Jens Rasch <j@mail.example>", "Jens Rasch", "2008"),
+        ("# © 2020, 2021 A B", "A B", "2020, 2021"),
+    ],
+)  # fmt: skip
+def test_copyright_lines(line: str, holder: str, years: str) -> None:
+    """Holder and years apart, without reservations and addresses."""
+    (found,) = statements(line.encode()).copyrights
+    assert (found.line, found.holder, found.years, found.text) == (1, holder, years, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ('# Licensed under the Apache License, Version 2.0 (the "License");', "Apache-2.0"),
+        ("# Licensed under the MIT license", "MIT"),
+        ("# Permission is hereby granted, free of charge, to any person obtaining\n"
+         "# a copy of this software: the above copyright notice", "MIT"),
+        ("# Redistribution and use in source and binary forms, with or without\n"
+         "# modification: retain the above copyright notice", "BSD-2-Clause"),
+        ("# GNU Lesser General Public License as published; either version 2.1 of the\n"
+         "# License, or (at your option) any later version.", "LGPL-2.1-or-later"),
+        ("# This Source Code Form is subject to the Mozilla Public License, v. 2.0.", "MPL-2.0"),
+        ("# Released under the Llama 3.1 Community License", "LicenseRef-Llama-3.1-Community"),
+        ("# License: CC BY-NC 4.0", "CC-BY-NC-4.0"),
+    ],
+)  # fmt: skip
+def test_licence_texts(text: str, expression: str) -> None:
+    """Recognised by their own words, over the ends of lines."""
+    (found,) = statements(text.encode()).licenses
+    assert (found.line, found.expression, found.source) == (1, expression, "text")
+
+
+def test_holders_are_compared_without_their_dress() -> None:
+    """Case, spaces, punctuation, legal form and articles are not the holder."""
+    assert fold_holder("The HuggingFace Inc. team") == fold_holder("Hugging Face")
+    assert fold_holder("NVIDIA CORPORATION") == fold_holder("Nvidia Corp.")
+    assert fold_holder("Upstage AI") != fold_holder("The ZhipuAI Team")
+    assert parties("Meta Platforms, Inc. and affiliates") == ("Meta Platforms, Inc.",)
+    assert parties("Foo, Bar, Inc. & the Baz team") == ("Foo", "Bar, Inc.", "the Baz team")
+
+
+def header(holder: str, license_: str = "Apache-2.0") -> Statements:
+    return statements(
+        f"# Copyright 2025 {holder}\n# SPDX-License-Identifier: {license_}\n".encode()
+    )
+
+
+def test_a_replaced_holder_is_told_from_a_kept_and_a_missing_one() -> None:
+    """Solar Open's case: the source's holder is gone, one's own stands there."""
+    reference = header("The ZhipuAI Team and the HuggingFace Inc. team")
+    found = continuity(header("Upstage AI"), reference)
+    assert found.missing_holders == ("The ZhipuAI Team",)
+    assert found.new_holders == ("Upstage AI",)
+    assert found.publishers == ("the HuggingFace Inc. team",)
+    assert found.replaced
+    kept = continuity(header("Zhipu AI and Upstage AI"), reference)
+    assert (kept.kept_holders, kept.missing_holders) == (("The ZhipuAI Team",), ())
+    assert not kept.replaced
+    gone = continuity(NOTHING, reference)
+    assert gone.missing_holders == ("The ZhipuAI Team",)
+    assert gone.missing_licenses == ("Apache-2.0",)
+    assert not gone.replaced
+
+
+def test_licences_that_were_changed() -> None:
+    """By expression, whatever its case."""
+    found = continuity(header("A", "MIT"), header("A", "apache-2.0"))
+    assert (found.missing_licenses, found.new_licenses) == (("apache-2.0",), ("MIT",))
+    assert continuity(header("A", "Apache-2.0"), header("A", "apache-2.0")).missing_licenses == ()
+
+
+def test_nothing_is_missing_of_oneself() -> None:
+    """A file keeps its own notices."""
+    said = header("The ZhipuAI Team, DeepSeek-AI and the HuggingFace Inc. team")
+    found = continuity(said, said)
+    assert found.missing_holders == found.new_holders == found.publishers == ()
+    assert found.missing_licenses == found.new_licenses == ()
+
+
+PIECES = (
+    "# Copied from a.b.c with X->Y\n",
+    "# Adapted from\n# https://github.com/o/r/blob/m/a.py#L1\n",
+    "# Copyright (c) 2020-2024 A, Inc. and B\n",
+    "# SPDX-License-Identifier: MIT\n",
+    "# SPDX-SnippetBegin\n",
+    "# SPDX-SnippetEnd\n",
+    "# Licensed under the Apache License, Version 2.0\n",
+    "based on ",
+    "inspired by ",
+    '"""',
+    "'''",
+    '"',
+    "\\",
+    "    ",
+    "\n",
+    "def f():\n",
+    "\x1b[31m\u202e\x00",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=14).map("".join))
+def test_any_text_is_read_with_lines_in_range(text: str) -> None:
+    """It never raises, says the same twice, in order, on lines there are, fit for a terminal."""
+    content = text.replace("\r", "").encode("utf-8", "replace")
+    said = statements(content)
+    assert said == statements(content)
+    last = content.count(b"\n") + 1
+    everything: list[Claim | Copyright | License] = [
+        *said.claims,
+        *said.copyrights,
+        *said.licenses,
+    ]
+    for one in everything:
+        assert 1 <= one.line <= last
+        assert len(one.text) <= 200
+        assert one.text.isprintable() or "\u00ad" in one.text or not one.text.isascii()
+    assert [claim.line for claim in said.claims] == sorted(claim.line for claim in said.claims)
+    assert all(claim.line <= claim.end_line <= last for claim in said.claims)
+    found = continuity(said, said)
+    assert found.missing_holders == found.missing_licenses == ()
+
+
+@given(st.integers(0, 40), st.sampled_from(["x = 1\n", "\n", '"a" # b\n', "x = '''\n'''\n"]))
+def test_lines_are_those_of_the_file(count: int, piece: str) -> None:
+    """What stands above moves a claim down by its lines."""
+    text = piece * count + "# Copied from a.b.C\n"
+    assert claims(text) == [("copied", text.count("\n"), "a.b.C")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# Copied from a.b.c\n" * 50_000,
+        b"# Copied from a.b.c\nx\n" * 50_000,
+        b"# " + b"copied from https://a/ " * 50_000,
+        b"# copied from " + b"a." * 500_000,
+        b'"' * 1_000_000 + b"\n# copied from x.y",
+        b'\\"' * 500_000 + b"\n# copied from x.y",
+        b'"""a" ' * 150_000 + b"\n# copied from x.y",
+        (b"# Copyright " + b"2020," * 190 + b"\n") * 1_000,
+        (b"# copied and a" + b" a" * 480 + b"\n#ed from") * 800,
+        (b"# licen " + b"apache license , " * 60 + b"\n") * 1_000,
+        b"# gnu general public license version 3 or \n" * 25_000,
+        b'def f():\n    """copied from x.y.z\n    """\n' * 25_000,
+        b"\n" * 1_000_000 + b"# copied from x.y",
+        b"# copied from" + b" " * 1_000_000 + b"x\n",
+        b"# copyright" + b" (c)" * 250_000,
+        b"# Copyright 2020 A" + b" and A" * 150_000,
+    ],
+    ids=range(16),
+)
+def test_time_and_output_are_bounded(content: bytes) -> None:
+    """A megabyte made to be slow: at most so many statements, in seconds."""
+    start = time.process_time()
+    said = statements(content)
+    continuity(said, said)
+    assert max(len(said.claims), len(said.copyrights), len(said.licenses)) <= MOST
+    assert all(len(claim.target) <= 400 for claim in said.claims)
+    assert time.process_time() - start < 10
+
+
+def test_the_examples_of_the_docstrings_hold() -> None:
+    """What the docstrings show is what happens."""
+    assert doctest.testmod(module).failed == 0

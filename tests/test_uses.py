@@ -1,0 +1,265 @@
+"""uses: which model code a file uses without repeating it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance.uses import MOST, Use, family_names, fold, known_names, resolve, uses
+
+KNOWN = known_names(
+    [
+        "transformers/auto",
+        "transformers/clip",
+        "transformers/deepseek_v2",
+        "transformers/llama",
+        "transformers/qwen2",
+        "transformers/qwen2_5_vl",
+        "transformers/qwen2_audio",
+        "transformers/siglip",
+        "transformers/whisper",
+        "vllm/deepseek_v2",
+        "vllm/llama",
+    ]
+)
+
+
+def found(source: str, path: str = "") -> list[tuple[str, str, int, str | None]]:
+    """Kind, target, line and origin of the uses of known families."""
+    said = uses(source.encode(), path, KNOWN)
+    return [(use.kind, use.target, use.line, resolve(use, KNOWN)) for use in said]
+
+
+def test_imports_of_known_families() -> None:
+    """From the package or the module, in brackets or not, inside a function too."""
+    source = (
+        "import torch\n"
+        "from transformers import (\n    Qwen2AudioEncoder,\n    WhisperFeatureExtractor as W,\n)\n"
+        "def f():\n    from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl as m\n"
+    )
+    assert found(source) == [
+        ("import", "transformers.Qwen2AudioEncoder", 3, "transformers/qwen2_audio"),
+        ("import", "transformers.WhisperFeatureExtractor", 4, "transformers/whisper"),
+        (
+            "import",
+            "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
+            7,
+            "transformers/qwen2_5_vl",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch\nfrom torch import nn\nclass A(nn.Module): pass\n",
+        "from transformers import PreTrainedModel, AutoModel\nclass A(PreTrainedModel): pass\n",
+        "from transformers import AutoModel\nmodel = AutoModel.from_pretrained(path)\n",
+        "from .models import ClipModel\nclass A(ClipModel): pass\n",
+        "from shop.clip import ClipArt\n",
+        "import numpy as np\n",
+        's = "from transformers import LlamaModel"\n',
+        '"""\nfrom transformers import LlamaModel\nx = "openai/whisper-tiny"\n"""\n',
+        "# model_type = 'llama', from transformers import LlamaModel\n",
+        "from django.contrib import admin\nadmin.site.register(Llama)\n",
+    ],
+)
+def test_generic_names_text_and_other_code_are_no_uses(source: str) -> None:
+    """Frameworks, abstract classes, comments, docstrings, and modules only called alike."""
+    assert found(source) == []
+
+
+def test_relative_imports_are_resolved_with_the_path() -> None:
+    """``.x`` and ``..x.y``; what belongs to the file's own family is left out."""
+    path = "vllm/model_executor/models/axk1.py"
+    source = "import torch\nfrom .deepseek_v2 import DeepseekV2MLP\nclass A(DeepseekV2MLP): pass\n"
+    target = "vllm.model_executor.models.deepseek_v2.DeepseekV2MLP"
+    assert found(source, path) == [
+        ("import", target, 2, "vllm/deepseek_v2"),
+        ("subclass", target, 3, "vllm/deepseek_v2"),
+    ]
+    source = "import torch\nfrom ..llama.modeling_llama import LlamaMLP\nfrom .a import B\n"
+    assert found(source, "transformers/models/solar/modeling_solar.py") == [
+        ("import", "transformers.models.llama.modeling_llama.LlamaMLP", 2, "transformers/llama")
+    ]
+    own = "import torch\nfrom .configuration_llama import LlamaConfig\n"
+    assert found(own, "transformers/models/llama/modeling_llama.py") == []
+    assert [use[1] for use in found(source)] == ["..llama.modeling_llama.LlamaMLP"]
+
+
+def test_subclasses() -> None:
+    """By name, through a module, with parameters, and through a star import."""
+    source = (
+        "from transformers.models.llama import modeling_llama as ml\n"
+        "from transformers.models.qwen2.modeling_qwen2 import *\n"
+        "class A(ml.LlamaModel, Generic[T]): pass\n"
+        "class B(Qwen2Model): pass\n"
+        "class C(B): pass\n"
+    )
+    kept = [use[1:] for use in found(source) if use[0] == "subclass"]
+    assert kept == [
+        ("transformers.models.llama.modeling_llama.LlamaModel", 3, "transformers/llama"),
+        ("transformers.models.qwen2.modeling_qwen2.Qwen2Model", 4, "transformers/qwen2"),
+    ]
+
+
+def test_registrations() -> None:
+    """The model types and classes given to a registry, and decorated definitions."""
+    source = (
+        "from transformers import AutoConfig, AutoModel\n"
+        'AutoConfig.register("qwen2_5_vl_own", OwnConfig)\n'
+        "AutoModel.register(OwnConfig, Qwen2_5_VLVisionTower)\n"
+        "@register_model\ndef llama_large(): pass\n"
+    )
+    assert [use for use in found(source) if use[0] == "register"] == [
+        ("register", "qwen2_5_vl_own", 2, "transformers/qwen2_5_vl"),
+        ("register", "Qwen2_5_VLVisionTower", 3, "transformers/qwen2_5_vl"),
+        ("register", "llama_large", 4, "transformers/llama"),
+    ]
+
+
+def test_loads_and_checkpoints() -> None:
+    """The class that loads, and the checkpoint that is loaded or only named."""
+    source = (
+        "from transformers import WhisperModel\n"
+        'model = WhisperModel.from_pretrained("openai/whisper-large-v3")\n'
+        'NAME = "Qwen/Qwen2.5-VL-7B-Instruct"\n'
+        'OTHER = "someone/whisper-x"\n'
+    )
+    kept = [use for use in found(source) if use[2] > 1]
+    assert sorted(kept) == [
+        ("checkpoint", "Qwen/Qwen2.5-VL-7B-Instruct", 3, "transformers/qwen2_5_vl"),
+        ("checkpoint", "openai/whisper-large-v3", 2, "transformers/whisper"),
+        ("from_pretrained", "openai/whisper-large-v3", 2, "transformers/whisper"),
+        ("from_pretrained", "transformers.WhisperModel", 2, "transformers/whisper"),
+    ]
+    assert found('NAME = "openai/whisper-tiny"\n') == [
+        ("checkpoint", "openai/whisper-tiny", 1, "transformers/whisper")
+    ]
+
+
+def test_model_types() -> None:
+    """Assigned, given, compared, or a key of a table."""
+    source = (
+        'class C:\n    model_type = "qwen2_5_vl"\n'
+        'f(model_type="llama")\n'
+        'if cfg["model_type"] == "whisper" or cfg.model_type in ("siglip", "mine"): pass\n'
+        'd = {"model_type": "clip"}\n'
+        "model_type = other\n"
+        'if cfg.get("model_type") == "qwen2": pass\n'
+    )
+    assert [use[1:3] for use in found(source)] == [
+        ("qwen2_5_vl", 2),
+        ("llama", 3),
+        ("whisper", 4),
+        ("siglip", 4),
+        ("clip", 5),
+        ("qwen2", 7),
+    ]
+
+
+def test_patches() -> None:
+    """Methods and classes of others put in place of theirs."""
+    source = (
+        "import types\n"
+        "from transformers.models.qwen2_5_vl import modeling_qwen2_5_vl\n"
+        "from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLVisionAttention\n"
+        "Qwen2_5_VLVisionAttention.forward = forward\n"
+        'setattr(modeling_qwen2_5_vl.Qwen2_5_VLMLP, "forward", forward)\n'
+        "modeling_qwen2_5_vl.Qwen2_5_VLMLP = Mine\n"
+        "self.forward = forward\n"
+        "Qwen2_5_VLVisionAttention.scale == 2\n"
+    )
+    base = "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl"
+    assert [use[1:3] for use in found(source) if use[0] == "patch"] == [
+        (f"{base}.Qwen2_5_VLVisionAttention.forward", 4),
+        (f"{base}.Qwen2_5_VLMLP.forward", 5),
+        (f"{base}.Qwen2_5_VLMLP", 6),
+    ]
+
+
+def test_families_are_one_name_in_every_spelling() -> None:
+    """Classes, modules, model types and checkpoints fold to the same key; the longest rules."""
+    assert fold("Qwen2_5_VL") == fold("qwen2_5_vl") == fold("Qwen2.5-VL")
+    assert "qwen25vl" in family_names("Qwen2_5_VLVisionConfig")
+    assert resolve(Use("import", "transformers.Qwen2AudioConfig", 1), KNOWN) == (
+        "transformers/qwen2_audio"
+    )
+    assert resolve(Use("import", "transformers.EncoderDecoderCache", 1), KNOWN) is None
+    younger = "transformers.models.qwen2_7.modeling_qwen2_7.Qwen2_7Model"
+    assert resolve(Use("import", younger, 1), KNOWN) is None
+
+
+def test_the_origin_is_that_of_the_package_named() -> None:
+    """The same family in two packages is told apart by the import."""
+    for package in ("vllm", "transformers"):
+        use = Use("import", f"{package}.x.models.deepseek_v2.DeepseekV2MLP", 1)
+        assert resolve(use, KNOWN) == f"{package}/deepseek_v2"
+
+
+def test_without_known_names_every_use_is_given() -> None:
+    """The reader itself judges nothing."""
+    said = uses(b"import numpy\nclass A(numpy.ndarray): pass\n")
+    assert [(use.kind, use.target) for use in said] == [
+        ("import", "numpy"),
+        ("subclass", "numpy.ndarray"),
+    ]
+
+
+PIECES = (
+    "from transformers import LlamaModel\n",
+    "from . import (a,\n b)\n",
+    "class A(LlamaModel, x[1], *y): pass\n",
+    "A.register('llama', B)\n",
+    "AutoModel.register(\n",
+    "model_type = ",
+    "'openai/whisper-tiny'",
+    "LlamaModel.forward = f\n",
+    "setattr(LlamaModel, 'f', g)\n",
+    "LlamaModel.from_pretrained(*a, **k)\n",
+    '"""',
+    "é\x00\x1b[0m\n",
+    "    ",
+    "(",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=10), max_size=12).map("".join))
+def test_any_text_is_read_with_lines_in_range(text: str) -> None:
+    """It never raises, says the same twice, and names lines there are, in order."""
+    content = text.replace("\r", "").encode("utf-8", "replace")
+    for known in (None, KNOWN):
+        said = uses(content, "a/b/c.py", known)
+        assert said == uses(content, "a/b/c.py", known)
+        assert [use.line for use in said] == sorted(use.line for use in said)
+        assert all(1 <= use.line <= content.count(b"\n") + 1 for use in said)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"from transformers import LlamaModel\n" * 30_000,
+        b"from transformers import LlamaModel\n" + b"class A(LlamaModel): pass\n" * 30_000,
+        b"from transformers import LlamaModel\n" + b"LlamaModel.x = f\n" * 30_000,
+        b"from transformers import " + b"LlamaModel, " * 60_000,
+        b"model_type == " + b"(" * 20_000,
+        b"model_type = " + b"'llama' == " * 30_000,
+        b"f(" * 20_000 + b"from_pretrained",
+        b"'openai/" + b"a" * 500_000 + b"'",
+        b"'openai/a/" * 60_000,
+        b"from transformers import a\n" + b"a." * 200_000 + b"b = c\n",
+        b"import " * 100_000,
+        b"from . " * 50_000 + b"import ",
+    ],
+    ids=range(12),
+)
+def test_time_and_output_are_bounded(content: bytes) -> None:
+    """Half a megabyte made to be slow: at most so many uses, in seconds."""
+    start = time.process_time()
+    said = uses(content, known=KNOWN)
+    assert len(said) <= MOST
+    assert all(len(use.target) <= 1_000 and len(use.by) <= 300 for use in said)
+    assert time.process_time() - start < 10
