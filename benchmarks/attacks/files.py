@@ -57,16 +57,20 @@ def merge(sources: Sequence[str], rng: random.Random) -> str:
         names = Names(tree, rng)
         names.taken |= bound
         own = uses(*tree.body).stores
-        clashing = sorted(
-            {
+        twice = [one for one in tree.body if isinstance(one, Definition) and one.name in bound]
+        clashing: set[str] = set()
+        while (
+            new := {
                 one.name
-                for one in tree.body
-                if isinstance(one, Definition)
-                and one.name in bound
-                and (isinstance(one, ast.ClassDef) or ast.dump(one) not in known)
+                for one in twice
+                if isinstance(one, ast.ClassDef)
+                or ast.dump(one) not in known
+                or uses(one).loads & clashing
             }
-        )
-        tree = _Clashes({name: names.fresh(name) for name in clashing}).visit(tree)
+            - clashing
+        ):
+            clashing |= new
+        tree = _Clashes({name: names.fresh(name) for name in sorted(clashing)}).visit(tree)
         for position, one in enumerate(tree.body):
             text = ast.dump(one)
             if position < head(tree.body):
