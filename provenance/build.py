@@ -15,7 +15,7 @@ import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
@@ -27,7 +27,7 @@ import numpy as np
 from provenance.errors import IndexFileError
 from provenance.index import KINDS, NO_DAY, Index, checksum, logical_rows, parameters_json
 from provenance.mark import without_mark
-from provenance.model import Parameters, Parsed, Release, Sketch, SourceFile
+from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
 from provenance.pages import (
     compress,
     deltas,
@@ -62,6 +62,7 @@ from provenance.schema import (
     statements,
 )
 from provenance.sketch import body, digest, positions, within_function
+from provenance.statements import NOTHING, Statements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,6 +79,8 @@ class _Tree:
 
     sha256: str
     mark: str
+    holders: tuple[str, ...]
+    licenses: tuple[str, ...]
     pieces: NDArray[np.intp]
     lines: NDArray[np.intp]
     units: NDArray[np.intp]
@@ -125,6 +128,7 @@ class Builder:
         self.temporary = self.target.with_name(f".{self.target.name}.{os.getpid()}.part")
         self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
+        self._families: dict[str, Family] = {}  # by origin, where they are known
         self._files: list[tuple[int, int, int, str]] = []  # tree, release, origin, path
         self._entered: set[tuple[int, str, int]] = set()  # release, path, tree
         self._trees: list[_Tree] = []
@@ -177,6 +181,7 @@ class Builder:
         of_origin: dict[int, int] = {}
         for number, facts in sorted(old.origin_facts.items()):
             of_origin[number] = self._origins[facts.name] = len(self._origins)
+            self._families[facts.name] = facts.family
         for (page,) in read("SELECT id FROM word ORDER BY id").fetchall():
             hashes, written = old._read("word", page)
             for word, text in zip(hashes.tolist(), split(written), strict=True):
@@ -214,6 +219,8 @@ class Builder:
             kept = _Tree(
                 tree.sha256,
                 tree.mark,
+                tree.holders,
+                tree.licenses,
                 tree.pieces,
                 tree.lines,
                 tree.units - 1,
@@ -256,8 +263,12 @@ class Builder:
         """Whether a file of this content is in the index, so that it need not be parsed."""
         return sha256 in self._tree_of
 
-    def add_file(self, release: int, origin: str, path: str, sha256: str) -> None:
+    def add_file(
+        self, release: int, origin: str, path: str, sha256: str, family: Family | None = None
+    ) -> None:
         """Enter a path of a release whose content is known, once."""
+        if family is not None:
+            self._families[origin] = family
         number = self._origins.setdefault(origin, len(self._origins))
         self._file(self._tree_of[sha256], release, number, path)
 
@@ -266,7 +277,9 @@ class Builder:
             self._entered.add((release, path, tree))
             self._files.append((tree, release, origin, path))
 
-    def add_tree(self, file: SourceFile, parsed: Parsed, sketch: Sketch) -> None:
+    def add_tree(
+        self, file: SourceFile, parsed: Parsed, sketch: Sketch, said: Statements = NOTHING
+    ) -> None:
         """Enter a file's content: its pieces, units, and postings."""
         tokens, units = parsed.tokens, parsed.units
         words = self._number_words(parsed)
@@ -299,6 +312,8 @@ class Builder:
         tree = _Tree(
             sha256=file.sha256,
             mark=parsed.mark,
+            holders=_distinct(one.holder for one in said.copyrights),
+            licenses=_distinct(one.expression for one in said.licenses),
             pieces=np.array(pieces, np.intp),
             lines=tokens.line[np.array(edges[:-1], np.intp)].astype(np.intp),
             units=np.array(numbers, np.intp),
@@ -431,7 +446,7 @@ class Builder:
             list(zip(of_unit, self._elements, self._unit_of, strict=True)),
         )
         names = sorted(
-            {name for tree in self._trees for name in tree.names}
+            {name for tree in self._trees for name in (*tree.names, *tree.holders, *tree.licenses)}
             | {path for _, _, _, path in self._files}
         )
         name_number = {name: number for number, name in enumerate(names)}
@@ -548,6 +563,8 @@ class Builder:
                 "tree",
                 int(new_tree[number]),
                 texts([tree.sha256, tree.mark]),
+                np.array([name_number[name] for name in tree.holders], np.intp),
+                np.array([name_number[name] for name in tree.licenses], np.intp),
                 new_piece[tree.pieces],
                 sizes[tree.pieces],
                 deltas(tree.lines),
@@ -704,7 +721,7 @@ class Builder:
     def _write_releases(
         self, connection: sqlite3.Connection, new: NDArray[np.intp]
     ) -> list[tuple[Any, ...]]:
-        rows = sorted(
+        rows: list[tuple[Any, ...]] = sorted(
             (
                 int(new[number]),
                 one.package,
@@ -713,11 +730,13 @@ class Builder:
                 one.date,
                 one.date_source,
                 one.sha256,
+                one.purl,
+                one.link,
                 json.dumps(sorted(selections)),
             )
             for number, (one, selections) in enumerate(self._releases)
         )
-        connection.executemany("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         return rows
 
     def _write_origins(
@@ -740,21 +759,32 @@ class Builder:
         for origins in held.values():
             units.update(origins)
             shared.update(dict.fromkeys(origins, len(origins) - 1))
-        rows = sorted(
+        rows: list[tuple[Any, ...]] = sorted(
             (
                 int(new[number]),
                 name,
+                *astuple(self._families.get(name) or _family(name)),
                 None if days.get(number, NO_DAY) == NO_DAY else days[number],
                 units[number],
                 shared[number],
             )
             for name, number in self._origins.items()
         )
-        connection.executemany("INSERT INTO origin VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO origin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         return rows
 
 
 _NOWHERE: _Rank = (9, "")
+
+
+def _family(origin: str) -> Family:
+    """The family of an origin of which nothing is known: its own last part."""
+    name = origin.rpartition("/")[2]
+    return Family(name, name)
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value.replace("\0", "\ufffd") for value in values))
 
 
 @lru_cache(maxsize=100_000)

@@ -520,10 +520,9 @@ def families(pattern: str, file: str) -> None:
     """
     from provenance.families import families_of
     from provenance.index import Index
-    from provenance.references.manifest import load
 
     with Index(file) as opened:
-        found = families_of(opened, load(), pattern)
+        found = families_of(opened, pattern)
     if not found:
         click.echo(f"no family is like {_safe(pattern)}; see all with 'provenance families'")
         return
@@ -531,9 +530,9 @@ def families(pattern: str, file: str) -> None:
         ("family", "organisation", "country", "first seen", "licence", "units", "in"),
         [
             (
-                one.title,
-                one.organisation,
-                one.country,
+                one.family.title,
+                one.family.organisation or "unknown",
+                one.family.country or "?",
                 one.first_seen or "?",
                 ", ".join(one.licenses) or "?",
                 f"{one.units:,}",

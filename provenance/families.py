@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from provenance.index import Index
+from provenance.index import Index, OriginFacts
+from provenance.model import Family
 from provenance.references.manifest import Manifest, Package, ReleaseEntry
+from provenance.schema import TREES_PER_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,49 +16,53 @@ class FamilyRow:
     """A family of an index: its origins in all packages, their first day, licences, and units
     (one that stands in two origins counted twice)."""
 
-    title: str
-    organisation: str
-    country: str
+    family: Family
     first_seen: str | None
     licenses: tuple[str, ...]
     units: int
     packages: tuple[str, ...]
 
 
-def families_of(index: Index, manifest: Manifest, pattern: str = "*") -> list[FamilyRow]:
+def families_of(index: Index, pattern: str = "*") -> list[FamilyRow]:
     """The families of an index, by title.
 
     Args:
         index: to list.
-        manifest: knows who made what.
         pattern: glob over title, organisation, country and origins, case aside.
     """
-    licenses = {one.package: one.license for one in index.releases.values() if one.license}
-    rows: dict[tuple[str, str, str], list[str]] = {}
+    licenses: dict[str, set[str]] = {}
+    packages: dict[str, set[str]] = {}
+    for page in range(index.counts["tree"] // TREES_PER_PAGE + 1):
+        for release, origin in index.pairs_of(page):
+            known = index.releases[release]
+            name = index.origin_facts[origin].name
+            packages.setdefault(name, set()).add(known.package)
+            if known.license:
+                licenses.setdefault(name, set()).add(known.license)
+    rows: dict[Family, list[OriginFacts]] = {}
     for facts in index.origins():
-        family = manifest.family_of(facts.name)
-        title = family.title or facts.name.partition("/")[2]
-        rows.setdefault((title, family.organisation, family.country), []).append(facts.name)
-    facts_of = {facts.name: facts for facts in index.origins()}
+        rows.setdefault(facts.family, []).append(facts)
     found = []
-    for (title, organisation, country), origins in rows.items():
-        words = (title, organisation, country, *origins)
+    for family, origins in rows.items():
+        names = [facts.name for facts in origins]
+        words = (family.title, family.organisation or "", family.country or "", *names)
         if not any(fnmatchcase(word.lower(), pattern.lower()) for word in words):
             continue
-        packages = sorted({name.partition("/")[0] for name in origins})
-        days = [day for name in origins if (day := facts_of[name].first)]
+        days = [facts.first for facts in origins if facts.first]
         found.append(
             FamilyRow(
-                title=title,
-                organisation=organisation,
-                country=country,
+                family=family,
                 first_seen=min(days, default=None),
-                licenses=tuple(sorted({licenses[p] for p in packages if p in licenses})),
-                units=sum(facts_of[name].units for name in origins),
-                packages=tuple(packages),
+                licenses=_sorted(licenses, names),
+                units=sum(facts.units for facts in origins),
+                packages=_sorted(packages, names),
             )
         )
-    return sorted(found, key=lambda row: (row.title.lower(), row.organisation))
+    return sorted(found, key=lambda row: (row.family.title.lower(), row.family.name))
+
+
+def _sorted(of_origin: dict[str, set[str]], names: list[str]) -> tuple[str, ...]:
+    return tuple(sorted({value for name in names for value in of_origin.get(name, ())}))
 
 
 def releases_of(
@@ -71,6 +77,6 @@ def releases_of(
     return [
         (package, release)
         for package in manifest.packages
-        if package.name in packages
+        if package.prefix in packages
         for release in package.releases
     ]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.model import Parameters, Place, Release, Tokens, UnitKind
+from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
 from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
 from provenance.schema import (
     DOORS,
@@ -85,10 +85,11 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True)
 class OriginFacts:
-    """One origin of an index: its first day there, how many distinct units it has, and how often
-    one of them stands in another origin too."""
+    """One origin of an index: its family, its first day there, how many distinct units it has,
+    and how often one of them stands in another origin too."""
 
     name: str
+    family: Family
     first: str | None
     units: int
     shared: int
@@ -100,11 +101,14 @@ class Tree:
 
     Pieces: their numbers, sizes in elements, the 1-based line of their first element. Units:
     numbers, half-open spans of elements, 1-based inclusive lines, positions in ``KINDS``,
-    numbers of their names.
+    numbers of their names. ``holders`` are those its copyright lines name, ``licenses`` the SPDX
+    expressions of the licences it states.
     """
 
     sha256: str
     mark: str
+    holders: tuple[str, ...]
+    licenses: tuple[str, ...]
     pieces: NDArray[np.intp]
     sizes: NDArray[np.intp]
     lines: NDArray[np.intp]
@@ -195,9 +199,9 @@ class Index:
         origins = self.connection.execute("SELECT * FROM origin ORDER BY id").fetchall()
         if zlib.crc32(repr((releases, origins)).encode()) != json.loads(meta["rows"]):
             raise ValueError("releases or origins are not as they were written")
-        self.releases: dict[int, Release] = {row[0]: Release(*row[1:7]) for row in releases}
+        self.releases: dict[int, Release] = {row[0]: Release(*row[1:9]) for row in releases}
         self.origin_facts: dict[int, OriginFacts] = {
-            row[0]: OriginFacts(*row[1:]) for row in origins
+            row[0]: OriginFacts(row[1], Family(*row[2:6]), *row[6:]) for row in origins
         }
 
     def __enter__(self) -> Index:
@@ -310,7 +314,9 @@ class Index:
         found = self._trees.recall(number)
         if found is None:
             try:
-                said, pieces, sizes, lines, *of_units = self._read("tree", number)
+                said, holders, licenses, pieces, sizes, lines, *of_units = self._read(
+                    "tree", number
+                )
                 sha256, mark = split(said)
                 units, start, size, first, more, kinds, names = (
                     array.astype(np.intp) for array in of_units
@@ -319,6 +325,8 @@ class Index:
                 found = Tree(
                     sha256,
                     mark,
+                    tuple(map(self.name, holders.tolist())),
+                    tuple(map(self.name, licenses.tolist())),
                     pieces.astype(np.intp),
                     sizes.astype(np.intp),
                     np.cumsum(lines, dtype=np.intp),
@@ -444,6 +452,11 @@ class Index:
                 raise self._damaged(f"file page {page} names an origin that is not there")
             found = self._files.keep(page, (edges, releases, origins, paths))
         return found
+
+    def pairs_of(self, page: int) -> set[tuple[int, int]]:
+        """Every (release, origin) of the files of a page of trees."""
+        _, releases, origins, _ = self._file_page(page)
+        return set(zip(releases.tolist(), origins.tolist(), strict=True))
 
     def origins_of(self, unit: int) -> tuple[str, ...]:
         """Every origin that has the unit, by name."""

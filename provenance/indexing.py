@@ -16,14 +16,16 @@ import numpy as np
 from provenance.build import Builder
 from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.index import Index, verify
-from provenance.model import Parameters, Parsed, Release, Sketch, Skipped, SourceFile
+from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
 from provenance.origins import origin_of
 from provenance.parse import parse
 from provenance.pypi import fetch
 from provenance.references.manifest import Manifest, Package, ReleaseEntry, load
 from provenance.release import checked_day
+from provenance.schema import FORMAT_VERSION
 from provenance.sketch import permutations, sketch
 from provenance.source import Source, open_source
+from provenance.statements import Statements, statements
 from provenance.workers import Progress, emptied, run
 
 _SAVE_EVERY = 60.0  # seconds
@@ -117,6 +119,7 @@ def _enter(
     skipped: list[Skipped],
     jobs: int,
     progress: Progress | None,
+    family_of: Callable[[str], Family] | None = None,
 ) -> tuple[int, int]:
     """Enter the files of a source whose origin has a name; returns how many, and how many of
     them were parsed."""
@@ -127,14 +130,15 @@ def _enter(
 
     files = parsed = 0
     for batch in run(_sketch_batch, source, skipped, jobs, settings, progress, known):
-        for file, made in batch:
+        for file, parsed_file, drawing, said in batch:
             origin = named(file.path)
             if origin is None:
                 continue
             if not builder.knows_tree(file.sha256):
-                builder.add_tree(file, *made)
+                builder.add_tree(file, parsed_file, drawing, said)
                 parsed += 1
-            builder.add_file(release, origin, file.path, file.sha256)
+            family = family_of(origin) if family_of else None
+            builder.add_file(release, origin, file.path, file.sha256, family)
             files += 1
     return files, parsed
 
@@ -185,7 +189,8 @@ def build_default(
     """
     manifest = manifest or load()
     path = Path(output)
-    stamp = hashlib.sha256(f"{manifest.sha256} {Parameters()}".encode()).hexdigest()[:12]
+    decided = repr((manifest, Parameters(), FORMAT_VERSION))
+    stamp = hashlib.sha256(decided.encode()).hexdigest()[:12]
     partial = path.with_name(f".{path.name}.{stamp}.partial")
     files = parsed = 0
     missing: list[Missing] = []
@@ -203,6 +208,8 @@ def build_default(
                     date=release.date,
                     date_source=release.date_source,
                     sha256=release.sha256,
+                    purl=f"{package.purl}@{release.version}",
+                    link=package.template,
                 )
                 selection = json.dumps([list(package.include), list(package.exclude), "manifest"])
                 if builder.knows_release(facts, selection):
@@ -220,7 +227,9 @@ def build_default(
                 def named(path: str, package: Package = package) -> str | None:
                     return package.origin_of(path)
 
-                done = _enter(builder, source, number, named, skipped, jobs, progress)
+                done = _enter(
+                    builder, source, number, named, skipped, jobs, progress, manifest.family
+                )
                 files, parsed = files + done[0], parsed + done[1]
                 tell(f"{label}: {done[0]} files, {done[1]} of them new")
                 if time.monotonic() - saved > _SAVE_EVERY:
@@ -267,12 +276,14 @@ class _SketchSettings:
         return nullcontext(self)
 
 
-def _sketch_batch(
-    files: Sequence[SourceFile], settings: _SketchSettings
-) -> list[tuple[SourceFile, tuple[Parsed, Sketch] | None]]:
+_Made = tuple[SourceFile, Parsed, Sketch, Statements]
+
+
+def _sketch_batch(files: Sequence[SourceFile], settings: _SketchSettings) -> list[_Made]:
     drawn = np.array(settings.permutations, np.uint32)
-    made: list[tuple[SourceFile, tuple[Parsed, Sketch] | None]] = []
+    made: list[_Made] = []
     for file in files:
         parsed = parse(file.content)
-        made.append((emptied(file), (parsed, sketch(parsed, settings.parameters, drawn))))
+        drawing = sketch(parsed, settings.parameters, drawn)
+        made.append((emptied(file), parsed, drawing, statements(file.content)))
     return made

@@ -25,17 +25,21 @@ class Release:
     """What a source says of itself: one release of one package, or a plain directory.
 
     ``date`` is an ISO day (``2025-10-14``) or ``None``; ``date_source`` says where it comes
-    from (``archive`` = newest member time, ``given`` = by hand, ``none``). ``license`` is the
-    SPDX expression of the metadata where there is one, else its own words. ``sha256`` is that
-    of the archive file, ``None`` for a directory.
+    from: ``archive`` (newest member time), ``sdist`` (that of the release's source archive,
+    where the wheel's is a constant), ``upload`` (day of publication), ``given`` (by hand),
+    ``none``. Each is a day either way. ``license`` is the SPDX expression of the metadata where
+    there is one, else its own words. ``sha256`` is that of the archive file, ``None`` for a
+    directory. ``link`` is a template of public addresses of its lines.
     """
 
     package: str
     version: str | None = None
     license: str | None = None
     date: str | None = None
-    date_source: Literal["archive", "given", "none"] = "none"
+    date_source: str = "none"
     sha256: str | None = None
+    purl: str | None = None
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,16 @@ class Sketch:
     band: NDArray[np.uint64]
     run: tuple[NDArray[np.uint64], NDArray[np.intp]]
     text_run: tuple[NDArray[np.uint64], NDArray[np.intp]]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What origins of several packages implement, and who made it; None is not known."""
+
+    name: str
+    title: str
+    organisation: str | None = None
+    country: str | None = None
 
 
 # --- what the index answers --------------------------------------------------------------

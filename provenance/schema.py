@@ -35,13 +35,19 @@ CREATE TABLE release (     -- one release of one package, or a directory
   version     TEXT,           -- as the metadata says, NULL if unknown
   license     TEXT,           -- SPDX expression where there is one, else its own words
   date        TEXT,           -- ISO day, NULL if unknown
-  date_source TEXT NOT NULL,  -- 'archive' (newest member), 'given' or 'none'
+  date_source TEXT NOT NULL,  -- 'archive' (newest member), 'sdist', 'upload', 'given', 'none'
   sha256      TEXT,           -- of the archive, NULL for a directory
+  purl        TEXT,           -- package URL with version, NULL if unknown
+  link        TEXT,           -- template of links to lines: {version} {path} {first} {last}
   selection   TEXT NOT NULL   -- JSON list: include and exclude patterns, origin by hand
 );
 CREATE TABLE origin (      -- one family of reference code inside one package
   id     INTEGER PRIMARY KEY,
   name   TEXT NOT NULL UNIQUE,  -- 'transformers/glm4_moe'
+  family TEXT NOT NULL,         -- what it is one implementation of: 'glm4_moe'
+  title  TEXT NOT NULL,         -- the family's human name: 'Zhipu AI GLM-4.5'
+  organisation TEXT,            -- who made the family, NULL if unknown
+  country TEXT,                 -- of the organisation, ISO 3166-1, NULL if unknown
   first  TEXT,                  -- ISO day of its first release here, NULL if unknown
   units  INTEGER NOT NULL,      -- how many distinct units it has
   shared INTEGER NOT NULL       -- how often one of its units stands in another origin too
@@ -52,9 +58,9 @@ CREATE TABLE file (        -- which paths of which releases have a tree, by page
 );
 CREATE TABLE tree (        -- one distinct file content, however many releases ship it
   id   INTEGER PRIMARY KEY,
-  data BLOB NOT NULL            -- [SHA-256, family mark]; pieces: number, size, first line; units
-                                -- in source order: number, start, size, first line, lines, kind,
-                                -- name
+  data BLOB NOT NULL            -- [SHA-256, family mark]; names of copyright holders; names of
+                                -- licences; pieces: number, size, first line; units in source
+                                -- order: number, start, size, first line, lines, kind, name
 );
 CREATE TABLE piece (       -- distinct stretches of elements: a function, or what is between two
   id   INTEGER PRIMARY KEY,     -- page; a piece's number is page * 64 + position

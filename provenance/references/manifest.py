@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from provenance import model
 from provenance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -168,6 +169,17 @@ class Manifest:
         if found is None:
             found = self._met[origin] = self._find(origin)
         return found
+
+    def family(self, origin: str) -> model.Family:
+        """The same as an index stores it."""
+        found = self.family_of(origin)
+        known = found.organisation != UNKNOWN
+        return model.Family(
+            found.name,
+            found.title,
+            found.organisation if known else None,
+            found.country if known and found.country != UNKNOWN else None,
+        )
 
     def _find(self, origin: str) -> Family:
         package, _, plain = _plain(origin).rpartition("/")
