@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import sqlite3
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -25,7 +24,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import KINDS, NO_DAY, Index, checksum, logical_rows, parameters_json
+from provenance.index import (
+    KINDS,
+    LARGE_WORD,
+    NO_DAY,
+    Index,
+    checksum,
+    logical_rows,
+    opening_rows,
+    opening_sum,
+    parameters_json,
+    words_of,
+)
 from provenance.mark import without_mark
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
 from provenance.pages import (
@@ -51,15 +61,15 @@ from provenance.schema import (
     NAMES_PER_PAGE,
     PIECES_PER_PAGE,
     RUN,
+    SCHEMA,
     STRUCTURE,
     TEXT,
     TEXT_RUN,
+    TREES_PER_PACK,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
-    WORD,
     WORDS_PER_PAGE,
     seal,
-    statements,
 )
 from provenance.sketch import body, digest, positions, within_function
 from provenance.statements import NOTHING, Statements
@@ -67,7 +77,7 @@ from provenance.statements import NOTHING, Statements
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEYS_PER_PAGE = 256
+_KEYS_PER_PAGE = 384
 _CLASS = KINDS.index("class")
 _Rank = tuple[int, str]
 """By which units and pieces are numbered: classes, functions, the rest; then their name."""
@@ -130,7 +140,7 @@ class Builder:
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
         self._files: list[tuple[int, int, int, str]] = []  # tree, release, origin, path
-        self._entered: set[tuple[int, str, int]] = set()  # release, path, tree
+        self._entered: set[tuple[int, int, int, str]] = set()
         self._trees: list[_Tree] = []
         self._tree_of: dict[str, int] = {}
         self._pieces: list[_Piece] = []
@@ -189,7 +199,8 @@ class Builder:
                 self._word_texts.append(text)
         leaf = grammar().is_leaf
         for (page,) in read("SELECT id FROM piece ORDER BY id").fetchall():
-            sizes, kinds, steps, words = old._read("piece", page)
+            sizes, kinds, steps, *numbers = old._read("piece", page)
+            words = words_of(*numbers)
             kinds = kinds.astype(np.uint8)
             edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
             leaves = np.concatenate([[0], np.cumsum(leaf[kinds])])[edges]
@@ -273,9 +284,10 @@ class Builder:
         self._file(self._tree_of[sha256], release, number, path)
 
     def _file(self, tree: int, release: int, origin: int, path: str) -> None:
-        if (release, path, tree) not in self._entered:
-            self._entered.add((release, path, tree))
-            self._files.append((tree, release, origin, path))
+        entry = (tree, release, origin, path)
+        if entry not in self._entered:
+            self._entered.add(entry)
+            self._files.append(entry)
 
     def add_tree(
         self, file: SourceFile, parsed: Parsed, sketch: Sketch, said: Statements = NOTHING
@@ -402,18 +414,19 @@ class Builder:
         try:
             self.temporary.unlink(missing_ok=True)
             connection = sqlite3.connect(self.temporary, isolation_level=None)
-            connection.execute("PRAGMA page_size = 65536")
+            connection.execute("PRAGMA page_size = 1024")
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            connection.executescript(SCHEMA)
             connection.execute("BEGIN")
-            for statement in statements():
-                connection.execute(statement)
             self._write(connection)
             connection.execute("COMMIT")
             total = json.dumps(checksum(logical_rows(connection)))
             connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
+            stated = json.dumps(opening_sum(*opening_rows(connection)))
+            connection.execute("INSERT INTO meta VALUES ('rows', ?)", (stated,))
             connection.execute("VACUUM")
             connection.close()
             seal(self.temporary)
@@ -459,9 +472,9 @@ class Builder:
         standing = self._write_units(connection, new_tree, new_unit)
         self._keys[FILE] = [np.array([int(t.sha256[:16], 16) for t in self._trees], np.uint64)]
         self._posted[FILE] = [np.arange(len(self._trees))]
-        bits = self._write_postings(connection, new_unit, new_tree, new_word)
-        rows = self._write_releases(connection, new_release + 1)
-        more = self._write_origins(connection, new_origin + 1, standing)
+        bits = self._write_postings(connection, new_unit, new_tree)
+        self._write_releases(connection, new_release + 1)
+        self._write_origins(connection, new_origin + 1, standing)
         counts = {
             "release": len(self._releases),
             "origin": len(self._origins),
@@ -478,7 +491,6 @@ class Builder:
                 ("permutations", self.drawn.astype("<u4").tobytes()),
                 ("page_bits", json.dumps({str(door): bits[door] for door in DOORS})),
                 ("counts", json.dumps(counts)),
-                ("rows", json.dumps(zlib.crc32(repr((rows, more)).encode()))),
             ),
         )
 
@@ -516,7 +528,6 @@ class Builder:
             part = order[first : first + WORDS_PER_PAGE]
             written = texts([self._word_texts[number] for number in part.tolist()])
             _insert(connection, "word", page, hashes[part], written)
-        self._keys[WORD], self._posted[WORD] = [hashes], [np.arange(hashes.size)]
         return _inverse(order)
 
     def _write_pieces(
@@ -543,7 +554,7 @@ class Builder:
                 np.array([piece.size for piece in pieces], np.intp),
                 np.frombuffer(b"".join(piece.kinds for piece in pieces), np.uint8),
                 np.frombuffer(b"".join(piece.steps for piece in pieces), np.uint32),
-                np.concatenate([np.empty(0, np.intp), *(words[number] for number in part)]),
+                *_two_bytes(np.concatenate([words[number] for number in part])),
             )
         return new
 
@@ -556,15 +567,14 @@ class Builder:
         name_number: dict[str, int],
     ) -> None:
         sizes = np.array([piece.size for piece in self._pieces], np.intp)
-        for number in _inverse(new_tree - 1).tolist():
-            tree = self._trees[number]
-            _insert(
-                connection,
-                "tree",
-                int(new_tree[number]),
-                texts([tree.sha256, tree.mark]),
-                np.array([name_number[name] for name in tree.holders], np.intp),
-                np.array([name_number[name] for name in tree.licenses], np.intp),
+
+        def numbers(names: Sequence[str]) -> NDArray[np.intp]:
+            return np.array([name_number[name] for name in names], np.intp)
+
+        def arrays(tree: _Tree) -> tuple[NDArray[Any], ...]:
+            return (
+                numbers(tree.holders),
+                numbers(tree.licenses),
                 new_piece[tree.pieces],
                 sizes[tree.pieces],
                 deltas(tree.lines),
@@ -574,7 +584,22 @@ class Builder:
                 deltas(tree.first_line),
                 tree.more_lines,
                 tree.kinds,
-                np.array([name_number[name] for name in tree.names], np.intp),
+                numbers(tree.names),
+            )
+
+        none = np.empty(0, np.intp)
+        nobody = _Tree("", "", (), (), none, none, none, none, none, none, none, none, ())
+        ordered = [nobody, *(self._trees[number] for number in _inverse(new_tree - 1).tolist())]
+        for page, first in enumerate(range(0, len(ordered), TREES_PER_PACK)):
+            trees = ordered[first : first + TREES_PER_PACK]
+            columns = list(zip(*map(arrays, trees), strict=True))
+            _insert(
+                connection,
+                "tree",
+                page,
+                texts([text for tree in trees for text in (tree.sha256, tree.mark)]),
+                *(np.array([part.size for part in column], np.intp) for column in columns),
+                *(np.concatenate(column) for column in columns),
             )
 
     def _write_files(
@@ -664,11 +689,10 @@ class Builder:
         connection: sqlite3.Connection,
         new_unit: NDArray[np.intp],
         new_tree: NDArray[np.intp],
-        new_word: NDArray[np.intp],
     ) -> dict[int, int]:
         bits: dict[int, int] = {}
         for door in DOORS:
-            renumber = {FILE: new_tree, LAYOUT: new_tree, WORD: new_word}.get(door, new_unit)
+            renumber = new_tree if door in (FILE, LAYOUT) else new_unit
             keys = np.concatenate([np.empty(0, np.uint64), *self._keys[door]])
             owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted[door]])]
             bits[door] = self._write_door(connection, door, keys, owners)
@@ -718,9 +742,7 @@ class Builder:
             )
         return bits
 
-    def _write_releases(
-        self, connection: sqlite3.Connection, new: NDArray[np.intp]
-    ) -> list[tuple[Any, ...]]:
+    def _write_releases(self, connection: sqlite3.Connection, new: NDArray[np.intp]) -> None:
         rows: list[tuple[Any, ...]] = sorted(
             (
                 int(new[number]),
@@ -737,14 +759,13 @@ class Builder:
             for number, (one, selections) in enumerate(self._releases)
         )
         connection.executemany("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        return rows
 
     def _write_origins(
         self,
         connection: sqlite3.Connection,
         new: NDArray[np.intp],
         standing: tuple[NDArray[np.intp], NDArray[np.intp]],
-    ) -> list[tuple[Any, ...]]:
+    ) -> None:
         days: dict[int, str] = {}
         origins_of: dict[int, set[int]] = {}
         for tree, release, origin, _ in self._files:
@@ -771,7 +792,6 @@ class Builder:
             for name, number in self._origins.items()
         )
         connection.executemany("INSERT INTO origin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        return rows
 
 
 _NOWHERE: _Rank = (9, "")
@@ -781,6 +801,12 @@ def _family(origin: str) -> Family:
     """The family of an origin of which nothing is known: its own last part."""
     name = origin.rpartition("/")[2]
     return Family(name, name)
+
+
+def _two_bytes(words: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """Numbers as two bytes each, and those that are too large for it, in order."""
+    low = np.minimum(words, LARGE_WORD).astype("<u2").view(np.uint8)
+    return low, words[words >= LARGE_WORD]
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

@@ -33,9 +33,9 @@ from provenance.schema import (
     PAGED,
     PIECES_PER_PAGE,
     TABLES,
+    TREES_PER_PACK,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
-    WORD,
     WORDS_PER_PAGE,
     open_checked,
     sealed,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
+LARGE_WORD = 0xFFFF
 NO_DAY = "9999-99-99"
 """Sorts behind every day: what is not dated is not called older than what is."""
 
@@ -164,6 +165,7 @@ class Index:
         self._names: _Recent[list[str]] = _Recent(512)
         self._name_of: dict[int, str] = {}
         self._pieces: _Recent[_Pieces] = _Recent(256)
+        self._packs: _Recent[tuple[Any, Any, Any]] = _Recent(64)
         self._trees: _Recent[Tree] = _Recent(500)
         self._tokens: _Recent[Tokens] = _Recent(800)
         self._units: _Recent[tuple[Any, Any, Any, Any, Any]] = _Recent(2048)
@@ -172,7 +174,9 @@ class Index:
         self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
 
     def _load(self) -> None:
-        meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        meta, releases, origins = opening_rows(self.connection)
+        if opening_sum(meta, releases, origins) != json.loads(meta["rows"]):
+            raise ValueError("what it says of itself is not as it was written")
         stored = json.loads(meta["parameters"])
         if set(stored) != {field.name for field in fields(Parameters)}:
             raise ValueError("its parameters are not those of this version")
@@ -195,10 +199,6 @@ class Index:
         self.checksum = str(json.loads(meta["checksum"]))
         self.counts: dict[str, int] = json.loads(meta["counts"])
         self.units = int(self.counts["unit"])
-        releases = self.connection.execute("SELECT * FROM release ORDER BY id").fetchall()
-        origins = self.connection.execute("SELECT * FROM origin ORDER BY id").fetchall()
-        if zlib.crc32(repr((releases, origins)).encode()) != json.loads(meta["rows"]):
-            raise ValueError("releases or origins are not as they were written")
         self.releases: dict[int, Release] = {row[0]: Release(*row[1:9]) for row in releases}
         self.origin_facts: dict[int, OriginFacts] = {
             row[0]: OriginFacts(row[1], Family(*row[2:6]), *row[6:]) for row in origins
@@ -314,22 +314,18 @@ class Index:
         found = self._trees.recall(number)
         if found is None:
             try:
-                said, holders, licenses, pieces, sizes, lines, *of_units = self._read(
-                    "tree", number
-                )
-                sha256, mark = split(said)
-                units, start, size, first, more, kinds, names = (
-                    array.astype(np.intp) for array in of_units
-                )
+                holders, licenses, pieces, sizes, lines, *of_units = self._pack(number)
+                sha256, mark = self._said(number)
+                units, start, size, first, more, kinds, names = of_units
                 start, first = np.cumsum(start), np.cumsum(first)
                 found = Tree(
                     sha256,
                     mark,
                     tuple(map(self.name, holders.tolist())),
                     tuple(map(self.name, licenses.tolist())),
-                    pieces.astype(np.intp),
-                    sizes.astype(np.intp),
-                    np.cumsum(lines, dtype=np.intp),
+                    pieces,
+                    sizes,
+                    np.cumsum(lines),
                     units,
                     start,
                     start + size,
@@ -342,6 +338,39 @@ class Index:
                 raise self._damaged(f"tree {number}: {error}") from error
             self._trees.keep(number, found)
         return found
+
+    def _packed(self, page: int) -> tuple[list[str], list[NDArray[np.intp]], list[NDArray[Any]]]:
+        """A page of trees: what they say, where each one's part of an array begins, the arrays."""
+        found = self._packs.recall(page)
+        if found is None:
+            said, *arrays = self._read("tree", page)
+            texts, values = split(said), arrays[12:]
+            counts = [array.astype(np.intp) for array in arrays[:12]]
+            edges = [np.concatenate([[0], np.cumsum(count)]) for count in counts]
+            size = len(texts) // 2
+            if len(values) != 12 or any(
+                edge.size != size + 1 or edge[-1] != array.size
+                for edge, array in zip(edges, values, strict=True)
+            ):
+                raise self._damaged(f"tree page {page} is uneven")
+            found = self._packs.keep(page, (texts, edges, values))
+        return found
+
+    def _pack(self, number: int) -> list[NDArray[np.intp]]:
+        """The arrays of a tree."""
+        page, position = divmod(number, TREES_PER_PACK)
+        _, edges, arrays = self._packed(page)
+        if position >= edges[0].size - 1:
+            raise self._damaged(f"no tree {number}")
+        return [
+            array[int(edge[position]) : int(edge[position + 1])].astype(np.intp)
+            for edge, array in zip(edges, arrays, strict=True)
+        ]
+
+    def _said(self, number: int) -> list[str]:
+        """SHA-256 and family mark of a tree."""
+        page, position = divmod(number, TREES_PER_PACK)
+        return self._packed(page)[0][2 * position : 2 * position + 2]
 
     def same_file(self, sha256: str) -> int | None:
         """The tree whose file has this SHA-256, None where there is none."""
@@ -556,7 +585,8 @@ class Index:
         if page is None:
             from provenance.parse import grammar
 
-            sizes, kinds, steps, words = self._read("piece", number)
+            sizes, kinds, steps, low, high = self._read("piece", number)
+            words = words_of(low, high)
             kinds = kinds.astype(np.uint8, copy=False)
             elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
             leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
@@ -564,19 +594,23 @@ class Index:
                 raise self._damaged(f"piece page {number} is uneven")
             page = self._pieces.keep(
                 number,
-                _Pieces(elements, leaves, kinds, steps.astype(np.intp), words.astype(np.intp)),
+                _Pieces(elements, leaves, kinds, steps.astype(np.intp), words),
             )
         return page
 
     # --- words and names --------------------------------------------------------------
 
     def _hashes(self, numbers: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """Hashes of words by their numbers."""
+        """Hashes of words by their numbers; their texts are remembered."""
         result = np.empty(numbers.size, np.uint64)
         pages = numbers // WORDS_PER_PAGE
         for page in np.unique(pages).tolist():
             chosen = pages == page
-            result[chosen] = self._word_page(page)[0][numbers[chosen] % WORDS_PER_PAGE]
+            hashes, texts = self._word_page(page)
+            at = numbers[chosen] % WORDS_PER_PAGE
+            result[chosen] = hashes[at]
+            for word, position in zip(hashes[at].tolist(), at.tolist(), strict=True):
+                self._name_of[word] = texts[position]
         return result
 
     def _word_page(self, page: int) -> tuple[NDArray[np.uint64], list[str]]:
@@ -587,17 +621,9 @@ class Index:
         return found
 
     def names(self, words: NDArray[np.uint64]) -> list[str]:
-        """The identifiers with the given hashes, '' where there is none; the signs of a family
-        mark stand as they are."""
-        wanted = words.tolist()
-        fresh = np.array([word for word in wanted if word not in self._name_of], np.uint64)
-        if fresh.size:
-            at, numbers, _ = self.lookup(WORD, fresh)
-            for position, number in zip(at.tolist(), numbers.tolist(), strict=True):
-                hashes, texts = self._word_page(number // WORDS_PER_PAGE)
-                if hashes[number % WORDS_PER_PAGE] == fresh[position]:
-                    self._name_of[int(fresh[position])] = texts[number % WORDS_PER_PAGE]
-        return [self._name_of.get(word, "") for word in wanted]
+        """The identifiers with the given hashes, of units that were read from here; '' where
+        there is none. The signs of a family mark stand as they are."""
+        return [self._name_of.get(word, "") for word in words.tolist()]
 
     def name(self, number: int) -> str:
         """A path, or the qualified name of a unit, by its number."""
@@ -710,6 +736,20 @@ def _joined(
     return Tokens(structure, structure ^ words, kinds, lines.astype(np.uint32), words)
 
 
+def words_of(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.intp]:
+    """Numbers of words from their two low bytes each, and the large ones in order.
+
+    Raises:
+        ValueError: the two do not fit together.
+    """
+    words = low.astype(np.uint8, copy=False).view("<u2").astype(np.intp)
+    large = words == LARGE_WORD
+    if np.count_nonzero(large) != high.size:
+        raise ValueError("a page of words that do not fit together")
+    words[large] = high
+    return words
+
+
 def _age(place: Place) -> tuple[Any, ...]:
     return (
         place.date or NO_DAY,
@@ -727,11 +767,29 @@ def parameters_json(parameters: Parameters) -> str:
     return json.dumps(asdict(parameters), sort_keys=True)
 
 
+_Rows = list[tuple[Any, ...]]
+
+
+def opening_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows, _Rows]:
+    """All that is read at opening: meta, the rows of release, those of origin."""
+    return (
+        dict(connection.execute("SELECT key, value FROM meta")),
+        connection.execute("SELECT * FROM release ORDER BY id").fetchall(),
+        connection.execute("SELECT * FROM origin ORDER BY id").fetchall(),
+    )
+
+
+def opening_sum(meta: dict[str, Any], releases: _Rows, origins: _Rows) -> int:
+    """CRC-32 of all that is read at opening, but for itself: these values stand in no page."""
+    stated = sorted(item for item in meta.items() if item[0] != "rows")
+    return zlib.crc32(ascii((stated, releases, origins)).encode())
+
+
 def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Every row that the checksum covers, in order; pages as they read."""
     for table in TABLES:
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
-            if table == "meta" and row[0] == "checksum":
+            if table == "meta" and row[0] in ("checksum", "rows"):
                 continue
             yield (table, row[0], decompress(row[1])) if table in PAGED else (table, *row)
 

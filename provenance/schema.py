@@ -26,7 +26,8 @@ FORMAT_VERSION = 2
 
 SCHEMA = """\
 CREATE TABLE meta (        -- what the whole file was made with
-  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'counts', 'checksum'
+  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'counts', 'checksum',
+                           -- 'rows': CRC-32 of the other values here, of release and origin
   value BLOB NOT NULL      -- JSON text; 'permutations' is uint32[2][bands * rows], little-endian
 ) WITHOUT ROWID;
 CREATE TABLE release (     -- one release of one package, or a directory
@@ -56,16 +57,18 @@ CREATE TABLE file (        -- which paths of which releases have a tree, by page
   id   INTEGER PRIMARY KEY,     -- page; a tree's number is page * 4096 + position
   data BLOB NOT NULL            -- how many files each tree is; of each: release, origin, name
 );
-CREATE TABLE tree (        -- one distinct file content, however many releases ship it
-  id   INTEGER PRIMARY KEY,
-  data BLOB NOT NULL            -- [SHA-256, family mark]; names of copyright holders; names of
-                                -- licences; pieces: number, size, first line; units in source
-                                -- order: number, start, size, first line, lines, kind, name
+CREATE TABLE tree (        -- distinct file contents, however many releases ship them
+  id   INTEGER PRIMARY KEY,     -- page; a tree's number is page * 8 + position, 0 is nobody's
+  data BLOB NOT NULL            -- of each: [SHA-256, family mark], how many of what follows;
+                                -- names of copyright holders; names of licences; pieces: number,
+                                -- size, first line; units in source order: number, start, size,
+                                -- first line, lines, kind, name
 );
 CREATE TABLE piece (       -- distinct stretches of elements: a function, or what is between two
-  id   INTEGER PRIMARY KEY,     -- page; a piece's number is page * 64 + position
+  id   INTEGER PRIMARY KEY,     -- page; a piece's number is page * 128 + position
   data BLOB NOT NULL            -- elements of each; kinds; lines below the element before; words
-                                -- of the leaves, by their number
+                                -- of the leaves, by their number: two bytes each, little-endian;
+                                -- the numbers that two bytes (65535) cannot say, in order
 );
 CREATE TABLE unit (        -- distinct normalised content of a function, class or module body
   id   INTEGER PRIMARY KEY,     -- page; a unit's number is page * 512 + position, 0 is nobody's
@@ -90,16 +93,16 @@ CREATE TABLE posting (     -- key -> units, by pages of the keys' leading bits
 TABLES = ("meta", "release", "origin", "file", "tree", "piece", "unit", "word", "name", "posting")
 PAGED = ("file", "tree", "piece", "unit", "word", "name", "posting")
 
-TEXT, STRUCTURE, FILE, LAYOUT, BAND, RUN, TEXT_RUN, WORD = DOORS = range(8)
+TEXT, STRUCTURE, FILE, LAYOUT, BAND, RUN, TEXT_RUN = DOORS = range(7)
 """The doors of ``posting``: units equal in text, in structure; trees equal byte for byte, and in
-text; units of an LSH band, of a winnowed fingerprint of the one and the other view; and the
-number of the word with a hash."""
+text; units of an LSH band, of a winnowed fingerprint of the one and the other view."""
 EXACT = (TEXT, STRUCTURE, FILE, LAYOUT)
-"""Doors whose keys are stored with all 64 bits; of the others 32 are enough to propose."""
-KEY_BITS = 32
+"""Doors whose keys are stored with all 64 bits; of the others fewer are enough to propose."""
+KEY_BITS = 28
+TREES_PER_PACK = 8
 
 TREES_PER_PAGE = 4096
-PIECES_PER_PAGE = 64
+PIECES_PER_PAGE = 128
 UNITS_PER_PAGE = 512
 WORDS_PER_PAGE = 4096
 NAMES_PER_PAGE = 512
@@ -107,11 +110,6 @@ NAMES_PER_PAGE = 512
 SEAL = 32
 """Bytes of the SHA-256 behind SQLite's last one."""
 _READ = 1 << 20
-
-
-def statements() -> list[str]:
-    """The statements of the schema, one by one."""
-    return [part for part in SCHEMA.split(";\n") if part.strip()]
 
 
 def sealed(path: Path) -> bool:
@@ -154,8 +152,9 @@ def open_checked(path: Path) -> sqlite3.Connection:
             "'provenance index build SOURCE -o FILE'"
         )
     uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
-    connection = sqlite3.connect(uri, uri=True)
+    connection = None
     try:
+        connection = sqlite3.connect(uri, uri=True)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA mmap_size = 268435456")
@@ -164,8 +163,9 @@ def open_checked(path: Path) -> sqlite3.Connection:
         schema = connection.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         ).fetchall()
-    except sqlite3.DatabaseError as error:
-        connection.close()
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if connection is not None:
+            connection.close()
         raise IndexFileError(
             f"{path}: found no readable index ({error}), expected a file written by "
             "'provenance index build'; build it again"
