@@ -59,6 +59,8 @@ ALLOWED = {
     "library": "errors index model sketch",
     # attribute judges: it compares with align what candidates proposed and library holds
     "attribute": "align candidates library mark model parse sketch",
+    # baseline: what attribute's scores are between families of an index that are unrelated
+    "baseline": "attribute index library pages schema sketch",
     # report: Report -> str
     "report.__init__": "",
     "report.json": "model version",

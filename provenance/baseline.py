@@ -1,0 +1,455 @@
+"""baseline: a finished index -> how strongly code of unrelated families resembles each other in it.
+
+A score is no answer: in this field everything resembles everything. So files of the index are
+compared with families that they have nothing to do with, and what they score there is kept as a
+table: the null. A finding's score is then read against it.
+
+*Unrelated* are two families of which neither holds 1 % of the other's text: as many elements in
+units of ``Parameters.large`` elements or more that are equal in the text view. Where a unit is
+looked at, it, what it stands in and what stands in it are left aside: whether its families are
+related is never judged by the resemblance that is measured. In transformers 4.57.1 14 % of all
+pairs of families are related in this sense, and 91 % of those that declare to share code.
+
+*Common* units, which more than 5 % of the families have as they are, are left out: what a
+resemblance of theirs is worth is known better, k of N families have it. With them more than one
+unrelated pair in a thousand of units below 80 elements is equal. How far the tables move with
+both bounds: benchmarks/README.md.
+
+Pairs share units and families, so they tell less than as many independent ones would. As in
+"Permutation P-values should never be zero" (Phipson and Smyth 2010) the measured pair counts as
+one of the null: no rate is below 1 / (pairs + 1). Where no pair scores so high, the true rate is,
+with 95 % confidence, below 3 / pairs (the rule of three).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from provenance.attribute import accepted
+from provenance.index import Index
+from provenance.library import Shingled, shingled
+from provenance.pages import stretches
+from provenance.schema import STRUCTURE
+from provenance.sketch import digest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+
+Kind = Literal["score", "structure", "text", "file"]
+
+STEPS = 200
+"""Scores are told apart by 1 / STEPS."""
+SIZES = (20, 40, 80, 160, 320)
+"""Least elements of the size classes of units: 20 to 39, and so on, 320 and more."""
+FILE_SIZES = (200, 800, 3200)
+"""The same of files."""
+LINEAGE = 0.01
+"""Share of a family's text that a related one holds."""
+COMMON = 0.05
+"""Share of the families, but at least three, that have units equal to a common one."""
+FILES, UNITS, FAMILIES, FAMILIES_OF_FILE = 400, 400, 48, 8
+"""Files that are looked at; of their units, in each size class; families that units are compared
+with; those that each file is. Choices: for 3,000 pairs of files and 14,000 of units in each class,
+some seconds of work whatever the index's size."""
+_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """The null of one score in one size class: ``above[i]`` pairs score ``i / STEPS`` or more,
+    so that ``above[0]`` is the number of pairs. Zeros at the end are not kept. ``least`` is the
+    smallest size of the class in elements."""
+
+    least: int
+    above: tuple[int, ...]
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs were compared."""
+        return self.above[0] if self.above else 0
+
+    def at_or_above(self, score: float) -> int:
+        """How many pairs score so high, at most 1 / STEPS less."""
+        step = _step(score)
+        return self.above[step] if step < len(self.above) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What unrelated code scores in an index.
+
+    For units, the best in one unrelated family: ``structure`` and ``text``, the resemblance of
+    the shingle sets, and ``score``, (structure + 2 text) / 3. For files: the share of elements
+    that stand in units which one unrelated family has an accepted match for. Each by size
+    class, ascending. ``families`` is how many families the index has, ``related`` the share of
+    pairs that were left out because the families are related.
+    """
+
+    families: int
+    related: float
+    score: tuple[Survival, ...]
+    structure: tuple[Survival, ...]
+    text: tuple[Survival, ...]
+    file: tuple[Survival, ...]
+
+    def survival(self, elements: int, of: Kind = "score") -> Survival:
+        """The null of the size class of so many elements; the smallest for still smaller ones."""
+        table: tuple[Survival, ...] = getattr(self, of)
+        return max((one for one in table if one.least <= elements), key=_least, default=table[0])
+
+    def percentile(self, score: float, elements: int, of: Kind = "score") -> float:
+        """Share of the null below a score, in [0, 1]: at least so much, as scores are told apart
+        by 1 / STEPS; 0 where there is no null."""
+        null = self.survival(elements, of)
+        return 1 - null.at_or_above(score) / null.pairs if null.pairs else 0.0
+
+    def false_alarm_rate(self, score: float, elements: int, of: Kind = "score") -> float:
+        """Share of the null at or above a score, in (0, 1], the pair in question counted in.
+
+        For *one* unrelated family. Times ``families`` it is how many unrelated families of the
+        index are expected to have something that scores so high.
+        """
+        null = self.survival(elements, of)
+        return (null.at_or_above(score) + 1) / (null.pairs + 1)
+
+    def threshold(self, rate: float, elements: int, of: Kind = "score") -> float | None:
+        """The least score with at most this false-alarm rate, a multiple of 1 / STEPS; None where
+        no score has: the null is too small, or equal code is that frequent."""
+        steps = (step / STEPS for step in range(STEPS + 1))
+        return next((s for s in steps if self.false_alarm_rate(s, elements, of) <= rate), None)
+
+    def to_json(self) -> str:
+        """JSON text with sorted keys."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Baseline:
+        """Read back ``to_json``.
+
+        Raises:
+            ValueError: it is not what ``to_json`` wrote.
+        """
+        try:
+            said: dict[str, Any] = json.loads(text)
+            tables = {of: _survivals(said.pop(of)) for of in ("score", "structure", "text", "file")}
+            return cls(families=int(said["families"]), related=float(said["related"]), **tables)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no baseline: {error!r}") from error
+
+
+def _least(one: Survival) -> int:
+    return one.least
+
+
+def _survivals(rows: Iterable[dict[str, Any]]) -> tuple[Survival, ...]:
+    found = tuple(Survival(int(row["least"]), tuple(map(int, row["above"]))) for row in rows)
+    for one in found:
+        if len(one.above) > STEPS + 1 or list(one.above) != sorted(one.above, reverse=True):
+            raise ValueError("no baseline: a survival table that grows or is too long")
+    if not found:
+        raise ValueError("no baseline: no size class")
+    return found
+
+
+def _step(score: float) -> int:
+    return min(STEPS, max(0, int(score * STEPS + 1e-6)))
+
+
+def _counted(least: int, scores: list[float]) -> Survival:
+    counts = np.bincount([_step(score) for score in scores], minlength=STEPS + 1)
+    above = np.cumsum(counts[::-1])[::-1]
+    return Survival(least, tuple(above[: np.count_nonzero(above)].tolist()))
+
+
+# --- measuring ----------------------------------------------------------------------------
+
+
+def measure(index: Index, family_of: Callable[[str], str]) -> Baseline:
+    """Compare a sample of an index's files, and their units, with unrelated families of it.
+
+    The sample is the files of least SHA-256, and the units and families of least hash: the same
+    index gives the same baseline, one that has grown much of the same sample.
+
+    Args:
+        index: finished.
+        family_of: the family that an origin belongs to.
+    """
+    families = _Families(index, family_of)
+    files = _files(index, families)
+    units = _units(files)
+    sample = _Sets([file.units[row] for file, row in units])
+    class_of = np.array([_class(SIZES, file.sizes[row]) for file, row in units], np.intp)
+    unrelated = np.array(
+        [families.unrelated(file.family, file.around(index, row)) for file, row in units], bool
+    )
+    of_file = [families.drawn(file.family, file.sha256) for file in files]
+    scores: dict[str, dict[int, list[float]]] = {
+        view: {least: [] for least in SIZES} for view in ("score", "structure", "text")
+    }
+    shares: dict[int, list[float]] = {least: [] for least in FILE_SIZES}
+    for target in range(families.compared.size):
+        reference = _blocks(index, families.units(target))
+        for view, best in _best(sample, reference).items():
+            for least, found in scores[view].items():
+                found += best[unrelated[:, target] & (class_of == least)].tolist()
+        for file, targets in zip(files, of_file, strict=True):
+            if target in targets:
+                share = file.explained(_best(file.sets, reference), index.parameters.large)
+                shares[_class(FILE_SIZES, file.size)].append(share)
+    return Baseline(
+        families=len(families.names),
+        related=families.related(),
+        score=tuple(_counted(least, found) for least, found in scores["score"].items()),
+        structure=tuple(_counted(least, found) for least, found in scores["structure"].items()),
+        text=tuple(_counted(least, found) for least, found in scores["text"].items()),
+        file=tuple(_counted(least, found) for least, found in shares.items()),
+    )
+
+
+def _class(sizes: Sequence[int], elements: int) -> int:
+    """The least size of the class of so many elements."""
+    return max((least for least in sizes if least <= elements), default=sizes[0])
+
+
+def _hash(*parts: str) -> bytes:
+    return blake2b("\0".join(parts).encode(), digest_size=8).digest()
+
+
+class _Families:
+    """The families of an index, by number, and what they share. ``compared`` are the sampled
+    ones; ``held[t]`` says of each unit of the index whether the t-th of those has it."""
+
+    def __init__(self, index: Index, family_of: Callable[[str], str]) -> None:
+        name_of = {number: family_of(one.name) for number, one in index.origin_facts.items()}
+        self.names = sorted(set(name_of.values()))
+        number = {name: at for at, name in enumerate(self.names)}
+        self.of_origin = {origin: number[name] for origin, name in name_of.items()}
+        self.elements = np.zeros(index.units + 1, np.intp)
+        holders: list[int] = []
+        holds: list[int] = []
+        for unit in range(1, index.units + 1):
+            self.elements[unit], trees = index._unit(unit)
+            files = [file for tree in trees.tolist() for file in index.files_of(tree)]
+            families = {self.of_origin[file.origin] for file in files}
+            holders += families
+            holds += [unit] * len(families)
+        holder, unit_of = np.array(holders, np.intp), np.array(holds, np.intp)
+        self.holders, self.edges = holder, np.searchsorted(unit_of, np.arange(index.units + 2))
+        self.small = index.parameters.small
+        self.weight = np.where(self.elements >= index.parameters.large, self.elements, 0)
+        size, many = self.weight[unit_of], len(self.names)
+        self.total = np.bincount(holder, size, many)
+        telling = np.flatnonzero(self.total).tolist()
+        order = sorted(telling, key=lambda family: _hash(self.names[family]))
+        self.compared = np.array(order[:FAMILIES], np.intp)
+        self.held = np.zeros((self.compared.size, index.units + 1), bool)
+        for row, family in enumerate(self.compared.tolist()):
+            self.held[row, unit_of[holder == family]] = True
+        self.shared = np.array(
+            [np.bincount(holder, size * held[unit_of], many) for held in self.held]
+        ).reshape(-1, many)
+
+    def common(self, index: Index, units: NDArray[np.intp], structure: Hashes) -> list[bool]:
+        """Whether so many families have units like each of some: of the same text, or where they
+        are large, with digests of structure, of the same structure."""
+        at, alike, _ = index.lookup(STRUCTURE, structure)
+        every = np.concatenate([units, alike.astype(np.intp)])
+        row = np.concatenate([np.arange(units.size), at])
+        count = self.edges[every + 1] - self.edges[every]
+        family = self.holders[stretches(self.edges[every], count)]
+        many = len(self.names)
+        pairs = np.unique(np.repeat(row, count) * many + family)
+        held = np.bincount(pairs // many, minlength=units.size)
+        most = max(2, COMMON * many)
+        return [number > most for number in held.tolist()]
+
+    def units(self, target: int) -> list[int]:
+        """The units of a compared family that are not small."""
+        found: list[int] = np.flatnonzero(
+            self.held[target] & (self.elements >= self.small)
+        ).tolist()
+        return found
+
+    def unrelated(self, family: int, aside: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """bool[compared]: which have nothing to do with a family, some units left aside."""
+        left_aside = (self.held[:, aside] * self.weight[aside]).sum(axis=1)
+        least = np.minimum(self.total[family], self.total[self.compared])
+        shared = self.shared[:, family] - left_aside
+        result: NDArray[np.bool_] = (self.compared != family) & (
+            shared < np.maximum(1, LINEAGE * least)
+        )
+        return result
+
+    def related(self) -> float:
+        """The share of pairs of a family and a compared one that have to do with each other."""
+        nothing = np.empty(0, np.intp)
+        apart = sum(int(self.unrelated(at, nothing).sum()) for at in range(len(self.names)))
+        pairs = self.compared.size * (len(self.names) - 1)
+        return round(1 - apart / pairs, 6) if pairs else 0.0
+
+    def drawn(self, family: int, key: str) -> frozenset[int]:
+        """Some of the compared families that have nothing to do with one, by their hash."""
+        apart = np.flatnonzero(self.unrelated(family, np.empty(0, np.intp))).tolist()
+        order = sorted(apart, key=lambda at: _hash(self.names[self.compared[at]], key))
+        return frozenset(order[:FAMILIES_OF_FILE])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """A sampled file. ``sets`` holds all shingles of its units that are not small. In parallel,
+    of each of these: position in the tree, elements, elements where what repeats counts once,
+    whether it is common, shingles, and the elements of the file it spans (the module's body)."""
+
+    number: int
+    sha256: str
+    family: int
+    size: int
+    positions: list[int]
+    sizes: list[int]
+    distinct: list[int]
+    common: list[bool]
+    units: list[Shingled]
+    sets: _Sets
+    spans: list[NDArray[np.intp]]
+
+    def around(self, index: Index, row: int) -> NDArray[np.intp]:
+        """The units of the index that stand in one of the file's, or that it stands in."""
+        tree, at = index.tree(self.number), self.positions[row]
+        if not at:
+            return tree.units[:1]
+        touching = (tree.start < tree.stop[at]) & (tree.stop > tree.start[at])
+        touching[0] = False  # the module's body has no part of it
+        return np.unique(tree.units[touching])
+
+    def explained(self, best: dict[str, NDArray[np.float64]], large: int) -> float:
+        """The share of elements that stand in a unit with an accepted match; units below
+        ``large`` count beside a larger one only, as in a scan."""
+        covered = np.zeros(self.size, bool)
+        matched = [
+            row
+            for row in range(len(self.units))
+            if not self.common[row]
+            and accepted(best["structure"][row], best["text"][row], self.distinct[row], large)
+        ]
+        if any(self.distinct[row] >= large for row in matched):
+            for row in matched:
+                covered[self.spans[row]] = True
+        return float(covered.mean())
+
+
+def _files(index: Index, families: _Families) -> list[_File]:
+    """The files of least SHA-256 that are not small."""
+    parameters = index.parameters
+    found: list[_File] = []
+    for number in sorted(range(1, index.counts["tree"] + 1), key=lambda at: index.tree(at).sha256):
+        tree = index.tree(number)
+        size = int(tree.sizes.sum())
+        if size < FILE_SIZES[0]:
+            continue
+        body = np.ones(size, bool)
+        for start, stop in zip(tree.start[1:].tolist(), tree.stop[1:].tolist(), strict=True):
+            body[start:stop] = False
+        elements = families.elements[tree.units]
+        positions = np.flatnonzero(elements >= parameters.small).tolist()
+        if not positions:
+            continue
+        tokens = [index.tokens_at(number, at) for at in positions]
+        units = [shingled(one, parameters) for one in tokens]
+        structure = np.array([digest(one.structure) for one in tokens], np.uint64)
+        found.append(
+            _File(
+                number=number,
+                sha256=tree.sha256,
+                family=families.of_origin[index.files_of(number)[0].origin],
+                size=size,
+                positions=positions,
+                sizes=elements[positions].tolist(),
+                distinct=[unit.structure.size + parameters.k - 1 for unit in units],
+                common=families.common(index, tree.units[positions], structure),
+                units=units,
+                sets=_Sets(units),
+                spans=[
+                    np.arange(tree.start[at], tree.stop[at]) if at else np.flatnonzero(body)
+                    for at in positions
+                ],
+            )
+        )
+        if len(found) == FILES:
+            break
+    return found
+
+
+def _units(files: list[_File]) -> list[tuple[_File, int]]:
+    """Of the files' units that are not common, equal ones once, those of least hash in each
+    size class: the file, and the row in it."""
+    drawn: dict[int, dict[bytes, tuple[_File, int]]] = {least: {} for least in SIZES}
+    for file in files:
+        for row, unit in enumerate(file.units):
+            if not file.common[row]:
+                key = blake2b(unit.text.tobytes(), digest_size=8).digest()
+                drawn[_class(SIZES, file.sizes[row])].setdefault(key, (file, row))
+    return [one for found in drawn.values() for _, one in sorted(found.items())[:UNITS]]
+
+
+class _Sets:
+    """The shingle sets of some units in both views, to be compared all with all."""
+
+    def __init__(self, units: list[Shingled]) -> None:
+        self.structure = _View([unit.structure for unit in units])
+        self.text = _View([unit.text for unit in units])
+
+
+def _blocks(index: Index, units: list[int]) -> list[_Sets]:
+    """The shingle sets of some units of the index, not too many at once: what is compared is all
+    in memory."""
+    return [
+        _Sets([shingled(index.tokens(unit), index.parameters) for unit in units[at : at + _BLOCK]])
+        for at in range(0, len(units), _BLOCK)
+    ]
+
+
+def _best(left: _Sets, right: list[_Sets]) -> dict[str, NDArray[np.float64]]:
+    """The best resemblance that each unit of the left has with one of the right."""
+    best: dict[str, NDArray[np.float64]] = {}
+    for block in right:
+        structure = _resemblance(left.structure, block.structure)
+        text = _resemblance(left.text, block.text)
+        every = {"structure": structure, "text": text, "score": (structure + 2 * text) / 3}
+        for view, found in every.items():
+            highest = found.max(axis=1)
+            best[view] = np.maximum(best[view], highest) if view in best else highest
+    return best
+
+
+class _View:
+    """n sets of shingles: the distinct ones, ascending, how many sets have each, and which."""
+
+    def __init__(self, sets: list[NDArray[np.uint64]]) -> None:
+        self.sizes = np.array([one.size for one in sets], np.intp)
+        joined = np.concatenate([np.empty(0, np.uint64), *sets])
+        order = np.argsort(joined, kind="stable")
+        self.keys, self.count = np.unique(joined, return_counts=True)
+        self.owner = np.repeat(np.arange(len(sets)), self.sizes)[order]
+
+
+def _resemblance(left: _View, right: _View) -> NDArray[np.float64]:
+    """float64[m, n]: Jaccard resemblance of each of m sets with each of n."""
+    if left.keys.size > right.keys.size:
+        return np.ascontiguousarray(_resemblance(right, left).T)
+    at = np.searchsorted(right.keys, left.keys)
+    at[at == right.keys.size] = 0
+    count = np.repeat(np.where(right.keys[at] == left.keys, right.count[at], 0), left.count)
+    first = np.repeat((np.cumsum(right.count) - right.count)[at], left.count)
+    shape = left.sizes.size, right.sizes.size
+    pair = np.repeat(left.owner * shape[1], count) + right.owner[stretches(first, count)]
+    shared = np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape)
+    result: NDArray[np.float64] = shared / (left.sizes[:, None] + right.sizes - shared)
+    return result
