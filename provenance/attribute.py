@@ -371,9 +371,8 @@ def _resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
         left, right = right, left
     if not left.size:
         return 0.0
-    at = right.searchsorted(left)
-    at[at == right.size] = 0
-    shared = int(np.count_nonzero(right[at] == left))
+    nearest = right.take(right.searchsorted(left), mode="clip")
+    shared = int(np.count_nonzero(nearest == left))
     return shared / (union - shared)
 
 
