@@ -182,7 +182,7 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
         band = band_keys(signed, parameters.bands)
     owner = np.full(structure.size, -1, np.intp)  # of each element, the innermost row outside
     within = within_function(units)  # functions: what repeats nothing is fingerprinted once
-    row_of = {position: row for row, position in enumerate(wanted)}
+    class_row = {at: row for row, at in enumerate(wanted) if units[at].kind == "class"}
     for row, (position, (start, stop)) in enumerate(zip(wanted, spans, strict=True)):
         if not within[position]:
             owner[start:stop] = row
@@ -191,7 +191,7 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
         text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
         structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
         size=size,
-        outer=np.array([row_of.get(units[position].parent, -1) for position in wanted], np.intp),
+        outer=np.array([class_row.get(units[position].parent, -1) for position in wanted], np.intp),
         large=large,
         band=band,
         run=_owned(structure, parameters.run, parameters.window, owner, size >= parameters.large),
