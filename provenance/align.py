@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -256,6 +257,7 @@ def renames(pairs: Mapping[tuple[str, str], int], *, certain: bool) -> tuple[Ren
     return tuple(Rename(reference, suspect, count) for (suspect, reference), count in ranked)
 
 
+@lru_cache(maxsize=10_000)
 def _difference(suspect: str, reference: str) -> tuple[str, str]:
     """The two names without the words they both begin with and both end with."""
     left, right = words(suspect), words(reference)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -370,9 +371,8 @@ def _resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
         left, right = right, left
     if not left.size:
         return 0.0
-    at = right.searchsorted(left)
-    at[at == right.size] = 0
-    shared = int(np.count_nonzero(right[at] == left))
+    nearest = right.take(right.searchsorted(left), mode="clip")
+    shared = int(np.count_nonzero(nearest == left))
     return shared / (union - shared)
 
 
@@ -489,6 +489,12 @@ def _cell(file: SourceFile, line: int) -> tuple[int, int]:
     return number, line - first + 1
 
 
+@lru_cache(maxsize=1)
+def _written(parsed: Parsed) -> dict[int, bytes]:
+    """The texts of a file by their hashes."""
+    return {word: raw for raw, word in parsed.words.items()}
+
+
 def _renamed(
     parsed: Parsed,
     suspect: Tokens,
@@ -508,7 +514,7 @@ def _renamed(
     joint = mix(left * np.uint64(0x9E3779B97F4A7C15) + right)
     _, first, counts = np.unique(joint, return_index=True, return_counts=True)
     pairs = left[first], right[first]
-    written = {word: raw for raw, word in parsed.words.items()}
+    written = _written(parsed)
     theirs = library.indexes[number].names(pairs[1])
     counted: dict[tuple[str, str], int] = {}
     for word, name, count in zip(pairs[0].tolist(), theirs, counts.tolist(), strict=True):

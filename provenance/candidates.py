@@ -57,59 +57,53 @@ def candidates(
     offsets = np.cumsum([0, *(sketch.unit.size for sketch in sketches)])
     rows = np.arange(int(offsets[-1]))
     starts = list(zip(sketches, offsets.tolist(), strict=False))
-    large = _joined([sketch.large + start for sketch, start in starts])
+    large = _joined([sketch.large + start for sketch, start in starts]).astype(np.intp)
+    size = _joined([sketch.size for sketch in sketches]).astype(np.intp)
+    within = _joined([np.where(s.outer < 0, -1, s.outer + start) for s, start in starts])
+    outer = within.astype(np.intp)
+    texts = _joined([sketch.text_digest for sketch in sketches])
+    structures = _joined([sketch.structure_digest[sketch.large] for sketch in sketches])
+    text = _equal(index, TEXT, texts, rows, _TEXT_WEIGHT)
+    structure = _equal(index, STRUCTURE, structures, large, _STRUCTURE_WEIGHT)
+    open_ = _open(text, structure, outer, hidden)
+    fresh = open_[large]
     bands = index.parameters.bands
-    found = (
-        _equal(index, TEXT, _joined([s.text_digest for s in sketches]), rows, _TEXT_WEIGHT),
-        _equal(
-            index,
-            STRUCTURE,
-            _joined([sketch.structure_digest[sketch.large] for sketch in sketches]),
-            large,
-            _STRUCTURE_WEIGHT,
-        ),
-        _equal(
-            index,
-            BAND,
-            _joined([sketch.band.ravel() for sketch in sketches]),
-            np.repeat(large, bands),
-            1.0 / bands,
-        ),
-        *(
-            _shared(
-                index,
-                door,
-                _joined([_runs(sketch, door)[0] for sketch in sketches]),
-                _joined([_runs(sketch, door)[1] + start for sketch, start in starts]),
-                rows.size,
-            )
-            for door in (RUN, TEXT_RUN)
-        ),
-    )
-    outer = _joined([np.where(s.outer < 0, -1, s.outer + start) for s, start in starts])
-    size = _joined([sketch.size for sketch in sketches])
-    found = (*found, _of_classes(index, found, outer.astype(np.intp), size.astype(np.intp)))
+    keys = _joined([sketch.band for sketch in sketches])[fresh].ravel()
+    found = [text, structure]
+    found.append(_equal(index, BAND, keys, np.repeat(large[fresh], bands), 1.0 / bands))
+    for door in (RUN, TEXT_RUN):
+        keys = _joined([_runs(sketch, door)[0] for sketch in sketches])
+        owner = _joined([_runs(sketch, door)[1] + start for sketch, start in starts])
+        owner = owner.astype(np.intp)
+        fresh = open_[owner]
+        found.append(_shared(index, door, keys[fresh], owner[fresh], rows.size))
+    found.append(_of_classes(index, found, outer, size))
     row = np.concatenate([hit[0] for hit in found])
     unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
     weight = np.concatenate([hit[2] for hit in found])
-    sizes = [hit[0].size for hit in found]
-    runs, text_runs = np.repeat([0, 0, 0, 1, 0, 0], sizes), np.repeat([0, 0, 0, 0, 1, 0], sizes)
+    doors = np.repeat([TEXT, STRUCTURE, BAND, RUN, TEXT_RUN, -1], [hit[0].size for hit in found])
     if hidden is not None:
         seen = ~hidden[unit]
-        row, unit, weight = row[seen], unit[seen], weight[seen]
-        runs, text_runs = runs[seen], text_runs[seen]
-    pair, inverse = np.unique(row << 32 | unit, return_inverse=True)
-    runs = np.bincount(inverse, runs, pair.size).astype(np.int64)
-    text_runs = np.bincount(inverse, text_runs, pair.size).astype(np.int64)
+        row, unit, weight, doors = row[seen], unit[seen], weight[seen], doors[seen]
+    joint = row << 32 | unit
+    order = np.argsort(joint, kind="stable")  # which merges: each door's hits come by rows
+    joint, weight, doors = joint[order], weight[order], doors[order]
+    first = np.diff(joint, prepend=-1) != 0
+    pair, inverse = joint[first], np.cumsum(first) - 1
+    runs = np.bincount(inverse[doors == RUN], minlength=pair.size)
+    text_runs = np.bincount(inverse[doors == TEXT_RUN], minlength=pair.size)
+    equality = np.zeros(pair.size, np.int64)
+    equality[inverse[doors == STRUCTURE]] = EQUAL_STRUCTURE
+    equality[inverse[doors == TEXT]] = EQUAL_TEXT
     enough = (runs >= TELLING_RUNS) | (text_runs >= TELLING_TEXT_RUNS)
     telling = np.where(enough, runs + text_runs, 0)
     total = np.bincount(inverse, weight, pair.size) if pair.size else np.empty(0)
     likely = (total >= LEAST_WEIGHT) | enough
-    pair, total, telling = pair[likely], total[likely], telling[likely]
+    pair, total, telling, equality = pair[likely], total[likely], telling[likely], equality[likely]
     row, unit = pair >> 32, pair & 0xFFFFFFFF
     order = np.lexsort((unit, -np.round(total, 9), row))
-    row, unit, total, telling = row[order], unit[order], total[order], telling[order]
-    equality = np.where(total >= _TEXT_WEIGHT, EQUAL_TEXT, total >= _STRUCTURE_WEIGHT)
+    row, unit, total = row[order], unit[order], total[order]
+    telling, equality = telling[order], equality[order]
     first_of_row = np.searchsorted(row, row, "left")
     rank = np.arange(row.size) - first_of_row
     best = (rank < MOST_CANDIDATES) & (total >= LEAST_OF_BEST * np.minimum(total[first_of_row], 1))
@@ -159,6 +153,19 @@ def _shared(
     weight = np.log2(max(2, index.units) / np.maximum(held, 1)).clip(0.1)
     whole = np.bincount(owner, weight, size)
     return owner[at], units, weight[at] / whole[owner[at]]
+
+
+def _open(
+    text: _Hits, structure: _Hits, outer: NDArray[np.intp], hidden: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """bool[rows], for which rows the merely similar counts: not where the row and its class are
+    equal in text to units that may be seen, and so few are equal in structure that all are
+    candidates, whatever their rank."""
+    row = text[0] if hidden is None else text[0][~hidden[text[1]]]
+    settled = np.zeros(outer.size, bool)
+    settled[row] = True
+    settled &= np.bincount(structure[0], minlength=outer.size) < MOST_CANDIDATES
+    return ~(settled & ((outer < 0) | settled[outer]))
 
 
 def _of_classes(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -51,7 +50,7 @@ _SAME_KIND = {
     "pattern_list": "tuple",
     "tuple_pattern": "tuple",
 }
-_ERROR = 65535
+_ERROR, _EMPTY_FORMAT = 65535, 65534
 _AT_LINE_START = re.compile(rb"^(?:async[ \t]+def\b|def\b|class\b|@)", re.MULTILINE)
 _DEFINING = ("function_definition", "class_definition", "decorator")
 _MOST_PARTS = 50
@@ -82,6 +81,9 @@ class _Grammar:
         self.generator = self._ids("generator_expression")
         self.operators = self._ids(*_WITH_OPERATOR)
         self.with_text = self._ids(*_LEAVES_WITH_TEXT)
+        self.plain = frozenset(names).difference(
+            self.class_, self.left_out, self.transparent, self.operators, self.with_text
+        ) - {self.arguments, self.format, *self.asynchronous}
         # Compact kinds are numbered by sorted name: the same on every machine.
         distinct = sorted({_SAME_KIND.get(name, name) for name in names.values()})
         if len(distinct) > 256:
@@ -90,6 +92,9 @@ class _Grammar:
         self.compact = np.zeros(_ERROR + 1, np.uint8)
         for kind, name in names.items():
             self.compact[kind] = number[_SAME_KIND.get(name, name)]
+        self.compact[_EMPTY_FORMAT] = self.compact[self.format]
+        self.has_text = np.zeros(_ERROR + 1, bool)
+        self.has_text[[*self.with_text, _EMPTY_FORMAT]] = True
         self.kind_names = distinct
         leaves = {_SAME_KIND.get(name, name) for name in _LEAVES_WITH_TEXT}
         leaves.add("format_specifier")
@@ -123,6 +128,23 @@ class _TextHashes(dict[bytes, int]):
         return value
 
 
+class _MarkedHashes(dict[bytes, int]):
+    """The hashes of a file's texts; names that bear its mark have the sign in its place."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+        self.telling = words(mark)[0].lower().encode() if mark else b""
+
+    def __missing__(self, text: bytes) -> int:
+        plain = text
+        if self.mark and len(text) < 200 and self.telling in text.lower():
+            name = text.decode("utf-8", "replace")
+            if (marked := without_mark(name, self.mark)) != name:
+                plain = marked.encode()
+        value = self[text] = _text_hashes[plain]
+        return value
+
+
 @lru_cache(maxsize=1)
 def grammar() -> _Grammar:
     """The loaded grammar, once in a process."""
@@ -144,28 +166,24 @@ def parse(content: bytes) -> Parsed:
     """
     known = grammar()
     roots = _roots(content, known)
-    kinds, starts, ends, leaves, definitions, errors = _walk(roots, known)
+    kinds, starts, texts, definitions, errors = _walk(roots, content, known)
     units = _units(definitions, starts, max(1, content.count(b"\n") + (content[-1:] != b"\n")))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
 
-    kind = known.compact[np.array(kinds, np.uint16)]
-    start = np.array(starts, np.uint32)
-    word = np.zeros(kind.size, np.uint64)
-    spans = zip(map(starts.__getitem__, leaves), ends, strict=True)
-    written = [content[first:stop] for first, stop in spans]
-    numbers = list(map(_text_hashes.__getitem__, written))
-    hashes = dict(zip(written, numbers, strict=True))
-    if mark and (marked := _marked(hashes, mark)):
-        hashes.update(marked)
-        numbers = list(map(hashes.__getitem__, written))
-    word[leaves] = np.array(numbers, np.uint64)
+    ids = np.fromiter(kinds, np.uint16, len(kinds))
+    hashes = _MarkedHashes(mark)
+    word = np.zeros(ids.size, np.uint64)
+    word[known.has_text[ids]] = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
+    kind = known.compact[ids]
     structure = known.kind_hash[kind]
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
-    line = (np.searchsorted(newline, start, "left") + 1).astype(np.uint32)
+    start = np.fromiter(starts, np.intp, ids.size)
+    behind = np.searchsorted(start, newline, "right")  # of each line end: the next element
+    line = 1 + np.cumsum(np.bincount(behind, minlength=ids.size)[: ids.size])
     errors += [at for root in roots if root.has_error for at in _missing(root)]
     error_lines = tuple(sorted(set((np.searchsorted(newline, errors, "left") + 1).tolist())))
-    tokens = Tokens(structure, structure ^ word, kind, line, word)
-    return Parsed(units, tokens, hashes, mark, error_lines)
+    tokens = Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
+    return Parsed(units, tokens, dict(hashes), mark, error_lines)
 
 
 def _roots(content: bytes, known: _Grammar) -> list[Node]:
@@ -223,47 +241,44 @@ def _missing(root: Node) -> list[int]:
     return found
 
 
-def _marked(written: Iterable[bytes], mark: str) -> dict[bytes, int]:
-    """Hashes of the names that bear the file's mark, with its sign in its place."""
-    telling = words(mark)[0].lower().encode()
-    found: dict[bytes, int] = {}
-    for raw in written:
-        if len(raw) < 200 and telling in raw.lower():
-            name = raw.decode("utf-8", "replace")
-            plain = without_mark(name, mark)
-            if plain != name:
-                found[raw] = _text_hashes[plain.encode()]
-    return found
-
-
 def _walk(
-    roots: list[Node], known: _Grammar
-) -> tuple[list[int], list[int], list[int], list[int], list[tuple[Node, int]], list[int]]:
-    """Pre-order walk: kinds and start bytes of the elements; end bytes and positions of the
-    leaves with text; definitions with their position; start bytes of syntax errors.
+    roots: list[Node], content: bytes, known: _Grammar
+) -> tuple[list[int], list[int], list[bytes], list[tuple[Node, int]], list[int]]:
+    """Pre-order walk: kinds and start bytes of the elements; texts of the leaves that have one;
+    definitions with their position; start bytes of syntax errors.
+
+    All that is asked of each node counts: the questions come in the order of their frequency.
     """
     kinds: list[int] = []
     starts: list[int] = []
-    ends: list[int] = []
-    leaves: list[int] = []
+    texts: list[bytes] = []
     definitions: list[tuple[Node, int]] = []
     errors: list[int] = []
-    with_text, left_out, transparent = known.with_text, known.left_out, known.transparent
+    with_text, plain = known.with_text, known.plain
+    left_out, transparent = known.left_out, known.transparent
     operators, defining = known.operators, known.function | known.class_
     statement, empty = known.statement, known.empty
     arguments, generator = known.arguments, known.generator
     string_start, format_, asynchronous = known.string_start, known.format, known.asynchronous
-    add_kind, add_start = kinds.append, starts.append
+    add_kind, add_start, add_text = kinds.append, starts.append, texts.append
     stack = roots[::-1]
     pop = stack.pop
     while stack:
         node = pop()
         kind = node.kind_id
         if kind in with_text:
-            leaves.append(len(kinds))
+            start = node.start_byte
+            add_kind(kind)
+            add_start(start)
+            add_text(content[start : node.end_byte])
+            continue
+        if kind in plain:
             add_kind(kind)
             add_start(node.start_byte)
-            ends.append(node.end_byte)
+            children = node.named_children
+            if children:
+                children.reverse()
+                stack += children
             continue
         if kind in left_out:
             if kind == string_start and node.end_byte - node.start_byte not in (1, 3):
@@ -290,10 +305,9 @@ def _walk(
         elif kind == arguments and len(children) == 1 and children[0].kind_id in generator:
             pass  # ``f((a for a in b))`` is ``f(a for a in b)``, whose arguments it is itself
         elif kind == format_ and not children:
-            leaves.append(len(kinds))
-            add_kind(kind)
+            add_kind(_EMPTY_FORMAT)
             add_start(node.start_byte)
-            ends.append(node.end_byte)
+            add_text(content[node.start_byte : node.end_byte])
         else:
             if kind in defining:
                 definitions.append((node, len(kinds)))
@@ -307,7 +321,7 @@ def _walk(
         if children:
             children.reverse()
             stack += children
-    return kinds, starts, ends, leaves, definitions, errors
+    return kinds, starts, texts, definitions, errors
 
 
 def _units(definitions: list[tuple[Node, int]], starts: list[int], lines: int) -> tuple[Unit, ...]:

@@ -86,14 +86,17 @@ def winnow(hashes: Hashes, window: int) -> NDArray[np.intp]:
     if size == 0:
         return np.empty(0, np.intp)
     window = min(window, size)
-    least = np.arange(size, dtype=np.intp)
+    least, value = np.arange(size, dtype=np.intp), hashes
     reach = 1
     while reach < window:  # least[i] is the answer for the window of ``reach`` starting at i
         step = min(reach, window - reach)
-        left, right = least[: least.size - step], least[step:]
-        least = np.where(hashes[right] <= hashes[left], right, left)
+        left, right = value[:-step], value[step:]
+        least = np.where(right <= left, least[step:], least[:-step])
+        value = np.minimum(left, right)
         reach += step
-    return np.unique(least)
+    fresh = np.ones(least.size, bool)  # the answers ascend: equal ones stand together
+    np.not_equal(least[1:], least[:-1], out=fresh[1:])
+    return least[fresh]
 
 
 def signatures(hashes: Hashes, spans: NDArray[np.intp], drawn: Permutations) -> NDArray[np.uint32]:
@@ -107,11 +110,13 @@ def signatures(hashes: Hashes, spans: NDArray[np.intp], drawn: Permutations) -> 
     mixed ^= mixed >> np.uint32(16)
     padded = np.append(mixed, np.uint32(0))  # reduceat wants every stop below the size
     places = spans.ravel()
-    columns = [
-        np.minimum.reduceat(padded * factor + summand, places)[::2]
-        for factor, summand in zip(drawn[0], drawn[1], strict=True)
-    ]
-    return np.stack(columns, axis=1)
+    least = np.empty((drawn.shape[1], places.size), np.uint32)
+    drawing = np.empty_like(padded)
+    for row, factor, summand in zip(least, *drawn, strict=True):
+        np.multiply(padded, factor, out=drawing)
+        drawing += summand
+        np.minimum.reduceat(drawing, places, out=row)
+    return np.ascontiguousarray(least[:, ::2].T)
 
 
 def band_keys(signed: NDArray[np.uint32], bands: int) -> Hashes:
@@ -128,7 +133,7 @@ def band_keys(signed: NDArray[np.uint32], bands: int) -> Hashes:
 
 def digest(view: Hashes) -> int:
     """A 64-bit digest of a view: equal where two units are equal element by element."""
-    return int.from_bytes(blake2b(view.tobytes(), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(view.data, digest_size=8).digest(), "little")
 
 
 def body(units: tuple[Unit, ...], position: int) -> list[tuple[int, int]]:
@@ -177,7 +182,7 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
         band = band_keys(signed, parameters.bands)
     owner = np.full(structure.size, -1, np.intp)  # of each element, the innermost row outside
     within = within_function(units)  # functions: what repeats nothing is fingerprinted once
-    row_of = {position: row for row, position in enumerate(wanted)}
+    class_row = {at: row for row, at in enumerate(wanted) if units[at].kind == "class"}
     for row, (position, (start, stop)) in enumerate(zip(wanted, spans, strict=True)):
         if not within[position]:
             owner[start:stop] = row
@@ -186,7 +191,7 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
         text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
         structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
         size=size,
-        outer=np.array([row_of.get(units[position].parent, -1) for position in wanted], np.intp),
+        outer=np.array([class_row.get(units[position].parent, -1) for position in wanted], np.intp),
         large=large,
         band=band,
         run=_owned(structure, parameters.run, parameters.window, owner, size >= parameters.large),
