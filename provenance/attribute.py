@@ -9,6 +9,7 @@ said beside it.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -39,6 +40,7 @@ from provenance.model import (
 )
 from provenance.parse import grammar
 from provenance.sketch import body, digest, mix, positions, shingles
+from provenance.verdict import PART_RATE, is_common, judged, of_file, rarity, rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +59,7 @@ TELLING_RUN, TELLING_TEXT_RUN = 64, 24
 """Elements in a row that make a part worth reporting: of unrelated functions 0.09 % share so long
 a run of structure with some function of transformers, and none of text."""
 _DISTINCT = 0.75
+_MOST_LINEAGE = 8
 _RESIDUE = 0.5
 _TELLING_STRUCTURE = 80  # elements: equal structure of so many is no chance
 _ROUNDED = 6
@@ -181,6 +184,7 @@ class _Attribution:
     ) -> None:
         self.file, self.parsed, self.library = file, parsed, library
         self.large = library.parameters.large
+        self.null = next((one.baseline for one in library.indexes if one.baseline), None)
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of = sketch.unit.tolist()
         for row, number, unit, equality, telling in proposed.tolist():
@@ -203,7 +207,6 @@ class _Attribution:
                         residue.append(child)
         made += self._findings(self._entries(residue), explained)
         made = self._supported(made)
-        findings = sorted((finding for finding, _, _ in made), key=strength)
         owner = np.full(len(self.parsed.tokens), -1, np.intp)  # of each element: its origin
         origins: list[str] = []
         order = sorted(
@@ -214,7 +217,23 @@ class _Attribution:
             if origin not in origins:
                 origins.append(origin)
             owner[covered[owner[covered] < 0]] = origins.index(origin)
-        return _result(self.file, self.parsed, owner, origins), tuple(findings)
+        judgement = judged([one[0] for one in made], self._telling(order), owner.size, self.null)
+        findings = sorted(judgement, key=strength)
+        result = _result(self.file, self.parsed, owner, origins)
+        return replace(result, verdict=of_file(result, findings)), tuple(findings)
+
+    def _telling(self, made: list[_Made]) -> dict[str, float]:
+        """How much of the file each family explains that is not common."""
+        size = len(self.parsed.tokens)
+        free = np.ones(size, bool)
+        shares: dict[str, float] = {}
+        for finding, covered, _ in made:
+            if finding.verdict != "common":
+                fresh = covered[free[covered]]
+                free[fresh] = False
+                family = finding.reference.family
+                shares[family] = shares.get(family, 0.0) + fresh.size / max(1, size)
+        return shares
 
     # --- candidates, exactly ----------------------------------------------------------
 
@@ -422,7 +441,8 @@ def _finding(
     elements = span(parsed, entry.position)
     suspect = parsed.tokens[elements]
     place = library.first_place(chosen.number, chosen.unit, origin)
-    reference = library.indexes[chosen.number].tokens_at(place.tree, place.position)
+    index = library.indexes[chosen.number]
+    reference = index.tokens_at(place.tree, place.position)
     alignment = align(suspect, reference)
     if not entry.whole and not telling_run(alignment, suspect):
         return None
@@ -430,6 +450,17 @@ def _finding(
         return None
     renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
     written_same = not renamed
+    family = library.family(origin)
+    first_seen = library.first_day(digest(reference.text))
+    alike = _alike(entry, chosen)
+    also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
+    lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
+    null = index.baseline
+    rate_ = percentile = None
+    if null is not None:
+        alone = null.false_alarm_rate(chosen.score, chosen.size) if entry.whole else PART_RATE
+        rate_ = round(rate(alone, families, index.families), _ROUNDED)
+        percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
     finding = Finding(
         id="",
@@ -443,7 +474,14 @@ def _finding(
             start_line=place.first_line,
             end_line=place.last_line,
             license=place.license,
-            first_seen=library.first_day(digest(reference.text)),
+            first_seen=first_seen,
+            date_source=place.date_source,
+            absent_before=index.absent_before(place.package, place.date),
+            family=family.name,
+            title=family.title,
+            organisation=family.organisation,
+            country=family.country,
+            link=_link(place),
         ),
         clone_type=clone_type(alignment, same_names=written_same),
         resemblance=round(alignment.resemblance, _ROUNDED),
@@ -451,26 +489,44 @@ def _finding(
         reference_containment=round(alignment.reference_containment, _ROUNDED),
         same_text=round(float(alignment.same_text.mean()), _ROUNDED),
         matched=alignment.matched,
-        also=_also(entry, chosen, origin, library),
+        also=tuple(sorted(also)),
         blocks=blocks(alignment, suspect, reference),
         renames=renamed,
+        verdict="common" if is_common(families, index.families) else "resembles",
+        attribution="undeclared",
+        families=families,
+        lineage=lineage,
+        rarity=round(rarity(families, index.families), _ROUNDED),
+        percentile=percentile,
+        false_alarm_rate=rate_,
+        direction="unknown",
     )
     key = f"{finding.suspect.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
     identity = blake2b(key, digest_size=10).hexdigest()
     return replace(finding, id=identity), where[alignment.suspect]
 
 
-def _also(entry: _Entry, chosen: Scored, origin: str, library: Library) -> tuple[str, ...]:
-    """The other origins whose best candidate scores as well as the named one, or better."""
-    others: set[str] = set()
-    for candidate in entry.scored:
-        twin = (
-            candidate.structure == chosen.structure
-            and candidate.text >= chosen.text - TWIN - 10 / entry.elements
+def _alike(entry: _Entry, chosen: Scored) -> list[Scored]:
+    """The candidates that score as well as the named one, or better, itself included."""
+    return [
+        one
+        for one in entry.scored
+        if one is chosen
+        or (
+            one.structure == chosen.structure
+            and one.text >= chosen.text - TWIN - 10 / entry.elements
         )
-        if twin or candidate.score >= chosen.score - ALIKE:
-            others.update(library.origins(candidate.number, candidate.unit))
-    return tuple(sorted(others - {origin}))
+        or one.score >= chosen.score - ALIKE
+    ]
+
+
+def _link(place: Place) -> str | None:
+    """A public address of a place's lines."""
+    if place.link is None or place.version is None:
+        return None
+    values = {"version": place.version, "path": place.path}
+    lines = {"first": str(place.first_line), "last": str(place.last_line)}
+    return re.sub(r"\{(\w+)\}", lambda found: {**values, **lines}.get(found[1], ""), place.link)
 
 
 def _suspect(file: SourceFile, unit: Unit) -> Suspect:

@@ -45,6 +45,7 @@ def scan(
     exclude: Sequence[str] = (),
     as_of: str | None = None,
     exclude_origin: Sequence[str] = (),
+    suspect_date: str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Report:
@@ -58,6 +59,7 @@ def scan(
         exclude: globs of files to leave out.
         as_of: ISO day; hides reference code first seen on or after it.
         exclude_origin: globs of origins to hide.
+        suspect_date: ISO day since when the source is as it is; that of its archive if None.
         jobs: how many processes may work; the result does not depend on it.
         progress: called with (done, total) files.
 
@@ -83,12 +85,14 @@ def scan(
     files: list[FileResult] = []
     findings: list[Finding] = []
     skipped: list[Skipped] = []
+    dated = checked_day(suspect_date, "--suspect-date") or opened.release.date
     for outcome in run(_scan_batch, opened, skipped, jobs, settings, progress):
         for result, found in outcome:
             files.append(result)
             findings += found
     from provenance.attribute import strength
     from provenance.identity import vendored
+    from provenance.verdict import directed
 
     files.sort(key=lambda file: file.path)
     return Report(
@@ -97,8 +101,9 @@ def scan(
         parameters=parameters,
         as_of=as_of,
         exclude_origin=tuple(exclude_origin),
+        suspect_date=dated,
         files=tuple(files),
-        findings=tuple(sorted(_told_apart(findings), key=strength)),
+        findings=tuple(sorted(_told_apart(directed(findings, dated)), key=strength)),
         vendored=vendored(files),
         skipped=tuple(sorted(skipped, key=lambda one: (one.path, one.reason))),
     )
@@ -147,15 +152,17 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
 
     from provenance.attribute import attribute
     from provenance.candidates import candidates
+    from provenance.declared import declared, said
     from provenance.identity import same_bytes, same_layout
-    from provenance.parse import parse
+    from provenance.parse import parse, syntax
     from provenance.sketch import sketch
 
     outcomes: dict[int, _Outcome] = {}
     for at, file in enumerate(files):
         if same := same_bytes(file, library):
             outcomes[at] = same, ()
-    parsed = {at: parse(file.content) for at, file in enumerate(files) if at not in outcomes}
+    trees = {at: syntax(file.content) for at, file in enumerate(files) if at not in outcomes}
+    parsed = {at: parse(files[at].content, roots) for at, roots in trees.items()}
     for at, one in parsed.items():
         if same := same_layout(files[at], one, library):
             outcomes[at] = same, ()
@@ -170,7 +177,9 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     for at, drawn, listed in zip(left, sketches, proposed, strict=True):
         joined = np.concatenate(listed)
         by_row = joined[np.argsort(joined[:, 0], kind="stable")]
-        outcomes[at] = attribute(files[at], parsed[at], drawn, by_row, library)
+        result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
+        told = said(files[at], trees[at], library, library.names)
+        outcomes[at] = declared(result, findings, told, library)
     return [outcomes[at] for at in range(len(files))]
 
 
@@ -200,7 +209,7 @@ def compare(
         index = Path(folder, "reference.db")
         from provenance.indexing import build_index
 
-        build_index([reference], index, jobs=jobs, progress=progress)
+        build_index([reference], index, baseline=False, jobs=jobs, progress=progress)
         return scan(
             suspect, [index], include=include, exclude=exclude, jobs=jobs, progress=progress
         )

@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -408,8 +408,12 @@ class Builder:
 
     # --- finishing --------------------------------------------------------------------
 
-    def finish(self) -> None:
-        """Write what was collected, check it, and put the file in its place."""
+    def finish(self, measure: Callable[[Index], str] | None = None) -> None:
+        """Write what was collected, check it, and put the file in its place.
+
+        Args:
+            measure: gives the baseline of the index that is written, to be stored in it.
+        """
         connection = None
         try:
             self.temporary.unlink(missing_ok=True)
@@ -423,12 +427,15 @@ class Builder:
             connection.execute("BEGIN")
             self._write(connection)
             connection.execute("COMMIT")
-            total = json.dumps(checksum(logical_rows(connection)))
-            connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
-            stated = json.dumps(opening_sum(*opening_rows(connection)))
-            connection.execute("INSERT INTO meta VALUES ('rows', ?)", (stated,))
-            connection.execute("VACUUM")
-            connection.close()
+            self._close(connection)
+            if measure is not None:
+                with Index(self.temporary) as written:
+                    baseline = measure(written)
+                connection = sqlite3.connect(self.temporary, isolation_level=None)
+                connection.execute("PRAGMA journal_mode = OFF")
+                connection.execute("DELETE FROM meta WHERE key IN ('checksum', 'rows')")
+                connection.execute("INSERT INTO meta VALUES ('baseline', ?)", (baseline,))
+                self._close(connection)
             seal(self.temporary)
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())
@@ -438,6 +445,15 @@ class Builder:
         finally:
             if connection is not None:
                 connection.close()
+
+    def _close(self, connection: sqlite3.Connection) -> None:
+        """Write the checksums and close."""
+        total = json.dumps(checksum(logical_rows(connection)))
+        connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
+        stated = json.dumps(opening_sum(*opening_rows(connection)))
+        connection.execute("INSERT INTO meta VALUES ('rows', ?)", (stated,))
+        connection.execute("VACUUM")
+        connection.close()
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """Number everything anew, in an order that does not depend on how it came, and write."""

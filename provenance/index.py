@@ -14,6 +14,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,6 +44,8 @@ from provenance.schema import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from provenance.baseline import Baseline
 
 KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
 LARGE_WORD = 0xFFFF
@@ -203,6 +206,32 @@ class Index:
         self.origin_facts: dict[int, OriginFacts] = {
             row[0]: OriginFacts(row[1], Family(*row[2:6]), *row[6:]) for row in origins
         }
+
+    @cached_property
+    def baseline(self) -> Baseline | None:
+        """What unrelated code scores in this index, None where that was not measured."""
+        from provenance.baseline import Baseline
+
+        row = self.connection.execute("SELECT value FROM meta WHERE key = 'baseline'").fetchone()
+        return None if row is None else Baseline.from_json(row[0])
+
+    @cached_property
+    def families(self) -> int:
+        """How many families it has."""
+        return len({facts.family.name for facts in self.origin_facts.values()})
+
+    @cached_property
+    def _days_of_package(self) -> dict[str, list[str]]:
+        days: dict[str, set[str]] = {}
+        for release in self.releases.values():
+            if release.date:
+                days.setdefault(release.package, set()).add(release.date)
+        return {package: sorted(known) for package, known in days.items()}
+
+    def absent_before(self, package: str, day: str | None) -> str | None:
+        """The last day before one on which a release of the package was indexed."""
+        earlier = [known for known in self._days_of_package.get(package, ()) if known < (day or "")]
+        return earlier[-1] if earlier else None
 
     def __enter__(self) -> Index:
         return self
@@ -658,6 +687,7 @@ class Index:
             license=release.license,
             date=release.date,
             date_source=release.date_source,
+            link=release.link,
             path=self.name(standing.path),
             name=self.name(int(tree.names[position])),
             kind=KINDS[kind],

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from provenance.baseline import measure
 from provenance.build import Builder
 from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.index import Index, verify
@@ -51,6 +52,7 @@ def build_index(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     extend: bool = False,
+    baseline: bool = True,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Built:
@@ -64,6 +66,8 @@ def build_index(
         license: SPDX expression of the sources, where their metadata does not say it.
         include: globs of files to index.
         exclude: globs of files to leave out.
+        baseline: measure what unrelated code scores in the index; without it a scan says nothing
+            of false-alarm rates.
         extend: add to the index at ``output``, with its parameters; what it has costs nothing.
         jobs: how many processes may work; the index does not depend on it.
         progress: called with (done, total) files of the source being read.
@@ -97,8 +101,14 @@ def build_index(
             files, parsed = files + done[0], parsed + done[1]
         if files or not extend:
             _refuse_empty(files, sources)
-            builder.finish()
+            builder.finish(_measured if baseline else None)
     return Built(files, parsed, tuple(known), tuple(skipped))
+
+
+def _measured(index: Index) -> str:
+    """The baseline of an index, as it is stored."""
+    family = {facts.name: facts.family.name for facts in index.origin_facts.values()}
+    return measure(index, family.__getitem__).to_json()
 
 
 def _builder(path: Path, *, extend: bool) -> Builder:
@@ -235,7 +245,7 @@ def build_default(
                 if time.monotonic() - saved > _SAVE_EVERY:
                     builder.finish()
                     saved = time.monotonic()
-        builder.finish()
+        builder.finish(None if missing else _measured)
     if not missing:
         os.replace(partial, path)
     return BuiltDefault(files, parsed, tuple(missing), tuple(skipped))

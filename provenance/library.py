@@ -9,13 +9,22 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.index import NO_DAY, Index, Standing
-from provenance.model import Identity, Parameters, Place, Tokens
+from provenance.model import (
+    Family,
+    Identity,
+    LineageMember,
+    Parameters,
+    Place,
+    Reference,
+    Tokens,
+)
 from provenance.schema import TEXT
 from provenance.sketch import shingles
 
@@ -48,6 +57,18 @@ def _distinct(view: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
     fresh = np.ones(hashes.size, bool)
     np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
     return hashes[fresh]
+
+
+IMPORT_NAMES = {
+    "whisper": "openai-whisper",
+    "mlx_lm": "mlx-lm",
+    "mlx_vlm": "mlx-vlm",
+    "mamba_ssm": "mamba-ssm",
+    "qwen_vl_utils": "qwen-vl-utils",
+    "mistral_inference": "mistral-inference",
+    "mistral_common": "mistral-common",
+}
+"""Packages whose import name is not that of their origins."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +107,14 @@ class Library:
         self._is_excluded: dict[str, bool] = {}
         self._hidden: dict[int, NDArray[np.bool_]] = {}
         self._standing: dict[str, tuple[str, int]] = {}
+        self._family = {
+            facts.name: facts.family
+            for index in reversed(self.indexes)
+            for facts in index.origin_facts.values()
+        }
+        self._notices: dict[
+            tuple[str, str | None, str], tuple[tuple[str, ...], tuple[str, ...]]
+        ] = {}
         self._shingled: dict[tuple[int, int], Shingled] = {}
 
     def __enter__(self) -> Library:
@@ -149,7 +178,10 @@ class Library:
         """The oldest place of a unit in an origin that has it."""
         index = self.indexes[number]
         files = [one for one in self.standing(number, unit) if index.origin_of(one) == origin]
-        return index.place(unit, index.oldest(files))
+        place = index.place(unit, index.oldest(files))
+        tree = index.tree(place.tree)
+        self._notices[origin, place.version, place.path] = (tree.holders, tree.licenses)
+        return place
 
     def first_day(self, text_digest: int) -> str | None:
         """The first day on which any release of any index had a unit of this text, None where
@@ -214,6 +246,50 @@ class Library:
             exact=exact,
             also=tuple(sorted(others)),
         )
+
+    def family(self, origin: str) -> Family:
+        """The family of an origin that some index has."""
+        return self._family[origin]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The names by which the families that may be seen are known, see ``uses``."""
+        from provenance.uses import known_names
+
+        seen = {
+            facts.name
+            for index in self.indexes
+            for facts in index.origin_facts.values()
+            if not self._excluded(facts.name)
+            and (self.as_of is None or facts.first is None or facts.first < self.as_of)
+        }
+        preferred = sorted(seen, key=lambda name: (not name.startswith("transformers/"), name))
+        return known_names(preferred, IMPORT_NAMES)
+
+    def notices_of(self, reference: Reference) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Copyright holders and licences that a named reference's file names."""
+        return self._notices.get((reference.origin, reference.version, reference.path), ((), ()))
+
+    def lineage(
+        self, units: Iterable[tuple[int, int]], most: int
+    ) -> tuple[tuple[LineageMember, ...], int]:
+        """The first place of each origin that has one of some units, (index number, unit), by
+        day, at most ``most``; and how many families these origins are of."""
+        first: dict[str, tuple[str, int, int, Standing]] = {}
+        for number, unit in units:
+            index = self.indexes[number]
+            for one in self.standing(number, unit):
+                origin, day = index.origin_of(one), index.day_of(one)
+                if origin not in first or day < first[origin][0]:
+                    first[origin] = (day, number, unit, one)
+        families = {self._family[origin].name for origin in first}
+        order = sorted(first.items(), key=lambda item: (item[1][0], item[0]))[:most]
+        members = []
+        for origin, (day, number, unit, one) in order:
+            place = self.indexes[number].place(unit, one)
+            seen = None if day == NO_DAY else day
+            members.append(LineageMember(origin, place.path, place.name, seen))
+        return tuple(members), len(families)
 
     def standing_of(self, origin: str) -> tuple[str, int]:
         """Sort key of an origin: the first day it was seen, then how widely it is shared."""

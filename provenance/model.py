@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 UnitKind = Literal["module", "class", "function", "method", "nested"]
 CloneType = Literal["type-1", "type-2", "type-3", "fragment"]
+Verdict = Literal["clear", "common", "resembles", "derived"]
+Attribution = Literal["declared", "declared elsewhere", "undeclared"]
+Direction = Literal["older", "younger", "same", "unknown"]
 
 
 # --- what the source stage yields --------------------------------------------------------
@@ -216,6 +219,7 @@ class Place:
     license: str | None
     date: str | None
     date_source: str
+    link: str | None
     path: str
     name: str
     kind: UnitKind
@@ -310,7 +314,10 @@ class Reference:
     """The reference side of a finding: the first place, in the named origin, of that code.
 
     ``first_seen`` is the ISO day of the first indexed release, of any origin, that ships this
-    very unit, ``None`` where no release with it has a date.
+    very unit, ``None`` where no release with it has a date; it is a day either way.
+    ``absent_before`` is the day of the last indexed release of the package that is older and
+    does not ship it: what is between the two days is not known. ``title`` is the family's human
+    name. ``link`` is a public address of the lines.
     """
 
     origin: str
@@ -322,6 +329,13 @@ class Reference:
     end_line: int
     license: str | None
     first_seen: str | None
+    date_source: str
+    absent_before: str | None
+    family: str
+    title: str
+    organisation: str | None
+    country: str | None
+    link: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,12 +362,61 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageMember:
+    """A place of the class of near-identical units that a finding names one of."""
+
+    origin: str
+    path: str
+    name: str
+    first_seen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UseOf:
+    """Reuse without copying: a line that imports, extends, registers, loads or patches code of a
+    family, or names its model type or weights."""
+
+    kind: str
+    target: str
+    line: int
+    origin: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What became of the notices of a reference file that explains a part of this one: copyright
+    holders and licences that it names, and this file does not, and those that only this one
+    names. ``publishers`` publish the package for others and stand apart. ``replaced``: a holder
+    is missing and another one named."""
+
+    origin: str
+    path: str
+    share: float
+    license: str | None
+    duties: tuple[str, ...]
+    kept_holders: tuple[str, ...]
+    missing_holders: tuple[str, ...]
+    new_holders: tuple[str, ...]
+    publishers: tuple[str, ...]
+    missing_licenses: tuple[str, ...]
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One unit of the scanned code that resembles one unit of reference code.
 
     ``id`` has no line numbers and no path in it: it survives edits elsewhere, moves and
     renamed files. ``also`` are further origins whose best unit scores the same: the text
     cannot tell them from the named one. ``matched`` counts paired elements of the trees.
+
+    ``families`` is how many families have a unit as close as the named one, ``lineage`` the first
+    of them by day, the first of each origin. ``rarity`` is 1 where only one family has it, 0
+    where all have. ``percentile`` is the share of pairs of unrelated code of the index that score
+    less, ``false_alarm_rate`` the share of unrelated families that score so high or have it too;
+    ``None`` where the index has no baseline. ``direction`` says whether the reference is older
+    than the suspect.
     """
 
     id: str
@@ -368,6 +431,14 @@ class Finding:
     also: tuple[str, ...]
     blocks: tuple[Block, ...]
     renames: tuple[Rename, ...]
+    verdict: Verdict
+    attribution: Attribution
+    families: int
+    lineage: tuple[LineageMember, ...]
+    rarity: float
+    percentile: float | None
+    false_alarm_rate: float | None
+    direction: Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,6 +464,9 @@ class FileResult:
     novel: float
     error_lines: tuple[int, ...]
     identical: Identity | None = None
+    verdict: Verdict = "clear"
+    uses: tuple[UseOf, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +502,7 @@ class Report:
     parameters: Parameters
     as_of: str | None
     exclude_origin: tuple[str, ...]
+    suspect_date: str | None
     files: tuple[FileResult, ...]
     findings: tuple[Finding, ...]
     vendored: tuple[Vendored, ...]

@@ -154,18 +154,19 @@ def grammar() -> _Grammar:
 _text_hashes = _TextHashes()
 
 
-def parse(content: bytes) -> Parsed:
+def parse(content: bytes, roots: list[Node] | None = None) -> Parsed:
     """Parse one file.
 
     Args:
         content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
+        roots: what ``syntax`` gives for it, where that is known.
 
     Returns:
         Its units in source order (``units[0]`` is the module) over one sequence of elements.
         Broken syntax is no error: the units around it stand, ``error_lines`` says where.
     """
     known = grammar()
-    roots = _roots(content, known)
+    roots = roots or syntax(content)
     kinds, starts, texts, definitions, errors = _walk(roots, content, known)
     units = _units(definitions, starts, max(1, content.count(b"\n") + (content[-1:] != b"\n")))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
@@ -186,11 +187,12 @@ def parse(content: bytes) -> Parsed:
     return Parsed(units, tokens, dict(hashes), mark, error_lines)
 
 
-def _roots(content: bytes, known: _Grammar) -> list[Node]:
+def syntax(content: bytes) -> list[Node]:
     """The syntax tree of a file; of a broken one several, one for each part of it, where the
     break swallowed definitions that follow it: the first of them at the start of a line begins
     a new part.
     """
+    known = grammar()
     root = Parser(known.language).parse(content).root_node
     if not root.has_error:
         return [root]

@@ -27,6 +27,7 @@ FORMAT_VERSION = 2
 SCHEMA = """\
 CREATE TABLE meta (        -- what the whole file was made with
   key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'counts', 'checksum',
+                           -- 'baseline': what unrelated code scores, see baseline.py;
                            -- 'rows': CRC-32 of the other values here, of release and origin
   value BLOB NOT NULL      -- JSON text; 'permutations' is uint32[2][bands * rows], little-endian
 ) WITHOUT ROWID;

@@ -1,0 +1,169 @@
+"""declared: what a scanned file says of its sources, held against what its text shows.
+
+Two facts, kept apart: the origin a file names (comments, copyright lines, imports), and the one
+its text resembles. Their difference is a finding of its own, and so is a notice that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from provenance.library import Library
+from provenance.licenses import duties
+from provenance.model import (
+    Attribution,
+    FileResult,
+    Finding,
+    Notice,
+    SourceFile,
+    UseOf,
+)
+from provenance.statements import Claim, Copyright, License, Statements, continuity, statements
+from provenance.uses import Use, resolve, uses
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tree_sitter import Node
+
+_HEAD_LINES = 60
+_LINES_ABOVE = 8
+_LEAST_SHARE = 0.1
+"""Share of a file that a reference must explain before its notices are asked for. A choice."""
+_INHERITS = ("import", "subclass")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that one file says: its statements, the families its claims name, its uses."""
+
+    statements: Statements
+    claims: tuple[tuple[Claim, str], ...]  # with the family
+    uses: tuple[UseOf, ...]
+
+
+def said(
+    file: SourceFile, roots: Sequence[Node] | None, library: Library, known: Mapping[str, str]
+) -> Said:
+    """Read one file.
+
+    Args:
+        file: what was scanned.
+        roots: its syntax trees, parsed again if None.
+        library: the indexes.
+        known: names by which families are known, see ``uses.known_names``.
+    """
+    stated = statements(file.content)
+    named: list[tuple[Claim, str]] = []
+    for claim in stated.claims:
+        origin = _origin(claim, known)
+        if origin is not None:
+            named.append((claim, library.family(origin).name))
+    found = []
+    for use in uses(file.content, file.path, known, roots):
+        origin = resolve(use, known)
+        if origin is not None:
+            title = library.family(origin).title
+            found.append(UseOf(use.kind, use.target, use.line, origin, title))
+    return Said(stated, tuple(named), tuple(found))
+
+
+def _origin(claim: Claim, known: Mapping[str, str]) -> str | None:
+    """The origin whose code a claim names, by the path or dotted name in it."""
+    target = claim.target
+    if claim.repository is not None:
+        target = claim.repository.path or claim.repository.name
+    target = target.removesuffix(".py").replace("/", ".")
+    if target.startswith("src."):
+        target = target[4:]
+    return resolve(Use("import", target, claim.line), known)
+
+
+def declared(
+    result: FileResult, findings: Sequence[Finding], told: Said, library: Library
+) -> tuple[FileResult, tuple[Finding, ...]]:
+    """The result of a file and its findings, with what the file says of its sources."""
+    known = tuple(
+        attributed(finding, told, library, kept_holders(finding, told, library))
+        for finding in findings
+    )
+    found = notices(result, known, told, library)
+    return replace(result, uses=told.uses, notices=found), known
+
+
+def attributed(finding: Finding, told: Said, library: Library, holders: frozenset[str]) -> Finding:
+    """The finding with whether the file declares it.
+
+    Declared: a comment above or inside the unit, or at the file's head, names its family or one
+    that has it as well; the file imports or extends code of the family; or it keeps a copyright
+    line of the reference's own holder. Declared elsewhere: comments name other families only.
+    """
+    reference = finding.reference
+    families = {reference.family, *(library.family(origin).name for origin in finding.also)}
+    first, last = finding.suspect.start_line - _LINES_ABOVE, finding.suspect.end_line
+    near = {
+        family
+        for claim, family in told.claims
+        if first <= claim.line <= last or claim.line <= _HEAD_LINES
+    }
+    inherited = {library.family(use.origin).name for use in told.uses if use.kind in _INHERITS}
+    attribution: Attribution = "undeclared"
+    if families & near or reference.family in inherited or holders:
+        attribution = "declared"
+    elif near:
+        attribution = "declared elsewhere"
+    return replace(finding, attribution=attribution)
+
+
+def notices(
+    result: FileResult, findings: Sequence[Finding], told: Said, library: Library
+) -> tuple[Notice, ...]:
+    """The notices of the reference files that explain a good part of the file, most first."""
+    shares = {share.origin: share.share for share in result.composition}
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.verdict != "common":
+            first.setdefault(finding.reference.origin, finding)
+    asked = [origin for origin in first if shares.get(origin, 0.0) >= _LEAST_SHARE]
+    found = []
+    for origin in sorted(asked, key=lambda one: (-shares[one], one)):
+        reference = first[origin].reference
+        kept = continuity(told.statements, _statements(*library.notices_of(reference)))
+        found.append(
+            Notice(
+                origin=origin,
+                path=reference.path,
+                share=shares[origin],
+                license=reference.license,
+                duties=tuple(
+                    f"{duty.text} ({duty.license}, {duty.section})" if duty.section else duty.text
+                    for duty in duties(reference.license or "")
+                ),
+                kept_holders=kept.kept_holders,
+                missing_holders=kept.missing_holders,
+                new_holders=kept.new_holders,
+                publishers=kept.publishers,
+                missing_licenses=kept.missing_licenses,
+                replaced=kept.replaced,
+            )
+        )
+    return tuple(found)
+
+
+def kept_holders(finding: Finding, told: Said, library: Library) -> frozenset[str]:
+    """Holders of the reference's own copyright lines, publishers aside, that the file names."""
+    if not told.statements.copyrights:
+        return frozenset()
+    reference = _statements(*library.notices_of(finding.reference))
+    kept = continuity(told.statements, reference)
+    own = continuity(Statements(), reference).missing_holders  # publishers stand apart
+    return frozenset(kept.kept_holders) & frozenset(own)
+
+
+def _statements(holders: tuple[str, ...], licenses: tuple[str, ...]) -> Statements:
+    return Statements(
+        copyrights=tuple(Copyright(0, holder, "", holder) for holder in holders),
+        licenses=tuple(License(0, one, "tag", one) for one in licenses),
+    )
