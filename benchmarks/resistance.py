@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from attacks import ATTACKS, merge, split
+from attacks import ATTACKS, COMBINED, merge, split
 from tqdm import tqdm
 
 import provenance
@@ -43,11 +43,13 @@ PACKAGE = "transformers"
 MODELS = f"pypi:{PACKAGE}==4.57.1"
 UNRELATED = "pypi:sympy==1.13.3"
 SMALLEST = 40
-"""Elements of a class that is judged at least, ``Parameters.large``."""
+"""Elements of a class that is judged at least, ``Parameters.large``; a file without a class or
+function of so many, such as a small part of a split one, is not judged."""
 SHORTEST = 2000
 """Bytes of a file that is drawn at least."""
 UNTOUCHED = "none"
-NAMES = (UNTOUCHED, *ATTACKS, "split", "merge")
+SINGLE = {**ATTACKS, **COMBINED}
+NAMES = (UNTOUCHED, *ATTACKS, "split", "merge", *COMBINED)
 TARGETS = {
     "rename": "0.99",
     "strip": "0.99",
@@ -116,7 +118,8 @@ def draw(
 
 
 def is_model(file: SourceFile) -> bool:
-    return PurePosixPath(file.path).name.startswith("modeling_") and b"\nclass " in file.content
+    name = PurePosixPath(file.path).name
+    return "/models/" in file.path and name.startswith("modeling_") and b"\nclass " in file.content
 
 
 def is_code(file: SourceFile) -> bool:
@@ -137,7 +140,7 @@ def attacked(name: str, originals: Sequence[Original], seed: int) -> Iterator[At
             for part, text in enumerate(split(one.text, rng)):
                 yield Attacked(f"{number:03}_{part}.py", text, (one,))
         else:
-            text = one.text if name == UNTOUCHED else ATTACKS[name](one.text, rng)
+            text = one.text if name == UNTOUCHED else SINGLE[name](one.text, rng)
             yield Attacked(f"{number:03}.py", text, (one,))
 
 
@@ -155,6 +158,13 @@ def judge(files: Sequence[Attacked], report: Report, row: Row) -> None:
     for finding in report.findings:
         findings.setdefault(finding.suspect.path, []).append(finding)
     for file in files:
+        row.counts["attacked"] += 1
+        if (
+            max((unit.stop - unit.start for unit in parse(file.text.encode()).units[1:]), default=0)
+            < SMALLEST
+        ):
+            row.counts["too small"] += 1
+            continue
         found = findings.get(file.path, [])
         row.explained += results[file.path].similarity
         owners = list(_owners(file))
@@ -221,7 +231,7 @@ def _judge_class(unit: Unit, findings: Sequence[Finding], original: Original, ro
     inside = [one for one in findings if _inside(one, unit)]
     row.counts["classes"] += 1
     if not inside:
-        row.misses.append(f"{original.path} {unit.name}: nothing")
+        row.misses.append(f"{original.path} {unit.name} ({unit.stop - unit.start}): nothing")
         return
     row.counts["classes found"] += 1
     whole = [one for one in inside if one.suspect.name == unit.name]
@@ -265,7 +275,6 @@ def measure(
     row = Row()
     files = list(attacked(name, models, seed))
     judge(files, scan_attacked(files, index), row)
-    row.counts["attacked"] = len(files)
     others = list(attacked(name, unrelated, seed))
     alarms = scan_attacked(others, index)
     row.counts["unrelated"] = len(others)
@@ -307,11 +316,14 @@ def main() -> None:
             f"{row.share('classes found', 'classes'):.3f}",
             f"{row.share('classes right', 'classes'):.3f}",
             f"{row.share('as close', 'classes found'):.1f}",
-            f"{row.explained / max(1, row.counts['attacked']):.2f}",
+            f"{row.explained / max(1, row.counts['attacked'] - row.counts['too small']):.2f}",
             f"{row.share('alarms', 'unrelated'):.3f}",
             TARGETS.get(name, ""),
         ]
         print(f"| {name} | {' | '.join(cells)} |")
+    small = {name: row.counts["too small"] for name, row in rows.items() if row.counts["too small"]}
+    for name, count in small.items():
+        print(f"\n{name}: {count} files without a unit of {SMALLEST} elements were not judged")
     if arguments.misses:
         for name, row in rows.items():
             print(f"\n{name}, missed:", *row.misses, sep="\n  ")
