@@ -126,26 +126,31 @@ def is_code(file: SourceFile) -> bool:
     return b"def " in file.content
 
 
-def attacked(name: str, originals: Sequence[Original], seed: int) -> Iterator[Attacked]:
-    """The files an attack makes of the originals."""
+def attacked(
+    name: str, originals: Sequence[Original], seed: int, left_out: list[str] | None = None
+) -> Iterator[Attacked]:
+    """The files an attack makes of the originals; ``left_out`` grows by what it cannot read,
+    such as an expression nested too deeply for Python's own ``ast``."""
+    size = 3 if name == "merge" else 1
+    for number, at in enumerate(range(0, len(originals), size)):
+        group = tuple(originals[at : at + size])
+        rng = random.Random(f"{seed} {name} {group[0].path}")
+        try:
+            texts = _texts(name, [one.text for one in group], rng)
+        except (RecursionError, SyntaxError, ValueError) as error:
+            if left_out is not None:
+                left_out.append(f"{group[0].path}: {type(error).__name__}")
+            continue
+        for part, text in enumerate(texts):
+            yield Attacked(f"{number:03}_{part}.py", text, group)
+
+
+def _texts(name: str, sources: Sequence[str], rng: random.Random) -> Sequence[str]:
     if name == "merge":
-        groups = [originals[at : at + 3] for at in range(0, len(originals), 3)]
-        for number, group in enumerate(groups):
-            text = merge([one.text for one in group], _rng(seed, name, group[0]))
-            yield Attacked(f"{number:03}.py", text, tuple(group))
-        return
-    for number, one in enumerate(originals):
-        rng = _rng(seed, name, one)
-        if name == "split":
-            for part, text in enumerate(split(one.text, rng)):
-                yield Attacked(f"{number:03}_{part}.py", text, (one,))
-        else:
-            text = one.text if name == UNTOUCHED else SINGLE[name](one.text, rng)
-            yield Attacked(f"{number:03}.py", text, (one,))
-
-
-def _rng(seed: int, name: str, original: Original) -> random.Random:
-    return random.Random(f"{seed} {name} {original.path}")
+        return [merge(sources, rng)]
+    if name == "split":
+        return split(sources[0], rng)
+    return [sources[0] if name == UNTOUCHED else SINGLE[name](sources[0], rng)]
 
 
 # --- judgement ----------------------------------------------------------------------------
@@ -273,18 +278,21 @@ def measure(
 ) -> Row:
     """One row of the table."""
     row = Row()
-    files = list(attacked(name, models, seed))
+    left_out: list[str] = []
+    files = list(attacked(name, models, seed, left_out))
     judge(files, scan_attacked(files, index), row)
-    others = list(attacked(name, unrelated, seed))
+    others = list(attacked(name, unrelated, seed, left_out))
     alarms = scan_attacked(others, index)
     row.counts["unrelated"] = len(others)
     row.counts["alarms"] = len({finding.suspect.path for finding in alarms.findings})
+    sources = {file.path: file.originals[0].path for file in others}
     row.misses += [
-        f"false alarm: {others[int(one.suspect.path[:3])].originals[0].path} {one.suspect.name} "
+        f"false alarm: {sources[one.suspect.path]} {one.suspect.name} "
         f"<- {one.reference.origin} {one.reference.name} ({one.resemblance:.2f})"
         for one in alarms.findings
-        if name not in ("merge", "split")
     ]
+    row.counts["left out"] = len(left_out)
+    row.misses += [f"left out: {one}" for one in left_out]
     return row
 
 
@@ -321,9 +329,12 @@ def main() -> None:
             TARGETS.get(name, ""),
         ]
         print(f"| {name} | {' | '.join(cells)} |")
-    small = {name: row.counts["too small"] for name, row in rows.items() if row.counts["too small"]}
-    for name, count in small.items():
-        print(f"\n{name}: {count} files without a unit of {SMALLEST} elements were not judged")
+    for name, row in rows.items():
+        if row.counts["too small"]:
+            count = row.counts["too small"]
+            print(f"\n{name}: {count} files without a unit of {SMALLEST} elements were not judged")
+        if row.counts["left out"]:
+            print(f"\n{name}: {row.counts['left out']} files could not be attacked")
     if arguments.misses:
         for name, row in rows.items():
             print(f"\n{name}, missed:", *row.misses, sep="\n  ")
