@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from attacks import ATTACKS, merge, split
+from attacks import ATTACKS, COMBINED, merge, split
 from tqdm import tqdm
 
 import provenance
@@ -43,11 +43,13 @@ PACKAGE = "transformers"
 MODELS = f"pypi:{PACKAGE}==4.57.1"
 UNRELATED = "pypi:sympy==1.13.3"
 SMALLEST = 40
-"""Elements of a class that is judged at least, ``Parameters.large``."""
+"""Elements of a class that is judged at least, ``Parameters.large``; a file without a class or
+function of so many, such as a small part of a split one, is not judged."""
 SHORTEST = 2000
 """Bytes of a file that is drawn at least."""
 UNTOUCHED = "none"
-NAMES = (UNTOUCHED, *ATTACKS, "split", "merge")
+SINGLE = {**ATTACKS, **COMBINED}
+NAMES = (UNTOUCHED, *ATTACKS, "split", "merge", *COMBINED)
 TARGETS = {
     "rename": "0.99",
     "strip": "0.99",
@@ -116,33 +118,39 @@ def draw(
 
 
 def is_model(file: SourceFile) -> bool:
-    return PurePosixPath(file.path).name.startswith("modeling_") and b"\nclass " in file.content
+    name = PurePosixPath(file.path).name
+    return "/models/" in file.path and name.startswith("modeling_") and b"\nclass " in file.content
 
 
 def is_code(file: SourceFile) -> bool:
     return b"def " in file.content
 
 
-def attacked(name: str, originals: Sequence[Original], seed: int) -> Iterator[Attacked]:
-    """The files an attack makes of the originals."""
+def attacked(
+    name: str, originals: Sequence[Original], seed: int, left_out: list[str] | None = None
+) -> Iterator[Attacked]:
+    """The files an attack makes of the originals; ``left_out`` grows by what it cannot read,
+    such as an expression nested too deeply for Python's own ``ast``."""
+    size = 3 if name == "merge" else 1
+    for number, at in enumerate(range(0, len(originals), size)):
+        group = tuple(originals[at : at + size])
+        rng = random.Random(f"{seed} {name} {group[0].path}")
+        try:
+            texts = _texts(name, [one.text for one in group], rng)
+        except (RecursionError, SyntaxError, ValueError) as error:
+            if left_out is not None:
+                left_out.append(f"{group[0].path}: {type(error).__name__}")
+            continue
+        for part, text in enumerate(texts):
+            yield Attacked(f"{number:03}_{part}.py", text, group)
+
+
+def _texts(name: str, sources: Sequence[str], rng: random.Random) -> Sequence[str]:
     if name == "merge":
-        groups = [originals[at : at + 3] for at in range(0, len(originals), 3)]
-        for number, group in enumerate(groups):
-            text = merge([one.text for one in group], _rng(seed, name, group[0]))
-            yield Attacked(f"{number:03}.py", text, tuple(group))
-        return
-    for number, one in enumerate(originals):
-        rng = _rng(seed, name, one)
-        if name == "split":
-            for part, text in enumerate(split(one.text, rng)):
-                yield Attacked(f"{number:03}_{part}.py", text, (one,))
-        else:
-            text = one.text if name == UNTOUCHED else ATTACKS[name](one.text, rng)
-            yield Attacked(f"{number:03}.py", text, (one,))
-
-
-def _rng(seed: int, name: str, original: Original) -> random.Random:
-    return random.Random(f"{seed} {name} {original.path}")
+        return [merge(sources, rng)]
+    if name == "split":
+        return split(sources[0], rng)
+    return [sources[0] if name == UNTOUCHED else SINGLE[name](sources[0], rng)]
 
 
 # --- judgement ----------------------------------------------------------------------------
@@ -155,6 +163,13 @@ def judge(files: Sequence[Attacked], report: Report, row: Row) -> None:
     for finding in report.findings:
         findings.setdefault(finding.suspect.path, []).append(finding)
     for file in files:
+        row.counts["attacked"] += 1
+        if (
+            max((unit.stop - unit.start for unit in parse(file.text.encode()).units[1:]), default=0)
+            < SMALLEST
+        ):
+            row.counts["too small"] += 1
+            continue
         found = findings.get(file.path, [])
         row.explained += results[file.path].similarity
         owners = list(_owners(file))
@@ -221,7 +236,7 @@ def _judge_class(unit: Unit, findings: Sequence[Finding], original: Original, ro
     inside = [one for one in findings if _inside(one, unit)]
     row.counts["classes"] += 1
     if not inside:
-        row.misses.append(f"{original.path} {unit.name}: nothing")
+        row.misses.append(f"{original.path} {unit.name} ({unit.stop - unit.start}): nothing")
         return
     row.counts["classes found"] += 1
     whole = [one for one in inside if one.suspect.name == unit.name]
@@ -263,19 +278,21 @@ def measure(
 ) -> Row:
     """One row of the table."""
     row = Row()
-    files = list(attacked(name, models, seed))
+    left_out: list[str] = []
+    files = list(attacked(name, models, seed, left_out))
     judge(files, scan_attacked(files, index), row)
-    row.counts["attacked"] = len(files)
-    others = list(attacked(name, unrelated, seed))
+    others = list(attacked(name, unrelated, seed, left_out))
     alarms = scan_attacked(others, index)
     row.counts["unrelated"] = len(others)
     row.counts["alarms"] = len({finding.suspect.path for finding in alarms.findings})
+    sources = {file.path: file.originals[0].path for file in others}
     row.misses += [
-        f"false alarm: {others[int(one.suspect.path[:3])].originals[0].path} {one.suspect.name} "
+        f"false alarm: {sources[one.suspect.path]} {one.suspect.name} "
         f"<- {one.reference.origin} {one.reference.name} ({one.resemblance:.2f})"
         for one in alarms.findings
-        if name not in ("merge", "split")
     ]
+    row.counts["left out"] = len(left_out)
+    row.misses += [f"left out: {one}" for one in left_out]
     return row
 
 
@@ -307,11 +324,17 @@ def main() -> None:
             f"{row.share('classes found', 'classes'):.3f}",
             f"{row.share('classes right', 'classes'):.3f}",
             f"{row.share('as close', 'classes found'):.1f}",
-            f"{row.explained / max(1, row.counts['attacked']):.2f}",
+            f"{row.explained / max(1, row.counts['attacked'] - row.counts['too small']):.2f}",
             f"{row.share('alarms', 'unrelated'):.3f}",
             TARGETS.get(name, ""),
         ]
         print(f"| {name} | {' | '.join(cells)} |")
+    for name, row in rows.items():
+        if row.counts["too small"]:
+            count = row.counts["too small"]
+            print(f"\n{name}: {count} files without a unit of {SMALLEST} elements were not judged")
+        if row.counts["left out"]:
+            print(f"\n{name}: {row.counts['left out']} files could not be attacked")
     if arguments.misses:
         for name, row in rows.items():
             print(f"\n{name}, missed:", *row.misses, sep="\n  ")

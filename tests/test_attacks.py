@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
-from attacks import ATTACKS, merge, split
+from attacks import ATTACKS, COMBINED, merge, split
 
 PROGRAM = '''\
 """A program with a little of everything."""
@@ -91,11 +91,12 @@ def main():
     return [child.total([1, 2, 3, 40, -5]), child.total([]), square(9), sorted(child.seen.items())]
 '''
 
+SINGLE = {**ATTACKS, **COMBINED}
 CHANGES_MEANING = {"tokens"}
 
 
 def attack(name: str, seed: int = 0) -> str:
-    return ATTACKS[name](PROGRAM, random.Random(seed))
+    return SINGLE[name](PROGRAM, random.Random(seed))
 
 
 def outcomes(source: str) -> list[str]:
@@ -129,7 +130,7 @@ def names(source: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", SINGLE)
 @pytest.mark.parametrize("seed", range(5))
 def test_an_attacked_program_is_valid_and_another_one(name: str, seed: int) -> None:
     attacked = attack(name, seed)
@@ -137,13 +138,13 @@ def test_an_attacked_program_is_valid_and_another_one(name: str, seed: int) -> N
     assert attacked != ast.unparse(ast.parse(PROGRAM)) + "\n"
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", SINGLE)
 def test_a_seed_decides_all(name: str) -> None:
     assert attack(name, 7) == attack(name, 7)
     assert len({attack(name, seed) for seed in range(4)}) > 1 or name in ("inline", "control")
 
 
-@pytest.mark.parametrize("name", sorted(ATTACKS.keys() - CHANGES_MEANING))
+@pytest.mark.parametrize("name", sorted(SINGLE.keys() - CHANGES_MEANING))
 @pytest.mark.parametrize("seed", range(10))
 def test_meaning_is_kept(name: str, seed: int) -> None:
     expected = outcomes(PROGRAM)

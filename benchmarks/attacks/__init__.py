@@ -22,7 +22,7 @@ from attacks.order import reorder
 from attacks.rename import rename
 from attacks.substitution import change_tokens
 
-__all__ = ["ATTACKS", "Attack", "merge", "split"]
+__all__ = ["ATTACKS", "COMBINED", "Attack", "merge", "split"]
 
 Attack = Callable[[str, random.Random], str]
 
@@ -45,7 +45,13 @@ ATTACKS: dict[str, Attack] = {
     "control": restructure,
     "extract": extract,
     "inline": inline,
-    "disguise": _chain(reorder, rename, strip),
-    "everything": _chain(inline, extract, restructure, insert, reorder, rename, strip),
 }
-"""By name. ``disguise`` is rename, strip and reorder; ``everything`` is all that mean the same."""
+"""By name, each alone."""
+COMBINED: dict[str, Attack] = {
+    "rename, insert": _chain(insert, rename),
+    "rename, control": _chain(restructure, rename),
+    "rename, extract": _chain(extract, rename),
+    "rename, reorder, strip": _chain(reorder, rename, strip),
+    "all": _chain(inline, extract, restructure, insert, reorder, rename, strip),
+}
+"""One after the other. ``all`` are all that keep the meaning, each done to the whole file."""
