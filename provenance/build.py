@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import sqlite3
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
@@ -25,7 +24,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import KINDS, NO_DAY, Index, checksum, logical_rows, parameters_json
+from provenance.index import (
+    KINDS,
+    NO_DAY,
+    Index,
+    checksum,
+    logical_rows,
+    opening_rows,
+    opening_sum,
+    parameters_json,
+)
 from provenance.mark import without_mark
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
 from provenance.pages import (
@@ -130,7 +138,7 @@ class Builder:
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
         self._files: list[tuple[int, int, int, str]] = []  # tree, release, origin, path
-        self._entered: set[tuple[int, str, int]] = set()  # release, path, tree
+        self._entered: set[tuple[int, int, int, str]] = set()
         self._trees: list[_Tree] = []
         self._tree_of: dict[str, int] = {}
         self._pieces: list[_Piece] = []
@@ -273,9 +281,10 @@ class Builder:
         self._file(self._tree_of[sha256], release, number, path)
 
     def _file(self, tree: int, release: int, origin: int, path: str) -> None:
-        if (release, path, tree) not in self._entered:
-            self._entered.add((release, path, tree))
-            self._files.append((tree, release, origin, path))
+        entry = (tree, release, origin, path)
+        if entry not in self._entered:
+            self._entered.add(entry)
+            self._files.append(entry)
 
     def add_tree(
         self, file: SourceFile, parsed: Parsed, sketch: Sketch, said: Statements = NOTHING
@@ -414,6 +423,8 @@ class Builder:
             connection.execute("COMMIT")
             total = json.dumps(checksum(logical_rows(connection)))
             connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
+            stated = json.dumps(opening_sum(*opening_rows(connection)))
+            connection.execute("INSERT INTO meta VALUES ('rows', ?)", (stated,))
             connection.execute("VACUUM")
             connection.close()
             seal(self.temporary)
@@ -460,8 +471,8 @@ class Builder:
         self._keys[FILE] = [np.array([int(t.sha256[:16], 16) for t in self._trees], np.uint64)]
         self._posted[FILE] = [np.arange(len(self._trees))]
         bits = self._write_postings(connection, new_unit, new_tree, new_word)
-        rows = self._write_releases(connection, new_release + 1)
-        more = self._write_origins(connection, new_origin + 1, standing)
+        self._write_releases(connection, new_release + 1)
+        self._write_origins(connection, new_origin + 1, standing)
         counts = {
             "release": len(self._releases),
             "origin": len(self._origins),
@@ -478,7 +489,6 @@ class Builder:
                 ("permutations", self.drawn.astype("<u4").tobytes()),
                 ("page_bits", json.dumps({str(door): bits[door] for door in DOORS})),
                 ("counts", json.dumps(counts)),
-                ("rows", json.dumps(zlib.crc32(repr((rows, more)).encode()))),
             ),
         )
 
@@ -718,9 +728,7 @@ class Builder:
             )
         return bits
 
-    def _write_releases(
-        self, connection: sqlite3.Connection, new: NDArray[np.intp]
-    ) -> list[tuple[Any, ...]]:
+    def _write_releases(self, connection: sqlite3.Connection, new: NDArray[np.intp]) -> None:
         rows: list[tuple[Any, ...]] = sorted(
             (
                 int(new[number]),
@@ -737,14 +745,13 @@ class Builder:
             for number, (one, selections) in enumerate(self._releases)
         )
         connection.executemany("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        return rows
 
     def _write_origins(
         self,
         connection: sqlite3.Connection,
         new: NDArray[np.intp],
         standing: tuple[NDArray[np.intp], NDArray[np.intp]],
-    ) -> list[tuple[Any, ...]]:
+    ) -> None:
         days: dict[int, str] = {}
         origins_of: dict[int, set[int]] = {}
         for tree, release, origin, _ in self._files:
@@ -771,7 +778,6 @@ class Builder:
             for name, number in self._origins.items()
         )
         connection.executemany("INSERT INTO origin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        return rows
 
 
 _NOWHERE: _Rank = (9, "")

@@ -172,7 +172,9 @@ class Index:
         self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
 
     def _load(self) -> None:
-        meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        meta, releases, origins = opening_rows(self.connection)
+        if opening_sum(meta, releases, origins) != json.loads(meta["rows"]):
+            raise ValueError("what it says of itself is not as it was written")
         stored = json.loads(meta["parameters"])
         if set(stored) != {field.name for field in fields(Parameters)}:
             raise ValueError("its parameters are not those of this version")
@@ -195,10 +197,6 @@ class Index:
         self.checksum = str(json.loads(meta["checksum"]))
         self.counts: dict[str, int] = json.loads(meta["counts"])
         self.units = int(self.counts["unit"])
-        releases = self.connection.execute("SELECT * FROM release ORDER BY id").fetchall()
-        origins = self.connection.execute("SELECT * FROM origin ORDER BY id").fetchall()
-        if zlib.crc32(repr((releases, origins)).encode()) != json.loads(meta["rows"]):
-            raise ValueError("releases or origins are not as they were written")
         self.releases: dict[int, Release] = {row[0]: Release(*row[1:9]) for row in releases}
         self.origin_facts: dict[int, OriginFacts] = {
             row[0]: OriginFacts(row[1], Family(*row[2:6]), *row[6:]) for row in origins
@@ -727,11 +725,29 @@ def parameters_json(parameters: Parameters) -> str:
     return json.dumps(asdict(parameters), sort_keys=True)
 
 
+_Rows = list[tuple[Any, ...]]
+
+
+def opening_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows, _Rows]:
+    """All that is read at opening: meta, the rows of release, those of origin."""
+    return (
+        dict(connection.execute("SELECT key, value FROM meta")),
+        connection.execute("SELECT * FROM release ORDER BY id").fetchall(),
+        connection.execute("SELECT * FROM origin ORDER BY id").fetchall(),
+    )
+
+
+def opening_sum(meta: dict[str, Any], releases: _Rows, origins: _Rows) -> int:
+    """CRC-32 of all that is read at opening, but for itself: these values stand in no page."""
+    stated = sorted(item for item in meta.items() if item[0] != "rows")
+    return zlib.crc32(ascii((stated, releases, origins)).encode())
+
+
 def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Every row that the checksum covers, in order; pages as they read."""
     for table in TABLES:
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
-            if table == "meta" and row[0] == "checksum":
+            if table == "meta" and row[0] in ("checksum", "rows"):
                 continue
             yield (table, row[0], decompress(row[1])) if table in PAGED else (table, *row)
 

@@ -29,11 +29,12 @@ _TEXT_END = "\0"
 
 def plain(number: int, *arrays: NDArray[Any]) -> bytes:
     """The page as it is before compression: its number, then each array of integers >= 0 with
-    as many planes as its greatest value needs."""
+    as many planes as its greatest value needs, one at least: what a page unpacks to is bounded
+    by its own size."""
     parts = [_HEAD.pack(number, len(arrays))]
     for array in arrays:
         values = np.ascontiguousarray(array, "<u8")
-        width = (int(values.max(initial=0)).bit_length() + 7) // 8
+        width = max(1, (int(values.max(initial=0)).bit_length() + 7) // 8)
         planes = values.view(np.uint8).reshape(-1, 8).T[:width]
         parts += [_ARRAY.pack(values.size, width), planes.tobytes()]
     return b"".join(parts)
@@ -76,6 +77,8 @@ def unpack(number: int, data: bytes) -> list[NDArray[np.uint64]]:
         for _ in range(count):
             size, width = _ARRAY.unpack_from(page, at)
             at += _ARRAY.size
+            if not 1 <= width <= 8:
+                raise ValueError(f"an array {width} bytes wide")
             planes = np.frombuffer(page, np.uint8, size * width, at)
             at += size * width
             if width == 1:
@@ -142,6 +145,8 @@ def unpack_lists(
     Raises:
         ValueError: the three do not fit together.
     """
+    if counts.size and int(counts.max()) > firsts.size + steps.size:
+        raise ValueError("a page of lists that are not there")
     counts = counts.astype(np.intp, copy=False)
     filled = counts[counts > 0]
     total = int(filled.sum())

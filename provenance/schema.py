@@ -26,7 +26,8 @@ FORMAT_VERSION = 2
 
 SCHEMA = """\
 CREATE TABLE meta (        -- what the whole file was made with
-  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'counts', 'checksum'
+  key   TEXT PRIMARY KEY,  -- 'parameters', 'permutations', 'page_bits', 'counts', 'checksum',
+                           -- 'rows': CRC-32 of the other values here, of release and origin
   value BLOB NOT NULL      -- JSON text; 'permutations' is uint32[2][bands * rows], little-endian
 ) WITHOUT ROWID;
 CREATE TABLE release (     -- one release of one package, or a directory
@@ -154,8 +155,9 @@ def open_checked(path: Path) -> sqlite3.Connection:
             "'provenance index build SOURCE -o FILE'"
         )
     uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
-    connection = sqlite3.connect(uri, uri=True)
+    connection = None
     try:
+        connection = sqlite3.connect(uri, uri=True)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA mmap_size = 268435456")
@@ -164,8 +166,9 @@ def open_checked(path: Path) -> sqlite3.Connection:
         schema = connection.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         ).fetchall()
-    except sqlite3.DatabaseError as error:
-        connection.close()
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if connection is not None:
+            connection.close()
         raise IndexFileError(
             f"{path}: found no readable index ({error}), expected a file written by "
             "'provenance index build'; build it again"
