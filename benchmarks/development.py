@@ -22,8 +22,8 @@ from pathlib import Path
 import truth
 
 from provenance.audit import scan
-from provenance.indexing import build_index
 from provenance.index import Index
+from provenance.indexing import build_index
 from provenance.model import Finding, Report, SourceFile
 from provenance.origins import origin_of
 from provenance.parse import parse

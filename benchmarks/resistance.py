@@ -32,7 +32,8 @@ from attacks import ATTACKS, COMBINED, merge, split
 from tqdm import tqdm
 
 import provenance
-from provenance.audit import build_index, scan
+from provenance.audit import scan
+from provenance.indexing import build_index
 from provenance.model import Finding, Report, SourceFile, Unit
 from provenance.origins import origin_of
 from provenance.parse import parse
