@@ -476,7 +476,7 @@ def _finding(
             license=place.license,
             first_seen=first_seen,
             date_source=place.date_source,
-            absent_before=index.absent_before(place.package, place.date),
+            absent_before=index.absent_before(place.package, first_seen),
             family=family.name,
             title=family.title,
             organisation=family.organisation,

@@ -59,6 +59,9 @@ def _distinct(view: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
     return hashes[fresh]
 
 
+LIBRARY = " library code"
+"""What titles of families end with that are no models but what models are written with: to use
+those is no reuse of a model."""
 IMPORT_NAMES = {
     "whisper": "openai-whisper",
     "mlx_lm": "mlx-lm",
@@ -261,6 +264,7 @@ class Library:
             for index in self.indexes
             for facts in index.origin_facts.values()
             if not self._excluded(facts.name)
+            and not facts.family.title.endswith(LIBRARY)
             and (self.as_of is None or facts.first is None or facts.first < self.as_of)
         }
         preferred = sorted(seen, key=lambda name: (not name.startswith("transformers/"), name))

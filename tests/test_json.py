@@ -61,6 +61,15 @@ def tariff(zone, weight, express):
 '''
 
 
+USES = """\
+from transformers.models.llama.modeling_llama import LlamaScores
+
+
+class Scores(LlamaScores):
+    model_type = "llama"
+"""
+
+
 def _notebook(code: str) -> str:
     cells = [
         {"cell_type": "markdown", "metadata": {}, "source": "# Title"},
@@ -83,9 +92,12 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suspect = root / "suspect"
     reference.mkdir(parents=True)
     suspect.mkdir()
-    (reference / "modeling_llama.py").write_text(REFERENCE)
+    head = "# Copyright 2024 The Authors\n# SPDX-License-Identifier: Apache-2.0\n"
+    (reference / "modeling_llama.py").write_text(head + REFERENCE)
     (suspect / "renamed.py").write_text(REFERENCE.replace("Llama", "Solar"))
     (suspect / "same.py").write_text(REFERENCE)
+    (suspect / "grown.py").write_text("# Copyright 2026 Somebody\n" + REFERENCE + OWN)
+    (suspect / "uses.py").write_text(USES)
     (suspect / "own.py").write_text(OWN)
     (suspect / "empty.py").write_text("")
     (suspect / "broken.py").write_text("def f(:\n    pass\n\n\n" + REFERENCE)
@@ -160,6 +172,11 @@ def test_every_part_of_the_schema_occurs_in_the_report(report: provenance.Report
     assert any(file.composition for file in report.files)
     assert any(file.error_lines for file in report.files)
     assert any(not file.composition for file in report.files)
+    assert any(file.identical for file in report.files)
+    assert any(file.uses for file in report.files)
+    assert any(file.notices and file.notices[0].replaced for file in report.files)
+    assert report.vendored
+    assert all(finding.lineage for finding in report.findings)
 
 
 def test_ids_are_unique(report: provenance.Report) -> None:
@@ -244,7 +261,12 @@ def test_schema_has_the_fields_of_the_type(at: str) -> None:
 
 def test_schema_has_the_parameters() -> None:
     names = [field.name for field in fields(model.Parameters)]
-    assert OBJECTS["#/$defs/parameters"]["required"] == [*names, "as_of", "exclude_origin"]
+    assert OBJECTS["#/$defs/parameters"]["required"] == [
+        *names,
+        "as_of",
+        "exclude_origin",
+        "suspect_date",
+    ]
 
 
 def test_enumerations_are_those_of_the_types() -> None:
@@ -291,7 +313,9 @@ def test_a_missing_or_an_extra_field_is_refused(
 ) -> None:
     whole = json.loads(json_report(report))
     whole["findings"] = [finding for finding in whole["findings"] if finding["renames"]][:1]
-    whole["files"] = whole["files"][:1]
+    whole["files"] = [file for file in whole["files"] if file["notices"]][:1] + [
+        file for file in whole["files"] if file["uses"] or file["identical"]
+    ]
     assert validator.is_valid(whole)
     for number, place in enumerate(_places(whole)):
         for name in list(place):
@@ -306,7 +330,7 @@ def test_a_missing_or_an_extra_field_is_refused(
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("format_version", 2),
+        ("format_version", 1),
         ("counts.files", -1),
         ("counts.files", 1.5),
         ("files.0.sha256", "0"),

@@ -10,10 +10,11 @@ from typing import Any
 from provenance.model import Report
 from provenance.version import VERSION
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the JSON.
 
-1: first version.
+1: first version (never released).
+2: verdicts, rates, lineage, declared or not, uses, notices; identical files.
 """
 
 
@@ -34,6 +35,7 @@ def plain(report: Report) -> dict[str, Any]:
             **asdict(report.parameters),
             "as_of": report.as_of,
             "exclude_origin": list(report.exclude_origin),
+            "suspect_date": report.suspect_date,
         },
         "counts": counts(report),
         "files": [asdict(file) for file in report.files],
@@ -53,6 +55,11 @@ def counts(report: Report) -> dict[str, int]:
         "files_with_syntax_errors": sum(1 for file in report.files if file.error_lines),
         "findings": len(report.findings),
         "skipped": len(report.skipped),
+        "files_identical": sum(1 for file in report.files if file.identical),
+        **{
+            f"files_{verdict}": sum(1 for file in report.files if file.verdict == verdict)
+            for verdict in ("derived", "resembles", "common")
+        },
     }
 
 
