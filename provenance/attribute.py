@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -219,7 +221,7 @@ class _Attribution:
             owner[covered[owner[covered] < 0]] = origins.index(origin)
         judgement = judged([one[0] for one in made], self._telling(order), owner.size, self.null)
         findings = sorted(judgement, key=strength)
-        result = _result(self.file, self.parsed, owner, origins)
+        result = _result(self.file, self.parsed, owner, origins, _as_close(judgement))
         return replace(result, verdict=of_file(result, findings)), tuple(findings)
 
     def _telling(self, made: list[_Made]) -> dict[str, float]:
@@ -401,13 +403,39 @@ def strength(finding: Finding) -> tuple[float | str, ...]:
     return (-round(weight, _ROUNDED), finding.suspect.path, finding.suspect.start_line, finding.id)
 
 
+def _as_close(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
+    """For each named origin, the others that are as close in at least half of what is not common,
+    the nearest first."""
+    total: Counter[str] = Counter()
+    shared: dict[str, Counter[str]] = {}
+    for finding in findings:
+        if finding.verdict != "common":
+            origin = finding.reference.origin
+            total[origin] += finding.matched
+            others = shared.setdefault(origin, Counter())
+            for other in finding.also:
+                others[other] += finding.matched
+    return {
+        origin: tuple(
+            other
+            for other, matched in sorted(others.items(), key=lambda item: (-item[1], item[0]))
+            if 2 * matched >= total[origin]
+        )
+        for origin, others in shared.items()
+    }
+
+
 def _result(
-    file: SourceFile, parsed: Parsed, owner: NDArray[np.intp], origins: list[str]
+    file: SourceFile,
+    parsed: Parsed,
+    owner: NDArray[np.intp],
+    origins: list[str],
+    also: dict[str, tuple[str, ...]],
 ) -> FileResult:
     size = max(1, owner.size)
     counts = np.bincount(owner[owner >= 0], minlength=len(origins)).tolist()
     shares = [
-        Share(origin, round(count / size, _ROUNDED))
+        Share(origin, round(count / size, _ROUNDED), also.get(origin, ()))
         for origin, count in zip(origins, counts, strict=False)
         if count
     ]
@@ -460,7 +488,8 @@ def _finding(
     if null is not None:
         alone = null.false_alarm_rate(chosen.score, chosen.size) if entry.whole else PART_RATE
         rate_ = round(rate(alone, families, index.families), _ROUNDED)
-        percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
+        if entry.whole:
+            percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
     finding = Finding(
         id="",

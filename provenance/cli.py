@@ -158,6 +158,9 @@ def main() -> None:
     metavar="GLOB",
     help="Hide origins, e.g. the scanned model's own: 'transformers/solar_open'.",
 )
+@click.option(
+    "--suspect-date", metavar="DATE", help="Since when SOURCE is as it is; else its archive's day."
+)
 @_FILES
 @_REPORT
 def scan(
@@ -166,6 +169,7 @@ def scan(
     no_default_index: bool,
     as_of: str | None,
     exclude_origin: tuple[str, ...],
+    suspect_date: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     jobs: int | None,
@@ -184,6 +188,7 @@ def scan(
             exclude=exclude,
             as_of=as_of,
             exclude_origin=exclude_origin,
+            suspect_date=suspect_date,
             jobs=jobs or _cores(),
             progress=progress,
         )

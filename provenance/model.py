@@ -443,10 +443,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of a file's elements one origin explains."""
+    """How much of a file's elements one origin explains. ``also`` are further origins that are as
+    close in at least half of it: the text cannot tell them from the named one."""
 
     origin: str
     share: float
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def judged(
                 shares.get(finding.reference.family, 0.0), elements, "file"
             )
             supported = finding.false_alarm_rate <= SUPPORTED and of_file <= FILE
-            if finding.false_alarm_rate <= DERIVED or supported:
+            whole = finding.percentile is not None  # a part alone derives no unit
+            if (whole and finding.false_alarm_rate <= DERIVED) or supported:
                 verdict = "derived"
         said.append(replace(finding, verdict=verdict))
     return tuple(said)

@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 
-from provenance.model import Block, FileResult, Finding, Report
+from provenance.model import Block, FileResult, Finding, Notice, Report, Share
 from provenance.report.json import counts
 
 _MOST_ORIGINS = 4
@@ -14,6 +14,7 @@ _MOST_BLOCKS = 6
 _MOST_RENAMES = 3
 _MOST_ALSO = 3
 _MOST_SKIPPED = 20
+_MOST_USES = 6
 
 
 def text_report(report: Report, *, width: int = 80) -> str:
@@ -31,7 +32,7 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     for finding in report.findings:
         by_file[finding.suspect.path].append(finding)
     for file in report.files:
-        if file.path in by_file:
+        if file.path in by_file or file.uses:
             yield from _file(file, by_file[file.path], width)
     if report.vendored:
         yield from _vendored(report, width)
@@ -56,13 +57,16 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         f"{_number(total['findings'], 'match', 'matches')} in {total['files_with_findings']} of "
         f"{_number(total['files'], 'file')} ({_number(total['lines'], 'line')})"
     )
+    for verdict in ("derived", "resembles", "common"):
+        if total[f"files_{verdict}"]:
+            summary += f", {total[f'files_{verdict}']:,} {verdict}"
     if total["skipped"]:
         summary += f", {total['skipped']} skipped"
     yield from _wrapped(summary + ".", width, "")
     if report.findings:
         yield from _wrapped(
-            "A match is resemblance, verified line by line: consistent with derivation from an "
-            "earlier source, not proof of it. Common code resembles too.",
+            "derived: consistent with derivation from an earlier source, no proof of it. Matches "
+            "were verified line by line; what is common tells no origin.",
             width,
             "",
         )
@@ -83,9 +87,9 @@ def _vendored(report: Report, width: int) -> Iterator[str]:
 
 
 def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str]:
-    yield safe(file.path)
+    yield f"{safe(file.path)}  {file.verdict}"
     shown = [
-        f"{_percent(share.share)} {safe(share.origin)}"
+        f"{_percent(share.share)} {safe(share.origin)}{_or(share)}"
         for share in file.composition[:_MOST_ORIGINS]
     ]
     hidden = len(file.composition) - _MOST_ORIGINS
@@ -93,10 +97,63 @@ def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str
         rest = sum(share.share for share in file.composition[_MOST_ORIGINS:])
         shown.append(f"{_percent(rest)} {hidden} more")
     shown.append(f"{_percent(file.novel)} own")
-    yield from _wrapped("closest: " + ", ".join(shown), width, "  ")
-    for finding in findings:
+    if findings:
+        yield from _wrapped("closest: " + ", ".join(shown), width, "  ")
+    for notice in file.notices:
+        yield from _notice(notice, width)
+    if file.uses:
+        yield from _uses(file, width)
+    telling = [finding for finding in findings if finding.verdict != "common"]
+    for finding in telling:
         yield from _finding(finding, width)
+    common = [finding for finding in findings if finding.verdict == "common"]
+    if common:
+        names = ", ".join(
+            f"{safe(one.suspect.name)} ({one.suspect.start_line}-{one.suspect.end_line}, in "
+            f"{one.families})"
+            for one in sorted(common, key=lambda one: one.suspect.start_line)
+        )
+        yield ""
+        yield from _wrapped(f"common, with in how many families: {names}", width, "  ")
     yield ""
+
+
+def _or(share: Share) -> str:
+    """The origins that the text cannot tell from the named one."""
+    if not share.also:
+        return ""
+    names = [safe(one.rpartition("/")[2]) for one in share.also[:_MOST_ALSO]]
+    more = len(share.also) - _MOST_ALSO
+    return f" (or {', '.join(names)}{f' and {more} more' if more > 0 else ''})"
+
+
+def _notice(notice: Notice, width: int) -> Iterator[str]:
+    """Only what is amiss is said here; the JSON has all."""
+    if notice.missing_holders:
+        text = f"notice: {safe(notice.origin)} names {_names(notice.missing_holders)}"
+        if notice.new_holders:
+            text += f", this file {_names(notice.new_holders)} instead"
+        yield from _wrapped(text, width, "  ")
+    if notice.missing_licenses:
+        text = f"notice: {safe(notice.origin)} states {_names(notice.missing_licenses)}"
+        yield from _wrapped(text + ", this file does not", width, "  ")
+
+
+def _uses(file: FileResult, width: int) -> Iterator[str]:
+    by_title: dict[str, list[str]] = defaultdict(list)
+    for use in file.uses:
+        by_title[use.title].append(f"{use.kind} {use.line}")
+    parts = []
+    for title, places in by_title.items():
+        more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+        parts.append(f"{safe(title)} ({', '.join(places[:2])}{more})")
+    hidden = len(parts) - _MOST_USES
+    text = "; ".join(parts[:_MOST_USES]) + (f"; and {hidden} more" if hidden > 0 else "")
+    yield from _wrapped(f"uses, with lines: {text}", width, "  ")
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(safe(name) for name in names)
 
 
 def _finding(finding: Finding, width: int) -> Iterator[str]:
@@ -112,11 +169,19 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         "     ",
     )
     yield from _wrapped(f"{safe(release)} {safe(reference.path)}", width, "        ")
+    rate = finding.false_alarm_rate
+    yield from _wrapped(
+        f"{finding.verdict}, {finding.attribution}"
+        + (f"; {100 * rate:.2g} % of unrelated families do as well" if rate is not None else ""),
+        width,
+        "     ",
+    )
     yield from _wrapped(
         f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
         f"{_percent(finding.suspect_containment)} of this in that, "
         f"{_percent(finding.reference_containment)} of that in this"
         + (f"; first seen {reference.first_seen}" if reference.first_seen else "")
+        + (f", not in that of {reference.absent_before}" if reference.absent_before else "")
         + (f"; {safe(reference.license)}" if reference.license else ""),
         width,
         "     ",
@@ -126,7 +191,8 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         more = len(finding.also) - _MOST_ALSO
         yield from _wrapped(
             f"as close in {_number(len(finding.also), 'other origin')}: {names}"
-            + (f" and {more} more" if more > 0 else ""),
+            + (f" and {more} more" if more > 0 else "")
+            + _earliest(finding),
             width,
             "     ",
         )
@@ -142,6 +208,13 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
             "     ",
         )
     yield from _wrapped("lines: " + _blocks(finding.blocks), width, "     ")
+
+
+def _earliest(finding: Finding) -> str:
+    first = finding.lineage[0] if finding.lineage else None
+    if first is None or first.origin == finding.reference.origin or not first.first_seen:
+        return ""
+    return f"; the first is {safe(first.origin)}, {first.first_seen}"
 
 
 def _blocks(blocks: tuple[Block, ...]) -> str:
