@@ -226,9 +226,9 @@ def test_dependencies_are_explained() -> None:
 
 
 def test_versions_in_the_changelog_are_those_of_the_code() -> None:
-    from provenance.index import FORMAT_VERSION as INDEX_VERSION
     from provenance.model import Parameters
     from provenance.report.json import FORMAT_VERSION as JSON_VERSION
+    from provenance.schema import FORMAT_VERSION as INDEX_VERSION
 
     newest = (ROOT / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1]
     assert f"Index format {INDEX_VERSION}." in newest
