@@ -701,7 +701,8 @@ def test_a_changed_row_is_refused(statement: str, copy: Path) -> None:
 def _reseal(path: Path) -> None:
     """Write the SHA-256 behind the last byte anew."""
     data = path.read_bytes()
-    size = int.from_bytes(data[28:32], "big") * 65536  # SQLite's header: pages, and their size
+    page, count = int.from_bytes(data[16:18], "big"), int.from_bytes(data[28:32], "big")
+    size = (65536 if page == 1 else page) * count  # as SQLite's header says
     path.write_bytes(data[:size])
     seal(path)
     assert sealed(path)
