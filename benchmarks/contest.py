@@ -30,6 +30,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from platform import python_version
+from typing import Any
 
 import truth
 from attacks import ATTACKS
@@ -332,7 +333,7 @@ def _print_served(name: str, hidden: str, report: Report) -> None:
     )
 
 
-def _counted(counts: Counter[str]) -> str:
+def _counted(counts: Counter[Any]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
 
 
