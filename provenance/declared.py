@@ -16,7 +16,9 @@ from provenance.model import (
     Attribution,
     FileResult,
     Finding,
+    Identity,
     Notice,
+    Reference,
     SourceFile,
     UseOf,
 )
@@ -127,29 +129,40 @@ def notices(
         if finding.verdict != "common":
             first.setdefault(finding.reference.origin, finding)
     asked = [origin for origin in first if shares.get(origin, 0.0) >= _LEAST_SHARE]
-    found = []
-    for origin in sorted(asked, key=lambda one: (-shares[one], one)):
-        reference = first[origin].reference
-        kept = continuity(told.statements, _statements(*library.notices_of(reference)))
-        found.append(
-            Notice(
-                origin=origin,
-                path=reference.path,
-                share=shares[origin],
-                license=reference.license,
-                duties=tuple(
-                    f"{duty.text} ({duty.license}, {duty.section})" if duty.section else duty.text
-                    for duty in duties(reference.license or "")
-                ),
-                kept_holders=kept.kept_holders,
-                missing_holders=kept.missing_holders,
-                new_holders=kept.new_holders,
-                publishers=kept.publishers,
-                missing_licenses=kept.missing_licenses,
-                replaced=kept.replaced,
-            )
-        )
-    return tuple(found)
+    asked.sort(key=lambda one: (-shares[one], one))
+    return tuple(_notice(first[one].reference, shares[one], told, library) for one in asked)
+
+
+def of_identical(
+    result: FileResult, file: SourceFile, library: Library, known: Mapping[str, str]
+) -> FileResult:
+    """The result of a file that is a reference file but for its layout, with what became of the
+    notices."""
+    if result.identical is None:
+        return result
+    told = said(file, None, library, known)
+    notice = _notice(result.identical, 1.0, told, library)
+    return replace(result, uses=told.uses, notices=(notice,))
+
+
+def _notice(reference: Reference | Identity, share: float, told: Said, library: Library) -> Notice:
+    kept = continuity(told.statements, _statements(*library.notices_of(reference)))
+    return Notice(
+        origin=reference.origin,
+        path=reference.path,
+        share=share,
+        license=reference.license,
+        duties=tuple(
+            f"{duty.text} ({duty.license}, {duty.section})" if duty.section else duty.text
+            for duty in duties(reference.license or "")
+        ),
+        kept_holders=kept.kept_holders,
+        missing_holders=kept.missing_holders,
+        new_holders=kept.new_holders,
+        publishers=kept.publishers,
+        missing_licenses=kept.missing_licenses,
+        replaced=kept.replaced,
+    )
 
 
 def kept_holders(finding: Finding, told: Said, library: Library) -> frozenset[str]:

@@ -45,7 +45,7 @@ from provenance.schema import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from provenance.baseline import Baseline
+    from provenance.null import Baseline
 
 KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
 LARGE_WORD = 0xFFFF
@@ -210,7 +210,7 @@ class Index:
     @cached_property
     def baseline(self) -> Baseline | None:
         """What unrelated code scores in this index, None where that was not measured."""
-        from provenance.baseline import Baseline
+        from provenance.null import Baseline
 
         row = self.connection.execute("SELECT value FROM meta WHERE key = 'baseline'").fetchone()
         return None if row is None else Baseline.from_json(row[0])
@@ -490,17 +490,23 @@ class Index:
         edges, releases, origins, paths = self._file_page(page)
         if not 0 <= position < edges.size - 1:
             raise self._damaged(f"tree {tree} is no file's")
-        return [
+        found = [
             Standing(tree, int(releases[at]), int(origins[at]), int(paths[at]))
             for at in range(int(edges[position]), int(edges[position + 1]))
         ]
+        if not found:
+            raise self._damaged(f"tree {tree} is no file's")
+        return found
 
     def _file_page(
         self, page: int
     ) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any], NDArray[Any]]:
         found = self._files.recall(page)
         if found is None:
-            counts, releases, origins, paths = self._read("file", page)
+            try:
+                counts, releases, origins, paths = self._read("file", page)
+            except ValueError as error:
+                raise self._damaged(f"file page {page}: {error}") from error
             edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
             if not edges[-1] == releases.size == origins.size == paths.size:
                 raise self._damaged(f"file page {page} is uneven")
@@ -645,8 +651,14 @@ class Index:
     def _word_page(self, page: int) -> tuple[NDArray[np.uint64], list[str]]:
         found = self._words.recall(page)
         if found is None:
-            hashes, texts = self._read("word", page)
-            found = self._words.keep(page, (hashes.astype(np.uint64), split(texts)))
+            try:
+                hashes, written = self._read("word", page)
+                texts = split(written)
+            except ValueError as error:
+                raise self._damaged(f"word page {page}: {error}") from error
+            if hashes.size != len(texts):
+                raise self._damaged(f"word page {page} is uneven")
+            found = self._words.keep(page, (hashes.astype(np.uint64), texts))
         return found
 
     def names(self, words: NDArray[np.uint64]) -> list[str]:
@@ -659,7 +671,11 @@ class Index:
         page, position = divmod(number, NAMES_PER_PAGE)
         names = self._names.recall(page)
         if names is None:
-            names = self._names.keep(page, split(self._read("name", page)[0]))
+            try:
+                (written,) = self._read("name", page)
+                names = self._names.keep(page, split(written))
+            except ValueError as error:
+                raise self._damaged(f"name page {page}: {error}") from error
         if position >= len(names):
             raise self._damaged(f"no name {number}")
         return names[position]

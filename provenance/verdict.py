@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from provenance.model import Direction, FileResult, Finding, Verdict
 
 if TYPE_CHECKING:
-    from provenance.baseline import Baseline
+    from provenance.null import Baseline
 
 ORDER: tuple[Verdict, ...] = ("clear", "common", "resembles", "derived")
 COMMON = 0.05

@@ -35,7 +35,9 @@ _Resource = TypeVar("_Resource", covariant=True)
 class Opens(Protocol[_Resource]):
     """Settings that travel to a worker, which opens there what the work needs."""
 
-    def open(self) -> AbstractContextManager[_Resource]: ...
+    def open(self) -> AbstractContextManager[_Resource]:
+        """Open it, for as long as the context lasts."""
+        ...
 
 
 def run(

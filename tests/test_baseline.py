@@ -13,16 +13,17 @@ from programs import program
 
 import provenance
 from provenance.attribute import _resemblance
-from provenance.baseline import SIZES, STEPS, Baseline, Survival, _counted, _View, measure
 from provenance.baseline import _resemblance as resemblances
+from provenance.baseline import _View, measure
 from provenance.index import Index
+from provenance.null import SIZES, STEPS, Baseline, Survival, counted
 
 _SCORES = st.lists(st.floats(0, 1), max_size=60)
 
 
 def one_class(scores: list[float]) -> Baseline:
     """A baseline of one size class with these scores for everything."""
-    table = (_counted(20, scores),)
+    table = (counted(20, scores),)
     return Baseline(2, 0.0, table, table, table, table)
 
 
@@ -109,7 +110,7 @@ def test_no_null_no_claim() -> None:
 
 def test_each_size_has_its_class() -> None:
     """Elements choose the table: below the smallest class its own."""
-    table = tuple(_counted(least, [least / 1000]) for least in SIZES)
+    table = tuple(counted(least, [least / 1000]) for least in SIZES)
     baseline = Baseline(2, 0.0, table, table, table, table)
     found = [baseline.survival(elements).least for elements in (1, 20, 39, 40, 319, 320, 10**6)]
     assert found == [20, 20, 20, 40, 160, 320, 320]

@@ -200,13 +200,13 @@ def test_fail_on_is_this_type_or_a_stronger_one(case: str, fail_on: str, code: i
     "arguments",
     [
         ["scan"],
-        ["scan", "."],
+        ["scan", ".", "--no-default-index"],
         ["scan", ".", "--index"],
         ["scan", ".", "--index", "x", "--format", "xml"],
         ["scan", ".", "--index", "x", "--jobs", "0"],
         ["scan", ".", "--index", "x", "--fail-on", "type-9"],
-        ["scan", ".", "--index", "INDEX", "--as-of", "tomorrow"],
-        ["scan", "pypi:a b==1", "--index", "INDEX"],
+        ["scan", ".", "--no-default-index", "--index", "INDEX", "--as-of", "tomorrow"],
+        ["scan", "pypi:a b==1", "--no-default-index", "--index", "INDEX"],
         ["compare", "."],
         ["index", "build", "."],
         ["index", "build", ".", "-o", "OUT", "--date", "tomorrow"],
@@ -273,9 +273,9 @@ def test_nothing_scanned_is_3(index: Path, mine: Path, tmp_path: Path) -> None:
 def test_in_a_process_of_its_own(index: Path, mine: Path) -> None:
     """The exit codes reach the shell, and no traceback the terminal."""
     for arguments, code in (
-        (["scan", mine, "--index", index], 0),
-        (["scan", mine, "--index", index, "--fail-on", "type-2"], 1),
-        (["scan", mine], 2),
+        (["scan", mine, "--no-default-index", "--index", index], 0),
+        (["scan", mine, "--no-default-index", "--index", index, "--fail-on", "type-2"], 1),
+        (["scan", mine, "--no-default-index"], 2),
         (["scan", mine, "--index", "absent.db"], 3),
     ):
         result = in_process(*arguments)
