@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -68,9 +68,7 @@ def html_report(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(
-        visible=safe, percent=percent, embedded=_embedded, trusted=Markup
-    )
+    environment.filters.update(visible=safe, percent=percent, embedded=_embedded, trusted=Markup)
     environment.globals.update(t=say.marked, text=say.plain)
     families = _families(report)
     telling = [one for one in report.findings if one.verdict != "common"]
@@ -158,7 +156,7 @@ def percent(share: float) -> str:
 # --- words --------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def catalogue(language: str) -> dict[str, str]:
     """Every sentence of the page in one language, by key."""
     if language not in LANGUAGES:
@@ -167,7 +165,7 @@ def catalogue(language: str) -> dict[str, str]:
     return loaded
 
 
-@lru_cache(maxsize=None)
+@cache
 def _asset(path: str) -> str:
     return resources.files("provenance.report").joinpath(path).read_text("utf-8")
 
@@ -208,9 +206,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, str):
         return safe(value)
     if isinstance(value, dict):
-        return {
-            key: _web(one) if key == "link" else _shown(one) for key, one in value.items()
-        }
+        return {key: _web(one) if key == "link" else _shown(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_shown(one) for one in value]
     return value
@@ -223,7 +219,7 @@ def _embedded(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
+    return Markup(text)  # noqa: S704 - what could end it is escaped
 
 
 def _digest(text: str) -> str:
@@ -267,9 +263,7 @@ def _families(report: Report) -> dict[str, _Family]:
         reference = finding.reference
         one = by_name.setdefault(
             reference.family,
-            _Family(
-                reference.family, reference.title, reference.organisation, reference.country
-            ),
+            _Family(reference.family, reference.title, reference.organisation, reference.country),
         )
         of[reference.origin] = one
         if reference.license:
@@ -363,9 +357,7 @@ def _duties(report: Report) -> dict[str, list[str]]:
 
 def _headline(report: Report, whole: Sequence[_Part], say: _Speaker) -> list[Any]:
     """The verdict in a sentence, and what must be said beside it."""
-    of = {verdict: 0 for verdict in ORDER}
-    for file in report.files:
-        of[file.verdict] += 1
+    of = Counter(file.verdict for file in report.files)
     total = len(report.files)
     said: list[Any] = []
     if of["derived"]:
@@ -422,9 +414,7 @@ def _tiles(files: Sequence[FileResult]) -> Iterator[_Tile]:
     while todo:
         some, x, y, width, height = todo.pop()
         if len(some) == 1:
-            yield _Tile(
-                files[some[0]], some[0], *(round(one, 2) for one in (x, y, width, height))
-            )
+            yield _Tile(files[some[0]], some[0], *(round(one, 2) for one in (x, y, width, height)))
         if len(some) < 2:
             continue
         weights = [max(1, files[at].lines) for at in some]
@@ -510,19 +500,20 @@ def _pieces(text: str, kind: int) -> Iterable[tuple[int, str]]:
         yield kind, run
 
 
+@cache
 def _kind(token: _TokenType) -> int:
     from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
-    if token in Comment:
-        return 4
-    if token in String:
-        return 3
-    if token in Keyword or token in Operator.Word:
-        return 1
-    if token in Number:
-        return 5
-    if token in Name.Decorator or token in Name.Class or token in Name.Function:
-        return 7
-    if token in Name:
-        return 2
-    return 6 if token in Operator else 0
+    kinds: tuple[tuple[Any, int], ...] = (
+        (Comment, 4),
+        (String, 3),
+        (Keyword, 1),
+        (Operator.Word, 1),
+        (Number, 5),
+        (Name.Decorator, 7),
+        (Name.Class, 7),
+        (Name.Function, 7),
+        (Name, 2),
+        (Operator, 6),
+    )
+    return next((number for kind, number in kinds if token in kind), 0)

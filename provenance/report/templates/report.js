@@ -46,11 +46,12 @@
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(attributes || {}))
       if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
-    made.append(...inside.flat().filter((one) => one !== null && one !== undefined));
+    made.append(...inside.flat(3).filter((one) => one !== null && one !== undefined));
     return made;
   }
+  const space = document.querySelector("svg").namespaceURI;
   function svg(name, attributes, ...inside) {
-    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    const made = document.createElementNS(space, name);
     for (const [key, value] of Object.entries(attributes || {})) made.setAttribute(key, value);
     made.append(...inside);
     return made;
