@@ -152,7 +152,7 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
 
     from provenance.attribute import attribute
     from provenance.candidates import candidates
-    from provenance.declared import declared, said
+    from provenance.declared import declared, of_identical, said
     from provenance.identity import same_bytes, same_layout
     from provenance.parse import parse, syntax
     from provenance.sketch import sketch
@@ -165,7 +165,7 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     parsed = {at: parse(files[at].content, roots) for at, roots in trees.items()}
     for at, one in parsed.items():
         if same := same_layout(files[at], one, library):
-            outcomes[at] = same, ()
+            outcomes[at] = of_identical(same, files[at], library, library.names), ()
     left = [at for at in parsed if at not in outcomes]
     sketches = [sketch(parsed[at], library.parameters, library.permutations) for at in left]
     proposed: list[list[NDArray[np.int64]]] = [[] for _ in left]

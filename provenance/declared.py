@@ -16,7 +16,9 @@ from provenance.model import (
     Attribution,
     FileResult,
     Finding,
+    Identity,
     Notice,
+    Reference,
     SourceFile,
     UseOf,
 )
@@ -97,8 +99,9 @@ def attributed(finding: Finding, told: Said, library: Library, holders: frozense
     """The finding with whether the file declares it.
 
     Declared: a comment above or inside the unit, or at the file's head, names its family or one
-    that has it as well; the file imports or extends code of the family; or it keeps a copyright
-    line of the reference's own holder. Declared elsewhere: comments name other families only.
+    that has it as well; the file imports or extends code of the family; or it keeps the
+    copyright lines of all the reference's own holders. Declared elsewhere: comments name other
+    families only.
     """
     reference = finding.reference
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
@@ -127,37 +130,51 @@ def notices(
         if finding.verdict != "common":
             first.setdefault(finding.reference.origin, finding)
     asked = [origin for origin in first if shares.get(origin, 0.0) >= _LEAST_SHARE]
-    found = []
-    for origin in sorted(asked, key=lambda one: (-shares[one], one)):
-        reference = first[origin].reference
-        kept = continuity(told.statements, _statements(*library.notices_of(reference)))
-        found.append(
-            Notice(
-                origin=origin,
-                path=reference.path,
-                share=shares[origin],
-                license=reference.license,
-                duties=tuple(
-                    f"{duty.text} ({duty.license}, {duty.section})" if duty.section else duty.text
-                    for duty in duties(reference.license or "")
-                ),
-                kept_holders=kept.kept_holders,
-                missing_holders=kept.missing_holders,
-                new_holders=kept.new_holders,
-                publishers=kept.publishers,
-                missing_licenses=kept.missing_licenses,
-                replaced=kept.replaced,
-            )
-        )
-    return tuple(found)
+    asked.sort(key=lambda one: (-shares[one], one))
+    return tuple(_notice(first[one].reference, shares[one], told, library) for one in asked)
+
+
+def of_identical(
+    result: FileResult, file: SourceFile, library: Library, known: Mapping[str, str]
+) -> FileResult:
+    """The result of a file that is a reference file but for its layout, with what became of the
+    notices."""
+    if result.identical is None:
+        return result
+    told = said(file, None, library, known)
+    notice = _notice(result.identical, 1.0, told, library)
+    return replace(result, uses=told.uses, notices=(notice,))
+
+
+def _notice(reference: Reference | Identity, share: float, told: Said, library: Library) -> Notice:
+    kept = continuity(told.statements, _statements(*library.notices_of(reference)))
+    return Notice(
+        origin=reference.origin,
+        path=reference.path,
+        share=share,
+        license=reference.license,
+        duties=tuple(
+            f"{duty.text} ({duty.license}, {duty.section})" if duty.section else duty.text
+            for duty in duties(reference.license or "")
+        ),
+        kept_holders=kept.kept_holders,
+        missing_holders=kept.missing_holders,
+        new_holders=kept.new_holders,
+        publishers=kept.publishers,
+        missing_licenses=kept.missing_licenses,
+        replaced=kept.replaced,
+    )
 
 
 def kept_holders(finding: Finding, told: Said, library: Library) -> frozenset[str]:
-    """Holders of the reference's own copyright lines, publishers aside, that the file names."""
+    """Holders of the reference's own copyright lines, publishers aside, where the file names them
+    all: one that is left out says that not all was kept."""
     if not told.statements.copyrights:
         return frozenset()
     reference = _statements(*library.notices_of(finding.reference))
     kept = continuity(told.statements, reference)
+    if kept.missing_holders:
+        return frozenset()
     own = continuity(Statements(), reference).missing_holders  # publishers stand apart
     return frozenset(kept.kept_holders) & frozenset(own)
 

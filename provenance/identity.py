@@ -50,6 +50,7 @@ def _result(
         novel=0.0,
         error_lines=errors,
         identical=identity,
+        verdict="derived",
     )
 
 

@@ -195,7 +195,8 @@ def build_default(
         tell: called with a line for each release.
 
     Raises:
-        ProvenanceError: the index could not be written.
+        ProvenanceError: the index could not be written, or the manifest names no file of a
+            release.
     """
     manifest = manifest or load()
     path = Path(output)
@@ -240,6 +241,11 @@ def build_default(
                 done = _enter(
                     builder, source, number, named, skipped, jobs, progress, manifest.family
                 )
+                if not done[0]:
+                    raise UsageError(
+                        f"{label}: found no file that the manifest names, expected at least one; "
+                        f"look at include, exclude and origins of {package.name}"
+                    )
                 files, parsed = files + done[0], parsed + done[1]
                 tell(f"{label}: {done[0]} files, {done[1]} of them new")
                 if time.monotonic() - saved > _SAVE_EVERY:

@@ -238,12 +238,14 @@ class Library:
             one.version for one in releases if one.package == release.package and one.version
         ]
         others = {one.index.origin_of(one.file) for one in ordered} - {origin}
+        tree, path = first.index.tree(first.file.tree), first.index.name(first.file.path)
+        self._notices[origin, release.version, path] = (tree.holders, tree.licenses)
         return Identity(
             origin=origin,
             package=release.package,
             version=release.version,
             versions=tuple(dict.fromkeys(versions)),
-            path=first.index.name(first.file.path),
+            path=path,
             license=release.license,
             first_seen=release.date,
             exact=exact,
@@ -270,7 +272,9 @@ class Library:
         preferred = sorted(seen, key=lambda name: (not name.startswith("transformers/"), name))
         return known_names(preferred, IMPORT_NAMES)
 
-    def notices_of(self, reference: Reference) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def notices_of(
+        self, reference: Reference | Identity
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Copyright holders and licences that a named reference's file names."""
         return self._notices.get((reference.origin, reference.version, reference.path), ((), ()))
 

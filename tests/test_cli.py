@@ -106,7 +106,7 @@ def test_version() -> None:
 
 def test_scan_shows_what_it_found(index: Path, mine: Path) -> None:
     """Origin, lines, clone type, date, licence, renames; skipped files with the reason."""
-    result = run("scan", mine, "--index", index)
+    result = run("scan", mine, "--no-default-index", "--index", index)
     assert result.exit_code == 0
     for part in ("copy.py", "birds/m0", "type-2", "2025-01-02", "MIT", "renamed:", "lines"):
         assert part in result.output
@@ -118,7 +118,7 @@ def test_scan_shows_what_it_found(index: Path, mine: Path) -> None:
 def test_scan_is_quiet_where_nothing_is_found(index: Path, tmp_path: Path) -> None:
     """One line, and done."""
     (tmp_path / "a.py").write_text("def f(a):\n    return [b for b in a if b.c(1) > 2] or None\n")
-    result = run("scan", tmp_path, "--index", index)
+    result = run("scan", tmp_path, "--no-default-index", "--index", index)
     assert result.exit_code == 0
     assert result.output.count("\n") == 1
     assert result.output.startswith("0 matches in 0 of 1 file")
@@ -135,7 +135,7 @@ def test_compare_needs_no_index(index: Path, mine: Path) -> None:
 
 def test_text_is_80_columns_wide(index: Path, mine: Path) -> None:
     """But for names that are wider."""
-    result = run("scan", mine, "--index", index)
+    result = run("scan", mine, "--no-default-index", "--index", index)
     assert max(map(len, result.output.splitlines())) <= 80
 
 
@@ -143,7 +143,17 @@ def test_json_is_the_same_whatever_jobs_and_hash_seed(index: Path, mine: Path) -
     """On the standard output, byte for byte, with nothing else there."""
     found = {
         in_process(
-            *("scan", mine, "--index", index, "--format", "json", "--jobs", jobs),
+            *(
+                "scan",
+                mine,
+                "--no-default-index",
+                "--index",
+                index,
+                "--format",
+                "json",
+                "--jobs",
+                jobs,
+            ),
             env={**os.environ, "PYTHONHASHSEED": seed},
             check=True,
         ).stdout
@@ -151,14 +161,18 @@ def test_json_is_the_same_whatever_jobs_and_hash_seed(index: Path, mine: Path) -
     }
     (text,) = found
     assert json.loads(text)["counts"]["findings"] > 0
-    assert text == run("scan", mine, "--index", index, "--format", "json").stdout
+    assert (
+        text == run("scan", mine, "--no-default-index", "--index", index, "--format", "json").stdout
+    )
 
 
 def test_options_reach_the_scan(index: Path, mine: Path) -> None:
     """--as-of, --exclude-origin, --include, --exclude."""
 
     def counts(*options: str) -> dict[str, int]:
-        result = run("scan", mine, "--index", index, "--format", "json", *options)
+        result = run(
+            "scan", mine, "--no-default-index", "--index", index, "--format", "json", *options
+        )
         found: dict[str, int] = json.loads(result.stdout)["counts"]
         return found
 
@@ -168,6 +182,39 @@ def test_options_reach_the_scan(index: Path, mine: Path) -> None:
     assert counts("--exclude-origin", "birds/*")["findings"] == 0
     assert counts("--include", "own.py") == {**counts("--include", "own.py"), "files": 1}
     assert counts("--exclude", "bad.py")["skipped"] == 0
+
+
+def test_the_default_index_is_looked_into_and_others_are_added(
+    index: Path, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--no-default-index`` leaves it out; what both have is in both."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "m.py").write_text(program(7))
+    (mine / "more.py").write_text(renamed(program(7)))
+    database = tmp_path / "other.db"
+    provenance.build_index([str(other)], database)
+    monkeypatch.setattr("provenance.cli.DEFAULT_INDEX", index)
+
+    def found(*options: object) -> tuple[list[str], set[str]]:
+        report = json.loads(run("scan", mine, "--format", "json", *options).stdout)
+        names = [one["name"] for one in report["index"]]
+        return names, {finding["suspect"]["path"] for finding in report["findings"]}
+
+    assert found() == (["birds.db"], {"copy.py"})
+    assert found("--index", database) == (["birds.db", "other.db"], {"copy.py", "more.py"})
+    assert found("--no-default-index", "--index", database) == (["other.db"], {"more.py"})
+
+
+def test_a_default_index_that_is_not_there_is_3(
+    index: Path, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than a scan of less than was asked for."""
+    monkeypatch.setattr("provenance.cli.DEFAULT_INDEX", tmp_path / "default.db")
+    result = run("scan", mine, "--index", index)
+    assert result.exit_code == 3
+    assert "default.db: found no file, expected an index" in result.stderr
+    assert result.stdout == ""
 
 
 # --- exit codes ---------------------------------------------------------------------------
@@ -227,9 +274,17 @@ def test_what_could_not_be_opened_is_3_and_named(index: Path, mine: Path, tmp_pa
     torn = tmp_path / "torn.db"
     torn.write_bytes(index.read_bytes()[:5000])
     for arguments, named, remedy in (
-        (["scan", tmp_path / "absent", "--index", index], "absent", "check the spelling"),
-        (["scan", mine, "--index", tmp_path / "absent.db"], "absent.db", "index build"),
-        (["scan", mine, "--index", torn], "torn.db", "build it again"),
+        (
+            ["scan", tmp_path / "absent", "--no-default-index", "--index", index],
+            "absent",
+            "check the spelling",
+        ),
+        (
+            ["scan", mine, "--no-default-index", "--index", tmp_path / "absent.db"],
+            "absent.db",
+            "index build",
+        ),
+        (["scan", mine, "--no-default-index", "--index", torn], "torn.db", "build it again"),
         (["index", "info", torn], "torn.db", "build it again"),
         (["index", "verify", tmp_path / "absent.db"], "absent.db", "index build"),
         (["index", "add", tmp_path / "absent.db", mine], "absent.db", "index build"),
@@ -252,9 +307,9 @@ def test_nothing_scanned_is_3(index: Path, mine: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     for arguments in (
-        ["scan", empty, "--index", index],
-        ["scan", mine, "--index", index, "--include", "none.py"],
-        ["scan", mine, "--index", index, "--include", "bad.py"],
+        ["scan", empty, "--no-default-index", "--index", index],
+        ["scan", mine, "--no-default-index", "--index", index, "--include", "none.py"],
+        ["scan", mine, "--no-default-index", "--index", index, "--include", "bad.py"],
         ["compare", empty, index.parent / "birds"],
     ):
         result = run(*arguments)
@@ -276,7 +331,7 @@ def test_in_a_process_of_its_own(index: Path, mine: Path) -> None:
         (["scan", mine, "--no-default-index", "--index", index], 0),
         (["scan", mine, "--no-default-index", "--index", index, "--fail-on", "type-2"], 1),
         (["scan", mine, "--no-default-index"], 2),
-        (["scan", mine, "--index", "absent.db"], 3),
+        (["scan", mine, "--no-default-index", "--index", "absent.db"], 3),
     ):
         result = in_process(*arguments)
         assert result.returncode == code
@@ -285,7 +340,16 @@ def test_in_a_process_of_its_own(index: Path, mine: Path) -> None:
 
 def test_a_reader_that_goes_away_is_no_error_message(index: Path, mine: Path) -> None:
     """As with ``| head``."""
-    command = [sys.executable, "-m", "provenance", "scan", str(mine), "--index", str(index)]
+    command = [
+        sys.executable,
+        "-m",
+        "provenance",
+        "scan",
+        str(mine),
+        "--no-default-index",
+        "--index",
+        str(index),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
         assert started.stdout is not None
         assert started.stderr is not None
@@ -305,11 +369,14 @@ def test_output_is_what_the_terminal_would_have_got(
     for form in ("text", "json"):
         path = tmp_path / form
         path.write_text("old")
-        result = run("scan", mine, "--index", index, "--format", form, "--output", path)
+        result = run(
+            "scan", mine, "--no-default-index", "--index", index, "--format", form, "--output", path
+        )
         assert result.exit_code == 0
         assert result.stdout == ""
         assert (
-            path.read_text("utf-8") == run("scan", mine, "--index", index, "--format", form).stdout
+            path.read_text("utf-8")
+            == run("scan", mine, "--no-default-index", "--index", index, "--format", form).stdout
         )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["json", "mine", "text"]
 
@@ -324,7 +391,7 @@ def test_output_is_written_whole_or_not_at_all(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    arguments = ["scan", mine, "--index", index, "--output", path]
+    arguments = ["scan", mine, "--no-default-index", "--index", index, "--output", path]
     assert run("scan", tmp_path / "absent", *arguments[2:]).exit_code == 3
     assert path.read_text() == "old"
     monkeypatch.setattr(os, "replace", full)
@@ -339,7 +406,9 @@ def test_output_into_a_folder_that_is_not_there_is_3(
     index: Path, mine: Path, tmp_path: Path
 ) -> None:
     """Without a traceback, naming the file."""
-    result = run("scan", mine, "--index", index, "-o", tmp_path / "no" / "r.json")
+    result = run(
+        "scan", mine, "--no-default-index", "--index", index, "-o", tmp_path / "no" / "r.json"
+    )
     assert result.exit_code in (2, 3)
     assert "r.json" in result.stderr
 
@@ -352,7 +421,10 @@ def test_what_is_no_file_is_not_replaced(
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
     output = tmp_path / name if name else ""
-    for arguments in (("scan", mine, "--index", index), ("index", "build", mine)):
+    for arguments in (
+        ("scan", mine, "--no-default-index", "--index", index),
+        ("index", "build", mine),
+    ):
         result = run(*arguments, "-o", output)
         assert result.exit_code in (2, 3), result.output
         assert "expected" in result.stderr
@@ -363,7 +435,7 @@ def test_what_is_no_file_is_not_replaced(
 def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> None:
     """What it points to is written."""
     for target, arguments in (
-        ("r.json", ("scan", mine, "--index", index)),
+        ("r.json", ("scan", mine, "--no-default-index", "--index", index)),
         ("i.db", ("index", "build", mine)),
     ):
         (tmp_path / target).write_text("old")
@@ -382,17 +454,19 @@ def test_names_cannot_steer_the_terminal(index: Path, tmp_path: Path) -> None:
     (folder / name).write_text(program(0))
     (folder / "bad\x1b]0;x\x07.py").write_bytes(b"\xff")
     for form in ("text", "json"):
-        output = run("scan", folder, "--index", index, "--format", form).output
+        output = run(
+            "scan", folder, "--no-default-index", "--index", index, "--format", form
+        ).output
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", output)
         assert "\\x1b" in output or "\\u001b" in output
-    result = run("scan", folder / "no\x1b[2J", "--index", index)
+    result = run("scan", folder / "no\x1b[2J", "--no-default-index", "--index", index)
     assert "\x1b" not in result.output
     database = tmp_path / "i\x1b.db"
     provenance.build_index([str(folder)], database, origin="x\x1b[0m", license="MIT\x1b[0m")
     for arguments in (
         ["index", "info", database, "--origins"],
         ["index", "verify", database],
-        ["scan", folder, "--index", database],
+        ["scan", folder, "--no-default-index", "--index", database],
     ):
         assert "\x1b" not in run(*arguments).output, arguments
 

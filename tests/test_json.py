@@ -92,7 +92,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suspect = root / "suspect"
     reference.mkdir(parents=True)
     suspect.mkdir()
-    head = "# Copyright 2024 The Authors\n# SPDX-License-Identifier: Apache-2.0\n"
+    head = "# Copyright 2024 Example Labs\n# SPDX-License-Identifier: Apache-2.0\n"
     (reference / "modeling_llama.py").write_text(head + REFERENCE)
     (suspect / "renamed.py").write_text(REFERENCE.replace("Llama", "Solar"))
     (suspect / "same.py").write_text(REFERENCE)
@@ -102,7 +102,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (suspect / "empty.py").write_text("")
     (suspect / "broken.py").write_text("def f(:\n    pass\n\n\n" + REFERENCE)
     (suspect / "unreadable.py").write_bytes(b"# coding: no-such-encoding\n")
-    (suspect / "notebook.ipynb").write_text(_notebook(REFERENCE))
+    (suspect / "notebook.ipynb").write_text(_notebook(REFERENCE + OWN))
     (suspect / "naïve.py").write_text(OWN.replace("tariff", "größe"), encoding="utf-8")
     provenance.build_index([str(root / "reference-1.0")], root / "dated.db", date="2024-05-06")
     provenance.build_index([str(root / "reference-1.0")], root / "undated.db")

@@ -32,7 +32,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     for finding in report.findings:
         by_file[finding.suspect.path].append(finding)
     for file in report.files:
-        if file.path in by_file or file.uses:
+        amiss = any(one.missing_holders or one.missing_licenses for one in file.notices)
+        if file.path in by_file or (file.uses and not file.identical) or amiss:
             yield from _file(file, by_file[file.path], width)
     if report.vendored:
         yield from _vendored(report, width)
@@ -253,14 +254,15 @@ def _percent(share: float) -> str:
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text,
+    lines = textwrap.wrap(
+        text.replace(" %", "\0%"),  # a number stays with its sign
         width,
         initial_indent=indent,
         subsequent_indent=indent + "  ",
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace("\0%", " %") for line in lines]
 
 
 def safe(text: str) -> str:
