@@ -135,9 +135,13 @@ def _hostile(report: Report, sign: str) -> Report:
             suspect=replace(one.suspect, path=path(one.suspect.path), name=sign),
             reference=replace(
                 one.reference,
-                **dict.fromkeys(
-                    ("origin", "package", "version", "path", "name", "license", "family"), sign
-                ),
+                origin=sign,
+                package=sign,
+                version=sign,
+                path=sign,
+                name=sign,
+                license=sign,
+                family=sign,
                 title=sign,
                 organisation=sign,
                 country=sign,
