@@ -1,0 +1,119 @@
+"""The index that is shipped: sound, small enough, and what the manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from provenance.families import FamilyRow, families_of
+from provenance.index import Index, verify
+from provenance.model import Parameters
+from provenance.references import DEFAULT_INDEX
+from provenance.references.manifest import load
+
+pytestmark = pytest.mark.skipif(
+    not DEFAULT_INDEX.is_file(),
+    reason="no default index here; 'provenance sources build' makes it",
+)
+
+MOST_BYTES = 40_000_000
+MANIFEST = load()
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Index]:
+    with Index(DEFAULT_INDEX) as index:
+        yield index
+
+
+@pytest.fixture(scope="module")
+def rows(opened: Index) -> list[FamilyRow]:
+    return families_of(opened)
+
+
+def test_every_byte_of_it_is_sound() -> None:
+    """What it holds has the checksum that it shows."""
+    with Index(DEFAULT_INDEX) as index:
+        assert verify(DEFAULT_INDEX) == index.checksum
+
+
+def test_it_is_small_enough_to_ship() -> None:
+    """It is part of every installation."""
+    assert DEFAULT_INDEX.stat().st_size <= MOST_BYTES
+
+
+def test_it_has_the_parameters_of_this_version(opened: Index) -> None:
+    """So that it can be combined with an index that is built now, and needs no building."""
+    assert opened.parameters == Parameters()
+    assert opened.baseline is not None
+
+
+def test_its_releases_are_those_of_the_manifest(opened: Index) -> None:
+    """Versions, checksums, days, licences, links: all, and no other."""
+    described = {
+        (
+            *(package.name, release.version, package.license),
+            *(release.date, release.date_source, release.sha256),
+            *(f"{package.purl}@{release.version}", package.template),
+        )
+        for package in MANIFEST.packages
+        for release in package.releases
+    }
+    stored = [
+        (
+            *(one.package, one.version, one.license),
+            *(one.date, one.date_source, one.sha256, one.purl, one.link),
+        )
+        for one in opened.facts().releases
+    ]
+    assert len(stored) == len(described)
+    assert set(stored) == described
+
+
+def test_its_families_are_those_of_the_manifest(opened: Index) -> None:
+    """Every origin is put with the family that the manifest names."""
+    for facts in opened.origins():
+        assert facts.family == MANIFEST.family(facts.name), facts.name
+        assert facts.units > 0, facts.name
+        assert facts.first, facts.name
+
+
+def test_every_package_has_origins(opened: Index) -> None:
+    """Named by the prefix the manifest gives."""
+    prefixes = {facts.name.partition("/")[0] for facts in opened.origins()}
+    assert prefixes == {package.prefix for package in MANIFEST.packages}
+
+
+@pytest.mark.parametrize(
+    ("organisation", "country", "word"),
+    [
+        ("Upstage", "KR", "Solar Open"),
+        ("SK Telecom", "KR", "A.X K1"),
+        ("SK Telecom", "KR", "A.X K2"),
+        ("Naver", "KR", "HyperCLOVA X"),
+        ("LG AI Research", "KR", "EXAONE 4.0"),
+        ("LG AI Research", "KR", "K-EXAONE"),
+        ("DeepSeek", "CN", "V3"),
+        ("Zhipu AI", "CN", "GLM-4.5"),
+        ("Alibaba", "CN", "Qwen2.5-VL"),
+        ("Alibaba", "CN", "Qwen2-Audio"),
+        ("Moonshot AI", "CN", "Kimi K2.5"),
+        ("OpenAI", "US", "Whisper"),
+        ("Mistral AI", "FR", "Voxtral"),
+        ("Technology Innovation Institute", "AE", "Falcon"),
+        ("Meta", "US", "Llama"),
+    ],
+)
+def test_systems_of_the_contest_and_their_references_are_there(
+    organisation: str, country: str, word: str, rows: list[FamilyRow]
+) -> None:
+    """With who made them, since when, and code to compare with."""
+    found = [row for row in rows if row.family.title.startswith(f"{organisation} ")]
+    found = [row for row in found if word in row.family.title]
+    assert found, [row.family.title for row in rows if organisation in row.family.title]
+    for row in found:
+        assert (row.family.organisation, row.family.country) == (organisation, country)
+        assert row.first_seen
+        assert row.licenses
+        assert row.units >= 10
