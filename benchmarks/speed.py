@@ -17,10 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
+
+from provenance.pypi import fetch, parse_requirement
 
 REFERENCE = "pypi:transformers==4.57.1"
 RELATED = ("pypi:transformers==5.23.0", "transformers/**")
@@ -92,6 +96,18 @@ def wall(command: Sequence[str]) -> float:
     return time.perf_counter() - start
 
 
+ONE_FILE = (
+    ("1,090 lines that resemble nothing", UNRELATED[0], "sympy/matrices/dense.py"),
+    (
+        "730 lines that resemble much",
+        "pypi:transformers==5.23.0",
+        "transformers/models/axk1/modeling_axk1.py",
+        "--as-of",
+        "2026-08-10",
+    ),
+)
+
+
 def row(name: str, runs: int, ratio: Callable[[], float], bound: str) -> None:
     figures = [ratio() for _ in range(runs)]
     median = statistics.median(figures)
@@ -149,21 +165,27 @@ def main() -> None:
         row("the same, two workers, all processes together, MB", runs, memory_of_two, "400")
         empty = [sys.executable, "-c", "import click"]
         sketches = [sys.executable, "-c", "import datasketch"]
-        one = Path(folder, "one.py")
-        body = "\n".join(f"    self.x{n} = layer(a, b, {n})" for n in range(500))
-        one.write_text(f"def f(self, a, b):\n{body}\n" * 2, encoding="utf-8")
+
+        def one(source: str, path: str, *more: str) -> float:
+            archive = fetch(*parse_requirement(source.removeprefix("pypi:")))
+            with zipfile.ZipFile(archive) as opened:
+                text = opened.read(path)
+            Path(folder, "one.py").write_bytes(text)
+            return wall([*command, "scan", str(Path(folder, "one.py")), *more]) / wall(sketches)
+
         row(
             "`provenance --help` over `import click`",
             5 * runs,
             lambda: wall([*command, "--help"]) / wall(empty),
             "1.5",
         )
-        row(
-            "one file of 1,000 lines, whole process, over `import datasketch`",
-            5 * runs,
-            lambda: wall([*command, "scan", str(one), "--index", index]) / wall(sketches),
-            "1.6",
-        )
+        for name, source, path, *more in ONE_FILE:
+            row(
+                f"one file of {name}, whole process, default index, over `import datasketch`",
+                5 * runs,
+                partial(one, source, path, *more),
+                "1.6",
+            )
 
 
 if __name__ == "__main__":

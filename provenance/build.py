@@ -555,7 +555,7 @@ class Builder:
         words = [new_word[np.frombuffer(piece.words, np.uint32)] for piece in self._pieces]
         new = _ranked(
             [
-                (rank, piece.size, piece.kinds, word.tobytes(), piece.steps)
+                (rank, piece.size, piece.kinds, word.astype("<u4").tobytes(), piece.steps)
                 for rank, piece, word in zip(ranks, self._pieces, words, strict=True)
             ]
         )

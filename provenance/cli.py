@@ -110,6 +110,19 @@ _REPORT = _options(
         help="Write to FILE, whole or not at all, instead of the terminal.",
     ),
     click.option(
+        "--html",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write a page too, for a browser: all evidence in one file.",
+    ),
+    click.option(
+        "--lang",
+        type=click.Choice(["en", "ko"]),
+        default="en",
+        show_default=True,
+        help="Language of the page.",
+    ),
+    click.option(
         "--fail-on",
         type=click.Choice([*STRENGTH, "never"]),
         default="never",
@@ -175,6 +188,8 @@ def scan(
     jobs: int | None,
     format_: str,
     output: Path | None,
+    html: Path | None,
+    lang: str,
     fail_on: str,
 ) -> None:
     """Find what in SOURCE resembles indexed reference code."""
@@ -192,6 +207,8 @@ def scan(
             jobs=jobs or _cores(),
             progress=progress,
         )
+    if html:
+        _write_page(html, report, lang, include, exclude)
     _deliver(report, format_, output, fail_on)
 
 
@@ -220,6 +237,8 @@ def compare(
     jobs: int | None,
     format_: str,
     output: Path | None,
+    html: Path | None,
+    lang: str,
     fail_on: str,
 ) -> None:
     """Find what in SUSPECT resembles REFERENCE; no index needed.
@@ -243,6 +262,8 @@ def compare(
             jobs=jobs or _cores(),
             progress=progress,
         )
+    if html:
+        _write_page(html, report, lang, include, exclude, reference)
     _deliver(report, format_, output, fail_on)
 
 
@@ -276,17 +297,35 @@ def _deliver(report: Report, format_: str, output: Path | None, fail_on: str) ->
             sys.exit(ExitCode.FINDINGS)
 
 
-def _write(path: Path, text: str) -> None:
+def _write_page(
+    path: Path,
+    report: Report,
+    language: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    reference: str | None = None,
+) -> None:
+    """Write the HTML report, with the text of both sides as far as it is at hand."""
+    from provenance.report.html import html_report
+    from provenance.sides import reference_texts, suspect_texts
+
+    sources = suspect_texts(report, include=include, exclude=exclude)
+    references = reference_texts(report, reference)
+    page = html_report(report, sources, references=references, language=language)
+    _write(path, page, "--html")
+
+
+def _write(path: Path, text: str, option: str = "--output") -> None:
     """Write a file whole or not at all."""
     if not path.parent.is_dir():
         raise UsageError(
             f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
-            "another with --output"
+            f"another with {option}"
         )
     if not path.name or (path.exists() and not path.is_file()):  # a device or pipe: not replaced
         raise UsageError(
             f"{path}: found no place for a report, expected the name of a file; name one with "
-            "--output, or leave it out for the terminal"
+            f"{option}, or leave it out for the terminal"
         )
     path = path.resolve()  # a symbolic link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")

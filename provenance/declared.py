@@ -99,8 +99,9 @@ def attributed(finding: Finding, told: Said, library: Library, holders: frozense
     """The finding with whether the file declares it.
 
     Declared: a comment above or inside the unit, or at the file's head, names its family or one
-    that has it as well; the file imports or extends code of the family; or it keeps a copyright
-    line of the reference's own holder. Declared elsewhere: comments name other families only.
+    that has it as well; the file imports or extends code of the family; or it keeps the
+    copyright lines of all the reference's own holders. Declared elsewhere: comments name other
+    families only.
     """
     reference = finding.reference
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
@@ -166,11 +167,14 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
 
 
 def kept_holders(finding: Finding, told: Said, library: Library) -> frozenset[str]:
-    """Holders of the reference's own copyright lines, publishers aside, that the file names."""
+    """Holders of the reference's own copyright lines, publishers aside, where the file names them
+    all: one that is left out says that not all was kept."""
     if not told.statements.copyrights:
         return frozenset()
     reference = _statements(*library.notices_of(finding.reference))
     kept = continuity(told.statements, reference)
+    if kept.missing_holders:
+        return frozenset()
     own = continuity(Statements(), reference).missing_holders  # publishers stand apart
     return frozenset(kept.kept_holders) & frozenset(own)
 

@@ -333,6 +333,9 @@ class Index:
                 raise self._damaged(f"posting page {key}: {error}") from error
             if page[0].size + 1 != edges.size:
                 raise self._damaged(f"posting page {key} is uneven")
+            most = {FILE: self.counts["tree"], LAYOUT: self.counts["tree"]}.get(door, self.units)
+            if page[2].max(initial=0) > most:
+                raise self._damaged(f"posting page {key} names what is not there")
             self._posted.keep(key, page)
         return page
 
@@ -346,6 +349,10 @@ class Index:
                 holders, licenses, pieces, sizes, lines, *of_units = self._pack(number)
                 sha256, mark = self._said(number)
                 units, start, size, first, more, kinds, names = of_units
+                if not pieces.size == sizes.size == lines.size or any(
+                    array.size != units.size for array in of_units
+                ):
+                    raise ValueError("its pieces or units are uneven")
                 start, first = np.cumsum(start), np.cumsum(first)
                 found = Tree(
                     sha256,
@@ -446,6 +453,8 @@ class Index:
                 raise self._damaged(f"unit page {page}: {error}") from error
             if not elements.size == edges.size - 1 == outer.size - 1:
                 raise self._damaged(f"unit page {page} is uneven")
+            if trees.max(initial=0) > self.counts["tree"] or classes.max(initial=0) > self.units:
+                raise self._damaged(f"unit page {page} names what is not there")
             found = self._units.keep(page, (elements.astype(np.intp), edges, trees, outer, classes))
         return found
 
@@ -508,7 +517,8 @@ class Index:
             except ValueError as error:
                 raise self._damaged(f"file page {page}: {error}") from error
             edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
-            if not edges[-1] == releases.size == origins.size == paths.size:
+            beyond = page * TREES_PER_PAGE + counts.size > self.counts["tree"] + 1
+            if beyond or not edges[-1] == releases.size == origins.size == paths.size:
                 raise self._damaged(f"file page {page} is uneven")
             if not set(releases.tolist()) <= self.releases.keys():
                 raise self._damaged(f"file page {page} names a release that is not there")
@@ -575,7 +585,7 @@ class Index:
         if known is None:
             try:
                 known = self._tokens_at(self.tree(tree), position)
-            except (IndexError, ValueError) as error:
+            except (IndexError, ValueError, MemoryError) as error:
                 raise self._damaged(f"tree {tree}, unit {position}: {error}") from error
             self._tokens.keep(key, known)
         return known

@@ -118,10 +118,10 @@ def fetch(name: str, version: str) -> str:
     Raises:
         SourceError: there is no such release, pip is missing or could not fetch it.
     """
-    folder = os.path.join(cache_folder(), "packages", name, version)
-    found = _cached(folder)
+    found = cached(name, version)
     if found is not None:
         return found
+    folder = os.path.join(cache_folder(), "packages", name, version)
     import tempfile
 
     try:
@@ -138,6 +138,11 @@ def fetch(name: str, version: str) -> str:
             f"pypi:{name}=={version}: the cache cannot be written ({error.strerror}); name "
             "another folder in the environment variable PROVENANCE_CACHE"
         ) from error
+
+
+def cached(name: str, version: str) -> str | None:
+    """The path of a release's archive if it is in the cache, sound."""
+    return _cached(os.path.join(cache_folder(), "packages", name, version))
 
 
 def cache_folder() -> str:

@@ -1,21 +1,20 @@
-"""The index that is shipped: sound, small enough, and what the manifest says."""
+"""The index that is shipped: sound, small enough, looked into, and what the manifest says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
+from programs import program
 
+from provenance.cli import main
 from provenance.families import FamilyRow, families_of
 from provenance.index import Index, verify
 from provenance.model import Parameters
 from provenance.references import DEFAULT_INDEX
 from provenance.references.manifest import load
-
-pytestmark = pytest.mark.skipif(
-    not DEFAULT_INDEX.is_file(),
-    reason="no default index here; 'provenance sources build' makes it",
-)
 
 MOST_BYTES = 40_000_000
 MANIFEST = load()
@@ -117,3 +116,27 @@ def test_systems_of_the_contest_and_their_references_are_there(
         assert row.first_seen
         assert row.licenses
         assert row.units >= 10
+
+
+# --- commands -----------------------------------------------------------------------------
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+def test_commands_look_into_it_if_no_file_is_named() -> None:
+    """info, verify, families."""
+    info = run("index", "info").output
+    for package in MANIFEST.packages:
+        assert package.name in info
+    assert "sound, checksum" in run("index", "verify").output
+    assert "Upstage Solar Open" in run("families", "KR").output
+    assert "no family" in run("families", "no such family").output
+
+
+def test_a_scan_looks_into_it_unless_told_otherwise(tmp_path: Path) -> None:
+    """Offline, with nothing built before."""
+    (tmp_path / "own.py").write_text(program(1))
+    assert run("scan", tmp_path).exit_code == 0
+    assert run("scan", tmp_path, "--no-default-index").exit_code == 2

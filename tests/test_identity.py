@@ -204,3 +204,17 @@ def _result(
         error_lines=(),
         identical=known if identical else None,
     )
+
+
+def test_a_replaced_notice_is_said_of_an_identical_file(tmp_path: Path) -> None:
+    """The text is the same, the holder's line is another one."""
+    head = "# Copyright 2024 {}\n# SPDX-License-Identifier: MIT\n\n"
+    for folder, holder in (("r", "Example Labs"), ("s", "Somebody Else")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text(head.format(holder) + program(1))
+    (file,) = provenance.compare(str(tmp_path / "s"), str(tmp_path / "r")).files
+    assert file.identical is not None
+    (notice,) = file.notices
+    assert notice.missing_holders == ("Example Labs",)
+    assert notice.new_holders == ("Somebody Else",)
+    assert notice.replaced

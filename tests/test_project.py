@@ -73,6 +73,9 @@ ALLOWED = {
     "report.__init__": "",
     "report.json": "model version",
     "report.text": "model report.json",
+    "report.html": "model report.json report.text verdict version",
+    # sides: what of both sides a report may quote
+    "sides": "errors model pypi source",
     # audit wires, cli asks audit
     "audit": (
         "attribute candidates declared errors identity index indexing library model parse "
@@ -84,7 +87,7 @@ ALLOWED = {
     ),
     "cli": (
         "audit errors families index indexing model references.__init__ references.manifest "
-        "report.json report.text version"
+        "report.html report.json report.text sides version"
     ),
     "__init__": "audit errors indexing model report.json report.text version",
     "__main__": "cli",

@@ -1,0 +1,76 @@
+"""sides: a ``Report`` -> the text of both sides of its findings, read again, for reports that
+quote it.
+
+The scanned side is what was scanned; a file that has changed since is left out. The reference
+side is there where its release's archive is in the cache (``provenance sources fetch``), or where
+it was given to ``compare``. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from provenance.errors import ProvenanceError
+from provenance.model import Report, SourceFile
+from provenance.pypi import cached
+from provenance.source import open_source
+
+_PLAIN = re.compile(r"[\w./+-]+")
+
+
+def suspect_texts(
+    report: Report, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> dict[str, str]:
+    """The text of every scanned file with a finding, by path.
+
+    Args:
+        report: of a scan with the same ``include`` and ``exclude``.
+        include: globs of files that were scanned.
+        exclude: globs of files that were left out.
+
+    Raises:
+        ProvenanceError: the source cannot be opened any more.
+    """
+    found = {finding.suspect.path for finding in report.findings}
+    wanted = {file.path: file.sha256 for file in report.files if file.path in found}
+    opened = open_source(report.source, include=include, exclude=exclude)
+    return {
+        file.path: file.content.decode()
+        for file in opened.files()
+        if isinstance(file, SourceFile) and wanted.get(file.path) == file.sha256
+    }
+
+
+def reference_texts(
+    report: Report, reference: str | None = None
+) -> dict[tuple[str, str, str], str]:
+    """The text of reference files, by package, version (empty where there is none) and path.
+
+    Args:
+        report: whose findings name the files.
+        reference: the source that they are of; else what is in the cache is read.
+    """
+    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for finding in report.findings:
+        side = finding.reference
+        wanted[side.package, side.version or ""].add(side.path)
+    texts = {}
+    for (package, version), paths in sorted(wanted.items()):
+        place = reference or (cached(package, version) if version else None)
+        if place is None:
+            continue
+        try:
+            for path, text in _read(place, paths):
+                texts[package, version, path] = text
+        except ProvenanceError:
+            continue  # the report says that it lacks, and how to get it
+    return texts
+
+
+def _read(source: str, paths: set[str]) -> Iterator[tuple[str, str]]:
+    include = sorted(paths) if all(_PLAIN.fullmatch(path) for path in paths) else []
+    for file in open_source(source, include=include).files():
+        if isinstance(file, SourceFile) and file.path in paths:
+            yield file.path, file.content.decode()

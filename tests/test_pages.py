@@ -1,0 +1,273 @@
+"""pages: what is packed comes back, and what is no page says so, at no great cost."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from provenance.pages import (
+    LARGEST,
+    compress,
+    decompress,
+    deltas,
+    pack_lists,
+    plain,
+    split,
+    stretches,
+    sums,
+    texts,
+    unpack,
+    unpack_lists,
+)
+
+NUMBERS = st.integers(0, 2**63 - 1)
+
+
+def array(values: Any) -> NDArray[np.uint64]:
+    return np.array(values, np.uint64)
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> NDArray[np.uint64]:
+    """Values of any width, from none to eight bytes, and any number of them."""
+    most = draw(st.sampled_from([0, *(2 ** (8 * width) - 1 for width in range(1, 9))]))
+    return array(draw(st.lists(st.integers(0, most), max_size=30)))
+
+
+@st.composite
+def ascending_lists(draw: st.DrawFn) -> list[list[int]]:
+    """Ascending lists of units, some of them empty."""
+    one = st.lists(st.integers(0, 2**32 - 1), max_size=6).map(sorted)
+    return draw(st.lists(one, max_size=8))
+
+
+# --- round trips --------------------------------------------------------------------------
+
+
+@given(NUMBERS, st.lists(arrays(), max_size=6))
+def test_arrays_come_back(number: int, written: list[NDArray[np.uint64]]) -> None:
+    """All of them, in order, whatever their widths; zeros and empty ones too."""
+    read = unpack(number, compress(plain(number, *written)))
+    assert [one.tolist() for one in read] == [one.tolist() for one in written]
+    for one in read:
+        assert one.dtype in (np.uint8, np.uint32, np.uint64)
+        assert one.dtype.isnative
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.int64, np.intp, np.bool_])
+def test_integers_of_any_type_are_written_alike(dtype: type) -> None:
+    """And arrays that do not lie in one piece."""
+    values = np.array([1, 0, 1, 1, 0, 1])
+    expected = plain(7, array(values))
+    assert plain(7, values.astype(dtype)) == expected
+    assert plain(7, np.repeat(values, 2).astype(dtype)[::2]) == expected
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))))
+def test_texts_come_back(written: list[str]) -> None:
+    """Also empty ones; no text at all reads as one empty text."""
+    assert split(texts(written)) == (written or [""])
+    (read,) = unpack(3, compress(plain(3, texts(written))))
+    assert split(read) == (written or [""])
+
+
+@given(st.lists(st.text(max_size=5), min_size=1))
+def test_no_text_becomes_two(written: list[str]) -> None:
+    """Nor is one lost: NULs and lone surrogates are replaced."""
+    read = split(texts(written))
+    assert len(read) == len(written)
+    for left, right in zip(read, written, strict=True):
+        if left != right:
+            assert any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in right)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1)))
+def test_sums_undo_deltas(values: list[int]) -> None:
+    """Of ascending values and, modulo 2**64, of any others."""
+    assert sums(deltas(array(values))).tolist() == values
+    ascending = deltas(array(sorted(values))).tolist()
+    assert sum(ascending) == max(values, default=0)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1)))
+def test_deltas_leave_what_they_are_given(values: list[int]) -> None:
+    """Whatever its type."""
+    for dtype in (np.uint64, np.int64):
+        given_ = np.array(values, dtype)
+        assert sums(deltas(given_)).tolist() == values
+        assert given_.tolist() == values
+
+
+@given(ascending_lists())
+def test_lists_come_back(lists: list[list[int]]) -> None:
+    """Through a page as well."""
+    counts = array([len(one) for one in lists])
+    values = [value for one in lists for value in one]
+    firsts, steps = pack_lists(counts, array(values))
+    assert firsts.tolist() == [one[0] for one in lists if one]
+    assert unpack_lists(counts, firsts, steps).tolist() == values
+    read = unpack(0, compress(plain(0, counts, firsts, steps)))
+    assert unpack_lists(*read).tolist() == values
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 9))))
+def test_stretches_are_ranges(pairs: list[tuple[int, int]]) -> None:
+    """One after another, empty ones left out."""
+    starts, counts = (array([pair[at] for pair in pairs]) for at in (0, 1))
+    expected = [at for start, count in pairs for at in range(start, start + count)]
+    assert stretches(starts, counts).tolist() == expected
+
+
+# --- damage -------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(NUMBERS, st.lists(arrays(), max_size=4), st.integers(0, 10**9), st.integers(1, 255))
+def test_a_flipped_byte_is_refused_or_changes_nothing(
+    number: int, written: list[NDArray[np.uint64]], at: int, by: int
+) -> None:
+    """DEFLATE has bits that mean nothing; every other one counts."""
+    packed = bytearray(compress(plain(number, *written)))
+    packed[at % len(packed)] ^= by
+    try:
+        read = unpack(number, bytes(packed))
+    except ValueError:
+        return
+    assert [one.tolist() for one in read] == [one.tolist() for one in written]
+
+
+def test_every_flipped_byte_of_a_page_is_refused_or_changes_nothing() -> None:
+    """All 255 ways to change each byte."""
+    steps = np.arange(60) % 7
+    written = [steps, np.zeros(9, np.intp), array([2**40, 5])]
+    packed = compress(plain(12, *written))
+    refused = 0
+    for at in range(len(packed)):
+        for by in range(1, 256):
+            try:
+                read = unpack(12, packed[:at] + bytes([packed[at] ^ by]) + packed[at + 1 :])
+            except ValueError:
+                refused += 1
+                continue
+            assert [one.tolist() for one in read] == [one.tolist() for one in written]
+    assert refused > 0.98 * 255 * len(packed)
+
+
+@given(NUMBERS, NUMBERS, st.lists(arrays(), max_size=3))
+def test_a_page_in_the_place_of_another_is_refused(
+    number: int, other: int, written: list[NDArray[np.uint64]]
+) -> None:
+    """Its number is in it."""
+    packed = compress(plain(number, *written))
+    if number != other:
+        with pytest.raises(ValueError, match=f"page {number} where page {other} must be"):
+            unpack(other, packed)
+
+
+@given(st.lists(arrays(), max_size=3), st.integers(0, 10**9))
+def test_what_is_cut_off_is_refused(written: list[NDArray[np.uint64]], at: int) -> None:
+    """Packed or plain, wherever it ends."""
+    page = plain(1, *written)
+    packed = compress(page)
+    with pytest.raises(ValueError, match="page"):
+        unpack(1, packed[: at % len(packed)])
+    with pytest.raises(ValueError, match="page"):
+        unpack(1, compress(page[: at % len(page)]))
+
+
+@given(st.lists(arrays(), max_size=3), st.binary(min_size=1, max_size=9))
+def test_what_goes_on_is_refused(written: list[NDArray[np.uint64]], more: bytes) -> None:
+    """Behind the packed page or behind the last array."""
+    page = plain(1, *written)
+    with pytest.raises(ValueError, match="page"):
+        unpack(1, compress(page) + more)
+    with pytest.raises(ValueError, match="page"):
+        unpack(1, compress(page + more))
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_a_page_or_a_value_error(data: bytes) -> None:
+    """Packed well, with anything in them, or not packed at all."""
+    for page in (data, compress(data), compress(struct.pack("<Q", 5) + data)):
+        try:
+            unpack(5, page)
+        except ValueError:
+            continue
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 1, 7, 2**16, 2**31, 2**32 - 1]), st.integers(0, 255)),
+        min_size=1,
+        max_size=4,
+    ),
+    st.binary(max_size=40),
+)
+def test_no_head_makes_a_small_page_large(heads: list[tuple[int, int]], rest: bytes) -> None:
+    """Sizes and widths are believed only as far as there are bytes: billions of elements of no
+    byte each are refused too."""
+    claims = b"".join(struct.pack("<IB", *head) for head in heads)
+    packed = compress(struct.pack("<QB", 9, len(heads)) + claims + rest)
+    tracemalloc.start()
+    try:
+        read = unpack(9, packed)
+        assert sum(one.size for one in read) <= len(claims + rest)
+    except ValueError:
+        pass
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("width", [0, 9, 255])
+@pytest.mark.parametrize("size", [0, 1, 2**32 - 1])
+def test_a_width_that_no_number_has_is_refused(size: int, width: int) -> None:
+    """Even of arrays with nothing in them."""
+    page = struct.pack("<QBIB", 1, 1, size, width) + bytes(min(size, 9) * width)
+    with pytest.raises(ValueError, match="page"):
+        unpack(1, compress(page))
+
+
+def test_a_page_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the bound, not when memory is full; the bound is a small one here."""
+    assert LARGEST <= 1 << 30
+    monkeypatch.setattr("provenance.pages.LARGEST", 100_000)
+    bomb = zlib.compress(bytes(20_000_000), 9)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="too large"):
+        decompress(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([0, 1, 2, 5, 2**31, 2**32, 2**62, 2**63, 2**64 - 1]), max_size=9),
+    st.lists(st.integers(0, 2**64 - 1), max_size=9),
+    st.lists(st.integers(0, 2**64 - 1), max_size=9),
+)
+def test_lists_that_do_not_fit_are_refused(
+    counts: list[int], firsts: list[int], steps: list[int]
+) -> None:
+    """Also counts whose sum wraps around to the right one."""
+    fits = len(firsts) == sum(count > 0 for count in counts)
+    fits = fits and sum(counts) == len(firsts) + len(steps)
+    if fits:
+        assert unpack_lists(array(counts), array(firsts), array(steps)).size == sum(counts)
+        return
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="page"):
+        unpack_lists(array(counts), array(firsts), array(steps))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000

@@ -1,0 +1,96 @@
+"""Verdicts follow from rates, and only from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provenance import verdict
+from provenance.model import Finding, Identity, Reference, Suspect
+from provenance.null import Baseline, counted
+
+NULL = Baseline(
+    families=100,
+    related=0.0,
+    score=(counted(20, [0.1] * 990 + [0.5] * 9 + [0.9]),),
+    structure=(counted(20, [0.1]),),
+    text=(counted(20, [0.1]),),
+    file=(counted(200, [0.0] * 995 + [0.2] * 5),),
+)
+
+
+def finding(rate: float | None, *, said: str = "resembles", part: bool = False) -> Finding:
+    reference = Reference(
+        origin="birds/wren", package="birds", version="1", path="a.py", name="f", start_line=1,
+        end_line=9, license="MIT", first_seen="2024-01-01", date_source="given",
+        absent_before=None, family="wren", title="Wren", organisation=None, country=None, link=None,
+    )  # fmt: skip
+    return Finding(
+        id="0", suspect=Suspect("m.py", "f", "function", 1, 9), reference=reference,
+        clone_type="type-3", resemblance=0.8, suspect_containment=0.9, reference_containment=0.9,
+        same_text=0.9, matched=90, also=(), blocks=(), renames=(), verdict=said,  # type: ignore[arg-type]
+        attribution="undeclared", families=1, lineage=(), rarity=1.0,
+        percentile=None if part or rate is None else 0.99, false_alarm_rate=rate,
+        direction="unknown",
+    )  # fmt: skip
+
+
+def judged(one: Finding, share: float, null: Baseline | None = NULL) -> str:
+    return verdict.judged([one], {"wren": share}, 1000, null)[0].verdict
+
+
+def test_a_rate_of_one_in_a_thousand_is_enough_alone() -> None:
+    assert judged(finding(0.001), 0.0) == "derived"
+    assert judged(finding(0.0011), 0.0) == "resembles"
+
+
+def test_one_in_a_hundred_needs_the_file() -> None:
+    """The same family explains more of the file than 99 % of unrelated ones do."""
+    assert judged(finding(0.01), 0.5) == "derived"
+    assert judged(finding(0.01), 0.0) == "resembles"
+    assert judged(finding(0.011), 0.5) == "resembles"
+
+
+def test_a_part_alone_is_never_derived() -> None:
+    assert judged(finding(0.0009, part=True), 0.0) == "resembles"
+
+
+def test_common_is_never_derived() -> None:
+    assert judged(finding(0.0001, said="common"), 1.0) == "common"
+
+
+def test_without_a_baseline_nothing_is_derived() -> None:
+    assert judged(finding(None), 1.0, None) == "resembles"
+
+
+@given(families=st.integers(1, 500), of=st.integers(1, 500))
+def test_what_more_have_is_less_rare_and_more_often_a_false_alarm(families: int, of: int) -> None:
+    families = min(families, of)
+    assert 0 <= verdict.rarity(families, of) <= 1
+    assert verdict.rate(0.0, families, of) <= verdict.rate(0.0, families + 1, of)
+    assert verdict.rarity(families, of) >= verdict.rarity(families + 1, of)
+    assert verdict.rate(0.3, families, of) >= 0.3
+
+
+def test_few_families_are_never_common() -> None:
+    """In an index of two families everything shared is shared by all."""
+    assert not verdict.is_common(2, 2)
+    assert verdict.is_common(3, 20)
+    assert not verdict.is_common(3, 60)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [((), "clear"), (("common",), "common"), (("common", "derived", "resembles"), "derived")],
+)
+def test_a_file_has_the_strongest_verdict(verdicts: tuple[str, ...], expected: str) -> None:
+    from provenance.model import FileResult
+
+    file = FileResult("m.py", "0" * 64, 9, 1, 0.0, (), 1.0, ())
+    found = [finding(0.5, said=one) for one in verdicts]
+    assert verdict.of_file(file, found) == expected
+    same = Identity("birds/wren", "birds", "1", ("1",), "a.py", None, None, True, ())
+    assert verdict.of_file(replace(file, identical=same), found) == "derived"
