@@ -59,7 +59,7 @@ def html_report(
     from markupsafe import Markup
 
     catalogues = {name: catalogue(name) for name in LANGUAGES}
-    say = _Speaker(catalogues[language])
+    say = _Speaker(catalogue(language))
     style, script = _asset("templates/report.css"), _asset("templates/report.js")
     environment = Environment(
         loader=FunctionLoader(lambda name: _asset(f"templates/{name}")),
@@ -466,7 +466,7 @@ def _coloured(text: str) -> list[list[int | str]]:
     from pygments.lexers.python import PythonLexer
 
     lines: list[list[int | str]] = [[]]
-    for token, value in PythonLexer(stripnl=False, ensurenl=False).get_tokens(text):
+    for _, token, value in PythonLexer().get_tokens_unprocessed(text):
         kind = _kind(token)
         for at, piece in enumerate(value.split("\n")):
             if at:

@@ -85,6 +85,36 @@
     return el("span", { class: `ln ${side}` }, el("i", {}, String(at)), el("span", {}, pieces ? inside(pieces, names) : "\u2009"));
   }
 
+  // Which line of a block stands beside which: lines that read the same (longest common
+  // subsequence), and what is between them in order.
+  function paired(block, ours, theirs) {
+    const n = block.suspect_end - block.suspect_start + 1;
+    const m = block.reference_end - block.reference_start + 1;
+    const words = (held, first, count) => Array.from({ length: count }, (_, at) => (lineOf(held, first + at) ? plain(lineOf(held, first + at)) : null));
+    const x = words(ours, block.suspect_start, n);
+    const y = words(theirs, block.reference_start, m);
+    const pairs = [];
+    let [i, j] = [0, 0];
+    const put = (toI, toJ) => {
+      for (; i < toI || j < toJ; ) pairs.push([i < toI ? block.suspect_start + i++ : null, j < toJ ? block.reference_start + j++ : null]);
+    };
+    if (ours && theirs && n * m <= 1e6) {
+      const most = Array.from({ length: n + 1 }, () => new Uint32Array(m + 1));
+      for (let a = n - 1; a >= 0; a--)
+        for (let b = m - 1; b >= 0; b--)
+          most[a][b] = x[a] === y[b] ? most[a + 1][b + 1] + 1 : Math.max(most[a + 1][b], most[a][b + 1]);
+      for (let a = 0, b = 0; a < n && b < m; ) {
+        if (x[a] === y[b]) {
+          put(a, b);
+          put(++a, ++b);
+        } else if (most[a + 1][b] >= most[a][b + 1]) a++;
+        else b++;
+      }
+    }
+    put(n, m);
+    return pairs;
+  }
+
   // Rows in the order of the suspect: blocks side by side, what is between them folded. What of
   // the reference lies between two blocks stands there too; the rest of it follows at the end.
   function sides(finding, number) {
@@ -93,8 +123,11 @@
     const { suspect, reference, blocks } = finding;
     const left = finding.renames.map((one) => one.suspect).filter(Boolean);
     const right = finding.renames.map((one) => one.reference).filter(Boolean);
-    const row = (kind, a, b) => el("div", { class: `row ${kind}` },
-      half(a, lineOf(ours, a), left, "sus"), half(b, lineOf(theirs, b), right, "ref"));
+    const row = (kind, a, b) => {
+      const marks = kind.startsWith("changed");
+      return el("div", { class: `row ${kind}` },
+        half(a, lineOf(ours, a), marks ? left : [], "sus"), half(b, lineOf(theirs, b), marks ? right : [], "ref"));
+    };
     const taken = new Set();
     for (const one of blocks) for (let at = one.reference_start; at <= one.reference_end; at++) taken.add(at);
     const box = el("div", { class: "sides", tabindex: "0", role: "region", "aria-label": say("sides") },
@@ -116,15 +149,12 @@
       if (one.reference_start >= theirNext) gap(theirNext, one.reference_start - 1, "ref");
       else if (theirNext - one.reference_start > 1)
         box.append(el("div", { class: "moved" }, `${one.suspect_start}–${one.suspect_end} = ${one.reference_start}–${one.reference_end}: ${say("moved")}`));
-      const most = Math.max(one.suspect_end - one.suspect_start, one.reference_end - one.reference_start);
-      for (let at = 0; at <= most; at++) {
-        const a = one.suspect_start + at <= one.suspect_end ? one.suspect_start + at : null;
-        const b = one.reference_start + at <= one.reference_end ? one.reference_start + at : null;
+      paired(one, ours, theirs).forEach(([a, b], at) => {
         const x = a === null ? null : lineOf(ours, a);
         const y = b === null ? null : lineOf(theirs, b);
         const same = a !== null && b !== null && (!x || !y || plain(x) === plain(y));
         box.append(row(`${same ? "same" : "changed"}${at ? "" : " first"}`, a, b));
-      }
+      });
       ourNext = Math.max(ourNext, one.suspect_end + 1);
       theirNext = Math.max(theirNext, one.reference_end + 1);
     }
