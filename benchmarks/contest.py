@@ -30,7 +30,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from platform import python_version
-from typing import Any
 
 import truth
 from attacks import ATTACKS
@@ -313,7 +312,7 @@ def serving(index: Path, families: Families, wheels: Path | None) -> None:
         suspect.write_text(disguised, encoding="utf-8")
         report = scan(str(suspect), [index])
     _print_served("glm4_moe.py, renamed, holder replaced, llama named", "nothing", report)
-    types = Counter(one.clone_type for one in report.findings if one.suspect.kind == "class")
+    types = [one.clone_type for one in report.findings if one.suspect.kind == "class"]
     print(f"\nIts classes: {_counted(types)}. Notices:")
     for notice in report.files[0].notices:
         print(
@@ -323,9 +322,9 @@ def serving(index: Path, families: Families, wheels: Path | None) -> None:
 
 
 def _print_served(name: str, hidden: str, report: Report) -> None:
-    attributions = Counter(
+    attributions = [
         one.attribution for one in report.findings if one.verdict in ("derived", "resembles")
-    )
+    ]
     file = report.files[0]
     print(
         f"| {name} | {hidden} | {'; '.join(described(file))} | {file.verdict} "
@@ -333,7 +332,8 @@ def _print_served(name: str, hidden: str, report: Report) -> None:
     )
 
 
-def _counted(counts: Counter[Any]) -> str:
+def _counted(words: Iterable[str]) -> str:
+    counts = Counter(words)
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
 
 
