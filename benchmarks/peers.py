@@ -243,12 +243,13 @@ const at = folder => readdirSync(folder, { recursive: true })
   .filter(name => name.endsWith(".py")).map(name => join(folder, name)).sort();
 const mine = new Set(at(suspects));
 const report = await new Dolos({ language: "python" }).analyzePaths([...mine, ...at(references)]);
-for (const pair of report.allPairs()) {
-  const [left, right] = [pair.leftFile.path, pair.rightFile.path];
-  if (mine.has(left) === mine.has(right)) continue;
-  const [suspect, reference] = mine.has(left) ? [left, right] : [right, left];
-  const family = basename(dirname(reference));
-  console.log([basename(suspect, ".py"), family, pair.similarity].join("\\t"));
+const files = report.entries().map(entry => entry.file);
+for (const suspect of files.filter(file => mine.has(file.path))) {
+  for (const reference of files.filter(file => !mine.has(file.path))) {
+    const family = basename(dirname(reference.path));
+    const score = report.getPair(suspect, reference).similarity;
+    console.log([basename(suspect.path, ".py"), family, score].join("\\t"));
+  }
 }
 """
 
@@ -295,8 +296,8 @@ def _jscpd_ranked(job: Job, printed: str) -> Ranked:
     lines: dict[tuple[str, str], int] = defaultdict(int)
     for clone in json.loads(written.read_text("utf-8"))["duplicates"]:
         paths = [Path(clone[side]["name"]) for side in ("firstFile", "secondFile")]
-        suspects = [path for path in paths if path.parent.name == job.suspects.name]
-        others = [path for path in paths if path.parent.name != job.suspects.name]
+        suspects = [path for path in paths if len(path.parts) == 1]  # relative to their folder
+        others = [path for path in paths if len(path.parts) > 1]
         if suspects and others:
             lines[suspects[0].stem, others[0].parent.name] += clone["lines"]
     ranked: Ranked = defaultdict(list)
