@@ -303,9 +303,12 @@ def serving(index: Path, families: Families, wheels: Path | None) -> None:
     path = "vllm/model_executor/models/glm4_moe.py"
     files = open_source(source, include=[path]).files()
     text = next(file.content for file in files if isinstance(file, SourceFile)).decode()
+    renamed = ATTACKS["rename"](text, random.Random(1))
+    for name, other in (("glm4_moe", "example"), ("Glm4Moe", "Example")):
+        renamed = renamed.replace(name, other)  # what is imported, too
     disguised = (
         "# SPDX-License-Identifier: Apache-2.0\n# Copyright 2026 Example Company.\n"
-        f"# Adapted from {LLAMA}\n" + ATTACKS["rename"](text, random.Random(1))
+        f"# Adapted from {LLAMA}\n{renamed}"
     )
     with tempfile.TemporaryDirectory() as folder:
         suspect = Path(folder, "example.py")

@@ -441,7 +441,7 @@ def row(peer: Peer, jobs: Sequence[Job], answers: dict[str, set[str]], runs: int
         total, lines = right(peer.ranked(job, measures[0][0]), answers)
         seconds = min(one[1] for one in measures)
         megabytes = max(one[2] for one in measures)
-        cells += [f"{total:g} of {len(answers)}", f"{seconds:.1f} s", f"{megabytes:.0f} MB"]
+        cells += [f"{total:.2g} of {len(answers)}", f"{seconds:.1f} s", f"{megabytes:.0f} MB"]
         said += [f"{peer.name}, {job.suspects.name}: {line}" for line in lines]
     print(f"| {peer.name} {version} | {' | '.join(cells)} |", flush=True)
     return said
