@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from provenance.declared import Said
     from provenance.library import Library
+    from provenance.model import Parsed
 
 _Outcome = tuple[FileResult, tuple[Finding, ...]]
 
@@ -161,11 +163,15 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     for at, file in enumerate(files):
         if same := same_bytes(file, library):
             outcomes[at] = same, ()
-    trees = {at: syntax(file.content) for at, file in enumerate(files) if at not in outcomes}
-    parsed = {at: parse(files[at].content, roots) for at, roots in trees.items()}
-    for at, one in parsed.items():
-        if same := same_layout(files[at], one, library):
-            outcomes[at] = of_identical(same, files[at], library, library.names), ()
+    parsed: dict[int, Parsed] = {}
+    told: dict[int, Said] = {}
+    for at, file in enumerate(files):
+        if at not in outcomes:  # one at a time: a tree is walked while it is warm, and let go
+            roots = syntax(file.content)
+            parsed[at] = parse(file.content, roots)
+            told[at] = said(file, roots, library)
+            if same := same_layout(file, parsed[at], library):
+                outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]
     sketches = [sketch(parsed[at], library.parameters, library.permutations) for at in left]
     proposed: list[list[NDArray[np.int64]]] = [[] for _ in left]
@@ -178,8 +184,7 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
         joined = np.concatenate(listed)
         by_row = joined[np.argsort(joined[:, 0], kind="stable")]
         result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
-        told = said(files[at], trees[at], library, library.names)
-        outcomes[at] = declared(result, findings, told, library)
+        outcomes[at] = declared(result, findings, told[at], library)
     return [outcomes[at] for at in range(len(files))]
 
 

@@ -46,17 +46,15 @@ class Said:
     uses: tuple[UseOf, ...]
 
 
-def said(
-    file: SourceFile, roots: Sequence[Node] | None, library: Library, known: Mapping[str, str]
-) -> Said:
+def said(file: SourceFile, roots: Sequence[Node], library: Library) -> Said:
     """Read one file.
 
     Args:
         file: what was scanned.
-        roots: its syntax trees, parsed again if None.
+        roots: its syntax trees.
         library: the indexes.
-        known: names by which families are known, see ``uses.known_names``.
     """
+    known = library.names
     stated = statements(file.content)
     named: list[tuple[Claim, str]] = []
     for claim in stated.claims:
@@ -134,14 +132,11 @@ def notices(
     return tuple(_notice(first[one].reference, shares[one], told, library) for one in asked)
 
 
-def of_identical(
-    result: FileResult, file: SourceFile, library: Library, known: Mapping[str, str]
-) -> FileResult:
+def of_identical(result: FileResult, told: Said, library: Library) -> FileResult:
     """The result of a file that is a reference file but for its layout, with what became of the
     notices."""
     if result.identical is None:
         return result
-    told = said(file, None, library, known)
     notice = _notice(result.identical, 1.0, told, library)
     return replace(result, uses=told.uses, notices=(notice,))
 

@@ -166,7 +166,6 @@ class Index:
         self._posted: _Recent[tuple[Any, Any, Any]] = _Recent(12_000)
         self._words: _Recent[tuple[Any, list[str]]] = _Recent(1024)
         self._names: _Recent[list[str]] = _Recent(512)
-        self._name_of: dict[int, str] = {}
         self._pieces: _Recent[_Pieces] = _Recent(256)
         self._packs: _Recent[tuple[Any, Any, Any]] = _Recent(64)
         self._trees: _Recent[Tree] = _Recent(500)
@@ -646,17 +645,22 @@ class Index:
     # --- words and names --------------------------------------------------------------
 
     def _hashes(self, numbers: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """Hashes of words by their numbers; their texts are remembered."""
-        result = np.empty(numbers.size, np.uint64)
-        pages = numbers // WORDS_PER_PAGE
-        for page in np.unique(pages).tolist():
-            chosen = pages == page
-            hashes, texts = self._word_page(page)
-            at = numbers[chosen] % WORDS_PER_PAGE
-            result[chosen] = hashes[at]
-            for word, position in zip(hashes[at].tolist(), at.tolist(), strict=True):
-                self._name_of[word] = texts[position]
+        """Hashes of words by their numbers."""
+        result: NDArray[np.uint64] = self._word_hashes[numbers]
         return result
+
+    @cached_property
+    def _word_hashes(self) -> NDArray[np.uint64]:
+        """The hash of every word, by its number."""
+        (last,) = self.connection.execute("SELECT max(id) FROM word").fetchone()
+        pages = range(0 if last is None else last + 1)
+        every = [self._word_page(page)[0] for page in pages]
+        return np.concatenate([np.empty(0, np.uint64), *every])
+
+    @cached_property
+    def _by_hash(self) -> NDArray[np.intp]:
+        """The numbers of all words, by their hashes."""
+        return np.argsort(self._word_hashes)
 
     def _word_page(self, page: int) -> tuple[NDArray[np.uint64], list[str]]:
         found = self._words.recall(page)
@@ -672,9 +676,18 @@ class Index:
         return found
 
     def names(self, words: NDArray[np.uint64]) -> list[str]:
-        """The identifiers with the given hashes, of units that were read from here; '' where
-        there is none. The signs of a family mark stand as they are."""
-        return [self._name_of.get(word, "") for word in words.tolist()]
+        """The identifiers with the given hashes, '' where there is none; the signs of a family
+        mark stand as they are."""
+        known = self._word_hashes
+        if not known.size:
+            return [""] * words.size
+        at = known.searchsorted(words, sorter=self._by_hash)
+        numbers = self._by_hash[np.minimum(at, known.size - 1)]
+        found = known[numbers] == words
+        return [
+            self._word_page(number // WORDS_PER_PAGE)[1][number % WORDS_PER_PAGE] if same else ""
+            for number, same in zip(numbers.tolist(), found.tolist(), strict=True)
+        ]
 
     def name(self, number: int) -> str:
         """A path, or the qualified name of a unit, by its number."""
