@@ -41,7 +41,7 @@ from provenance.model import (
     Unit,
 )
 from provenance.parse import grammar
-from provenance.sketch import body, digest, mix, positions, shingles
+from provenance.sketch import body, mix, positions, shingles
 from provenance.verdict import PART_RATE, is_common, judged, of_file, rarity, rate
 
 if TYPE_CHECKING:
@@ -479,7 +479,7 @@ def _finding(
     renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
     written_same = not renamed
     family = library.family(origin)
-    first_seen = library.first_day(digest(reference.text))
+    first_seen = library.first_day(chosen.number, chosen.unit, reference)
     alike = _alike(entry, chosen)
     also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
     lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)

@@ -22,7 +22,15 @@ from provenance.model import (
     SourceFile,
     UseOf,
 )
-from provenance.statements import Claim, Copyright, License, Statements, continuity, statements
+from provenance.statements import (
+    NOTHING,
+    Claim,
+    Copyright,
+    License,
+    Statements,
+    continuity,
+    statements,
+)
 from provenance.uses import Use, resolve, uses
 
 if TYPE_CHECKING:
@@ -85,15 +93,20 @@ def declared(
     result: FileResult, findings: Sequence[Finding], told: Said, library: Library
 ) -> tuple[FileResult, tuple[Finding, ...]]:
     """The result of a file and its findings, with what the file says of its sources."""
+    kept: dict[tuple[tuple[str, ...], tuple[str, ...]], bool] = {}
+    for finding in findings:
+        notice = library.notices_of(finding.reference)
+        if notice not in kept:
+            kept[notice] = keeps_holders(told.statements, _statements(*notice))
     known = tuple(
-        attributed(finding, told, library, kept_holders(finding, told, library))
+        attributed(finding, told, library, kept[library.notices_of(finding.reference)])
         for finding in findings
     )
     found = notices(result, known, told, library)
     return replace(result, uses=told.uses, notices=found), known
 
 
-def attributed(finding: Finding, told: Said, library: Library, holders: frozenset[str]) -> Finding:
+def attributed(finding: Finding, told: Said, library: Library, kept: bool) -> Finding:
     """The finding with whether the file declares it.
 
     Declared: a comment above or inside the unit, or at the file's head, names its family or one
@@ -111,7 +124,7 @@ def attributed(finding: Finding, told: Said, library: Library, holders: frozense
     }
     inherited = {library.family(use.origin).name for use in told.uses if use.kind in _INHERITS}
     attribution: Attribution = "undeclared"
-    if families & near or reference.family in inherited or holders:
+    if families & near or reference.family in inherited or kept:
         attribution = "declared"
     elif near:
         attribution = "declared elsewhere"
@@ -161,17 +174,11 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
     )
 
 
-def kept_holders(finding: Finding, told: Said, library: Library) -> frozenset[str]:
-    """Holders of the reference's own copyright lines, publishers aside, where the file names them
-    all: one that is left out says that not all was kept."""
-    if not told.statements.copyrights:
-        return frozenset()
-    reference = _statements(*library.notices_of(finding.reference))
-    kept = continuity(told.statements, reference)
-    if kept.missing_holders:
-        return frozenset()
-    own = continuity(Statements(), reference).missing_holders  # publishers stand apart
-    return frozenset(kept.kept_holders) & frozenset(own)
+def keeps_holders(suspect: Statements, reference: Statements) -> bool:
+    """Whether a file names all holders of a reference's own copyright lines, publishers aside,
+    and there are some."""
+    own = continuity(NOTHING, reference).missing_holders  # publishers stand apart
+    return bool(own) and not continuity(suspect, reference).missing_holders
 
 
 def _statements(holders: tuple[str, ...], licenses: tuple[str, ...]) -> Statements:

@@ -26,7 +26,7 @@ from provenance.model import (
     Tokens,
 )
 from provenance.schema import TEXT
-from provenance.sketch import shingles
+from provenance.sketch import digest, shingles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -186,17 +186,22 @@ class Library:
         self._notices[origin, place.version, place.path] = (tree.holders, tree.licenses)
         return place
 
-    def first_day(self, text_digest: int) -> str | None:
-        """The first day on which any release of any index had a unit of this text, None where
-        none has a day."""
-        key = np.array([text_digest], np.uint64)
-        days = [
-            index.day_of(one)
-            for number, index in enumerate(self.indexes)
-            for unit in index.lookup(TEXT, key)[1].tolist()
-            for one in self.standing(number, unit)
-        ]
-        day = min(days, default=NO_DAY)
+    def first_day(self, number: int, unit: int, reference: Tokens) -> str | None:
+        """The first day on which any release of any index had this unit, None where none has a
+        day; ``reference`` are its elements, by which the other indexes know it."""
+        units = [(number, unit)]
+        if len(self.indexes) > 1:
+            key = np.array([digest(reference.text)], np.uint64)
+            units += [
+                (other, found)
+                for other, index in enumerate(self.indexes)
+                if other != number
+                for found in index.lookup(TEXT, key)[1].tolist()
+            ]
+        day = min(
+            (self.indexes[n].day_of(one) for n, found in units for one in self.standing(n, found)),
+            default=NO_DAY,
+        )
         return None if day == NO_DAY else day
 
     def same_file(self, sha256: str) -> list[_Same]:
