@@ -252,7 +252,7 @@ def described(file: FileResult) -> list[str]:
         + (f" (or {', '.join(share.also[:3])}{', ...' * (len(share.also) > 3)})" * bool(share.also))
         for share in file.composition[:3]
     ]
-    return [*parts, f"{file.novel:.0%} own"]
+    return [*parts, f"{file.common:.0%} common", f"{file.novel:.0%} own"]
 
 
 def models(index: Path, families: Families, wheels: Path | None, misses: bool) -> None:

@@ -42,7 +42,7 @@ from provenance.model import (
 )
 from provenance.parse import grammar
 from provenance.sketch import body, mix, positions, shingles
-from provenance.verdict import PART_RATE, is_common, judged, of_file, rarity, rate
+from provenance.verdict import is_common, judged, of_file, rarity, rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -209,33 +209,47 @@ class _Attribution:
                         residue.append(child)
         made += self._findings(self._entries(residue), explained)
         made = self._supported(made)
-        owner = np.full(len(self.parsed.tokens), -1, np.intp)  # of each element: its origin
-        origins: list[str] = []
-        order = sorted(
-            made, key=lambda one: (-one[0].matched, one[0].reference.origin, one[2].position)
-        )
-        for finding, covered, _ in order:
-            origin = finding.reference.origin
-            if origin not in origins:
-                origins.append(origin)
-            owner[covered[owner[covered] < 0]] = origins.index(origin)
-        judgement = judged([one[0] for one in made], self._telling(order), owner.size, self.null)
-        findings = sorted(judgement, key=strength)
-        result = _result(self.file, self.parsed, owner, origins, _as_close(judgement))
-        return replace(result, verdict=of_file(result, findings)), tuple(findings)
-
-    def _telling(self, made: list[_Made]) -> dict[str, float]:
-        """How much of the file each family explains that is not common."""
+        shares, common = self._shares(made)
+        of_families: dict[str, float] = {}
+        for share in shares:
+            family = self.library.family(share.origin).name
+            of_families[family] = of_families.get(family, 0.0) + share.share
         size = len(self.parsed.tokens)
+        findings = judged([one[0] for one in made], of_families, size, self.null)
+        result = _result(self.file, self.parsed, shares, common)
+        ordered = tuple(sorted(findings, key=strength))
+        return replace(result, verdict=of_file(result, ordered)), ordered
+
+    def _shares(self, made: list[_Made]) -> tuple[list[Share], float]:
+        """How much of the file's elements each origin explains, the most first, and how much is
+        explained only by what is common. An element counts once, for the largest match."""
+        size = max(1, len(self.parsed.tokens))
         free = np.ones(size, bool)
-        shares: dict[str, float] = {}
-        for finding, covered, _ in made:
-            if finding.verdict != "common":
-                fresh = covered[free[covered]]
-                free[fresh] = False
-                family = finding.reference.family
-                shares[family] = shares.get(family, 0.0) + fresh.size / max(1, size)
-        return shares
+        elements: Counter[str] = Counter()
+        common = 0
+        for finding, covered, _ in sorted(
+            made,
+            key=lambda one: (
+                one[0].verdict == "common",
+                -one[0].matched,
+                one[0].reference.origin,
+                one[2].position,
+            ),
+        ):
+            fresh = covered[free[covered]]
+            free[fresh] = False
+            if finding.verdict == "common":
+                common += fresh.size
+            else:
+                elements[finding.reference.origin] += fresh.size
+        also = _as_close([one[0] for one in made])
+        shares = [
+            Share(origin, round(count / size, _ROUNDED), also[origin])
+            for origin, count in elements.items()
+            if count
+        ]
+        shares.sort(key=lambda share: (-share.share, share.origin))
+        return shares, round(common / size, _ROUNDED)
 
     # --- candidates, exactly ----------------------------------------------------------
 
@@ -425,22 +439,8 @@ def _as_close(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _result(
-    file: SourceFile,
-    parsed: Parsed,
-    owner: NDArray[np.intp],
-    origins: list[str],
-    also: dict[str, tuple[str, ...]],
-) -> FileResult:
-    size = max(1, owner.size)
-    counts = np.bincount(owner[owner >= 0], minlength=len(origins)).tolist()
-    shares = [
-        Share(origin, round(count / size, _ROUNDED), also.get(origin, ()))
-        for origin, count in zip(origins, counts, strict=False)
-        if count
-    ]
-    shares.sort(key=lambda share: (-share.share, share.origin))
-    similarity = round(sum((share.share for share in shares), 0.0), _ROUNDED)
+def _result(file: SourceFile, parsed: Parsed, shares: list[Share], common: float) -> FileResult:
+    similarity = round(sum((share.share for share in shares), common), _ROUNDED)
     return FileResult(
         path=file.path,
         sha256=file.sha256,
@@ -448,6 +448,7 @@ def _result(
         units=len(parsed.units),
         similarity=similarity,
         composition=tuple(shares),
+        common=common,
         novel=round(1.0 - similarity, _ROUNDED),
         error_lines=parsed.error_lines,
     )
@@ -485,11 +486,10 @@ def _finding(
     lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
     null = index.baseline
     rate_ = percentile = None
-    if null is not None:
-        alone = null.false_alarm_rate(chosen.score, chosen.size) if entry.whole else PART_RATE
+    if null is not None and entry.whole:
+        alone = null.false_alarm_rate(chosen.score, chosen.size)
         rate_ = round(rate(alone, families, index.families), _ROUNDED)
-        if entry.whole:
-            percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
+        percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
     finding = Finding(
         id="",

@@ -37,6 +37,7 @@ from provenance.null import FILE_SIZES, SIZES, Baseline, counted
 from provenance.pages import stretches
 from provenance.schema import STRUCTURE
 from provenance.sketch import digest
+from provenance.verdict import is_common
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
 
 LINEAGE = 0.01
 """Share of a family's text that a related one holds."""
-COMMON = 0.05
-"""Share of the families, but at least three, that have units equal to a common one."""
 FILES, UNITS, FAMILIES, FAMILIES_OF_FILE = 400, 400, 48, 8
 """Files that are looked at; of their units, in each size class; families that units are compared
 with; those that each file is. Choices: for 3,000 pairs of files and 14,000 of units in each class,
@@ -153,8 +152,7 @@ class _Families:
         many = len(self.names)
         pairs = np.unique(np.repeat(row, count) * many + family)
         held = np.bincount(pairs // many, minlength=units.size)
-        most = max(2, COMMON * many)
-        return [number > most for number in held.tolist()]
+        return [is_common(number, many) for number in held.tolist()]
 
     def units(self, target: int) -> list[int]:
         """The units of a compared family that are not small."""

@@ -47,6 +47,7 @@ def _result(
         units=units,
         similarity=1.0,
         composition=(Share(identity.origin, 1.0),),
+        common=0.0,
         novel=0.0,
         error_lines=errors,
         identical=identity,

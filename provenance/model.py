@@ -415,8 +415,8 @@ class Finding:
     of them by day, the first of each origin. ``rarity`` is 1 where only one family has it, 0
     where all have. ``percentile`` is the share of pairs of unrelated code of the index that score
     less, ``false_alarm_rate`` the share of unrelated families that score so high or have it too;
-    ``None`` where the index has no baseline. ``direction`` says whether the reference is older
-    than the suspect.
+    both ``None`` where the index has no baseline, or only a part of the unit was found.
+    ``direction`` says whether the reference is older than the suspect.
     """
 
     id: str
@@ -453,8 +453,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """One scanned file. The shares of ``composition`` and ``novel`` add up to 1;
-    ``similarity`` is what ``novel`` leaves. ``error_lines`` are where syntax is broken.
+    """One scanned file. The shares of ``composition``, ``common`` and ``novel`` add up to 1:
+    what tells an origin, what is found but tells none, what is found nowhere; ``similarity`` is
+    what ``novel`` leaves. ``error_lines`` are where syntax is broken.
     ``identical`` is the reference file that it equals, whose units are then not compared."""
 
     path: str
@@ -463,6 +464,7 @@ class FileResult:
     units: int
     similarity: float
     composition: tuple[Share, ...]
+    common: float
     novel: float
     error_lines: tuple[int, ...]
     identical: Identity | None = None

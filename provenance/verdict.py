@@ -6,7 +6,7 @@ that the evidence is *consistent with derivation from* an earlier source.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from math import log
@@ -30,9 +30,6 @@ SUPPORTED = 0.01
 """A unit that scores higher than 99 % of the unrelated pairs is *derived* too where the family
 explains so much of the file that at most ``FILE`` of unrelated pairs of files do."""
 FILE = 0.01
-PART_RATE = 0.0009
-"""False-alarm rate of a part of a unit (``attribute.telling_run``): of unrelated functions 0.09 %
-share so long a run of structure with some function of transformers 4.57.1."""
 
 
 def rarity(families: int, of: int) -> float:
@@ -55,12 +52,13 @@ def is_common(families: int, of: int) -> bool:
 
 
 def judged(
-    findings: Sequence[Finding], shares: dict[str, float], elements: int, null: Baseline | None
+    findings: Sequence[Finding], shares: Mapping[str, float], elements: int, null: Baseline | None
 ) -> tuple[Finding, ...]:
     """The findings of one file with their verdicts.
 
     Args:
-        findings: with their rates, and whether they are common.
+        findings: with whether they are common, and their rates: what has none, a part of a unit
+            or a finding in an index without a baseline, resembles at most.
         shares: how much of the file each family explains that is not common, by the family's
             name, in [0, 1].
         elements: of the file.
@@ -76,8 +74,7 @@ def judged(
                 shares.get(finding.reference.family, 0.0), elements, "file"
             )
             supported = finding.false_alarm_rate <= SUPPORTED and of_file <= FILE
-            whole = finding.percentile is not None  # a part alone derives no unit
-            if (whole and finding.false_alarm_rate <= DERIVED) or supported:
+            if finding.false_alarm_rate <= DERIVED or supported:
                 verdict = "derived"
         said.append(replace(finding, verdict=verdict))
     return tuple(said)
@@ -92,7 +89,7 @@ def of_file(file: FileResult, findings: Iterable[Finding]) -> Verdict:
 
 def directed(findings: Iterable[Finding], day: str | None) -> Iterator[Finding]:
     """The findings with whether the reference is older than the suspect, of which only the day
-    is known. Both days are a day either way: nearer than two days is the same."""
+    is known. Both days are a day either way: no more than two days apart is the same."""
     for finding in findings:
         seen = finding.reference.first_seen
         direction: Direction = "unknown"

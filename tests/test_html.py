@@ -327,7 +327,7 @@ def test_coloured_lines_are_the_text_with_the_unseen_written_out(text: str) -> N
 
 @hypothesis.given(st.lists(st.integers(0, 10_000), max_size=40))
 def test_the_map_gives_each_file_its_share_of_the_area(lines: list[int]) -> None:
-    file = model.FileResult("", "", 0, 0, 0.0, (), 1.0, ())
+    file = model.FileResult("", "", 0, 0, 0.0, (), 0.0, 1.0, ())
     files = [replace(file, path=str(at), lines=count) for at, count in enumerate(lines)]
     tiles = [*html._tiles(files)]
     assert sorted(tile.number for tile in tiles) == [*range(len(files))]
@@ -361,11 +361,13 @@ def test_every_key_is_used_and_there() -> None:
         ("attribution", get_args(model.Attribution)),
         ("type", get_args(model.CloneType)),
         ("against", ("younger", "same", "unknown")),
+        ("own", ("long",)),
+        ("common", ("long",)),
     ):
         assert {f"{family}.{value}" for value in values} <= keys
     plain_keys = re.findall(r"(?:\bt|text|say|marked)\(['\"]([a-z_.]+)['\"][,)]", said)
     assert set(plain_keys) <= keys
-    built = ("verdict.", "attribution.", "type.", "against.", "notice.")
+    built = ("verdict.", "attribution.", "type.", "against.", "notice.", "own.", "common.")
     assert not {key for key in keys if key not in said and not key.startswith(built)}
 
 

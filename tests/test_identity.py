@@ -200,6 +200,7 @@ def _result(
         units=1,
         similarity=1.0,
         composition=(),
+        common=0.0,
         novel=0.0,
         error_lines=(),
         identical=known if identical else None,

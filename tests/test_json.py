@@ -385,7 +385,7 @@ def test_counts_add_up(report: provenance.Report) -> None:
     assert found["counts"]["units"] == sum(file["units"] for file in found["files"])
     for file in found["files"]:
         assert file["similarity"] + file["novel"] == pytest.approx(1)
-        total = sum(share["share"] for share in file["composition"])
+        total = sum(share["share"] for share in file["composition"]) + file["common"]
         assert total == pytest.approx(file["similarity"], abs=1e-5)
         shares = [share["share"] for share in file["composition"]]
         assert shares == sorted(shares, reverse=True)

@@ -68,7 +68,7 @@ ALLOWED = {
     "declared": "library licenses model statements uses",
     "families": "index model references.manifest schema",
     # baseline: what attribute's scores are between families of an index that are unrelated
-    "baseline": "attribute index library null pages schema sketch",
+    "baseline": "attribute index library null pages schema sketch verdict",
     # report: Report -> str
     "report.__init__": "",
     "report.json": "model version",

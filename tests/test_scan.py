@@ -110,7 +110,7 @@ def test_copies_are_found_and_own_code_is_not(report: Report) -> None:
 def test_shares_add_up(report: Report) -> None:
     """Composition and novel are 1 together, similarity is what novel leaves."""
     for file in report.files:
-        total = sum(share.share for share in file.composition)
+        total = sum(share.share for share in file.composition) + file.common
         assert total + file.novel == pytest.approx(1, abs=1e-5)
         assert file.similarity == pytest.approx(total, abs=1e-5)
         shares = [(-share.share, share.origin) for share in file.composition]

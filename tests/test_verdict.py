@@ -22,7 +22,7 @@ NULL = Baseline(
 )
 
 
-def finding(rate: float | None, *, said: str = "resembles", part: bool = False) -> Finding:
+def finding(rate: float | None, *, said: str = "resembles") -> Finding:
     reference = Reference(
         origin="birds/wren", package="birds", version="1", path="a.py", name="f", start_line=1,
         end_line=9, license="MIT", first_seen="2024-01-01", date_source="given",
@@ -33,7 +33,7 @@ def finding(rate: float | None, *, said: str = "resembles", part: bool = False) 
         clone_type="type-3", resemblance=0.8, suspect_containment=0.9, reference_containment=0.9,
         same_text=0.9, matched=90, also=(), blocks=(), renames=(), verdict=said,  # type: ignore[arg-type]
         attribution="undeclared", families=1, lineage=(), rarity=1.0,
-        percentile=None if part or rate is None else 0.99, false_alarm_rate=rate,
+        percentile=None if rate is None else 0.99, false_alarm_rate=rate,
         direction="unknown",
     )  # fmt: skip
 
@@ -54,8 +54,9 @@ def test_one_in_a_hundred_needs_the_file() -> None:
     assert judged(finding(0.011), 0.5) == "resembles"
 
 
-def test_a_part_alone_is_never_derived() -> None:
-    assert judged(finding(0.0009, part=True), 0.0) == "resembles"
+def test_what_has_no_rate_is_never_derived() -> None:
+    """A part of a unit has none: the null is of whole units."""
+    assert judged(finding(None), 1.0) == "resembles"
 
 
 def test_common_is_never_derived() -> None:
@@ -89,7 +90,7 @@ def test_few_families_are_never_common() -> None:
 def test_a_file_has_the_strongest_verdict(verdicts: tuple[str, ...], expected: str) -> None:
     from provenance.model import FileResult
 
-    file = FileResult("m.py", "0" * 64, 9, 1, 0.0, (), 1.0, ())
+    file = FileResult("m.py", "0" * 64, 9, 1, 0.0, (), 0.0, 1.0, ())
     found = [finding(0.5, said=one) for one in verdicts]
     assert verdict.of_file(file, found) == expected
     same = Identity("birds/wren", "birds", "1", ("1",), "a.py", None, None, True, ())

@@ -246,13 +246,18 @@ class _Family:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a composition; ``colour`` -1 is what no reference explains."""
+    """A part of a composition; ``colour`` -1 is what no reference explains, -2 what is common."""
 
     title: str
     origin: str
     share: float
     colour: int
     also: tuple[str, ...] = ()
+
+    @property
+    def fill(self) -> str:
+        """The name of its colour."""
+        return {-1: "own", -2: "common"}.get(self.colour, str(self.colour))
 
 
 def _families(report: Report) -> dict[str, _Family]:
@@ -317,16 +322,22 @@ def _of_file(file: FileResult, families: Mapping[str, _Family]) -> list[_Part]:
         )
         for share in file.composition
     ]
-    return [*parts, _Part("", "", file.novel, -1)]
+    return [*parts, *_rest(file.common, file.novel)]
+
+
+def _rest(common: float, own: float) -> list[_Part]:
+    """What tells no origin, where there is some, and what is found nowhere."""
+    return [*([_Part("", "", common, -2)] if common else []), _Part("", "", own, -1)]
 
 
 def _repository(report: Report, families: Mapping[str, _Family]) -> list[_Part]:
     """The composition of all files, each weighted by its lines."""
     lines = sum(file.lines for file in report.files) or 1
     own = sum(file.novel * file.lines for file in report.files) / lines
+    common = sum(file.common * file.lines for file in report.files) / lines
     ranked = sorted({id(one): one for one in families.values()}.values(), key=_rank)
     parts = [_Part(one.title, one.name, one.share, one.colour) for one in ranked if one.share]
-    return [*parts, _Part("", "", own, -1)]
+    return [*parts, *_rest(common, own)]
 
 
 def _bar(parts: Sequence[_Part]) -> list[tuple[_Part, float, float]]:

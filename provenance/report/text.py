@@ -97,6 +97,8 @@ def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str
     if hidden > 0:
         rest = sum(share.share for share in file.composition[_MOST_ORIGINS:])
         shown.append(f"{_percent(rest)} {hidden} more")
+    if file.common:
+        shown.append(f"{_percent(file.common)} common")
     shown.append(f"{_percent(file.novel)} own")
     if findings:
         yield from _wrapped("closest: " + ", ".join(shown), width, "  ")
