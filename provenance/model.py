@@ -18,6 +18,9 @@ CloneType = Literal["type-1", "type-2", "type-3", "fragment"]
 Verdict = Literal["clear", "common", "resembles", "derived"]
 Attribution = Literal["declared", "declared elsewhere", "undeclared"]
 Direction = Literal["older", "younger", "same", "unknown"]
+Rule = Literal["undeclared", "elsewhere", "origin", "license", "notice", "declaration", "allowed"]
+Level = Literal["error", "warning", "note"]
+Status = Literal["new", "known"]
 
 
 # --- what the source stage yields --------------------------------------------------------
@@ -511,3 +514,70 @@ class Report:
     findings: tuple[Finding, ...]
     vendored: tuple[Vendored, ...]
     skipped: tuple[Skipped, ...]
+
+
+# --- what the audit says of a report -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a policy says of one subject: a finding, a file that is a reference file as it is, or
+    a declaration of the configuration.
+
+    ``id`` is the subject's identity: that of the finding, else one without line numbers and paths
+    too. ``rule`` is the gravest rule that it breaks: ``undeclared`` or declared ``elsewhere``,
+    a denied ``origin`` (organisation, country or family), a ``license`` that is not allowed, a
+    ``notice`` that is gone, a ``declaration`` that matches nothing, names another origin or has
+    expired; ``allowed`` breaks none; ``breaks`` are all of them. Only an ``error`` that is ``new``
+    fails the audit; what the baseline has is ``known``. ``message`` says what was found, ``remedy``
+    what to do. ``origin`` and ``license`` are those of the reference. ``finding`` is None for
+    what is no finding; ``declared_by`` is the declaration that covers it, as ``FILE:LINE``;
+    ``reason`` is that of the baseline's entry or the declaration.
+    """
+
+    id: str
+    rule: Rule
+    breaks: tuple[Rule, ...]
+    level: Level
+    status: Status
+    path: str
+    start_line: int
+    end_line: int
+    origin: str
+    license: str | None
+    message: str
+    remedy: str
+    finding: Finding | None = None
+    declared_by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """An entry of the baseline that nothing answers to any more."""
+
+    id: str
+    path: str
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A report read against a policy. ``rulings`` by level, gravest first, then path and line:
+    one for each finding of the report and each identical file, and one for each declaration that
+    is at fault. ``policy`` is the policy as it was applied, as plain data; ``policy_file`` where
+    it was read, None for none. ``incomplete`` says what could not be done: an audit that has any
+    is never clean."""
+
+    report: Report
+    policy: tuple[tuple[str, object], ...]
+    policy_file: str | None
+    rulings: tuple[Ruling, ...]
+    fixed: tuple[Fixed, ...]
+    incomplete: tuple[str, ...]
+
+    @property
+    def failures(self) -> tuple[Ruling, ...]:
+        """The rulings that fail the audit."""
+        return tuple(one for one in self.rulings if one.level == "error" and one.status == "new")
