@@ -93,10 +93,12 @@ def scan(
             files.append(result)
             findings += found
     from provenance.attribute import strength
+    from provenance.composition import of_repository
     from provenance.identity import vendored
     from provenance.verdict import directed
 
     files.sort(key=lambda file: file.path)
+    composition, common, novel = of_repository(files)
     return Report(
         source=source,
         indexes=used,
@@ -108,6 +110,9 @@ def scan(
         findings=tuple(sorted(_told_apart(directed(findings, dated)), key=strength)),
         vendored=vendored(files),
         skipped=tuple(sorted(skipped, key=lambda one: (one.path, one.reason))),
+        composition=composition,
+        common=common,
+        novel=novel,
     )
 
 

@@ -446,8 +446,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of a file's elements one origin explains. ``also`` are further origins that are as
-    close in at least half of it: the text cannot tell them from the named one."""
+    """How much of a file, or of all files, one origin explains. ``also`` are further origins that
+    are as close in at least half of it: the text cannot tell them from the named one."""
 
     origin: str
     share: float
@@ -502,7 +502,9 @@ class IndexUsed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole result of a scan. ``files`` and ``skipped`` by path, ``findings`` by strength."""
+    """The whole result of a scan. ``files`` and ``skipped`` by path, ``findings`` by strength.
+    ``composition``, ``common`` and ``novel`` are those of all files together, each weighing as
+    many lines as it has; they add up to 1."""
 
     source: str
     indexes: tuple[IndexUsed, ...]
@@ -514,6 +516,9 @@ class Report:
     findings: tuple[Finding, ...]
     vendored: tuple[Vendored, ...]
     skipped: tuple[Skipped, ...]
+    composition: tuple[Share, ...]
+    common: float
+    novel: float
 
 
 # --- what the audit says of a report -----------------------------------------------------

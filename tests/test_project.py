@@ -65,6 +65,7 @@ ALLOWED = {
     # attribute judges: it compares with align what candidates proposed and library holds
     "attribute": "align candidates library mark model parse sketch verdict",
     "identity": "library model sketch",
+    "composition": "model",
     "declared": "library licenses model statements uses",
     "families": "index model references.manifest schema",
     # baseline: what attribute's scores are between families of an index that are unrelated
@@ -78,8 +79,8 @@ ALLOWED = {
     "sides": "errors model pypi source",
     # audit wires, cli asks audit
     "audit": (
-        "attribute candidates declared errors identity index indexing library model parse "
-        "references.__init__ release sketch source verdict workers"
+        "attribute candidates composition declared errors identity index indexing library model "
+        "parse references.__init__ release sketch source verdict workers"
     ),
     "indexing": (
         "baseline build errors index model origins parse pypi references.manifest release schema "
