@@ -23,7 +23,7 @@ from provenance.model import (
 )
 from provenance.references import DEFAULT_INDEX
 from provenance.release import checked_day
-from provenance.workers import Progress, run
+from provenance.workers import BOUNDS, Bounds, Progress, run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,7 @@ def scan(
     exclude_origin: Sequence[str] = (),
     suspect_date: str | None = None,
     jobs: int = 1,
+    limits: Bounds = BOUNDS,
     progress: Progress | None = None,
 ) -> Report:
     """Find what in a source resembles reference code.
@@ -63,6 +64,7 @@ def scan(
         exclude_origin: globs of origins to hide.
         suspect_date: ISO day since when the source is as it is; that of its archive if None.
         jobs: how many processes may work; the result does not depend on it.
+        limits: what a worker process may take for its files.
         progress: called with (done, total) files.
 
     Raises:
@@ -88,7 +90,7 @@ def scan(
     findings: list[Finding] = []
     skipped: list[Skipped] = []
     dated = checked_day(suspect_date, "--suspect-date") or opened.release.date
-    for outcome in run(_scan_batch, opened, skipped, jobs, settings, progress):
+    for outcome in run(_scan_batch, opened, skipped, jobs, settings, progress, limits=limits):
         for result, found in outcome:
             files.append(result)
             findings += found
@@ -203,6 +205,7 @@ def compare(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     jobs: int = 1,
+    limits: Bounds = BOUNDS,
     progress: Progress | None = None,
 ) -> Report:
     """Find what in one source resembles another; no index needed.
@@ -213,13 +216,20 @@ def compare(
         include: globs of suspect files.
         exclude: globs of suspect files to leave out.
         jobs: how many processes may work.
+        limits: what a worker process may take for its files.
         progress: called with (done, total) files of the side that is being read.
     """
     with tempfile.TemporaryDirectory(prefix="provenance-") as folder:
         index = Path(folder, "reference.db")
         from provenance.indexing import build_index
 
-        build_index([reference], index, baseline=False, jobs=jobs, progress=progress)
+        build_index([reference], index, baseline=False, jobs=jobs, limits=limits, progress=progress)
         return scan(
-            suspect, [index], include=include, exclude=exclude, jobs=jobs, progress=progress
+            suspect,
+            [index],
+            include=include,
+            exclude=exclude,
+            jobs=jobs,
+            limits=limits,
+            progress=progress,
         )

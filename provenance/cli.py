@@ -17,6 +17,7 @@ from provenance.version import VERSION
 
 if TYPE_CHECKING:
     from provenance.model import Report
+    from provenance.workers import Bounds
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -80,6 +81,23 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
     return add
 
 
+def _keep(ctx: click.Context, option: click.Parameter, value: float | int | None) -> None:
+    """Keep the value of an option for ``_limits``."""
+    if value is not None:
+        ctx.meta[f"provenance.{option.name}"] = value
+
+
+def _limits() -> Bounds:
+    """What a worker process may take, as the command line says."""
+    from provenance.workers import Bounds
+
+    given, usual = click.get_current_context().meta, Bounds()
+    return Bounds(
+        seconds=given.get("provenance.timeout", usual.seconds),
+        memory=given.get("provenance.memory", usual.memory // 10**6) * 10**6,
+    )
+
+
 _FILES = _options(
     click.option(
         "--include", multiple=True, metavar="GLOB", help="Only these files, e.g. 'models/{a,b}/*'."
@@ -91,6 +109,22 @@ _FILES = _options(
         default=None,
         metavar="N",
         help="Worker processes; the result does not depend on it.  [default: all cores]",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        metavar="SECONDS",
+        expose_value=False,
+        callback=_keep,
+        help="Give a file up that takes a worker longer.  [default: 60]",
+    ),
+    click.option(
+        "--memory",
+        type=click.IntRange(min=300),
+        metavar="MB",
+        expose_value=False,
+        callback=_keep,
+        help="Give a file up for which a worker needs more.  [default: 4000]",
     ),
 )
 _REPORT = _options(
@@ -205,6 +239,7 @@ def scan(
             exclude_origin=exclude_origin,
             suspect_date=suspect_date,
             jobs=jobs or _cores(),
+            limits=_limits(),
             progress=progress,
         )
     if html:
@@ -260,6 +295,7 @@ def compare(
             include=include,
             exclude=exclude,
             jobs=jobs or _cores(),
+            limits=_limits(),
             progress=progress,
         )
     if html:
@@ -453,6 +489,7 @@ def _build(
             exclude=exclude,
             extend=extend,
             jobs=jobs or _cores(),
+            limits=_limits(),
             progress=progress,
         )
     for known in built.known:

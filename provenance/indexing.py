@@ -27,7 +27,7 @@ from provenance.schema import FORMAT_VERSION
 from provenance.sketch import permutations, sketch
 from provenance.source import Source, open_source
 from provenance.statements import Statements, statements
-from provenance.workers import Progress, emptied, run
+from provenance.workers import BOUNDS, Bounds, Progress, emptied, run
 
 _SAVE_EVERY = 60.0  # seconds
 
@@ -54,6 +54,7 @@ def build_index(
     extend: bool = False,
     baseline: bool = True,
     jobs: int = 1,
+    limits: Bounds = BOUNDS,
     progress: Progress | None = None,
 ) -> Built:
     """Index sources as reference code.
@@ -70,6 +71,7 @@ def build_index(
             of false-alarm rates.
         extend: add to the index at ``output``, with its parameters; what it has costs nothing.
         jobs: how many processes may work; the index does not depend on it.
+        limits: what a worker process may take for its files.
         progress: called with (done, total) files of the source being read.
 
     Raises:
@@ -97,7 +99,7 @@ def build_index(
             def named(path: str, package: str = release.package) -> str:
                 return origin or origin_of(package, path)
 
-            done = _enter(builder, source, number, named, skipped, jobs, progress)
+            done = _enter(builder, source, number, named, skipped, jobs, progress, limits)
             files, parsed = files + done[0], parsed + done[1]
         if files or not extend:
             _refuse_empty(files, sources)
@@ -129,6 +131,7 @@ def _enter(
     skipped: list[Skipped],
     jobs: int,
     progress: Progress | None,
+    limits: Bounds = BOUNDS,
     family_of: Callable[[str], Family] | None = None,
 ) -> tuple[int, int]:
     """Enter the files of a source whose origin has a name; returns how many, and how many of
@@ -139,7 +142,7 @@ def _enter(
         return builder.knows_tree(file.sha256) or named(file.path) is None
 
     files = parsed = 0
-    for batch in run(_sketch_batch, source, skipped, jobs, settings, progress, known):
+    for batch in run(_sketch_batch, source, skipped, jobs, settings, progress, known, limits):
         for file, parsed_file, drawing, said in batch:
             origin = named(file.path)
             if origin is None:
@@ -239,7 +242,15 @@ def build_default(
                     return package.origin_of(path)
 
                 done = _enter(
-                    builder, source, number, named, skipped, jobs, progress, manifest.family
+                    builder,
+                    source,
+                    number,
+                    named,
+                    skipped,
+                    jobs,
+                    progress,
+                    Bounds(),
+                    manifest.family,
                 )
                 if not done[0]:
                     raise UsageError(

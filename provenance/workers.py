@@ -1,20 +1,26 @@
 """workers: batches of files -> results in order, in this process or in several.
 
-Nothing depends on which process did what, nor on how many there are.
+Nothing depends on which process did what, nor on how many there are. A worker that dies or is
+too long about its batch costs the file at fault and no other: the batch is halved until that file
+stands alone, and it is told among the skipped. Workers end with the process that started them.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from provenance.errors import ProvenanceError
 from provenance.model import Skipped, SourceFile
 
 if TYPE_CHECKING:
@@ -27,7 +33,10 @@ _BATCH_FILES = 64
 _BATCH_BYTES = 1_500_000
 _FEW_BYTES = 3_000_000  # below this a second process costs more than it saves
 
+_TASKS = 2  # batches under way for each worker
+
 _Done = TypeVar("_Done")
+_Work = Callable[[Sequence[SourceFile], Any], list[_Done]]
 
 _Resource = TypeVar("_Resource", covariant=True)
 
@@ -40,25 +49,41 @@ class Opens(Protocol[_Resource]):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a worker may take: ``seconds`` for a batch of files, and so for a file; ``memory``,
+    bytes, where the system can bound it (Linux). A batch takes a second or two."""
+
+    seconds: float = 60.0
+    memory: int = 4_000_000_000
+
+
+BOUNDS = Bounds()
+
+
 def run(
-    work: Callable[[Sequence[SourceFile], Any], list[_Done]],
+    work: _Work[_Done],
     source: Source,
     skipped: list[Skipped],
     jobs: int,
     settings: Opens[Any],
     progress: Progress | None,
     known: Callable[[SourceFile], bool] = lambda _: False,
+    limits: Bounds = BOUNDS,
 ) -> Iterator[list[_Done]]:
     """Results of every batch, in the order of the files.
 
     Args:
-        work: what to do with a batch; runs in a worker when there are jobs and files enough.
+        work: what to do with a batch, a result for each file; runs in a worker when there are
+            jobs and files enough.
         source: where the files come from.
-        skipped: grows by what could not be read.
+        skipped: grows by what could not be read, or cost a worker its life.
         jobs: how many processes.
         settings: what the work needs.
         progress: is told how many files are done.
         known: files that need no parsing; they travel without their content.
+        limits: of a worker. Without workers there are none: what is small enough for that is
+            bounded by its size.
     """
     batches = _batches(source, skipped, known)
     done = 0
@@ -77,36 +102,125 @@ def run(
         size += sum(len(file.content) for file in batch)
         if jobs < 2 or size > _FEW_BYTES:
             break
+    whole = _chain(head, batches)
     if jobs < 2 or size <= _FEW_BYTES:
         with settings.open() as resource:
-            for batch in _chain(head, batches):
+            for batch in whole:
                 yield work(batch, resource)
                 tell(len(batch))
         return
+    task = _Task(work, settings, limits, skipped)
+    for outcome in _spread(task, whole, jobs):
+        yield outcome
+        tell(len(outcome))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is done with every batch, and where to tell what could not be."""
+
+    work: _Work[Any]
+    settings: Opens[Any]
+    limits: Bounds
+    skipped: list[Skipped]
+
+    def start(self, pool: ProcessPoolExecutor, batch: Sequence[SourceFile]) -> Future[list[Any]]:
+        """Give a batch to a worker; a pool that has broken meanwhile says so later."""
+        try:
+            return pool.submit(_in_worker, self.work, batch, self.settings, self.limits.seconds)
+        except BrokenProcessPool as error:
+            broken: Future[list[Any]] = Future()
+            broken.set_exception(error)
+            return broken
+
+
+_DIED = (BrokenProcessPool, MemoryError)
+
+
+def _spread(task: _Task, batches: Iterator[list[SourceFile]], jobs: int) -> Iterator[list[Any]]:
+    """Results of the batches, in order, from several workers."""
+    pending: deque[tuple[list[SourceFile], Future[list[Any]]]] = deque()
+    more = True
+    while more:
+        with _pool(jobs, task.limits) as pool:
+            broken = False
+            while not broken:
+                while len(pending) <= _TASKS * jobs and (batch := next(batches, None)) is not None:
+                    pending.append((batch, task.start(pool, batch)))
+                if not pending:
+                    more = False
+                    break
+                batch, future = pending.popleft()
+                try:
+                    yield future.result()
+                except _DIED as error:
+                    broken = isinstance(error, BrokenProcessPool)
+                    yield _alone(task, batch)
+        # Those whose worker went with the pool are done one by one: one of them is at fault.
+        while broken and pending:
+            batch, future = pending.popleft()
+            lost = future.cancelled() or isinstance(future.exception(), _DIED)
+            yield _alone(task, batch) if lost else future.result()
+
+
+def _alone(task: _Task, batch: Sequence[SourceFile]) -> list[Any]:
+    """A batch in a process of its own; where that dies too, its halves."""
+    with _pool(1, task.limits) as pool:
+        try:
+            return task.start(pool, batch).result()
+        except _DIED:
+            pass
+    if len(batch) > 1:
+        half = len(batch) // 2
+        return _alone(task, batch[:half]) + _alone(task, batch[half:])
+    reason = (
+        f"found a file that a worker process did not survive, or on which it spent more than "
+        f"{task.limits.seconds:g} seconds or {task.limits.memory:,} bytes, expected less; look at "
+        "the file, leave it out with --exclude, or raise --timeout or --memory"
+    )
+    task.skipped.extend(Skipped(file.path, reason) for file in batch)
+    return []
+
+
+@contextmanager
+def _pool(jobs: int, limits: Bounds) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that end when this context does, however it does, or this process."""
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    context.set_forkserver_preload(["provenance.attribute", "provenance.candidates"])
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        pending: deque[tuple[int, Future[list[_Done]]]] = deque()
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["provenance.attribute", "provenance.candidates"])
+    ends_with_us, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_begin, initargs=(ends_with_us, limits.memory)
+    )
+    try:
+        yield pool
+        pool.shutdown()
+    finally:
+        held.close()  # workers that are still about something give up
+        pool.shutdown(cancel_futures=True)
+        ends_with_us.close()
+
+
+def _begin(ends_with_us: Connection, memory: int) -> None:
+    """A worker's first act: interrupts are for the process that started it, which may die too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        import resource
+    except ImportError:  # Windows
+        pass
+    else:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        least = memory if most == resource.RLIM_INFINITY else min(memory, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (least, most))
+
+    def watch() -> None:
         try:
-            for batch in _chain(head, batches):
-                pending.append((len(batch), pool.submit(_in_worker, work, batch, settings)))
-                if len(pending) > 2 * jobs:
-                    count, future = pending.popleft()
-                    yield future.result()
-                    tell(count)
-            while pending:
-                count, future = pending.popleft()
-                yield future.result()
-                tell(count)
-        except BrokenProcessPool as error:
-            raise ProvenanceError(
-                "a worker process died (killed, or out of memory), expected it to finish its "
-                "files; run again with --jobs 1, or leave large files out with --exclude"
-            ) from error
-        finally:
-            for _, future in pending:
-                future.cancel()
+            ends_with_us.recv_bytes()
+        except (EOFError, OSError):
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _chain(
@@ -142,14 +256,18 @@ _in_this_worker: dict[Any, Any] = {}
 
 
 def _in_worker(
-    work: Callable[[Sequence[SourceFile], Any], list[_Done]],
-    batch: Sequence[SourceFile],
-    settings: Opens[Any],
+    work: _Work[_Done], batch: Sequence[SourceFile], settings: Opens[Any], seconds: float
 ) -> list[_Done]:
-    """Do a batch in a worker process, with what an earlier batch opened there."""
-    if settings not in _in_this_worker:
-        _in_this_worker[settings] = settings.open().__enter__()
-    return work(batch, _in_this_worker[settings])
+    """Do a batch in a worker process, with what an earlier batch opened there. A watchdog, which
+    needs no help of the interpreter, ends the process when it takes too long."""
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+        try:
+            if settings not in _in_this_worker:
+                _in_this_worker[settings] = settings.open().__enter__()
+            return work(batch, _in_this_worker[settings])
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def emptied(file: SourceFile) -> SourceFile:
