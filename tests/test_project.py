@@ -88,7 +88,7 @@ ALLOWED = {
     ),
     "cli": (
         "audit errors families index indexing model references.__init__ references.manifest "
-        "report.html report.json report.text sides version"
+        "report.html report.json report.text sides version workers"
     ),
     "__init__": "audit errors indexing model report.json report.text version",
     "__main__": "cli",
