@@ -57,13 +57,16 @@ TWIN = 0.1
 two names changed in one place make of it (each is in five shingles)."""
 CONSISTENCY = 0.5
 """Weight of the share of the file that an origin explains, between candidates within MARGIN."""
-TELLING_RUN, TELLING_TEXT_RUN = 64, 24
-"""Elements in a row that make a part worth reporting: of unrelated functions 0.09 % share so long
-a run of structure with some function of transformers, and none of text."""
-_DISTINCT = 0.75
+TELLING_RUN, TELLING_TEXT_RUN = 64, 36
+"""Elements in a row that make a part worth reporting, what repeats counted once: of 98,780 units of
+packages without model code none shared so long a run with the default index, of which the longest
+were 39 and 33 (benchmarks/README.md)."""
 _MOST_LINEAGE = 8
 _RESIDUE = 0.5
-_TELLING_STRUCTURE = 80  # elements: equal structure of so many is no chance
+_TELLING_STRUCTURE = 80
+"""Elements of which equal structure alone is no chance: of 98,780 units of packages without model
+code two of 40 to 79 have the structure of some unit of the default index, none of more."""
+_TELLING_TEXT = 0.4
 _ROUNDED = 6
 
 
@@ -84,13 +87,13 @@ def accepted(structure: float, text: float, elements: int, large: int) -> bool:
     """
     if 1.0 in (text, structure) or structure >= 0.4 + 25 / max(1, elements):
         return True
-    return text >= (0.4 if elements >= large else 0.6)
+    return text >= (_TELLING_TEXT if elements >= large else 0.6)
 
 
 def telling_run(alignment: Alignment, suspect: Tokens) -> bool:
-    """Whether a part of a unit is reported: 64 equal elements in a row, or 24 equal as written,
-    that are mostly different from each other. A table of numbers repeats one shingle, however
-    long it is: it is counted as short as its distinct shingles are few.
+    """Whether a part of a unit is reported: 64 equal elements in a row, or 36 equal as written.
+    A table of numbers repeats one shingle, however long it is: it is counted as short as its
+    distinct shingles are few.
     """
     if not alignment.matched:
         return False
@@ -104,7 +107,7 @@ def telling_run(alignment: Alignment, suspect: Tokens) -> bool:
         if size + 1 >= least:
             start = int(alignment.suspect[first])
             hashes = shingles(view[start : start + size + 1], k)
-            if np.unique(hashes).size >= _DISTINCT * (least - k + 1):
+            if np.unique(hashes).size + k - 1 >= least:
                 return True
     return False
 
@@ -372,23 +375,37 @@ class _Attribution:
         return made
 
     def _supported(self, made: list[_Made]) -> list[_Made]:
-        """Units below ``large`` are alike in any two programs: kept beside a larger one found in
-        the file; those below ``small`` beside one of an origin that has them too. What repeats
-        in a unit counts once for its size."""
-        origins = {
-            finding.reference.origin
-            for finding, _, entry in made
-            if entry.scored[0].size >= self.large or not entry.whole
-        }
+        """What may be chance on its own is kept beside what tells: units below ``large``, alike in
+        any two programs, beside a larger one found in the file; those below ``small`` beside one
+        of an origin that has them too; a larger one known by its structure only beside one that
+        tells alone, or another of an origin that has both. What repeats in a unit counts once."""
+        large = [one for one in made if not one[2].whole or one[2].scored[0].size >= self.large]
+        if not any(_tells_alone(entry) for _, _, entry in large):
+            held = Counter(origin for one in large for origin in _origins(one))
+            large = [one for one in large if any(held[origin] > 1 for origin in _origins(one))]
+        kept = {id(one) for one in large}
+        origins = {one[0].reference.origin for one in large}
         small = self.library.parameters.small
         return [
             one
             for one in made
-            if (size := one[2].scored[0].size) >= self.large
-            or not one[2].whole
-            or (size >= small and origins)
-            or origins.intersection({one[0].reference.origin, *one[0].also})
+            if id(one) in kept
+            or (
+                (size := one[2].scored[0].size) < self.large
+                and ((size >= small and origins) or not origins.isdisjoint(_origins(one)))
+            )
         ]
+
+
+def _origins(one: _Made) -> tuple[str, ...]:
+    """The named origin of a finding and those that are as close."""
+    return (one[0].reference.origin, *one[0].also)
+
+
+def _tells_alone(entry: _Entry) -> bool:
+    """Whether a match of an entry of ``large`` elements or more is no chance by itself."""
+    best = entry.scored[0]
+    return not entry.whole or best.text >= _TELLING_TEXT or best.size >= _TELLING_STRUCTURE
 
 
 def span(parsed: Parsed, position: int) -> slice | NDArray[np.intp]:

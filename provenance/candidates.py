@@ -29,9 +29,9 @@ LEAST_OF_BEST = 0.4
 LEAST_WEIGHT = 0.2
 """Share of bands plus shares of fingerprints, below which a unit is not worth comparing: a choice
 for speed. Two units alike enough to be reported are expected to have more."""
-TELLING_RUNS, TELLING_TEXT_RUNS = 6, 2
+TELLING_RUNS, TELLING_TEXT_RUNS = 6, 3
 """Rare fingerprints that a part must share: 64 equal elements have 49 shingles, so at least six
-fingerprints; 24 equal as written have 17, so at least two (windows of eight)."""
+fingerprints; 36 equal as written have 29, so at least three (windows of eight)."""
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
 _WHOLE = 2.0  # all fingerprints of both views
 _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerprints can add up to
