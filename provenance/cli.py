@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
+from provenance.terminal import (
+    BOUNDS,
+    Group,
+    cores,
+    limits,
+    options,
+    progress_bar,
+    shown,
+    write_whole,
+)
 from provenance.version import VERSION
 
 if TYPE_CHECKING:
     from provenance.model import Report
-    from provenance.workers import Bounds
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 SOURCES = """\b
 A SOURCE is any of
@@ -40,65 +44,7 @@ Exit codes
 STRENGTH = ("fragment", "type-3", "type-2", "type-1")
 
 
-class _Group(click.Group):
-    """Shows our errors as one message without traceback, with our exit codes."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ProvenanceError as error:
-            click.echo(f"provenance: {_safe(str(error))}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("provenance: interrupted; nothing was written", err=True)
-            ctx.exit(ExitCode.NOT_COMPLETED)
-        except MemoryError:
-            click.echo(
-                "provenance: out of memory; scan less at once with --include, or use --jobs 1",
-                err=True,
-            )
-            ctx.exit(ExitCode.NOT_COMPLETED)
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):  # the reader went away, as with | head
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                ctx.exit(ExitCode.NOT_COMPLETED)
-            click.echo(f"provenance: {_safe(str(error))}", err=True)
-            ctx.exit(ExitCode.NOT_COMPLETED)
-
-
-def _safe(text: str) -> str:
-    from provenance.report.text import safe
-
-    return "\n".join(safe(line) for line in text.split("\n"))
-
-
-def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    def add(command: _Command) -> _Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
-def _keep(ctx: click.Context, option: click.Parameter, value: float | int | None) -> None:
-    """Keep the value of an option for ``_limits``."""
-    if value is not None:
-        ctx.meta[f"provenance.{option.name}"] = value
-
-
-def _limits() -> Bounds:
-    """What a worker process may take, as the command line says."""
-    from provenance.workers import Bounds
-
-    given, usual = click.get_current_context().meta, Bounds()
-    return Bounds(
-        seconds=given.get("provenance.timeout", usual.seconds),
-        memory=given.get("provenance.memory", usual.memory // 10**6) * 10**6,
-    )
-
-
-_FILES = _options(
+_FILES = options(
     click.option(
         "--include", multiple=True, metavar="GLOB", help="Only these files, e.g. 'models/{a,b}/*'."
     ),
@@ -110,24 +56,9 @@ _FILES = _options(
         metavar="N",
         help="Worker processes; the result does not depend on it.  [default: all cores]",
     ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0.1),
-        metavar="SECONDS",
-        expose_value=False,
-        callback=_keep,
-        help="Give a file up that takes a worker longer.  [default: 60]",
-    ),
-    click.option(
-        "--memory",
-        type=click.IntRange(min=300),
-        metavar="MB",
-        expose_value=False,
-        callback=_keep,
-        help="Give a file up for which a worker needs more.  [default: 4000]",
-    ),
+    BOUNDS,
 )
-_REPORT = _options(
+_REPORT = options(
     click.option(
         "--format",
         "format_",
@@ -167,7 +98,7 @@ _REPORT = _options(
 
 
 @click.group(
-    cls=_Group,
+    cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
     epilog=EXIT_CODES,
 )
@@ -229,7 +160,7 @@ def scan(
     """Find what in SOURCE resembles indexed reference code."""
     from provenance.audit import scan as run
 
-    with _progress("Scanning") as progress:
+    with progress_bar("Scanning") as progress:
         report = run(
             path,
             indexes if no_default_index else (DEFAULT_INDEX, *indexes),
@@ -238,8 +169,8 @@ def scan(
             as_of=as_of,
             exclude_origin=exclude_origin,
             suspect_date=suspect_date,
-            jobs=jobs or _cores(),
-            limits=_limits(),
+            jobs=jobs or cores(),
+            limits=limits(),
             progress=progress,
         )
     if html:
@@ -288,14 +219,14 @@ def compare(
     """
     from provenance.audit import compare as run
 
-    with _progress("Comparing") as progress:
+    with progress_bar("Comparing") as progress:
         report = run(
             suspect,
             reference,
             include=include,
             exclude=exclude,
-            jobs=jobs or _cores(),
-            limits=_limits(),
+            jobs=jobs or cores(),
+            limits=limits(),
             progress=progress,
         )
     if html:
@@ -319,7 +250,7 @@ def _deliver(report: Report, format_: str, output: Path | None, fail_on: str) ->
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(output, text)
+        write_whole(output, text)
     if not report.files:
         click.echo(
             "provenance: no Python file was scanned; expected at least one: look at SOURCE, "
@@ -348,65 +279,18 @@ def _write_page(
     sources = suspect_texts(report, include=include, exclude=exclude)
     references = reference_texts(report, reference)
     page = html_report(report, sources, references=references, language=language)
-    _write(path, page, "--html")
-
-
-def _write(path: Path, text: str, option: str = "--output") -> None:
-    """Write a file whole or not at all."""
-    if not path.parent.is_dir():
-        raise UsageError(
-            f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
-            f"another with {option}"
-        )
-    if not path.name or (path.exists() and not path.is_file()):  # a device or pipe: not replaced
-        raise UsageError(
-            f"{path}: found no place for a report, expected the name of a file; name one with "
-            f"{option}, or leave it out for the terminal"
-        )
-    path = path.resolve()  # a symbolic link stays one
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _cores() -> int:
-    """The processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on the error stream, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    tqdm.monitor_interval = 0  # no thread beside ours
-    with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True) as bar:
-
-        def show(done: int, total: int) -> None:
-            if done < bar.n or total != bar.total:
-                bar.reset(total)
-            bar.update(done - bar.n)
-
-        yield show
+    write_whole(path, page, "--html")
 
 
 # --- index --------------------------------------------------------------------------------
 
 
-@main.group(cls=_Group, epilog=EXIT_CODES)
+@main.group(cls=Group, epilog=EXIT_CODES)
 def index() -> None:
     """Build, extend, show and check indexes of reference code."""
 
 
-_RELEASE = _options(
+_RELEASE = options(
     click.option(
         "--origin", metavar="NAME", help="Name the origin by hand; else paths name families."
     ),
@@ -478,7 +362,7 @@ def _build(
 ) -> None:
     from provenance.indexing import build_index
 
-    with _progress("Indexing") as progress:
+    with progress_bar("Indexing") as progress:
         built = build_index(
             sources,
             output,
@@ -488,17 +372,17 @@ def _build(
             include=include,
             exclude=exclude,
             extend=extend,
-            jobs=jobs or _cores(),
-            limits=_limits(),
+            jobs=jobs or cores(),
+            limits=limits(),
             progress=progress,
         )
     for known in built.known:
-        click.echo(f"{_safe(known)}: already indexed")
+        click.echo(f"{shown(known)}: already indexed")
     for skipped in built.skipped:
-        click.echo(f"skipped {_safe(skipped.path)}: {_safe(skipped.reason)}", err=True)
+        click.echo(f"skipped {shown(skipped.path)}: {shown(skipped.reason)}", err=True)
     size = Path(output).stat().st_size / 1e6
     click.echo(
-        f"{_safe(output)}: {built.files} files added ({built.parsed} of them with new content), "
+        f"{shown(output)}: {built.files} files added ({built.parsed} of them with new content), "
         f"{len(built.skipped)} skipped, {size:.1f} MB"
     )
     if not built.files and not built.known:
@@ -529,7 +413,7 @@ def index_info(file: str, origins: bool) -> None:
     with Index(file) as opened:
         facts = opened.facts()
         rows = opened.origins() if origins else []
-    click.echo(f"{_safe(facts.path)}: index format {facts.format_version}")
+    click.echo(f"{shown(facts.path)}: index format {facts.format_version}")
     click.echo(f"checksum {facts.checksum}")
     click.echo("")
     _table(
@@ -553,7 +437,7 @@ def index_info(file: str, origins: bool) -> None:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    shown = [head, *((*map(_safe, row),) for row in rows)]
+    shown = [head, *((*map(shown, row),) for row in rows)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
     for row in shown:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -573,7 +457,7 @@ def index_verify(file: str) -> None:
     from provenance.index import verify
 
     checked = verify(file)
-    click.echo(f"{_safe(file)}: sound, checksum {checked}")
+    click.echo(f"{shown(file)}: sound, checksum {checked}")
 
 
 # --- families and sources -----------------------------------------------------------------
@@ -605,7 +489,7 @@ def families(pattern: str, file: str) -> None:
     with Index(file) as opened:
         found = families_of(opened, pattern)
     if not found:
-        click.echo(f"no family is like {_safe(pattern)}; see all with 'provenance families'")
+        click.echo(f"no family is like {shown(pattern)}; see all with 'provenance families'")
         return
     _table(
         ("family", "organisation", "country", "first seen", "licence", "units", "in"),
@@ -624,7 +508,7 @@ def families(pattern: str, file: str) -> None:
     )
 
 
-@main.group(cls=_Group, epilog=EXIT_CODES)
+@main.group(cls=Group, epilog=EXIT_CODES)
 def sources() -> None:
     """Fetch the released packages behind the default index, or build it again."""
 
@@ -659,7 +543,7 @@ def sources_fetch(origin: str) -> None:
             path = fetched(package, release)
         except ProvenanceError as error:
             failed += 1
-            click.echo(f"{package.name} {release.version}: {_safe(str(error))}", err=True)
+            click.echo(f"{package.name} {release.version}: {shown(str(error))}", err=True)
         else:
             click.echo(f"{package.name} {release.version}: {path}")
     if failed:
@@ -680,16 +564,16 @@ def sources_build(output: str, jobs: int | None) -> None:
     """
     from provenance.indexing import build_default
 
-    with _progress("Indexing") as progress:
+    with progress_bar("Indexing") as progress:
         built = build_default(
-            output, jobs=jobs or _cores(), progress=progress, tell=lambda line: click.echo(line)
+            output, jobs=jobs or cores(), progress=progress, tell=lambda line: click.echo(line)
         )
     for skipped in built.skipped:
-        click.echo(f"skipped {_safe(skipped.path)}: {_safe(skipped.reason)}", err=True)
+        click.echo(f"skipped {shown(skipped.path)}: {shown(skipped.reason)}", err=True)
     if built.missing:
         for missing in built.missing:
-            click.echo(f"missing {missing.release}: {_safe(missing.reason)}", err=True)
+            click.echo(f"missing {missing.release}: {shown(missing.reason)}", err=True)
         click.echo("not put in place; run it again to fetch what is missing", err=True)
         sys.exit(ExitCode.NOT_COMPLETED)
     size = Path(output).stat().st_size / 1e6
-    click.echo(f"{_safe(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")
+    click.echo(f"{shown(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")

@@ -1,0 +1,149 @@
+"""terminal: what every command shares: options, messages and exit codes, files written whole, a
+progress bar. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from provenance.errors import ExitCode, ProvenanceError, UsageError
+
+if TYPE_CHECKING:
+    from provenance.workers import Bounds
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Group(click.Group):
+    """Shows our errors as one message without traceback, with our exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ProvenanceError as error:
+            click.echo(f"provenance: {shown(str(error))}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("provenance: interrupted; nothing was written", err=True)
+            ctx.exit(ExitCode.NOT_COMPLETED)
+        except MemoryError:
+            click.echo(
+                "provenance: out of memory; scan less at once with --include, or use --jobs 1",
+                err=True,
+            )
+            ctx.exit(ExitCode.NOT_COMPLETED)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):  # the reader went away, as with | head
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                ctx.exit(ExitCode.NOT_COMPLETED)
+            click.echo(f"provenance: {shown(str(error))}", err=True)
+            ctx.exit(ExitCode.NOT_COMPLETED)
+
+
+def shown(text: str) -> str:
+    """Text of a scanned tree, line by line as a terminal may see it."""
+    from provenance.report.text import safe
+
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def options(*wanted: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, shown in this order."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(wanted):
+            command = option(command)
+        return command
+
+    return add
+
+
+def _keep(ctx: click.Context, option: click.Parameter, value: float | int | None) -> None:
+    """Keep the value of an option for ``limits``."""
+    if value is not None:
+        ctx.meta[f"provenance.{option.name}"] = value
+
+
+BOUNDS = options(
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        metavar="SECONDS",
+        expose_value=False,
+        callback=_keep,
+        help="Give a file up that takes a worker longer.  [default: 60]",
+    ),
+    click.option(
+        "--memory",
+        type=click.IntRange(min=300),
+        metavar="MB",
+        expose_value=False,
+        callback=_keep,
+        help="Give a file up for which a worker needs more.  [default: 4000]",
+    ),
+)
+
+
+def limits() -> Bounds:
+    """What a worker process may take, as the command line says."""
+    from provenance.workers import Bounds
+
+    given, usual = click.get_current_context().meta, Bounds()
+    return Bounds(
+        seconds=given.get("provenance.timeout", usual.seconds),
+        memory=given.get("provenance.memory", usual.memory // 10**6) * 10**6,
+    )
+
+
+def write_whole(path: Path, text: str, option: str = "--output") -> None:
+    """Write a file whole or not at all."""
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
+            f"another with {option}"
+        )
+    if not path.name or (path.exists() and not path.is_file()):  # a device or pipe: not replaced
+        raise UsageError(
+            f"{path}: found no place for a report, expected the name of a file; name one with "
+            f"{option}, or leave it out for the terminal"
+        )
+    path = path.resolve()  # a symbolic link stays one
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cores() -> int:
+    """The processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on the error stream, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # no thread beside ours
+    with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            if done < bar.n or total != bar.total:
+                bar.reset(total)
+            bar.update(done - bar.n)
+
+        yield show
