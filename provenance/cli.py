@@ -16,8 +16,8 @@ from provenance.terminal import (
     cores,
     limits,
     options,
+    printable,
     progress_bar,
-    shown,
     write_whole,
 )
 from provenance.version import VERSION
@@ -377,12 +377,12 @@ def _build(
             progress=progress,
         )
     for known in built.known:
-        click.echo(f"{shown(known)}: already indexed")
+        click.echo(f"{printable(known)}: already indexed")
     for skipped in built.skipped:
-        click.echo(f"skipped {shown(skipped.path)}: {shown(skipped.reason)}", err=True)
+        click.echo(f"skipped {printable(skipped.path)}: {printable(skipped.reason)}", err=True)
     size = Path(output).stat().st_size / 1e6
     click.echo(
-        f"{shown(output)}: {built.files} files added ({built.parsed} of them with new content), "
+        f"{printable(output)}: {built.files} files added ({built.parsed} with new content), "
         f"{len(built.skipped)} skipped, {size:.1f} MB"
     )
     if not built.files and not built.known:
@@ -413,7 +413,7 @@ def index_info(file: str, origins: bool) -> None:
     with Index(file) as opened:
         facts = opened.facts()
         rows = opened.origins() if origins else []
-    click.echo(f"{shown(facts.path)}: index format {facts.format_version}")
+    click.echo(f"{printable(facts.path)}: index format {facts.format_version}")
     click.echo(f"checksum {facts.checksum}")
     click.echo("")
     _table(
@@ -437,7 +437,7 @@ def index_info(file: str, origins: bool) -> None:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    shown = [head, *((*map(shown, row),) for row in rows)]
+    shown = [head, *((*map(printable, row),) for row in rows)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
     for row in shown:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -457,7 +457,7 @@ def index_verify(file: str) -> None:
     from provenance.index import verify
 
     checked = verify(file)
-    click.echo(f"{shown(file)}: sound, checksum {checked}")
+    click.echo(f"{printable(file)}: sound, checksum {checked}")
 
 
 # --- families and sources -----------------------------------------------------------------
@@ -489,7 +489,7 @@ def families(pattern: str, file: str) -> None:
     with Index(file) as opened:
         found = families_of(opened, pattern)
     if not found:
-        click.echo(f"no family is like {shown(pattern)}; see all with 'provenance families'")
+        click.echo(f"no family is like {printable(pattern)}; see all with 'provenance families'")
         return
     _table(
         ("family", "organisation", "country", "first seen", "licence", "units", "in"),
@@ -543,7 +543,7 @@ def sources_fetch(origin: str) -> None:
             path = fetched(package, release)
         except ProvenanceError as error:
             failed += 1
-            click.echo(f"{package.name} {release.version}: {shown(str(error))}", err=True)
+            click.echo(f"{package.name} {release.version}: {printable(str(error))}", err=True)
         else:
             click.echo(f"{package.name} {release.version}: {path}")
     if failed:
@@ -569,11 +569,11 @@ def sources_build(output: str, jobs: int | None) -> None:
             output, jobs=jobs or cores(), progress=progress, tell=lambda line: click.echo(line)
         )
     for skipped in built.skipped:
-        click.echo(f"skipped {shown(skipped.path)}: {shown(skipped.reason)}", err=True)
+        click.echo(f"skipped {printable(skipped.path)}: {printable(skipped.reason)}", err=True)
     if built.missing:
         for missing in built.missing:
-            click.echo(f"missing {missing.release}: {shown(missing.reason)}", err=True)
+            click.echo(f"missing {missing.release}: {printable(missing.reason)}", err=True)
         click.echo("not put in place; run it again to fetch what is missing", err=True)
         sys.exit(ExitCode.NOT_COMPLETED)
     size = Path(output).stat().st_size / 1e6
-    click.echo(f"{shown(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")
+    click.echo(f"{printable(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")

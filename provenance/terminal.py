@@ -28,7 +28,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except ProvenanceError as error:
-            click.echo(f"provenance: {shown(str(error))}", err=True)
+            click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("provenance: interrupted; nothing was written", err=True)
@@ -43,11 +43,11 @@ class Group(click.Group):
             if isinstance(error, BrokenPipeError):  # the reader went away, as with | head
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 ctx.exit(ExitCode.NOT_COMPLETED)
-            click.echo(f"provenance: {shown(str(error))}", err=True)
+            click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(ExitCode.NOT_COMPLETED)
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Text of a scanned tree, line by line as a terminal may see it."""
     from provenance.report.text import safe
 
