@@ -45,6 +45,7 @@ def scan(
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    only: Sequence[str] | None = None,
     as_of: str | None = None,
     exclude_origin: Sequence[str] = (),
     suspect_date: str | None = None,
@@ -60,6 +61,7 @@ def scan(
             none is given.
         include: globs of files to scan; all where empty.
         exclude: globs of files to leave out.
+        only: paths of files and folders in the source, beside which nothing is scanned.
         as_of: ISO day; hides reference code first seen on or after it.
         exclude_origin: globs of origins to hide.
         suspect_date: ISO day since when the source is as it is; that of its archive if None.
@@ -85,7 +87,7 @@ def scan(
             for index in library.indexes
         )
         parameters = library.parameters
-    opened = open_source(source, include=include, exclude=exclude)
+    opened = open_source(source, include=include, exclude=exclude, only=only)
     files: list[FileResult] = []
     findings: list[Finding] = []
     skipped: list[Skipped] = []
@@ -161,7 +163,7 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
 
     from provenance.attribute import attribute
     from provenance.candidates import candidates
-    from provenance.declared import declared, of_identical, said
+    from provenance.declared import declared, of_exact, of_identical, said
     from provenance.identity import same_bytes, same_layout
     from provenance.parse import parse, syntax
     from provenance.sketch import sketch
@@ -169,7 +171,7 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     outcomes: dict[int, _Outcome] = {}
     for at, file in enumerate(files):
         if same := same_bytes(file, library):
-            outcomes[at] = same, ()
+            outcomes[at] = of_exact(same, library), ()
     parsed: dict[int, Parsed] = {}
     told: dict[int, Said] = {}
     for at, file in enumerate(files):

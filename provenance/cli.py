@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provenance.cli_audit import audit, notices
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
 from provenance.terminal import (
@@ -577,3 +578,7 @@ def sources_build(output: str, jobs: int | None) -> None:
         sys.exit(ExitCode.NOT_COMPLETED)
     size = Path(output).stat().st_size / 1e6
     click.echo(f"{printable(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")
+
+
+main.add_command(audit)
+main.add_command(notices)

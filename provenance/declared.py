@@ -142,7 +142,8 @@ def notices(
             first.setdefault(finding.reference.origin, finding)
     asked = [origin for origin in first if shares.get(origin, 0.0) >= _LEAST_SHARE]
     asked.sort(key=lambda one: (-shares[one], one))
-    return tuple(_notice(first[one].reference, shares[one], told, library) for one in asked)
+    said = told.statements
+    return tuple(_notice(first[one].reference, shares[one], said, library) for one in asked)
 
 
 def of_identical(result: FileResult, told: Said, library: Library) -> FileResult:
@@ -150,12 +151,22 @@ def of_identical(result: FileResult, told: Said, library: Library) -> FileResult
     notices."""
     if result.identical is None:
         return result
-    notice = _notice(result.identical, 1.0, told, library)
+    notice = _notice(result.identical, 1.0, told.statements, library)
     return replace(result, uses=told.uses, notices=(notice,))
 
 
-def _notice(reference: Reference | Identity, share: float, told: Said, library: Library) -> Notice:
-    kept = continuity(told.statements, _statements(*library.notices_of(reference)))
+def of_exact(result: FileResult, library: Library) -> FileResult:
+    """The result of a file that is a reference file byte for byte: it names whom that names."""
+    if result.identical is None:
+        return result
+    named = _statements(*library.notices_of(result.identical))
+    return replace(result, notices=(_notice(result.identical, 1.0, named, library),))
+
+
+def _notice(
+    reference: Reference | Identity, share: float, told: Statements, library: Library
+) -> Notice:
+    kept = continuity(told, _statements(*library.notices_of(reference)))
     return Notice(
         origin=reference.origin,
         path=reference.path,

@@ -32,6 +32,8 @@ LEFT_OUT = frozenset(
 ENVIRONMENT_MARKS = frozenset(("pyvenv.cfg", "conda-meta"))
 """A folder with one of these in it is a virtual environment."""
 
+IN_THE_SAME_TREE = "it is looked at where it is"
+"""How the reason ends for which a link is skipped and nothing is lost by it."""
 _LONGEST_IGNORE_FILE = 1_000_000
 _FLAGS = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
@@ -161,9 +163,7 @@ def _linked(path: str, root: str) -> Reason:
     except (OSError, ValueError):
         return Reason("found a symbolic link that leads nowhere; restore its target or remove it")
     if target == root or target.startswith(os.path.join(root, "")):
-        return Reason(
-            f"found a symbolic link to a {kind} of the same tree; it is looked at where it is"
-        )
+        return Reason(f"found a symbolic link to a {kind} of the same tree; {IN_THE_SAME_TREE}")
     return Reason(
         f"found a symbolic link to a {kind} outside the tree, which is not followed; "
         "scan its target by itself"

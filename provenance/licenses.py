@@ -10,7 +10,9 @@ aid and no legal advice; the text of the licence rules.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -318,3 +320,39 @@ def _name(key: str) -> str:
 def _unknown(license_: str, one_of: tuple[str, ...] = ()) -> Duty:
     text = f"Read the licence {license_}: what it asks for is not known here."
     return Duty(license_, "unknown", text, "", one_of)
+
+
+def permitted(expression: str, allow: Sequence[str], deny: Sequence[str]) -> bool:
+    """Whether code under an expression may be used: of ``A OR B`` one of the two, of ``A AND B``
+    both. A licence may where it is like one of ``allow`` (all, where that is empty) and like none
+    of ``deny``: globs over identifiers, case aside; ``A WITH B`` is also like what is like ``A``.
+    What is no expression is taken as one licence of that name."""
+    written = " ".join(expression.split())[:_LONGEST]
+    tree = _parsed(written)
+    return _permits(written if tree is None else tree, allow, deny, 0)
+
+
+def _permits(node: Any, allow: Sequence[str], deny: Sequence[str], depth: int) -> bool:
+    operator = getattr(node, "operator", "").strip()
+    if operator in ("AND", "OR") and depth <= _DEEPEST:
+        each = [_permits(part, allow, deny, depth + 1) for part in node.args]
+        return all(each) if operator == "AND" else any(each)
+    licensed = getattr(node, "license_symbol", None)
+    names = [str(getattr(node, "key", node)).casefold()]
+    if licensed is not None:
+        names.append(str(licensed.key).casefold())
+
+    def like(globs: Sequence[str]) -> bool:
+        return any(fnmatchcase(name, glob.casefold()) for name in names for glob in globs)
+
+    return (not allow or like(allow)) and not like(deny)
+
+
+def is_license(name: str) -> bool:
+    """Whether a name is an SPDX identifier, one of our own (``LicenseRef-``), or a glob."""
+    if name.casefold().startswith("licenseref-") or any(sign in name for sign in "*?["):
+        return True
+    from license_expression import get_spdx_licensing
+
+    known = {str(key).casefold() for key in get_spdx_licensing().known_symbols}
+    return name.casefold() in known

@@ -4,7 +4,8 @@ Globs are those of gitignore, against the POSIX path inside the source: ``*`` do
 ``/``, ``**`` does, a pattern with no ``/`` (but at its end) matches at any depth, and one that
 matches a folder takes all that is in it, so ``models/llama`` and ``models/llama/*`` both mean
 the whole folder. ``{a,b}`` stands for either. The last matching pattern of a list decides, one
-that begins with ``!`` takes back. What is excluded stays out, whatever is included.
+that begins with ``!`` takes back. What is excluded stays out, whatever is included. ``only``
+are no globs but paths of files and folders: beside them nothing is looked at.
 """
 
 from __future__ import annotations
@@ -25,19 +26,44 @@ _MOST_ALTERNATIVES = 10_000
 class Patterns:
     """The include and exclude globs of one call."""
 
-    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        only: Iterable[str] | None = None,
+    ) -> None:
         self._include = _spec(include)
         self._exclude = _spec(exclude)
+        self._only = None if only is None else frozenset(only)
+        self._above = {above for path in self._only or () for above in _above(path)}
 
     def wants(self, path: str) -> bool:
         """Whether a file is to be looked at."""
+        if self._only is not None and not self._asked_for(path):
+            return False
         if self._include is not None and not self._include.match_file(path):
             return False
         return self._exclude is None or not self._exclude.match_file(path)
 
     def excludes_folder(self, path: str) -> bool:
         """Whether all of a folder is left out, so that it need not be walked."""
+        if self._only is not None and path not in self._above and not self._asked_for(path):
+            return True
         return self._exclude is not None and self._exclude.match_file(path + "/")
+
+    def _asked_for(self, path: str) -> bool:
+        """Whether a path, or a folder it stands in, is one of ``only``."""
+        only = self._only or frozenset()
+        return path in only or not only.isdisjoint(_above(path))
+
+
+def _above(path: str) -> list[str]:
+    """The folders a path stands in.
+
+    >>> _above("a/b/c.py")
+    ['a', 'a/b']
+    """
+    return [path[:at] for at, sign in enumerate(path) if sign == "/"]
 
 
 def _spec(globs: Sequence[str]) -> GitIgnoreSpec | None:

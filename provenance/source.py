@@ -79,6 +79,7 @@ def open_source(
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    only: Sequence[str] | None = None,
     limits: Limits = Limits(),
 ) -> Source:
     """Open what a user names, whatever its kind; nothing is read yet but lists of names.
@@ -87,6 +88,7 @@ def open_source(
         text: a directory, a file, a notebook, an archive, or ``pypi:NAME==VERSION``.
         include: globs of paths to look at, all where empty; see ``provenance.patterns``.
         exclude: globs of paths to leave out, whatever is included.
+        only: paths of files and folders beside which nothing is looked at; None for no bound.
         limits: what is read at most.
 
     Raises:
@@ -95,7 +97,7 @@ def open_source(
     """
     from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
 
-    patterns = Patterns(include, exclude)
+    patterns = Patterns(include, exclude, only)
     if text.startswith("pypi:"):
         from provenance.pypi import fetch, parse_requirement
 

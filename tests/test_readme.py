@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from provenance.cli import main
 from provenance.errors import ExitCode
+from provenance.policy import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -116,6 +117,12 @@ def test_exit_codes_are_all_there() -> None:
     printed = CliRunner().invoke(main, ["--help"]).output
     for code, meaning in rows.items():
         assert f"{code}  {meaning.replace('`', '')}\n" in printed
+
+
+def test_settings_are_all_there() -> None:
+    """Those of the policy, in their order, with what they mean."""
+    rows = re.findall(r"^\| `--([a-z-]+)` \| .+? \| (.+?) \|$", README, re.MULTILINE)
+    assert rows == [(setting.key, setting.help) for setting in SETTINGS]
 
 
 # --- what it names exists -----------------------------------------------------------------

@@ -40,32 +40,32 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     if report.skipped:
         yield f"Skipped {len(report.skipped)}:"
         for skipped in report.skipped[:_MOST_SKIPPED]:
-            yield from _wrapped(f"{safe(skipped.path)}: {safe(skipped.reason)}", width, "  ")
+            yield from wrapped(f"{safe(skipped.path)}: {safe(skipped.reason)}", width, "  ")
         if len(report.skipped) > _MOST_SKIPPED:
             more = len(report.skipped) - _MOST_SKIPPED
             yield f"  and {more} more (all of them with --format json)"
         yield ""
     broken = [file for file in report.files if file.error_lines]
     if broken:
-        yield f"Syntax errors in {_number(len(broken), 'file')}; the units around were scanned:"
+        yield f"Syntax errors in {number(len(broken), 'file')}; the units around were scanned:"
         for file in broken[:_MOST_SKIPPED]:
-            yield from _wrapped(f"{safe(file.path)}: line {file.error_lines[0]}", width, "  ")
+            yield from wrapped(f"{safe(file.path)}: line {file.error_lines[0]}", width, "  ")
         if len(broken) > _MOST_SKIPPED:
             yield f"  and {len(broken) - _MOST_SKIPPED} more (all of them with --format json)"
         yield ""
     total = counts(report)
     summary = (
-        f"{_number(total['findings'], 'match', 'matches')} in {total['files_with_findings']} of "
-        f"{_number(total['files'], 'file')} ({_number(total['lines'], 'line')})"
+        f"{number(total['findings'], 'match', 'matches')} in {total['files_with_findings']} of "
+        f"{number(total['files'], 'file')} ({number(total['lines'], 'line')})"
     )
     for verdict in ("derived", "resembles", "common"):
         if total[f"files_{verdict}"]:
             summary += f", {total[f'files_{verdict}']:,} {verdict}"
     if total["skipped"]:
         summary += f", {total['skipped']} skipped"
-    yield from _wrapped(summary + ".", width, "")
+    yield from wrapped(summary + ".", width, "")
     if report.findings:
-        yield from _wrapped(
+        yield from wrapped(
             "derived: consistent with derivation from an earlier source, no proof of it. Matches "
             "were verified line by line; what is common tells no origin.",
             width,
@@ -78,12 +78,12 @@ def _vendored(report: Report, width: int) -> Iterator[str]:
     for one in report.vendored:
         release = f"{one.package} {one.version}" if one.version else one.package
         text = (
-            f"{safe(one.folder)}: {_number(one.files, 'file')} ({_number(one.lines, 'line')}) of "
+            f"{safe(one.folder)}: {number(one.files, 'file')} ({number(one.lines, 'line')}) of "
             f"{safe(release)}, {safe(one.reference_folder)}"
         )
         if one.exact < one.files:
             text += f"; {one.files - one.exact} of them in another layout"
-        yield from _wrapped(text + (f"; {safe(one.license)}" if one.license else ""), width, "  ")
+        yield from wrapped(text + (f"; {safe(one.license)}" if one.license else ""), width, "  ")
     yield ""
 
 
@@ -101,7 +101,7 @@ def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str
         shown.append(f"{_percent(file.common)} common")
     shown.append(f"{_percent(file.novel)} own")
     if findings:
-        yield from _wrapped("closest: " + ", ".join(shown), width, "  ")
+        yield from wrapped("closest: " + ", ".join(shown), width, "  ")
     for notice in file.notices:
         yield from _notice(notice, width)
     if file.uses:
@@ -117,7 +117,7 @@ def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str
             for one in sorted(common, key=lambda one: one.suspect.start_line)
         )
         yield ""
-        yield from _wrapped(f"common, with in how many families: {names}", width, "  ")
+        yield from wrapped(f"common, with in how many families: {names}", width, "  ")
     yield ""
 
 
@@ -136,10 +136,10 @@ def _notice(notice: Notice, width: int) -> Iterator[str]:
         text = f"notice: {safe(notice.origin)} names {_names(notice.missing_holders)}"
         if notice.new_holders:
             text += f", this file {_names(notice.new_holders)} instead"
-        yield from _wrapped(text, width, "  ")
+        yield from wrapped(text, width, "  ")
     if notice.missing_licenses:
         text = f"notice: {safe(notice.origin)} states {_names(notice.missing_licenses)}"
-        yield from _wrapped(text + ", this file does not", width, "  ")
+        yield from wrapped(text + ", this file does not", width, "  ")
 
 
 def _uses(file: FileResult, width: int) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _uses(file: FileResult, width: int) -> Iterator[str]:
         parts.append(f"{safe(title)} ({', '.join(places[:2])}{more})")
     hidden = len(parts) - _MOST_USES
     text = "; ".join(parts[:_MOST_USES]) + (f"; and {hidden} more" if hidden > 0 else "")
-    yield from _wrapped(f"uses, with lines: {text}", width, "  ")
+    yield from wrapped(f"uses, with lines: {text}", width, "  ")
 
 
 def _names(names: tuple[str, ...]) -> str:
@@ -165,21 +165,21 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
     yield ""
     name = suspect.name if suspect.kind != "module" else "module body"
     yield f"  {safe(name)}  {_place(finding)}"
-    yield from _wrapped(
+    yield from wrapped(
         f"<- {safe(reference.origin)}  {safe(reference.name)}  "
         f"lines {reference.start_line}-{reference.end_line}",
         width,
         "     ",
     )
-    yield from _wrapped(f"{safe(release)} {safe(reference.path)}", width, "        ")
+    yield from wrapped(f"{safe(release)} {safe(reference.path)}", width, "        ")
     rate = finding.false_alarm_rate
-    yield from _wrapped(
+    yield from wrapped(
         f"{finding.verdict}, {finding.attribution}"
         + (f"; {100 * rate:.2g} % of unrelated families do as well" if rate is not None else ""),
         width,
         "     ",
     )
-    yield from _wrapped(
+    yield from wrapped(
         f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
         f"{_percent(finding.suspect_containment)} of this in that, "
         f"{_percent(finding.reference_containment)} of that in this"
@@ -192,8 +192,8 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
     if finding.also:
         names = ", ".join(safe(name) for name in finding.also[:_MOST_ALSO])
         more = len(finding.also) - _MOST_ALSO
-        yield from _wrapped(
-            f"as close in {_number(len(finding.also), 'other origin')}: {names}"
+        yield from wrapped(
+            f"as close in {number(len(finding.also), 'other origin')}: {names}"
             + (f" and {more} more" if more > 0 else "")
             + _earliest(finding),
             width,
@@ -205,12 +205,12 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
             for rename in finding.renames[:_MOST_RENAMES]
         ]
         more = len(finding.renames) - _MOST_RENAMES
-        yield from _wrapped(
+        yield from wrapped(
             "renamed: " + ", ".join(parts) + (f" and {more} more" if more > 0 else ""),
             width,
             "     ",
         )
-    yield from _wrapped("lines: " + _blocks(finding.blocks), width, "     ")
+    yield from wrapped("lines: " + _blocks(finding.blocks), width, "     ")
 
 
 def _earliest(finding: Finding) -> str:
@@ -227,7 +227,7 @@ def _blocks(blocks: tuple[Block, ...]) -> str:
         for block in blocks[:_MOST_BLOCKS]
     ]
     more = len(blocks) - _MOST_BLOCKS
-    return ", ".join(parts) + (f" and {_number(more, 'more block')}" if more > 0 else "")
+    return ", ".join(parts) + (f" and {number(more, 'more block')}" if more > 0 else "")
 
 
 def _place(finding: Finding) -> str:
@@ -247,7 +247,8 @@ def _range(first: int, last: int) -> str:
     return f"{first}-{last}" if last > first else str(first)
 
 
-def _number(count: int, one: str, many: str | None = None) -> str:
+def number(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun, which takes an s unless its plural is given."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
@@ -255,7 +256,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
+def wrapped(text: str, width: int, indent: str) -> list[str]:
+    """Text in lines of a width, what follows the first one indented by two more."""
     lines = textwrap.wrap(
         text.replace(" %", "\0%"),  # a number stays with its sign
         width,

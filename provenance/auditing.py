@@ -1,0 +1,368 @@
+"""auditing: wires a scan, a policy and a baseline into an ``Audit``.
+
+Paths of an audit start at the root of the repository, whatever folder it is called from, so that
+those who read its reports find the files. Globs and paths of a policy start at its own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from provenance.errors import UsageError
+from provenance.folder import IN_THE_SAME_TREE, read_file, shown
+from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
+from provenance.model import Audit, Family, Report
+from provenance.patterns import Patterns
+from provenance.policy import (
+    OWN_FILE,
+    PROJECT_FILE,
+    SETTINGS,
+    Found,
+    Policy,
+    find,
+    parsed,
+    read,
+    repository_root,
+)
+from provenance.references import DEFAULT_INDEX
+from provenance.release import checked_day
+from provenance.ruling import Scope, rulings
+from provenance.workers import Progress
+
+_ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_LONGEST = 10_000_000
+_NO_FILE = "no Python file was scanned; look at the paths, include and exclude"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be audited, and by what.
+
+    ``source`` is what is scanned, ``root`` the absolute folder that paths start at; ``only`` are
+    the paths inside it that were asked for, None for all. ``prefix`` is the way from there to the
+    policy's folder, empty or ending in ``/``. ``file`` is the policy's file, ``places`` the
+    absolute paths of the settings that are paths.
+    """
+
+    source: str
+    root: str
+    only: tuple[str, ...] | None
+    prefix: str
+    policy: Policy
+    file: str | None
+    given: frozenset[str]
+    places: Mapping[str, tuple[str, ...]]
+
+    @property
+    def shown_file(self) -> str | None:
+        """The policy's file, from the root where it is inside."""
+        return None if self.file is None else _inner(self.root, self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An audit, and the entries of the baseline that still hold."""
+
+    audit: Audit
+    held: tuple[Entry, ...]
+
+
+# --- what is to be done -------------------------------------------------------------------
+
+
+def planned(
+    paths: Sequence[str] = (".",),
+    *,
+    config: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Find the policy and the root of some paths.
+
+    Args:
+        paths: files or folders of one repository, or one archive or ``pypi:NAME==VERSION``.
+        config: the policy's file, instead of the nearest one.
+        settings: values that rule over those of the file, by attribute of ``Policy``.
+
+    Raises:
+        UsageError: the paths have no common root, or the policy is wrong.
+    """
+    given = dict(settings or {})
+    paths = paths or (".",)
+    archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
+    if archive and len(paths) > 1:
+        raise UsageError("found an archive among several paths, expected it alone; audit it apart")
+    start = os.getcwd() if archive else _common([_existing(path) for path in paths])
+    file = os.path.abspath(config) if config else find(start)
+    found = read(file) if file else Found(Policy(), None)
+    policy = replace(found.policy, **given)
+    home = os.path.dirname(file) if file else None
+    root = repository_root(start) or (home if home and _inside(start, home) else start)
+    prefix = ""
+    if home is not None and not archive and home != root and _inside(home, root):
+        prefix = _inner(root, home) + "/"
+    only: tuple[str, ...] | None = None
+    if not archive:
+        inner = tuple(dict.fromkeys(_inner(root, _existing(path)) for path in paths))
+        only = None if "." in inner else inner
+    return Plan(
+        source=paths[0] if archive else os.path.relpath(root),
+        root=start if archive else root,
+        only=only,
+        prefix=prefix,
+        policy=policy,
+        file=file,
+        given=found.given | {name.replace("_", "-") for name in given},
+        places=_places(policy, given, home or root),
+    )
+
+
+def _places(policy: Policy, given: Mapping[str, Any], home: str) -> dict[str, tuple[str, ...]]:
+    """Settings that are paths, absolute: those of a call from where it is made."""
+    places = {}
+    for setting in SETTINGS:
+        if setting.paths:
+            value = getattr(policy, setting.name)
+            base = os.getcwd() if setting.name in given else home
+            listed = value if isinstance(value, tuple) else (value,)
+            places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
+    return places
+
+
+def _is_archive(path: str) -> bool:
+    return path.lower().endswith(_ARCHIVES) and os.path.isfile(path)
+
+
+def _existing(path: str) -> str:
+    """A path, absolute and real but for its own last part."""
+    if not os.path.lexists(path):
+        raise UsageError(
+            f"{shown(path)}: found no such file or folder, expected one; check the spelling"
+        )
+    return os.path.realpath(path)
+
+
+def _common(paths: Iterable[str]) -> str:
+    try:
+        common = os.path.commonpath(list(paths))
+    except ValueError as error:  # two drives
+        raise UsageError("found paths on several drives, expected those of one folder") from error
+    return common if os.path.isdir(common) else os.path.dirname(common)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def _inner(root: str, path: str) -> str:
+    """A path as seen from the root, with ``/``; ``.`` for the root itself."""
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
+    """Globs of a policy as globs from the root.
+
+    >>> under("sub/", ["*.py", "a/*.py", "!b/"])
+    ('sub/**/*.py', 'sub/a/*.py', '!sub/**/b/')
+    """
+    if not prefix:
+        return tuple(globs)
+    moved = []
+    for glob in globs:
+        back, plain = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
+        anchored = "/" in plain.removeprefix("./").rstrip("/")
+        plain = plain.removeprefix("./").removeprefix("/")
+        moved.append(f"{back}{prefix}{'' if anchored else '**/'}{plain}")
+    return tuple(moved)
+
+
+# --- doing it -----------------------------------------------------------------------------
+
+
+def audit(
+    plan: Plan, *, jobs: int = 1, progress: Progress | None = None, fresh: bool = False
+) -> Done:
+    """Scan, and read the report against the policy and its baseline.
+
+    Args:
+        plan: what to do.
+        jobs: how many processes may work; the result does not depend on it.
+        progress: called with (done, total) files.
+        fresh: the baseline may be missing, it is about to be written.
+
+    Raises:
+        ProvenanceError: the source, an index or the baseline cannot be read.
+    """
+    from provenance.audit import scan
+
+    policy = plan.policy
+    _check_licenses(plan)
+    entries = _baseline(plan, fresh)
+    only = plan.only
+    report = scan(
+        plan.source,
+        indexes(plan),
+        include=under(plan.prefix, policy.include),
+        exclude=under(plan.prefix, policy.exclude),
+        only=only,
+        as_of=policy.as_of,
+        exclude_origin=policy.exclude_origin,
+        suspect_date=policy.suspect_date,
+        jobs=jobs,
+        progress=progress,
+    )
+    whole = only is None
+    today = _today(policy.today) if any(one.expires for one in policy.declared) else None
+    scope = Scope(
+        families=_families(plan, report),
+        kept=_notices(plan),
+        policy_file=plan.shown_file,
+        prefix=plan.prefix,
+        whole=whole,
+        today=today,
+    )
+    looked_at = {file.path for file in report.files}
+    told, fixed, held = compared(
+        rulings(report, policy, scope),
+        entries,
+        scanned=lambda path: whole or path in looked_at,
+        exists=lambda path: os.path.lexists(os.path.join(plan.root, path)),
+    )
+    done = Audit(
+        report=report,
+        policy=replace(policy, today=today).plain(),
+        policy_file=plan.shown_file,
+        rulings=told,
+        fixed=fixed,
+        incomplete=_incomplete(plan, report),
+    )
+    return Done(done, held)
+
+
+def indexes(plan: Plan) -> tuple[str, ...]:
+    """The indexes that a plan looks into."""
+    default = (str(DEFAULT_INDEX),) if plan.policy.default_index else ()
+    return (*default, *plan.places["index"])
+
+
+def _incomplete(plan: Plan, report: Report) -> tuple[str, ...]:
+    """What was not looked at and should have been: every file that was skipped, but those that
+    the policy lets, and links to what is looked at where it is."""
+    policy = plan.policy
+    lets = Patterns(under(plan.prefix, policy.may_skip)) if policy.may_skip else None
+    missing = [
+        f"{one.path}: {one.reason}"
+        for one in report.skipped
+        if not one.reason.endswith(IN_THE_SAME_TREE) and not (lets and lets.wants(one.path))
+    ]
+    if not report.files and not report.skipped:
+        missing.append(_NO_FILE)
+    return tuple(missing)
+
+
+def _families(plan: Plan, report: Report) -> dict[str, Family]:
+    """The families of all origins that a report names."""
+    from provenance.index import Index
+
+    named = {origin for f in report.findings for origin in (f.reference.origin, *f.also)}
+    named |= {use.origin for file in report.files for use in file.uses}
+    named |= {
+        origin
+        for file in report.files
+        if file.identical
+        for origin in (file.identical.origin, *file.identical.also)
+    }
+    if not named:
+        return {}
+    families: dict[str, Family] = {}
+    for path in reversed(indexes(plan)):
+        with Index(path) as index:
+            for facts in index.origin_facts.values():
+                if facts.name in named:
+                    families[facts.name] = facts.family
+    return families
+
+
+def _notices(plan: Plan) -> str:
+    """The text of the notices that the repository passes on."""
+    (path,) = plan.places["notices-file"]
+    data = read_file(path, _LONGEST, follow=True)
+    return data.decode("utf-8", "replace") if isinstance(data, bytes) else ""
+
+
+def _check_licenses(plan: Plan) -> None:
+    """A licence that is no SPDX identifier would never match, and say nothing."""
+    from provenance.licenses import is_license
+
+    for key in ("allow-license", "deny-license"):
+        for name in getattr(plan.policy, key.replace("-", "_")):
+            if not is_license(name):
+                raise UsageError(
+                    f"{plan.file or 'policy'}: {key}: found {name!r}, expected an SPDX identifier "
+                    "such as Apache-2.0, a glob such as GPL-*, or LicenseRef-NAME"
+                )
+
+
+def _today(given: str | None) -> str:
+    """The day by which declarations expire: given, or SOURCE_DATE_EPOCH's, or today's, UTC."""
+    if given:
+        return checked_day(given, "today") or given
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(epoch) if epoch.isdecimal() else time.time()
+    return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+
+
+# --- the baseline -------------------------------------------------------------------------
+
+
+def _baseline(plan: Plan, fresh: bool) -> tuple[Entry, ...]:
+    (path,) = plan.places["baseline"]
+    data = read_file(path, _LONGEST, follow=True)
+    if isinstance(data, bytes):
+        return read_ledger(data.decode("utf-8", "replace"), path)
+    if os.path.lexists(path):
+        raise UsageError(f"{path}: {data}")
+    if "baseline" in plan.given and not fresh:
+        raise UsageError(
+            f"{path}: found no baseline, expected the one that is configured; write it with "
+            "'provenance audit --write-baseline'"
+        )
+    return ()
+
+
+def baseline_text(plan: Plan, done: Done, reason: str) -> str:
+    """The baseline that accepts all that fails now."""
+    day = _today(plan.policy.today)
+    return ledger_text(accepted(done.audit.rulings, done.held, day, reason))
+
+
+# --- declaring ----------------------------------------------------------------------------
+
+
+def with_stanzas(plan: Plan, said: Audit, reason: str) -> tuple[str, str, str]:
+    """Where declarations of what fails go, what stands there, and the declarations.
+
+    Raises:
+        UsageError: they cannot be added at the end of the file.
+    """
+    from provenance.report.notices import stanzas
+
+    file = plan.file
+    if file is None:
+        project = os.path.join(plan.root, PROJECT_FILE)
+        file = project if os.path.isfile(project) else os.path.join(plan.root, OWN_FILE)
+    in_project = os.path.basename(file) == PROJECT_FILE
+    head = "tool.provenance.declared" if in_project else "declared"
+    before = ""
+    if os.path.isfile(file):
+        with open(file, encoding="utf-8", newline="") as opened:
+            before = opened.read().rstrip("\n")
+        before += "\n\n" if before else ""
+    added = stanzas(said, plan.prefix, reason, head)
+    if added:
+        parsed(before + added, file)
+    return file, before, added

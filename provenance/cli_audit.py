@@ -1,0 +1,264 @@
+"""The commands of the audit step, ``audit`` and ``notices``: thin, like all of the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provenance.errors import ExitCode, ProvenanceError, UsageError
+from provenance.policy import SETTINGS, Setting
+from provenance.terminal import cores, options, printable, progress_bar, write_whole
+
+if TYPE_CHECKING:
+    from provenance.auditing import Plan
+    from provenance.model import Audit
+    from provenance.report.formats import Texts
+
+AUDIT_CODES = """\b
+Exit codes
+  0  clean
+  1  failures
+  2  the command line or the configuration is wrong
+  3  not completed; the message says why
+"""
+
+
+def _option(setting: Setting) -> Callable[..., Any]:
+    """A setting as an option with its variable."""
+    named: dict[str, Any] = {"envvar": setting.variable, "help": setting.help}
+    flag = f"--{setting.key}"
+    if setting.kind == "flag":
+        if not setting.key.startswith("no-"):
+            flag += f"/--no-{setting.key}"
+        return click.option(flag, setting.name, default=None, is_flag=True, **named)
+    if setting.kind == "choice":
+        named["type"] = click.Choice(setting.choices)
+    elif setting.kind == "number":
+        named["type"] = click.IntRange(min=1 if setting.key == "jobs" else 0)
+    if setting.kind != "choice":
+        named["metavar"] = setting.metavar
+    return click.option(flag, setting.name, multiple=setting.kind == "texts", **named)
+
+
+_CONFIG = click.option(
+    "--config",
+    envvar="PROVENANCE_CONFIG",
+    metavar="FILE",
+    help="The policy, instead of the nearest pyproject.toml or provenance.toml.",
+)
+_SETTINGS = options(*(_option(setting) for setting in SETTINGS), _CONFIG)
+
+
+def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the command line, else of the environment, checked."""
+    from click.core import ParameterSource
+
+    from provenance.release import checked_day
+
+    given = {}
+    for setting in SETTINGS:
+        source = context.get_parameter_source(setting.name)
+        if source not in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+            continue
+        value = values[setting.name]
+        if value is None or value in ((), ""):
+            continue
+        given[setting.name] = (
+            checked_day(value, f"--{setting.key}") if setting.kind == "day" else value
+        )
+    return given
+
+
+@click.command(epilog=AUDIT_CODES)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@_SETTINGS
+@click.option("--init", is_flag=True, help="Write a commented policy to begin with.")
+@click.option("--write-baseline", is_flag=True, help="Accept all that fails now.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the new entries.")
+@click.pass_context
+def audit(
+    context: click.Context,
+    /,
+    paths: tuple[str, ...],
+    config: str | None,
+    init: bool,
+    write_baseline: bool,
+    reason: str,
+    **values: Any,
+) -> None:
+    """Fail where code of others is not declared, or not allowed.
+
+    PATHs are files and folders of one repository, the current folder if none is given. Every
+    option is a key of [tool.provenance] in pyproject.toml, or of provenance.toml, and a variable
+    PROVENANCE_KEY, in which blanks part several values. Globs start at the policy's folder.
+
+    \b
+    Examples
+      provenance audit --init
+      provenance audit
+      provenance audit src --deny-country KR --output report.json
+      provenance audit --write-baseline --reason "before the audit step"
+    """
+    from provenance.auditing import audit as run
+    from provenance.auditing import baseline_text, planned
+    from provenance.report.audit import audit_text
+    from provenance.report.formats import ending
+
+    if init:
+        _init(paths)
+        return
+    plan = planned(paths, config=config, settings=_given(context, values))
+    outputs = plan.places["output"]
+    for path in outputs:
+        ending(path)  # before the work is done
+    with progress_bar("Auditing") as progress:
+        done = run(plan, jobs=plan.policy.jobs or cores(), progress=progress, fresh=write_baseline)
+    said = done.audit
+    failed = _write_all(plan, said)
+    if write_baseline and not said.incomplete:
+        (path,) = plan.places["baseline"]
+        write_whole(Path(path), baseline_text(plan, done, reason), "--baseline")
+        count = len(said.failures)
+        click.echo(f"{printable(os.path.relpath(path))}: {count} accepted, {len(done.held)} kept")
+    else:
+        click.echo(audit_text(said, width=_columns()), nl=False)
+        if write_baseline:
+            click.echo("provenance: the baseline was not written: not complete", err=True)
+    for message in failed:
+        click.echo(f"provenance: {printable(message)}", err=True)
+    if failed:
+        sys.exit(ExitCode.NOT_COMPLETED)
+    if said.failures and not (write_baseline and not said.incomplete):
+        sys.exit(ExitCode.FINDINGS)
+    if said.incomplete:
+        sys.exit(ExitCode.NOT_COMPLETED)
+
+
+def _columns() -> int:
+    import shutil
+
+    return min(shutil.get_terminal_size((80, 24)).columns, 120)
+
+
+def _write_all(plan: Plan, audit: Audit) -> list[str]:
+    """Write every report that is wanted, whatever becomes of the others; the messages of those
+    that could not be."""
+    from provenance.report.formats import QUOTES, Texts, ending, written
+
+    texts: Texts | None = None
+    failed = []
+    for path in plan.places["output"]:
+        try:
+            if ending(path) in QUOTES and texts is None:
+                texts = _texts(plan, audit)
+            write_whole(Path(path), written(audit, path, texts or Texts()))
+        except (OSError, ProvenanceError) as error:
+            failed.append(str(error) if isinstance(error, ProvenanceError) else f"{path}: {error}")
+    return failed
+
+
+def _texts(plan: Plan, audit: Audit) -> Texts:
+    from provenance.auditing import under
+    from provenance.report.formats import Texts
+    from provenance.sides import reference_texts, suspect_texts
+
+    suspects = suspect_texts(
+        audit.report,
+        include=under(plan.prefix, plan.policy.include),
+        exclude=under(plan.prefix, plan.policy.exclude),
+    )
+    return Texts(suspects, reference_texts(audit.report))
+
+
+def _init(paths: tuple[str, ...]) -> None:
+    """Add a policy to the project's file, or begin one of its own."""
+    from provenance.policy import OWN_FILE, PROJECT_FILE, find, starting
+
+    folder = os.path.abspath(paths[0] if paths else ".")
+    if not os.path.isdir(folder):
+        raise UsageError(f"{folder}: found no folder, expected that of the project")
+    own, project = os.path.join(folder, OWN_FILE), os.path.join(folder, PROJECT_FILE)
+    if find(folder) in (own, project):
+        raise UsageError(f"{find(folder)}: found a policy already; change it by hand")
+    if os.path.isfile(project):
+        text = Path(project).read_text("utf-8")
+        added = text.rstrip("\n") + "\n\n" + starting()
+        write_whole(Path(project), added, "--init")
+        click.echo(f"{printable(os.path.relpath(project))}: [tool.provenance] added")
+    else:
+        write_whole(Path(own), starting(""), "--init")
+        click.echo(f"{printable(os.path.relpath(own))}: written")
+    click.echo("next: provenance audit")
+
+
+@click.command(epilog=AUDIT_CODES)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@_SETTINGS
+@click.option("--write", is_flag=True, help="Write the notices, and declare in the policy.")
+@click.option(
+    "--reason",
+    default="adapted, attributed in the notices",
+    show_default=True,
+    metavar="TEXT",
+    help="Why it may stand, for the declarations.",
+)
+@click.pass_context
+def notices(
+    context: click.Context,
+    /,
+    paths: tuple[str, ...],
+    config: str | None,
+    write: bool,
+    reason: str,
+    **values: Any,
+) -> None:
+    """Write the notices and declarations that an audit of PATHs calls for.
+
+    Prints the attribution of all that was borrowed, the comment for the head of each file, and
+    the declarations of what fails. With --write the first goes to the notices file and the last
+    to the policy. Look at them: that something is declared makes it neither true nor lawful.
+
+    \b
+    Examples
+      provenance notices
+      provenance notices --write --reason "adapted from the model's own code"
+    """
+    from provenance.auditing import audit as run
+    from provenance.auditing import planned, with_stanzas
+    from provenance.report.notices import MARK, headers, notices_text
+
+    plan = planned(paths, config=config, settings=_given(context, values))
+    with progress_bar("Auditing") as progress:
+        said = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
+    text = notices_text(said)
+    policy, before, added = with_stanzas(plan, said, reason)
+    comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
+    if write:
+        (place,) = plan.places["notices-file"]
+        known = Path(place).read_text("utf-8", "replace") if os.path.lexists(place) else MARK
+        if not known.startswith(MARK):
+            raise UsageError(
+                f"{place}: found notices that 'provenance notices' did not write, expected "
+                "none or its own; name another file with --notices-file"
+            )
+        write_whole(Path(place), text, "--notices-file")
+        click.echo(f"{printable(os.path.relpath(place))}: written")
+        if added:
+            write_whole(Path(policy), before + added, "--config")
+            click.echo(f"{printable(os.path.relpath(policy))}: declarations added")
+    else:
+        click.echo(printable(text), nl=False)
+        if added:
+            click.echo(f"\nDeclarations for {printable(os.path.relpath(policy))}:\n")
+            click.echo(printable(added), nl=False)
+    if comments:
+        click.echo("\nComments for the heads of files:")
+        click.echo(printable(comments), nl=False)
+    if said.incomplete:
+        click.echo(f"provenance: not complete: {printable(said.incomplete[0])}", err=True)
+        sys.exit(ExitCode.NOT_COMPLETED)

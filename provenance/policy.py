@@ -1,0 +1,451 @@
+"""policy: what a repository says of itself -> ``Policy``: what fails an audit, what is declared.
+
+It stands in ``[tool.provenance]`` of the nearest ``pyproject.toml``, or in ``provenance.toml``,
+looked for from a path upwards to the root of its repository, as other tools look for theirs.
+Whatever is not known or has the wrong type is refused, with file and line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from importlib import import_module
+from typing import Any, Literal
+
+from provenance.errors import UsageError
+from provenance.release import checked_day
+
+OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
+REPOSITORY_MARKS = (".git", ".hg", ".svn")
+_LONGEST = 1_000_000
+
+FailOn = Literal["never", "resembles", "derived"]
+Kind = Literal["choice", "flag", "text", "texts", "day", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set: by ``--KEY``, by ``PROVENANCE_KEY``, or by the key ``KEY``.
+
+    ``decides`` is whether it can change what an audit says, and not only where it is written.
+    ``paths`` is whether its values are paths, which a file gives from its own folder.
+    """
+
+    key: str
+    kind: Kind
+    help: str
+    metavar: str = "GLOB"
+    choices: tuple[str, ...] = ()
+    decides: bool = True
+    paths: bool = False
+
+    @property
+    def name(self) -> str:
+        """The attribute of ``Policy``."""
+        return self.key.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"PROVENANCE_{self.name.upper()}"
+
+
+SETTINGS = (
+    Setting(
+        "fail-on",
+        "choice",
+        "Fail at this verdict, or a stronger one.",
+        choices=("never", "resembles", "derived"),
+    ),
+    Setting("allow-declared", "flag", "Whether what is declared passes."),
+    Setting("allow-license", "texts", "Licences that may be borrowed from; else all.", "SPDX"),
+    Setting("deny-license", "texts", "Licences that may not be.", "SPDX"),
+    Setting("deny-organisation", "texts", "Organisations whose code fails, declared or not."),
+    Setting("deny-country", "texts", "Countries whose code fails, e.g. KR."),
+    Setting("deny-family", "texts", "Families or origins whose code fails."),
+    Setting("require-notices", "flag", "Whether a notice that is gone fails, not only warns."),
+    Setting("notices-file", "text", "Holders named in it count as kept.", "FILE", paths=True),
+    Setting("include", "texts", "Only these files."),
+    Setting("exclude", "texts", "Not these files."),
+    Setting("vendored", "texts", "Files of others, known as such: they need no declaration."),
+    Setting("may-skip", "texts", "Files that may go unread; another one fails the audit."),
+    Setting("smallest-unit", "number", "Units of fewer lines never fail.", "LINES"),
+    Setting("index", "texts", "Look into this index too.", "FILE", paths=True),
+    Setting("default-index", "flag", "Whether to look into the default index."),
+    Setting("as-of", "day", "Hide what was first seen on or after it.", "DATE"),
+    Setting("exclude-origin", "texts", "Hide origins, e.g. your own published code."),
+    Setting("suspect-date", "day", "Since when the code is as it is.", "DATE"),
+    Setting("baseline", "text", "Findings that are known and do not fail.", "FILE", paths=True),
+    Setting("today", "day", "The day by which declarations expire.  [default: today]", "DATE"),
+    Setting(
+        "output",
+        "texts",
+        "Write a report, its format by its ending; several times.",
+        "FILE",
+        decides=False,
+        paths=True,
+    ),
+    Setting("jobs", "number", "Worker processes.  [default: all cores]", "N", decides=False),
+)
+BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the configuration says of borrowed code: that what stands at ``path``, or is named
+    ``symbol`` (globs; both where both are given), is of one of ``origins`` (globs over origins
+    and families). After ``expires``, an ISO day, it holds no more. ``line`` is that of its file."""
+
+    origins: tuple[str, ...]
+    path: str | None = None
+    symbol: str | None = None
+    license: str | None = None
+    reason: str | None = None
+    expires: str | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What fails an audit. Each attribute but ``declared`` is a ``Setting`` of that name; those
+    of a file or folder are as written, from the folder that ``Found`` names."""
+
+    fail_on: FailOn = "derived"
+    allow_declared: bool = True
+    allow_license: tuple[str, ...] = ()
+    deny_license: tuple[str, ...] = ()
+    deny_organisation: tuple[str, ...] = ()
+    deny_country: tuple[str, ...] = ()
+    deny_family: tuple[str, ...] = ()
+    require_notices: bool = False
+    notices_file: str = "THIRD_PARTY_NOTICES.md"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    vendored: tuple[str, ...] = ()
+    may_skip: tuple[str, ...] = ()
+    smallest_unit: int = 0
+    index: tuple[str, ...] = ()
+    default_index: bool = True
+    as_of: str | None = None
+    exclude_origin: tuple[str, ...] = ()
+    suspect_date: str | None = None
+    baseline: str = "provenance-baseline.json"
+    today: str | None = None
+    output: tuple[str, ...] = ()
+    jobs: int | None = None
+    declared: tuple[Declaration, ...] = ()
+
+    def plain(self) -> tuple[tuple[str, object], ...]:
+        """What decides the outcome, as plain data: settings, then declarations."""
+        settings: list[tuple[str, object]] = []
+        for setting in SETTINGS:
+            if setting.decides:
+                value = getattr(self, setting.name)
+                settings.append((setting.key, list(value) if isinstance(value, tuple) else value))
+        declared = [
+            {field.name: _listed(getattr(one, field.name)) for field in fields(one)}
+            for one in self.declared
+        ]
+        return (*settings, ("declared", declared))
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A policy and the file it was read from, None where there is none; ``given`` are the keys
+    that the file sets."""
+
+    policy: Policy
+    file: str | None
+    given: frozenset[str] = frozenset()
+
+
+# --- where it stands ----------------------------------------------------------------------
+
+
+def find(start: str) -> str | None:
+    """The policy file that rules a path: the nearest above it, no further than its repository.
+
+    Args:
+        start: an absolute path of a folder.
+    """
+    folder = start
+    while True:
+        own = os.path.join(folder, OWN_FILE)
+        if os.path.isfile(own):
+            return own
+        project = os.path.join(folder, PROJECT_FILE)
+        if os.path.isfile(project) and _table(_text(project), project) is not None:
+            return project
+        if repository_root(folder) == folder:
+            return None
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+
+
+def repository_root(start: str) -> str | None:
+    """The nearest folder, from an absolute one upwards, that is the root of a repository."""
+    folder = start
+    while not any(os.path.lexists(os.path.join(folder, mark)) for mark in REPOSITORY_MARKS):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
+    return folder
+
+
+def read(path: str) -> Found:
+    """Read a policy file.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or says what no policy says.
+    """
+    return parsed(_text(path), path)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LONGEST + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: found a configuration that cannot be read ({error.strerror}); give read "
+            "permission, or name another with --config"
+        ) from error
+    if len(data) > _LONGEST:
+        raise UsageError(f"{path}: found more than {_LONGEST:,} bytes, expected a configuration")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UsageError(f"{path}:{line}: found bytes that are no UTF-8, expected TOML") from error
+
+
+def _table(text: str, path: str) -> Mapping[str, Any] | None:
+    """What a policy file says, None for a ``pyproject.toml`` that says nothing of it."""
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        whole: dict[str, Any] = toml.loads(text)
+    except (ValueError, RecursionError) as error:
+        said = str(error) or "nested too deep"
+        at = re.search(r"at line (\d+)", said)
+        raise UsageError(
+            f"{path}:{at.group(1) if at else 1}: found no valid TOML ({said}); mend it"
+        ) from error
+    if os.path.basename(path) != PROJECT_FILE:
+        return whole
+    tool = whole.get("tool")
+    table = tool.get("provenance") if isinstance(tool, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise _wrong(text, path, "provenance", "tool", table, "a table")
+    return table
+
+
+# --- what it says -------------------------------------------------------------------------
+
+
+def parsed(text: str, path: str) -> Found:
+    """The policy in the text of a file, every key checked.
+
+    Raises:
+        UsageError: it is no TOML, or says what no policy says.
+    """
+    table = _table(text, path)
+    if table is None:
+        raise UsageError(
+            f"{path}: found no [tool.provenance], expected one; 'provenance audit --init' writes it"
+        )
+    prefix = "tool.provenance" if os.path.basename(path) == PROJECT_FILE else ""
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "declared":
+            continue
+        setting = BY_KEY.get(key)
+        if setting is None:
+            raise _unknown(text, path, key, prefix, [*BY_KEY, "declared"])
+        values[setting.name] = _checked(setting, value, text, path, prefix)
+    head = f"{prefix}.declared" if prefix else "declared"
+    stanzas = table.get("declared", [])
+    if not isinstance(stanzas, list) or not all(isinstance(one, dict) for one in stanzas):
+        raise _wrong(text, path, "declared", prefix, stanzas, f"tables, [[{head}]]")
+    values["declared"] = tuple(
+        _declaration(one, text, path, head, number) for number, one in enumerate(stanzas)
+    )
+    return Found(Policy(**values), path, frozenset(table))
+
+
+def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) -> Any:
+    """A value of the right type."""
+    key, kind = setting.key, setting.kind
+    if kind == "flag" and isinstance(value, bool):
+        return value
+    if kind == "text" and isinstance(value, str) and value:
+        return value
+    if kind == "choice" and value in setting.choices:
+        return value
+    least = 1 if key == "jobs" else 0
+    if kind == "number" and type(value) is int and value >= least:
+        return value
+    if kind == "day" and (day := _day(value)) is not None:
+        return day
+    if kind == "texts" and _are_texts(value):
+        return tuple(value)
+    expected = {
+        "flag": "true or false",
+        "text": "a string",
+        "choice": "one of " + ", ".join(f'"{one}"' for one in setting.choices),
+        "number": "a whole number",
+        "day": "a day such as 2026-01-26",
+        "texts": "a list of strings",
+    }[kind]
+    raise _wrong(text, path, key, prefix, value, expected)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+
+
+def _day(value: object) -> str | None:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        try:
+            return checked_day(value, "")
+        except UsageError:
+            return None
+    return None
+
+
+_STANZA = ("path", "symbol", "origin", "license", "reason", "expires")
+
+
+def _declaration(
+    stanza: Mapping[str, Any], text: str, path: str, head: str, number: int
+) -> Declaration:
+    for key, value in stanza.items():
+        if key not in _STANZA:
+            raise _unknown(text, path, key, head, list(_STANZA), number)
+        if key == "origin":
+            listed = [value] if isinstance(value, str) else value
+            good = bool(listed) and _are_texts(listed)
+        elif key == "expires":
+            good = _day(value) is not None
+        else:
+            good = isinstance(value, str) and bool(value)
+        if not good:
+            expected = {
+                "origin": "a string or a list of strings",
+                "expires": "a day such as 2026-01-26",
+            }.get(key, "a string")
+            raise _wrong(text, path, key, head, value, expected, number)
+    line = line_of(text, None, head, number)
+    if "origin" not in stanza or not ("path" in stanza or "symbol" in stanza):
+        raise UsageError(
+            f"{path}:{line}: found a declaration without "
+            f"{'origin' if 'origin' not in stanza else 'path and symbol'}, expected an origin, and "
+            "a path or a symbol; 'provenance notices' writes them"
+        )
+    origin = stanza["origin"]
+    return Declaration(
+        origins=(origin,) if isinstance(origin, str) else tuple(origin),
+        path=stanza.get("path"),
+        symbol=stanza.get("symbol"),
+        license=stanza.get("license"),
+        reason=stanza.get("reason"),
+        expires=_day(stanza.get("expires")),
+        line=line,
+    )
+
+
+def _wrong(
+    text: str, path: str, key: str, table: str, value: object, expected: str, number: int = 0
+) -> UsageError:
+    return UsageError(
+        f"{path}:{line_of(text, key, table, number)}: found {key} = {str(value)[:60]!r}, "
+        f"expected {expected}"
+    )
+
+
+def _unknown(
+    text: str, path: str, key: str, table: str, known: list[str], number: int = 0
+) -> UsageError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, known, 1)
+    remedy = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+    return UsageError(
+        f"{path}:{line_of(text, key, table, number)}: found the unknown key {key!r}; {remedy}"
+    )
+
+
+def line_of(text: str, key: str | None, table: str, number: int = 0) -> int:
+    """The 1-based line of a key, or with None of the head, of the ``number``-th table of a name;
+    that of the table, else 1, where it is written in another way than one key a line.
+
+    The TOML reader of the standard library keeps no lines, nor do the others."""
+    here, seen, head = table == "", -1, 1
+    wanted = re.compile(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=") if key else None
+    for at, line in enumerate(text.splitlines(), 1):
+        opened = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$", line)
+        if opened and "=" not in opened.group(1):
+            name = re.sub(r"[\s\"']", "", opened.group(1))
+            seen += name == table
+            here = name == table and seen == number
+            if here:
+                head = at
+        elif here and wanted and wanted.match(line):
+            return at
+    return head
+
+
+# --- what it is begun with ----------------------------------------------------------------
+
+
+def starting(prefix: str = "tool.provenance") -> str:
+    """A commented policy to begin with: it says what holds when nothing is said."""
+    default = Policy()
+    lines = [f"[{prefix}]"] if prefix else []
+    for setting in SETTINGS:
+        if setting.key in ("diff", "jobs", "no-cache", "today"):
+            continue
+        value = getattr(default, setting.name)
+        if setting.key == "baseline":
+            lines += [f"# {setting.help}", f'# baseline = "{value}"']
+            continue
+        if setting.choices:
+            lines.append(f"# {setting.help} One of {', '.join(setting.choices)}.")
+        else:
+            lines.append(f"# {setting.help}")
+        lines.append(_assigned(setting, value))
+    head = f"{prefix}.declared" if prefix else "declared"
+    lines += [
+        "",
+        "# What is borrowed and may be: one of these for each file or symbol.",
+        "# 'provenance notices --write' adds those that the findings call for.",
+        f"# [[{head}]]",
+        '# path = "src/attention.py"       # or symbol = "MyAttention"; globs',
+        '# origin = "transformers/llama"',
+        '# license = "Apache-2.0"',
+        '# reason = "adapted with changes of ours"',
+        "# expires = 2027-01-01",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _assigned(setting: Setting, value: object) -> str:
+    if value is None:
+        return f"# {setting.key} = 2026-01-26"
+    if isinstance(value, bool):
+        return f"{setting.key} = {str(value).lower()}"
+    if isinstance(value, tuple):
+        return f"{setting.key} = []"
+    return f"{setting.key} = {value}" if isinstance(value, int) else f'{setting.key} = "{value}"'

@@ -1,0 +1,153 @@
+"""The report of an audit: as text for a person at a terminal, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from provenance.model import Audit, Ruling
+from provenance.report.json import plain
+from provenance.report.text import number, safe, wrapped
+
+FORMAT_VERSION = 1
+"""Version of the JSON. 1: first version."""
+
+_MOST_UNITS = 6
+_MOST_LISTED = 20
+_TITLES = {
+    "undeclared": "not declared",
+    "elsewhere": "declared as another origin",
+    "origin": "denied origin",
+    "license": "licence not allowed",
+    "notice": "notice is gone",
+    "declaration": "declaration at fault",
+    "allowed": "allowed",
+}
+
+
+def audit_json(audit: Audit) -> str:
+    """An audit as JSON text: rulings, what is fixed, what could not be done, policy, report."""
+    told = [
+        {**asdict(one), "finding": one.finding.id if one.finding else None} for one in audit.rulings
+    ]
+    whole: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "policy": dict(audit.policy),
+        "policy_file": audit.policy_file,
+        "clean": not audit.failures and not audit.incomplete,
+        "counts": counts(audit),
+        "rulings": told,
+        "fixed": [asdict(one) for one in audit.fixed],
+        "incomplete": list(audit.incomplete),
+        "report": plain(audit.report),
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def counts(audit: Audit) -> dict[str, int]:
+    """How many of everything."""
+    levels = Counter(one.level for one in audit.rulings if one.status == "new")
+    return {
+        "failures": len(audit.failures),
+        "files_that_fail": len({one.path for one in audit.failures}),
+        "warnings": levels["warning"],
+        "known": sum(1 for one in audit.rulings if one.status == "known"),
+        "fixed": len(audit.fixed),
+        "allowed": levels["note"],
+        "files": len(audit.report.files),
+        "incomplete": len(audit.incomplete),
+    }
+
+
+def audit_text(audit: Audit, *, width: int = 80) -> str:
+    """An audit as text: what fails and warns, by file, and what to do about it.
+
+    Args:
+        audit: what to show.
+        width: columns, at least 40.
+    """
+    return "\n".join(_lines(audit, max(40, width))) + "\n"
+
+
+def _lines(audit: Audit, width: int) -> Iterator[str]:
+    shown = [one for one in audit.rulings if one.status == "new" and one.level != "note"]
+    by_file: dict[str, dict[tuple[str, ...], list[Ruling]]] = defaultdict(dict)
+    for one in shown:
+        alone = one.id if one.rule == "declaration" else ""
+        key = (one.level, one.rule, one.origin, one.license or "", one.remedy, alone)
+        by_file[one.path].setdefault(key, []).append(one)
+    for path in sorted(by_file):
+        yield safe(path)
+        for group in by_file[path].values():
+            yield from _group(group, width)
+        yield ""
+    if audit.fixed:
+        yield f"No longer found, so that the baseline can be written again ({len(audit.fixed)}):"
+        for gone in audit.fixed[:_MOST_LISTED]:
+            yield from wrapped(f"{safe(gone.path)} {safe(gone.name)}", width, "  ")
+        yield from _more(len(audit.fixed))
+        yield ""
+    if audit.incomplete:
+        yield f"Not complete ({len(audit.incomplete)}):"
+        for missing in audit.incomplete[:_MOST_LISTED]:
+            yield from wrapped(safe(missing), width, "  ")
+        yield from _more(len(audit.incomplete))
+        yield ""
+    yield from wrapped(_summary(audit), width, "")
+    if any(rule in one.breaks for one in audit.failures for rule in ("undeclared", "elsewhere")):
+        yield "To declare what is listed: provenance notices --write"
+
+
+def _group(group: list[Ruling], width: int) -> Iterator[str]:
+    """The rulings on a file that say the same of one origin."""
+    first = group[0]
+    licensed = f" ({safe(first.license)})" if first.license else ""
+    named = "" if first.rule == "declaration" else f": {safe(first.origin)}{licensed}"
+    yield from wrapped(f"{first.level}, {_TITLES[first.rule]}{named}", width, "  ")
+    findings = [one.finding for one in group if one.finding]
+    if findings:
+        names = [
+            f"{safe(one.suspect.name) if one.suspect.kind != 'module' else 'module body'} "
+            f"({one.suspect.start_line}-{one.suspect.end_line})"
+            for one in findings
+        ]
+        more = f" and {len(names) - _MOST_UNITS} more" if len(names) > _MOST_UNITS else ""
+        yield from wrapped(", ".join(names[:_MOST_UNITS]) + more, width, "    ")
+        scores = sorted({f"{one.resemblance:.2f}" for one in findings})
+        derived = any(one.verdict == "derived" for one in findings)
+        said = "consistent with derivation" if derived else "resembles it"
+        between = " to ".join(dict.fromkeys((scores[0], scores[-1])))
+        yield from wrapped(f"{said}, resemblance {between}", width, "    ")
+    for said in dict.fromkeys(part for one in group for part in _said(one)):
+        yield from wrapped(safe(said), width, "    ")
+    yield from wrapped(f"to do: {safe(first.remedy)}", width, "    ")
+
+
+def _said(one: Ruling) -> list[str]:
+    """What a message says beside the heads above it."""
+    parts = one.message.split("; ")
+    if one.finding:
+        return [part for part in parts[1:] if part != _TITLES[one.rule]]
+    return [f"line {one.start_line}: {one.message}"]
+
+
+def _more(length: int) -> Iterator[str]:
+    if length > _MOST_LISTED:
+        yield f"  and {length - _MOST_LISTED} more"
+
+
+def _summary(audit: Audit) -> str:
+    total = counts(audit)
+    lines = sum(file.lines for file in audit.report.files)
+    if total["failures"]:
+        text = f"{number(total['failures'], 'failure')} in {total['files_that_fail']} of "
+    else:
+        text = "Clean: " if not audit.incomplete else "No failure, but not complete: "
+    text += f"{number(total['files'], 'file')} ({number(lines, 'line')})"
+    for key, one in (("warnings", "warning"), ("known", ""), ("fixed", ""), ("allowed", "")):
+        if total[key]:
+            text += f", {number(total[key], one) if one else f'{total[key]:,} {key}'}"
+    return text + "."

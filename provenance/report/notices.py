@@ -1,0 +1,179 @@
+"""The way out of an audit's findings: notices to pass on, header comments, declarations. Pure.
+
+Attribution and licences of what was borrowed, as a Markdown file to ship; a comment to put at the
+head of each file; and the stanzas that declare it. A person reads them before they stand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from provenance.model import Audit, FileResult, Notice, Ruling
+
+MARK = "<!-- Written by provenance notices; written again by it. -->"
+"""The first line of a file of notices of ours: another one is not overwritten."""
+
+_DECLARABLE = ("undeclared", "elsewhere")
+
+
+def borrowed(audit: Audit) -> tuple[Ruling, ...]:
+    """The rulings on what was borrowed, declared or not, by path and line."""
+    found = [
+        one
+        for one in audit.rulings
+        if one.rule != "declaration"
+        and (one.finding is None or one.finding.verdict != "common")
+        and (one.finding is not None or _identical(audit, one) is not None)
+        and (one.breaks or one.declared_by or one.finding is None or _is_derived(one))
+    ]
+    return tuple(sorted(found, key=lambda one: (one.path, one.start_line, one.id)))
+
+
+def _is_derived(one: Ruling) -> bool:
+    return one.finding is not None and one.finding.verdict == "derived"
+
+
+def _identical(audit: Audit, one: Ruling) -> FileResult | None:
+    for file in audit.report.files:
+        if file.path == one.path and file.identical and file.identical.origin == one.origin:
+            return file
+    return None
+
+
+def notices_text(audit: Audit) -> str:
+    """The notices of all that was borrowed, as Markdown: by package and licence."""
+    lines = [
+        MARK,
+        "# Third-party notices",
+        "",
+        "Parts of this repository are consistent with derivation from the software named here, or",
+        "are files of it. Copyright holders are those that its files name.",
+    ]
+    groups: dict[tuple[str, str], list[Ruling]] = {}
+    for one in borrowed(audit):
+        package = _source(audit, one)[0]
+        groups.setdefault((package, one.license or "licence not known"), []).append(one)
+    for (package, license_), rulings in sorted(groups.items()):
+        lines += ["", f"## {_plain(package)}, {_plain(license_)}", ""]
+        found = [notice for one in rulings for notice in _notices(audit, one)]
+        holders = _unique(h for n in found for h in _holders(n))
+        lines += [f"- Copyright {_plain(holder)}" for holder in holders]
+        if not holders:
+            lines.append("- Its copyright holders are not known here: look at its files.")
+        lines += ["", "In this repository:", ""]
+        places: dict[tuple[str, str], list[str]] = {}
+        versions: dict[tuple[str, str], list[str]] = {}
+        for one in rulings:
+            _, version, source = _source(audit, one)
+            places.setdefault((one.path, source), []).append(f"{one.start_line}-{one.end_line}")
+            if version:
+                versions.setdefault((one.path, source), []).append(version)
+        for (path, source), spans in sorted(places.items()):
+            more = f" and {len(spans) - 5} more" if len(spans) > 5 else ""
+            said = f"lines {', '.join(spans[:5])}{more}"
+            release = ", ".join(sorted(set(versions.get((path, source), ()))))
+            of = f" of {_plain(release)}" if release else ""
+            lines.append(f"- {_plain(path)}, {said}: {_plain(source)}{of}")
+        duties = _unique(duty for notice in found for duty in notice.duties)
+        if duties:
+            lines += ["", "What the licence asks, in short; its text rules:", ""]
+            lines += [f"- {_plain(duty)}" for duty in duties]
+    return "\n".join(lines) + "\n"
+
+
+def headers(audit: Audit) -> dict[str, str]:
+    """The comment to put at the head of each file with borrowed code, by path."""
+    found: dict[str, tuple[list[str], list[str], list[str]]] = {}
+    for one in borrowed(audit):
+        if one.finding is None:
+            continue  # a file that is another's as it is keeps its own head
+        package, _, path = _source(audit, one)
+        sources, holders, licenses = found.setdefault(one.path, ([], [], []))
+        sources.append(f"# Adapted from {_line(path)} of {_line(package)}.")
+        for notice in _notices(audit, one):
+            holders += [f"# Copyright {_line(holder)}" for holder in _holders(notice)]
+        if one.license:
+            licenses.append(f"# SPDX-License-Identifier: {_line(one.license)}")
+    return {
+        path: "\n".join(_unique(line for part in parts for line in part)) + "\n"
+        for path, parts in found.items()
+    }
+
+
+def stanzas(audit: Audit, prefix: str, reason: str, head: str) -> str:
+    """Declarations of what fails for the lack of one, as TOML, one for each file.
+
+    Args:
+        audit: whose failures are to be declared; what is denied cannot be.
+        prefix: the way from the root to the policy's folder, which paths lack.
+        reason: why it may stand.
+        head: the name of the table, ``tool.provenance.declared``.
+    """
+    by_path: dict[str, list[Ruling]] = {}
+    for one in audit.failures:
+        if one.breaks and set(one.breaks) & set(_DECLARABLE) and one.path.startswith(prefix):
+            by_path.setdefault(one.path, []).append(one)
+    lines: list[str] = []
+    for path, rulings in sorted(by_path.items()):
+        origins = _unique(one.origin for one in rulings)
+        licenses = _unique(one.license for one in rulings if one.license)
+        named = ", ".join(_quoted(origin) for origin in origins)
+        lines += ["", f"[[{head}]]", f"path = {_quoted(_glob(path.removeprefix(prefix)))}"]
+        lines.append(f"origin = [{named}]" if len(origins) > 1 else f"origin = {named}")
+        if len(licenses) == 1:
+            lines.append(f"license = {_quoted(licenses[0])}")
+        lines.append(f"reason = {_quoted(reason)}")
+    return "\n".join(lines).lstrip("\n") + "\n" if lines else ""
+
+
+def _source(audit: Audit, one: Ruling) -> tuple[str, str, str]:
+    """Package, version (or empty) and path of the reference."""
+    if one.finding is not None:
+        reference = one.finding.reference
+        return reference.package, reference.version or "", reference.path
+    file = _identical(audit, one)
+    if file is None or file.identical is None:
+        return one.origin.partition("/")[0], "", one.origin
+    return file.identical.package, file.identical.version or "", file.identical.path
+
+
+def _notices(audit: Audit, one: Ruling) -> list[Notice]:
+    return [
+        notice
+        for file in audit.report.files
+        if file.path == one.path
+        for notice in file.notices
+        if notice.origin == one.origin
+    ]
+
+
+def _holders(notice: Notice) -> Iterator[str]:
+    yield from notice.kept_holders
+    yield from notice.missing_holders
+    yield from notice.publishers
+
+
+def _unique(texts: Iterator[str] | Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _plain(text: str) -> str:
+    """Text for Markdown: on one line, nothing in it is markup."""
+    return "".join(f"\\{c}" if c in "\\`*[]<>#|" else c for c in _line(text))
+
+
+def _line(text: str) -> str:
+    """Text on one line that a terminal may see."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: its escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _glob(path: str) -> str:
+    """A glob that matches this path alone."""
+    escaped = "".join(f"\\{c}" if c in "\\*?[]!# {}" else c for c in path)
+    return escaped if "/" in path else f"/{escaped}"

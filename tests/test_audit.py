@@ -1,0 +1,478 @@
+"""The audit step as its users run it: quiet where all is well, exact where not, with a way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from programs import inserted, program, renamed
+
+import provenance
+from provenance.auditing import planned, under
+from provenance.cli import main
+from provenance.policy import SETTINGS
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of three modules, each a family of its own."""
+    folder = tmp_path_factory.mktemp("index")
+    for seed in range(3):
+        place = folder / "birds" / f"m{seed}.py"
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("# Copyright 2024 The Aviary Team.\n" + program(seed))
+    path = folder / "birds.db"
+    provenance.build_index([str(folder / "birds")], path, date="2025-01-02", license="MIT")
+    return path
+
+
+OWN = "def f(a):\n    return [a.b(c) for c in a if c.d]\n"
+
+
+@pytest.fixture
+def clean(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a policy and nothing borrowed; the current folder."""
+    root = tmp_path / "repository"
+    (root / "src").mkdir(parents=True)
+    (root / ".git").mkdir()
+    (root / "src" / "own.py").write_text(OWN)
+    (root / "provenance.toml").write_text(
+        f"fail-on = 'resembles'\ndefault-index = false\nindex = [{json.dumps(str(index))}]\n"
+    )
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def dirty(clean: Path) -> Path:
+    """The same with a renamed copy that nobody declares."""
+    (clean / "src" / "borrowed.py").write_text(renamed(program(0)))
+    return clean
+
+
+def run(*arguments: object, code: int) -> Result:
+    """Run a command in this process; no exception may come out but its own exit."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    assert result.exit_code == code, result.output
+    return result
+
+
+def audited(*arguments: object, code: int) -> dict[str, Any]:
+    run("audit", *arguments, "--output", "audit.json", code=code)
+    found: dict[str, Any] = json.loads(Path("audit.json").read_text("utf-8"))
+    Path("audit.json").unlink()
+    return found
+
+
+def failures(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in found["rulings"] if one["level"] == "error" and one["status"] == "new"]
+
+
+# --- quiet, exact, and a way out ----------------------------------------------------------
+
+
+def test_a_clean_repository_is_one_line(clean: Path) -> None:
+    assert run("audit", code=0).output == "Clean: 1 file (2 lines).\n"
+
+
+def test_a_dirty_one_fails_with_the_borrowed_file_alone(dirty: Path) -> None:
+    """With the lines of the units, what they are like, and what to do."""
+    output = run("audit", code=1).output
+    assert "src/borrowed.py" in output
+    assert "own.py" not in output
+    assert "not declared: birds/m0 (MIT)" in output
+    assert "to do: declare it" in output
+    assert "provenance notices --write" in output
+    found = audited(code=1)
+    assert {one["path"] for one in failures(found)} == {"src/borrowed.py"}
+    lines = Path("src/borrowed.py").read_text().split("\n")
+    for one in failures(found):
+        finding = next(f for f in found["report"]["findings"] if f["id"] == one["finding"])
+        name = finding["suspect"]["name"].rpartition(".")[2]
+        if name != "<module>":
+            assert name in lines[one["start_line"] - 1]
+        assert one["end_line"] == finding["suspect"]["end_line"]
+    assert found["clean"] is False
+
+
+def test_one_command_is_the_way_out_and_an_edit_elsewhere_does_not_undo_it(dirty: Path) -> None:
+    """The notices name holder, licence and lines; the declaration names file and origin."""
+    output = run("notices", "--write", "--reason", "agreed", code=0).output
+    assert "# Adapted from m0.py of birds." in output
+    assert "# Copyright The Aviary Team" in output
+    notices = Path("THIRD_PARTY_NOTICES.md").read_text()
+    for part in ("birds, MIT", "Copyright The Aviary Team", "src/borrowed.py, lines", "MIT, para"):
+        assert part in notices
+    policy = Path("provenance.toml").read_text()
+    assert policy.startswith("fail-on = 'resembles'\n")
+    assert 'path = "src/borrowed.py"\norigin = "birds/m0"\nlicense = "MIT"' in policy
+    run("audit", code=0)
+    place = Path("src/borrowed.py")
+    place.write_text("import math\n\n\n" + OWN + "\n\n" + place.read_text() + "\n\n" + OWN)
+    assert run("audit", code=0).output.startswith("Clean: 2 files")
+    before = Path("provenance.toml").read_text()
+    run("notices", "--write", code=0)
+    assert Path("provenance.toml").read_text() == before, "nothing is declared twice"
+
+
+def test_the_header_comment_alone_declares_as_well(dirty: Path) -> None:
+    """What is suggested for the head of a file is understood when it stands there."""
+    output = run("notices", code=0).output
+    header = output.split("src/borrowed.py\n\n")[-1]
+    assert header.startswith("# Adapted from ")
+    place = Path("src/borrowed.py")
+    place.write_text(header + "\n" + place.read_text())
+    assert run("audit", code=0).output.startswith("Clean")
+
+
+def test_notices_of_others_are_not_overwritten(dirty: Path) -> None:
+    Path("THIRD_PARTY_NOTICES.md").write_text("by hand\n")
+    assert "did not write" in run("notices", "--write", code=2).output
+    assert Path("THIRD_PARTY_NOTICES.md").read_text() == "by hand\n"
+    run("notices", "--write", "--notices-file", "NOTICES.md", code=0)
+
+
+def test_a_file_as_it_is_needs_a_declaration_unless_it_names_its_holders(clean: Path) -> None:
+    """Byte for byte it names whom it names; with the notice taken out it is undeclared."""
+    head = "# Copyright 2024 The Aviary Team.\n"
+    Path("src/same.py").write_text(head + program(1))
+    assert audited(code=0)["rulings"][0]["rule"] == "allowed"
+    Path("src/same.py").write_text(program(1))
+    (ruling,) = failures(audited(code=1))
+    assert (ruling["path"], ruling["start_line"], ruling["finding"]) == ("src/same.py", 1, None)
+    assert ruling["breaks"] == ["undeclared", "notice"]
+    run("notices", "--write", code=0)
+    run("audit", code=0)
+
+
+# --- the policy ---------------------------------------------------------------------------
+
+
+def test_flag_over_variable_over_file(dirty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("audit", code=1)
+    monkeypatch.setenv("PROVENANCE_FAIL_ON", "never")
+    run("audit", code=0)
+    run("audit", "--fail-on", "resembles", code=1)
+    monkeypatch.delenv("PROVENANCE_FAIL_ON")
+    monkeypatch.setenv("PROVENANCE_EXCLUDE", "nothing.py borrowed.py")
+    run("audit", code=0)
+
+
+def test_every_setting_is_an_option_with_its_variable() -> None:
+    for name in ("audit", "notices"):
+        options = {one.opts[0]: one for one in main.commands[name].params}
+        for setting in SETTINGS:
+            option = options[f"--{setting.key}"]
+            assert getattr(option, "envvar", None) == setting.variable
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        (["--deny-license", "MIT"], "license"),
+        (["--allow-license", "Apache-2.0"], "license"),
+        (["--deny-family", "M0"], "origin"),
+        (["--deny-family", "birds/*"], "origin"),
+    ],
+)
+def test_what_is_denied_fails_although_declared(
+    dirty: Path, arguments: list[str], rule: str
+) -> None:
+    run("notices", "--write", code=0)
+    run("audit", code=0)
+    found = failures(audited(*arguments, code=1))
+    assert {one["rule"] for one in found} == {rule}
+    assert all(one["declared_by"] for one in found)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--allow-license", "M*"],
+        ["--allow-license", "mit"],
+        ["--deny-license", "GPL-*"],
+        ["--deny-family", "m1"],
+        ["--deny-country", "KR"],
+        ["--vendored", "src/borrowed.py"],
+        ["--exclude", "borrowed.py"],
+        ["--include", "own.py"],
+        ["--smallest-unit", "1000"],
+        ["--exclude-origin", "birds/*"],
+        ["--as-of", "2025-01-01"],
+        ["--fail-on", "derived"],
+    ],
+)
+def test_what_is_not_denied_passes(dirty: Path, arguments: list[str]) -> None:
+    if arguments[0] in ("--allow-license", "--deny-license", "--deny-family", "--deny-country"):
+        run("notices", "--write", code=0)
+    run("audit", *arguments, code=0)
+
+
+def test_a_licence_that_is_none_is_refused(clean: Path) -> None:
+    """It would never match, and say nothing."""
+    output = run("audit", "--deny-license", "GPLv3", code=2).output
+    assert "found 'GPLv3', expected an SPDX identifier" in output
+
+
+def test_all_borrowing_can_be_forbidden(dirty: Path) -> None:
+    """``allow-declared`` is of what files say; the policy's own declarations are the way out."""
+    place = Path("src/borrowed.py")
+    place.write_text("# Adapted from m0.py of birds.\n" + place.read_text())
+    run("audit", code=0)
+    run("audit", "--no-allow-declared", code=1)
+    run("notices", "--write", "--no-allow-declared", code=0)
+    run("audit", "--no-allow-declared", code=0)
+
+
+def test_declarations_at_fault_are_reported(dirty: Path) -> None:
+    """One that matches nothing warns, one that names another origin or has expired fails."""
+    policy = Path("provenance.toml")
+    before = policy.read_text()
+    stanza = "[[declared]]\npath = '{}'\norigin = '{}'\n{}"
+
+    def declared(path: str, origin: str, more: str, code: int, *arguments: str) -> Any:
+        policy.write_text(before + stanza.format(path, origin, more))
+        found = audited(*arguments, code=code)["rulings"]
+        return [one for one in found if one["rule"] == "declaration"]
+
+    (gone,) = declared("src/nothing.py", "birds/m0", "", 1)
+    assert (gone["level"], gone["path"], gone["start_line"]) == ("warning", "provenance.toml", 4)
+    assert "matches nothing" in gone["message"]
+    assert declared("src/nothing.py", "birds/m0", "", 1, "src") == [], "only the whole can tell"
+    (other,) = declared("src/borrowed.py", "birds/m2", "", 1)
+    assert other["level"] == "error"
+    assert "names birds/m2; the text shows birds/m0" in other["message"]
+    day = ("--today", "2026-06-01")
+    (old,) = declared("src/*.py", "birds/m0", "expires = 2026-05-31\n", 1, *day)
+    assert "expired on 2026-05-31" in old["message"]
+    assert declared("src/*.py", "birds/m0", "expires = 2026-06-01\n", 0, *day) == []
+    assert declared("src/*.py", "m0", "symbol = '*'\n", 0) == []
+    assert declared("src/*.py", "m0", "symbol = 'nothing'\n", 1)[0]["level"] == "warning"
+
+
+def test_a_notice_that_is_gone_warns_or_fails_and_can_be_passed_on(dirty: Path) -> None:
+    place = Path("src/borrowed.py")
+    place.write_text("# Adapted from m0.py of birds.\n" + place.read_text())
+    output = run("audit", code=0).output
+    assert "warning, notice is gone: birds/m0" in output
+    assert "The Aviary Team" in output
+    assert {one["rule"] for one in failures(audited("--require-notices", code=1))} == {"notice"}
+    run("notices", "--write", code=0)
+    assert "warning" not in run("audit", "--require-notices", code=0).output
+
+
+# --- the baseline -------------------------------------------------------------------------
+
+
+def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
+    """It survives moved lines and renamed files; a second copy is new."""
+    run("audit", "--write-baseline", "--reason", "old", "--today", "2026-01-02", code=0)
+    entries = json.loads(Path("provenance-baseline.json").read_text())["entries"]
+    assert {(one["reason"], one["date"]) for one in entries} == {("old", "2026-01-02")}
+    output = run("audit", code=0).output
+    assert f"{len(entries)} known" in output
+    Path("src/borrowed.py").rename("src/moved.py")
+    moved = Path("src/moved.py")
+    moved.write_text("import math\n\n" + moved.read_text())
+    assert f"{len(entries)} known" in run("audit", code=0).output
+    Path("src/second.py").write_text(moved.read_text())
+    assert {one["path"] for one in failures(audited(code=1))} == {"src/second.py"}
+    Path("src/second.py").unlink()
+    moved.write_text(renamed(program(2)))
+    output = run("audit", code=1).output
+    assert f"No longer found, so that the baseline can be written again ({len(entries)})" in output
+    run("audit", "--write-baseline", code=0)
+    assert "fixed" not in run("audit", code=0).output
+
+
+def test_a_baseline_that_is_named_must_be_there(clean: Path) -> None:
+    assert "found no baseline" in run("audit", "--baseline", "b.json", code=2).output
+    run("audit", "--baseline", "b.json", "--write-baseline", code=0)
+    run("audit", "--baseline", "b.json", code=0)
+
+
+# --- where it is called from --------------------------------------------------------------
+
+
+def test_paths_start_at_the_root_wherever_it_is_called(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And are those of the whole when only a part is asked for."""
+    whole = failures(audited(code=1))
+    assert failures(audited("src/borrowed.py", code=1)) == whole
+    monkeypatch.chdir(dirty / "src")
+    assert failures(audited(".", code=1)) == whole
+    assert failures(audited("borrowed.py", "own.py", code=1)) == whole
+    assert failures(audited("own.py", code=0)) == []
+
+
+def test_globs_start_at_the_folder_of_the_policy(dirty: Path) -> None:
+    """Of a project inside a larger repository."""
+    (dirty / "sub").mkdir()
+    (dirty / "src").rename(dirty / "sub" / "src")
+    (dirty / "provenance.toml").rename(dirty / "sub" / "provenance.toml")
+    assert {one["path"] for one in failures(audited("sub", code=1))} == {"sub/src/borrowed.py"}
+    policy = dirty / "sub" / "provenance.toml"
+    before = policy.read_text()
+    for line in (
+        "exclude = ['src/borrowed.py']",
+        "exclude = ['borrowed.py']",
+        "include = ['own*']",
+    ):
+        policy.write_text(f"{line}\n{before}")
+        run("audit", "sub", code=0)
+    policy.write_text(f"exclude = ['sub/src/borrowed.py']\n{before}")
+    run("audit", "sub", code=1)
+    policy.write_text(before)
+    run("notices", "sub", "--write", code=0)
+    assert 'path = "src/borrowed.py"' in policy.read_text()
+    assert (dirty / "sub" / "THIRD_PARTY_NOTICES.md").exists()
+    run("audit", "sub", code=0)
+
+
+def test_globs_are_moved() -> None:
+    assert under("a/", ["x.py", "/x.py", "b/x.py", "./x.py", "!x/", "c/**"]) == (
+        "a/**/x.py",
+        "a/x.py",
+        "a/b/x.py",
+        "a/**/x.py",
+        "!a/**/x/",
+        "a/c/**",
+    )
+
+
+def test_an_archive_is_audited_by_the_policy_here(dirty: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile("mine.zip", "w") as made:
+        made.write("src/borrowed.py")
+    assert {one["path"] for one in failures(audited("mine.zip", code=1))} == {"src/borrowed.py"}
+    run("audit", "mine.zip", "src", code=2)
+
+
+def test_init_writes_a_policy_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.py").write_text(OWN)
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    run("audit", "--init", code=0)
+    text = (tmp_path / "pyproject.toml").read_text()
+    assert text.startswith("[project]\nname = 'x'\n\n[tool.provenance]\n")
+    assert planned().file == str(tmp_path / "pyproject.toml")
+    run("audit", "--init", code=2)
+    (tmp_path / "pyproject.toml").unlink()
+    run("audit", "--init", code=0)
+    assert planned().file == str(tmp_path / "provenance.toml")
+
+
+# --- what could not be done ---------------------------------------------------------------
+
+
+def test_what_was_not_read_is_never_clean(clean: Path) -> None:
+    """Unless the policy lets it; a link to what is looked at anyway loses nothing."""
+    (clean / "src" / "bad.py").write_bytes(b"\xff\xfe\x00")
+    output = run("audit", code=3).output
+    assert "Not complete (1):" in output
+    assert "src/bad.py" in output
+    assert "Clean" not in output
+    assert audited(code=3)["clean"] is False
+    run("audit", "--may-skip", "src/bad.py", code=0)
+    run("audit", "--exclude", "bad.py", code=0)
+    (clean / "src" / "bad.py").unlink()
+    if sys.platform != "win32":
+        (clean / "src" / "link.py").symlink_to("own.py")
+        run("audit", code=0)
+        (clean / "src" / "out.py").symlink_to("/etc/hostname")
+        run("audit", code=3)
+
+
+def test_nothing_to_read_is_not_clean(clean: Path) -> None:
+    assert "no Python file was scanned" in run("audit", "--include", "nothing", code=3).output
+
+
+def test_no_baseline_is_written_of_what_is_not_complete(dirty: Path) -> None:
+    (dirty / "src" / "bad.py").write_bytes(b"\xff\xfe\x00")
+    run("audit", "--write-baseline", code=1)
+    assert not Path("provenance-baseline.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.py"], "found no such file"),
+        (["--config", "nothing.toml"], "cannot be read"),
+        (["--output", "report.xyz"], "no known ending"),
+        (["--as-of", "soon"], "expected a day"),
+        (["--index", "nothing.db"], "nothing.db"),
+        (["--include", "[z-a]"], "glob"),
+    ],
+)
+def test_what_is_wrong_is_said(clean: Path, arguments: list[str], said: str) -> None:
+    """With 2 for the call and 3 for what is missing."""
+    code = 3 if arguments[0] == "--index" else 2
+    output = run("audit", *arguments, code=code).output
+    assert said in output
+    assert "Clean" not in output
+
+
+def test_reports_are_written_on_failure_too_and_one_that_cannot_be_stops_no_other(
+    dirty: Path,
+) -> None:
+    run("audit", "--output", "a.json", "--output", "b.html", "--output", "c.txt", code=1)
+    assert all(Path(name).stat().st_size for name in ("a.json", "b.html", "c.txt"))
+    output = run("audit", "--output", "no/a.json", "--output", "d.txt", code=3).output
+    assert "found no folder" in output
+    assert "borrowed.py" in output
+    assert Path("d.txt").read_text() == Path("c.txt").read_text()
+
+
+def test_the_same_input_gives_the_same_bytes(dirty: Path) -> None:
+    """Whatever the number of processes."""
+    texts = set()
+    for jobs in (1, 2):
+        run("audit", "--jobs", jobs, "--output", "a.json", code=1)
+        texts.add(Path("a.json").read_bytes())
+    assert len(texts) == 1
+
+
+def test_copies_in_other_statements_keep_their_lines(clean: Path) -> None:
+    """A pasted and edited copy is reported where it stands."""
+    Path("src/edited.py").write_text(OWN + "\n\n" + inserted(program(0), 3, 0.1))
+    for one in failures(audited(code=1)):
+        assert one["path"] == "src/edited.py"
+        assert one["start_line"] > 2
+
+
+def test_a_full_disk_leaves_nothing_half_written(dirty: Path) -> None:
+    """/dev/full takes no byte; a limit on the size of files stands for a full disk."""
+    if sys.platform == "win32":
+        pytest.skip("needs resource limits")
+    Path("old.json").write_text("{}")
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "from provenance.cli import main\n"
+        "main(['audit', '--output', 'old.json', '--output', 'new.json'])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert "old.json" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert Path("old.json").read_text() == "{}"
+    assert not Path("new.json").exists()
+    assert not [name for name in os.listdir() if name.endswith(".part")]
+
+
+def test_a_read_only_folder_is_said(dirty: Path) -> None:
+    if sys.platform == "win32" or os.geteuid() == 0:
+        pytest.skip("needs a user whom permissions bind")
+    Path("closed").mkdir(mode=0o500)
+    output = run("audit", "--output", "closed/a.json", code=3).output
+    assert "closed" in output

@@ -1,0 +1,178 @@
+"""The policy: where it is found, what it refuses and at which line, and what it begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provenance.errors import UsageError
+from provenance.policy import SETTINGS, Declaration, Policy, find, parsed, read, starting
+
+PROJECT = "pyproject.toml"
+
+
+def put(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+# --- where it is found --------------------------------------------------------------------
+
+
+def test_the_nearest_file_rules(tmp_path: Path) -> None:
+    """A pyproject.toml that says nothing of it is passed over."""
+    top = put(tmp_path / PROJECT, "[tool.provenance]\n")
+    put(tmp_path / "a" / PROJECT, "[project]\nname = 'x'\n")
+    deep = tmp_path / "a" / "b"
+    deep.mkdir()
+    assert find(str(deep)) == top
+    own = put(tmp_path / "a" / "provenance.toml", "")
+    assert find(str(deep)) == own
+
+
+def test_its_own_file_comes_before_the_projects(tmp_path: Path) -> None:
+    put(tmp_path / PROJECT, "[tool.provenance]\n")
+    own = put(tmp_path / "provenance.toml", "")
+    assert find(str(tmp_path)) == own
+
+
+def test_a_repository_bounds_the_search(tmp_path: Path) -> None:
+    """What stands above a repository is somebody else's."""
+    put(tmp_path / "provenance.toml", "")
+    inner = tmp_path / "repository" / "src"
+    inner.mkdir(parents=True)
+    (tmp_path / "repository" / ".git").mkdir()
+    assert find(str(inner)) is None
+
+
+# --- what it says -------------------------------------------------------------------------
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    values = {
+        "choice": '"resembles"',
+        "flag": "true",
+        "text": '"a"',
+        "texts": '["a", "b"]',
+        "day": "2026-01-26",
+        "number": "3",
+    }
+    lines = [f"{one.key} = {values[one.kind]}" for one in SETTINGS]
+    policy = read(put(tmp_path / "provenance.toml", "\n".join(lines))).policy
+    for one in SETTINGS:
+        expected = {
+            "choice": "resembles",
+            "flag": True,
+            "text": "a",
+            "texts": ("a", "b"),
+            "day": "2026-01-26",
+            "number": 3,
+        }[one.kind]
+        assert getattr(policy, one.name) == expected
+
+
+def test_a_declaration_is_read_with_its_line(tmp_path: Path) -> None:
+    text = """[tool.provenance]
+fail-on = "derived"
+
+[[tool.provenance.declared]]
+path = "a.py"
+origin = "transformers/llama"
+
+[[tool.provenance.declared]] # the second
+symbol = "Mine*"
+origin = ["a/b", "c/d"]
+license = "MIT"
+reason = "why"
+expires = 2027-01-01
+"""
+    policy = read(put(tmp_path / PROJECT, text)).policy
+    assert policy.declared == (
+        Declaration(("transformers/llama",), path="a.py", line=4),
+        Declaration(
+            ("a/b", "c/d"),
+            symbol="Mine*",
+            license="MIT",
+            reason="why",
+            expires="2027-01-01",
+            line=8,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("fail-on = 'derived'\nfail_on = 'never'\n", 2, "did you mean fail-on?"),
+        ("\n\nzzz = 1\n", 3, "unknown key 'zzz'; expected one of"),
+        ("fail-on = 'always'\n", 1, 'expected one of "never", "resembles", "derived"'),
+        ("# x\nallow-declared = 'yes'\n", 2, "expected true or false"),
+        ("smallest-unit = -1\n", 1, "expected a whole number"),
+        ("smallest-unit = true\n", 1, "expected a whole number"),
+        ("jobs = 0\n", 1, "expected a whole number"),
+        ("include = 'a'\n", 1, "expected a list of strings"),
+        ("include = ['a', 1]\n", 1, "expected a list of strings"),
+        ("as-of = '2026-13-01'\n", 1, "expected a day"),
+        ("as-of = 2026-01-01T00:00:00\n", 1, "expected a day"),
+        ("baseline = ''\n", 1, "expected a string"),
+        ("declared = 3\n", 1, "expected tables, [[declared]]"),
+        ("[[declared]]\npath = 'a'\n", 1, "without origin"),
+        ("[[declared]]\norigin = 'a'\n", 1, "without path and symbol"),
+        (
+            "[[declared]]\npath = 'a'\norigin = 'b'\n[[declared]]\npath = 'a'\nfrom = 'b'\n",
+            6,
+            "unknown key 'from'",
+        ),
+        ("[[declared]]\npath = 'a'\norigin = []\n", 3, "expected a string or a list"),
+        ("[[declared]]\npath = 'a'\norigin = 'b'\nexpires = 'soon'\n", 4, "expected a day"),
+        ("a = 1\na = 2\n", 2, "no valid TOML"),
+        ("a = \n", 1, "no valid TOML"),
+    ],
+)
+def test_what_is_not_known_or_of_the_wrong_type_is_refused_with_its_line(
+    tmp_path: Path, text: str, line: int, said: str
+) -> None:
+    path = put(tmp_path / "provenance.toml", text)
+    with pytest.raises(UsageError) as refused:
+        read(path)
+    assert str(refused.value).startswith(f"{path}:{line}: found ")
+    assert said in str(refused.value)
+
+
+def test_a_line_is_that_of_its_own_table(tmp_path: Path) -> None:
+    """The same key in another tool's table is not meant."""
+    text = "[tool.other]\ninclude = ['a']\n[tool.provenance]\nfail-on = 'never'\ninclude = 3\n"
+    with pytest.raises(UsageError, match=r"toml:5: found include"):
+        read(put(tmp_path / PROJECT, text))
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "provenance.toml").write_bytes(b"a = 1\nb = '\xff'\n")
+    with pytest.raises(UsageError, match=r"toml:2: found bytes that are no UTF-8"):
+        read(str(tmp_path / "provenance.toml"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(str(tmp_path / "nothing.toml"))
+    with pytest.raises(UsageError, match=r"no \[tool.provenance\]"):
+        read(put(tmp_path / PROJECT, "[project]\n"))
+
+
+# --- what it is begun with ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name"), [("", "provenance.toml"), ("tool.provenance", PROJECT)]
+)
+def test_the_policy_to_begin_with_changes_nothing(prefix: str, name: str) -> None:
+    """It says what holds anyway, so that each line can be changed or taken out."""
+    found = parsed(starting(prefix), name)
+    assert found.policy == Policy()
+    assert "baseline" not in found.given, "that would ask for one that is not there"
+
+
+def test_every_setting_has_its_attribute_and_variable() -> None:
+    for one in SETTINGS:
+        assert hasattr(Policy(), one.name)
+        assert one.variable == "PROVENANCE_" + one.key.upper().replace("-", "_")
+        assert one.variable != "PROVENANCE_CACHE", "that one names the folder"
