@@ -32,7 +32,7 @@ from provenance.policy import (
 from provenance.references import DEFAULT_INDEX
 from provenance.release import checked_day
 from provenance.ruling import Scope, rulings
-from provenance.workers import Progress
+from provenance.workers import Bounds, Progress
 
 _ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LONGEST = 10_000_000
@@ -213,6 +213,7 @@ def audit(
         exclude_origin=policy.exclude_origin,
         suspect_date=policy.suspect_date,
         jobs=jobs,
+        limits=Bounds(seconds=policy.timeout, memory=policy.memory * 10**6),
         progress=progress,
     )
     whole = only is None

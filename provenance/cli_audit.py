@@ -39,7 +39,7 @@ def _option(setting: Setting) -> Callable[..., Any]:
     if setting.kind == "choice":
         named["type"] = click.Choice(setting.choices)
     elif setting.kind == "number":
-        named["type"] = click.IntRange(min=1 if setting.key == "jobs" else 0)
+        named["type"] = click.IntRange(min=setting.least)
     if setting.kind != "choice":
         named["metavar"] = setting.metavar
     return click.option(flag, setting.name, multiple=setting.kind == "texts", **named)

@@ -32,7 +32,8 @@ class Setting:
     """One thing that can be set: by ``--KEY``, by ``PROVENANCE_KEY``, or by the key ``KEY``.
 
     ``decides`` is whether it can change what an audit says, and not only where it is written.
-    ``paths`` is whether its values are paths, which a file gives from its own folder.
+    ``paths`` is whether its values are paths, which a file gives from its own folder. ``least`` is
+    the smallest number.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     decides: bool = True
     paths: bool = False
+    least: int = 0
 
     @property
     def name(self) -> str:
@@ -89,7 +91,13 @@ SETTINGS = (
         decides=False,
         paths=True,
     ),
-    Setting("jobs", "number", "Worker processes.  [default: all cores]", "N", decides=False),
+    Setting(
+        "jobs", "number", "Worker processes.  [default: all cores]", "N", decides=False, least=1
+    ),
+    Setting(
+        "timeout", "number", "Give a file up that takes longer.", "SECONDS", decides=False, least=1
+    ),
+    Setting("memory", "number", "Give a file up that needs more.", "MB", decides=False, least=300),
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 
@@ -137,6 +145,8 @@ class Policy:
     today: str | None = None
     output: tuple[str, ...] = ()
     jobs: int | None = None
+    timeout: int = 60
+    memory: int = 4000
     declared: tuple[Declaration, ...] = ()
 
     def plain(self) -> tuple[tuple[str, object], ...]:
@@ -292,8 +302,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         return value
     if kind == "choice" and value in setting.choices:
         return value
-    least = 1 if key == "jobs" else 0
-    if kind == "number" and type(value) is int and value >= least:
+    if kind == "number" and type(value) is int and value >= setting.least:
         return value
     if kind == "day" and (day := _day(value)) is not None:
         return day
@@ -303,7 +312,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         "flag": "true or false",
         "text": "a string",
         "choice": "one of " + ", ".join(f'"{one}"' for one in setting.choices),
-        "number": "a whole number",
+        "number": f"a whole number of at least {setting.least}",
         "day": "a day such as 2026-01-26",
         "texts": "a list of strings",
     }[kind]
@@ -415,7 +424,7 @@ def starting(prefix: str = "tool.provenance") -> str:
     default = Policy()
     lines = [f"[{prefix}]"] if prefix else []
     for setting in SETTINGS:
-        if setting.key in ("diff", "jobs", "no-cache", "today"):
+        if setting.key in ("jobs", "timeout", "memory", "no-cache", "today"):
             continue
         value = getattr(default, setting.name)
         if setting.key == "baseline":

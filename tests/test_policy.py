@@ -57,7 +57,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "text": '"a"',
         "texts": '["a", "b"]',
         "day": "2026-01-26",
-        "number": "3",
+        "number": "333",
     }
     lines = [f"{one.key} = {values[one.kind]}" for one in SETTINGS]
     policy = read(put(tmp_path / "provenance.toml", "\n".join(lines))).policy
@@ -68,7 +68,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "text": "a",
             "texts": ("a", "b"),
             "day": "2026-01-26",
-            "number": 3,
+            "number": 333,
         }[one.kind]
         assert getattr(policy, one.name) == expected
 
