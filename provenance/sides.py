@@ -43,6 +43,25 @@ def suspect_texts(
     }
 
 
+def suspect_contents(
+    report: Report, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> dict[str, bytes]:
+    """The bytes of every scanned file with a finding, or that is a reference file, by path.
+
+    Args:
+        report: of a scan with the same ``include`` and ``exclude``.
+        include: globs of files that were scanned.
+        exclude: globs of files that were left out.
+
+    Raises:
+        ProvenanceError: the source cannot be opened any more.
+    """
+    wanted = {finding.suspect.path for finding in report.findings}
+    wanted |= {file.path for file in report.files if file.identical}
+    opened = open_source(report.source, include=include, exclude=exclude)
+    return {path: content for path, content in opened.contents() if path in wanted}
+
+
 def reference_texts(
     report: Report, reference: str | None = None
 ) -> dict[tuple[str, str, str], str]:

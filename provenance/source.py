@@ -73,6 +73,12 @@ class Source:
         for path, found, day in self._read():
             yield _file(path, found, day, self._limits)
 
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """The bytes of the files as they are found; what cannot be read is left out."""
+        for path, found, _ in self._read():
+            if not isinstance(found, Reason):
+                yield path, found
+
 
 def open_source(
     text: str,

@@ -75,6 +75,20 @@ ALLOWED = {
     "report.json": "model version",
     "report.text": "model report.json",
     "report.html": "model report.json report.text verdict version",
+    "report.rulings": "model report.json",
+    "report.rules": "model",
+    "report.evidence": "model report.text",
+    "report.sarif": "model report.evidence report.json report.rules report.text version",
+    "report.junit": "model report.evidence report.rules report.text version",
+    "report.codequality": "model report.evidence report.rules report.text",
+    "report.markdown": "model report.evidence report.json report.rules report.text",
+    "report.csv": "model report.evidence report.text",
+    "report.cyclonedx": "model report.evidence report.text version",
+    "report.spdx": "model report.cyclonedx report.evidence report.text version",
+    "report.formats": (
+        "errors model report.codequality report.csv report.cyclonedx report.html report.junit "
+        "report.markdown report.rulings report.sarif report.spdx report.text"
+    ),
     # sides: what of both sides a report may quote
     "sides": "errors model pypi source",
     # audit wires, cli asks audit
@@ -397,7 +411,13 @@ HOSTS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-NAMED_HOSTS = {"www.apache.org", "json-schema.org", "keepachangelog.com"}
+NAMED_HOSTS = {
+    "www.apache.org",
+    "json-schema.org",
+    "keepachangelog.com",
+    "docs.oasis-open.org",
+    "cyclonedx.org",
+}
 """Hosts that may be named: a licence, a standard, a convention. No registry, no mirror."""
 
 REGISTRIES = [

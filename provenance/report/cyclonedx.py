@@ -1,0 +1,271 @@
+"""The audit as a CycloneDX 1.6 bill of materials: what of others the scanned source resembles.
+
+Pure. Components are the reference releases that telling findings name, with the places found as
+``evidence.occurrences`` and the technique ``ast-fingerprint`` (``hash-comparison`` for files that
+are reference files byte for byte), and the scanned files, whose ``pedigree`` has them: as
+``ancestors`` where the verdict is derived and no day speaks against it, else as ``variants``
+("the relationship between the components is not known"). Common code tells no origin: it stands
+as an occurrence of its file alone. Every ruling is one occurrence, its ``bom-ref`` is
+``finding:`` and the identity; a declaration at fault is a property.
+
+There is no timestamp; the serial number is a UUID of the content (RFC 9562, version 5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID, uuid5
+
+from provenance.model import Audit, FileResult, Ruling
+from provenance.report.evidence import files_of, identity_of, shortened, subject, utf8
+from provenance.report.text import safe
+from provenance.version import VERSION
+
+NAMESPACE = UUID("5b7a1f0e-3f0c-5d43-9c41-0f6a5e0c1d6b")
+"""Of the name-based UUIDs of our reports."""
+_MOST = 1_000
+
+_Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Named:
+    """A reference release as far as a bill of materials names it."""
+
+    package: str
+    version: str
+    origin: str
+    license: str
+
+
+def cyclonedx(audit: Audit) -> str:
+    """The audit as CycloneDX 1.6 JSON."""
+    files = files_of(audit)
+    by_release: dict[Named, list[Ruling]] = defaultdict(list)
+    by_file: dict[str, list[Ruling]] = defaultdict(list)
+    faults = []
+    for ruling in audit.rulings:
+        if (named := named_of(ruling, files)) is None:
+            faults.append(ruling)
+            continue
+        by_file[ruling.path].append(ruling)
+        if tells(ruling):
+            by_release[named].append(ruling)
+    releases = [_release(named, rulings, files) for named, rulings in sorted(by_release.items())]
+    parts = [
+        _file(path, rulings, files.get(path), files) for path, rulings in sorted(by_file.items())
+    ]
+    bom: _Json = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "tools": {
+                "components": [
+                    {
+                        "type": "application",
+                        "bom-ref": "tool",
+                        "name": "provenance-checker",
+                        "version": VERSION,
+                    }
+                ]
+            },
+            "component": {
+                "type": "application",
+                "bom-ref": "source",
+                "name": _text(audit.report.source) or "source",
+            },
+        },
+        "components": [*releases, *parts],
+        "properties": [
+            *(
+                _property("declaration", f"{one.id}: {one.path}:{one.start_line}: {one.message}")
+                for one in faults
+            ),
+            *(_property("fixed", f"{one.id}: {one.path}: {one.name}") for one in audit.fixed),
+            *(_property("incomplete", words) for words in audit.incomplete),
+            *(_property("skipped", f"{one.path}: {one.reason}") for one in audit.report.skipped),
+            *(_property("index", f"{one.name} {one.checksum}") for one in audit.report.indexes),
+            _property(
+                "means",
+                "A match is consistent with derivation from an earlier source; it is no proof.",
+            ),
+        ],
+    }
+    content = json.dumps(bom, sort_keys=True)
+    bom["serialNumber"] = f"urn:uuid:{uuid5(NAMESPACE, content)}"
+    return json.dumps(bom, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+# --- what a bill of materials may say of a ruling -----------------------------------------
+
+
+def named_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Named | None:
+    """The reference release that a ruling names, None for a declaration at fault."""
+    if finding := ruling.finding:
+        side = finding.reference
+        return Named(side.package, side.version or "", side.origin, side.license or "")
+    if identity := identity_of(ruling, files):
+        version, license = identity.version or "", identity.license or ""
+        return Named(identity.package, version, identity.origin, license)
+    return None
+
+
+def tells(ruling: Ruling) -> bool:
+    """Whether it tells an origin: common code does not."""
+    return ruling.finding is None or ruling.finding.verdict != "common"
+
+
+def descends(ruling: Ruling) -> bool:
+    """Whether the scanned side may stand as a descendant: the verdict is derived, and nothing says
+    that the reference is not the older side."""
+    finding = ruling.finding
+    return finding is None or (
+        finding.verdict == "derived" and finding.direction in ("older", "unknown")
+    )
+
+
+@lru_cache(maxsize=1024)
+def expression(text: str) -> str | None:
+    """The licence as a valid SPDX expression, None where it is none."""
+    from license_expression import ExpressionError, get_spdx_licensing
+
+    try:
+        parsed = get_spdx_licensing().parse(text, validate=True)
+    except ExpressionError:
+        return None
+    return str(parsed) if parsed is not None else None
+
+
+# --- the components -----------------------------------------------------------------------
+
+
+def _release(named: Named, rulings: Sequence[Ruling], files: Mapping[str, FileResult]) -> _Json:
+    return {
+        **_component(named),
+        "bom-ref": _ref(named),
+        "evidence": {
+            "identity": [
+                {
+                    "field": "name",
+                    "confidence": max(_confidence(one) for one in rulings),
+                    "concludedValue": _text(named.origin),
+                    "methods": [_method(one, files) for one in rulings],
+                    "tools": ["tool"],
+                }
+            ],
+            "occurrences": [_occurrence(one, "") for one in rulings],
+        },
+    }
+
+
+def _file(
+    path: str,
+    rulings: Sequence[Ruling],
+    file: FileResult | None,
+    files: Mapping[str, FileResult],
+) -> _Json:
+    made: _Json = {"type": "file", "bom-ref": f"file:{utf8(path)}", "name": utf8(path) or "file"}
+    if file:
+        made["hashes"] = [{"alg": "SHA-256", "content": file.sha256}]
+    kin: dict[str, dict[Named, None]] = {"ancestors": {}, "variants": {}}
+    for ruling in rulings:
+        named = named_of(ruling, files)
+        if named is not None and tells(ruling):
+            kin["ancestors" if descends(ruling) else "variants"][named] = None
+    for named in kin["ancestors"]:
+        kin["variants"].pop(named, None)
+    if any(kin.values()):
+        made["pedigree"] = {
+            **{
+                kind: [_component(named) for named in sorted(found)]
+                for kind, found in kin.items()
+                if found
+            },
+            "notes": "Consistent with derivation, by comparison of syntax trees; no proof.",
+        }
+    common = [one for one in rulings if not tells(one)]
+    if common:
+        made["evidence"] = {
+            "occurrences": [
+                _occurrence(one, "common code, which tells no origin; ") for one in common
+            ]
+        }
+    return made
+
+
+def _component(named: Named) -> _Json:
+    """The release, without evidence. No package URL: an index does not know whether its release
+    came from a registry."""
+    made: _Json = {
+        "type": "library",
+        "group": _text(named.package),
+        "name": _text(named.origin) or "unnamed",
+    }
+    if named.version:
+        made["version"] = _text(named.version)
+    if named.license:
+        valid = expression(named.license)
+        made["licenses"] = (
+            [{"expression": valid}] if valid else [{"license": {"name": _text(named.license)}}]
+        )
+    return made
+
+
+def _ref(named: Named) -> str:
+    words = "\0".join((named.package, named.version, named.origin, named.license))
+    return f"release:{uuid5(NAMESPACE, utf8(words))}"
+
+
+def _confidence(ruling: Ruling) -> float:
+    """How sure the method is, in [0, 1]: the share of unrelated families that do *not* score so
+    high; the resemblance where the index has no baseline for it; 1 for an identical file."""
+    finding = ruling.finding
+    if finding is None:
+        return 1.0
+    rate = finding.false_alarm_rate
+    return round(finding.resemblance if rate is None else 1 - rate, 4)
+
+
+def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
+    finding = ruling.finding
+    if finding is None:
+        identity = identity_of(ruling, files)
+        exact = identity is not None and identity.exact
+        return {
+            "technique": "hash-comparison" if exact else "ast-fingerprint",
+            "confidence": 1.0,
+            "value": f"{_text(ruling.id)}: the whole file is equal"
+            + ("" if exact else ", but for layout and comments"),
+        }
+    return {
+        "technique": "ast-fingerprint",
+        "confidence": _confidence(ruling),
+        "value": f"{_text(ruling.id)}: {finding.verdict}, {finding.clone_type}, resemblance "
+        f"{finding.resemblance:.2f}, {finding.matched} elements matched",
+    }
+
+
+def _occurrence(ruling: Ruling, words: str) -> _Json:
+    return {
+        "bom-ref": f"finding:{utf8(ruling.id)}",
+        "location": utf8(ruling.path),
+        "line": max(1, ruling.start_line),
+        "symbol": subject(ruling),
+        "additionalContext": words
+        + f"lines {ruling.start_line}-{ruling.end_line}; {ruling.rule}, {ruling.status}",
+    }
+
+
+def _property(name: str, value: str) -> _Json:
+    return {"name": f"provenance:{name}", "value": _text(value)}
+
+
+def _text(text: str) -> str:
+    return shortened(safe(text), _MOST)

@@ -1,0 +1,143 @@
+"""A ruling -> its evidence as labelled lines, the same in every format that shows some.
+
+Pure. Every text of a scanned tree is made visible: control, format and bidirectional characters
+are escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from provenance.model import Audit, FileResult, Identity, Ruling
+from provenance.report.text import safe
+
+_MOST_NAMES = 8
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
+
+
+def files_of(audit: Audit) -> dict[str, FileResult]:
+    """The scanned files by path."""
+    return {file.path: file for file in audit.report.files}
+
+
+def identity_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Identity | None:
+    """The reference file that a ruling says its file is; None for a finding or a declaration."""
+    if ruling.finding is not None or ruling.rule == "declaration":
+        return None
+    file = files.get(ruling.path)
+    return file.identical if file else None
+
+
+def subject(ruling: Ruling) -> str:
+    """What the ruling is about: the unit's name, ``module body``, ``whole file``."""
+    if ruling.finding is None:
+        return "declaration" if ruling.rule == "declaration" else "whole file"
+    suspect = ruling.finding.suspect
+    return safe(suspect.name) if suspect.kind != "module" else "module body"
+
+
+def place(ruling: Ruling) -> str:
+    """Where it stands, in words: lines, or cells of a notebook."""
+    cell = ruling.finding.suspect.cell if ruling.finding else None
+    if cell is None:
+        if ruling.start_line == ruling.end_line:
+            return f"line {ruling.start_line}"
+        return f"lines {ruling.start_line}-{ruling.end_line}"
+    if cell.start_cell == cell.end_cell:
+        return f"cell {cell.start_cell} lines {cell.start_line}-{cell.end_line}"
+    return (
+        f"cell {cell.start_cell} line {cell.start_line} to cell {cell.end_cell} "
+        f"line {cell.end_line}"
+    )
+
+
+def evidence(ruling: Ruling, identity: Identity | None) -> tuple[tuple[str, str], ...]:
+    """What supports the ruling and what speaks against it, as (label, value); what is not known
+    is left out.
+
+    Args:
+        ruling: what to show.
+        identity: the reference file that the ruling's file is, from ``identity_of``.
+    """
+    found: list[tuple[str, str | None]] = [("origin", ruling.origin or None)]
+    if ruling.finding is not None:
+        found += _of_finding(ruling)
+    elif identity is not None:
+        release = _release(identity.package, identity.version)
+        found += [
+            ("reference", f"{release} {identity.path}"),
+            ("equal", "byte for byte" if identity.exact else "but for layout and comments"),
+            ("first seen", identity.first_seen),
+            ("also in", _names(identity.also)),
+        ]
+    found += [
+        ("licence", ruling.license),
+        ("declared by", ruling.declared_by),
+        ("reason", ruling.reason),
+        ("also breaks", ", ".join(one for one in ruling.breaks if one != ruling.rule) or None),
+        ("id", ruling.id),
+    ]
+    return tuple((label, safe(value)) for label, value in found if value)
+
+
+def _of_finding(ruling: Ruling) -> list[tuple[str, str | None]]:
+    finding = ruling.finding
+    assert finding is not None  # noqa: S101 - the caller asked
+    reference = finding.reference
+    rate = finding.false_alarm_rate
+    renames = ", ".join(f"{one.reference} -> {one.suspect}" for one in finding.renames[:3])
+    return [
+        (
+            "reference",
+            f"{_release(reference.package, reference.version)} {reference.path} "
+            f"{reference.name}, lines {reference.start_line}-{reference.end_line}",
+        ),
+        ("verdict", f"{finding.verdict}, {finding.attribution}"),
+        (
+            "match",
+            f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
+            f"{100 * finding.suspect_containment:.0f} % of this in that, "
+            f"{100 * finding.reference_containment:.0f} % of that in this",
+        ),
+        (
+            "unrelated families that do as well",
+            None if rate is None else f"{100 * rate:.2g} %",
+        ),
+        ("families that hold it", str(finding.families)),
+        ("as close in", _names(finding.also)),
+        ("first seen", reference.first_seen),
+        ("reference is", None if finding.direction == "unknown" else finding.direction),
+        ("renamed", renames or None),
+    ]
+
+
+def _release(package: str, version: str | None) -> str:
+    return f"{package} {version}" if version else package
+
+
+def _names(names: tuple[str, ...]) -> str | None:
+    more = len(names) - _MOST_NAMES
+    text = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return text or None
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters; a text that is cut says so by its last one."""
+    return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def relative_uri(path: str) -> str:
+    """A path as a relative URI reference (RFC 3986): UTF-8, percent-encoded, ``/`` kept. A colon
+    is encoded too, so that no first segment reads as a scheme; bytes of a name that is no UTF-8
+    stand as they are on disk."""
+    try:
+        encoded = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        encoded = path.encode("utf-8", "replace")
+    quoted = "".join(chr(one) if one in _UNRESERVED else f"%{one:02X}" for one in encoded)
+    return f"./{quoted}" if quoted.startswith("/") else quoted
+
+
+def utf8(text: str) -> str:
+    """Text that every reader of JSON takes: what is no character is an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,106 @@
+"""What the rules of an audit mean, for the formats that carry a text for each rule.
+
+Pure data. The words are for whoever meets a finding first in a code review: what was seen, what
+it does not prove, and the ways out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provenance.model import Level, Rule
+
+PREFIX = "provenance/"
+"""Stands before a rule's name where rules of several tools meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One rule in words: a name without blanks, one line, one paragraph, and what to do."""
+
+    name: str
+    short: str
+    full: str
+    help: str
+    level: Level
+
+
+_NO_PROOF = (
+    "A match is consistent with derivation from an earlier source; it is no proof that anything "
+    "was copied. Both texts can follow a third one that is not indexed. Lay the lines side by "
+    "side before you judge."
+)
+
+RULES: dict[Rule, Said] = {
+    "undeclared": Said(
+        "UndeclaredOrigin",
+        "Code resembles published model code and does not say so",
+        "This code is consistent with derivation from published model code, and nothing in the "
+        "file or in the configuration names that source.",
+        "If the code does come from there, say so in the file (a comment such as 'Adapted from', "
+        "with the source's copyright line and licence), or declare it in the configuration with "
+        "origin, licence and reason. 'provenance notices' writes what the licence asks for. If it "
+        "does not, declare it with that reason, or put it in the baseline.",
+        "error",
+    ),
+    "elsewhere": Said(
+        "DeclaredElsewhere",
+        "The file names another origin than the one its text resembles",
+        "The declared origin and the textual origin are two facts. Here the file names one family "
+        "of code, and the text is consistent with derivation from another one.",
+        "Look at both sources. Name the one that the text follows as well, or declare in the "
+        "configuration why the named one is right.",
+        "error",
+    ),
+    "origin": Said(
+        "DeniedOrigin",
+        "Code resembles that of an origin which the policy denies",
+        "The policy denies code of this organisation, country or family, declared or not.",
+        "Replace the code, or change the policy if the origin is to be allowed.",
+        "error",
+    ),
+    "license": Said(
+        "LicenseNotAllowed",
+        "Code resembles code under a licence which the policy does not allow",
+        "The licence of the reference code is denied by the policy, or is not among those that it "
+        "allows.",
+        "Ask whoever decides on licences. Replace the code, or allow the licence in the policy.",
+        "error",
+    ),
+    "notice": Said(
+        "NoticeGone",
+        "A copyright or licence notice of the source is not kept",
+        "The reference file names a copyright holder or a licence that this file does not name. "
+        "Most licences ask that such notices are kept.",
+        "Put the notices back; 'provenance notices' writes them.",
+        "warning",
+    ),
+    "declaration": Said(
+        "DeclarationAtFault",
+        "A declaration matches nothing, names another origin, or has expired",
+        "A declaration of the configuration no longer says what the text shows.",
+        "Remove the declaration, name the origin that the text shows, or renew its date.",
+        "warning",
+    ),
+    "allowed": Said(
+        "Allowed",
+        "Found, and breaks no rule of the policy",
+        "Code that resembles published code without breaking a rule: it is declared, common to "
+        "many families, too weak to tell, or allowed by the policy. Nothing that was found is "
+        "left out.",
+        "Nothing needs to be done.",
+        "note",
+    ),
+}
+
+
+def help_text(rule: Rule) -> str:
+    """What a rule means and what to do, as plain paragraphs."""
+    said = RULES[rule]
+    return f"{said.full}\n\n{said.help}\n\n{_NO_PROOF}"
+
+
+def help_markdown(rule: Rule) -> str:
+    """The same in Markdown."""
+    said = RULES[rule]
+    return f"{said.full}\n\n**What to do.** {said.help}\n\n**What it is not.** {_NO_PROOF}"

