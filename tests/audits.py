@@ -196,6 +196,22 @@ def of_report(report: Report) -> Audit:
             )
     rulings.append(
         Ruling(
+            id="use-1",
+            rule="origin",
+            breaks=("origin",),
+            level="error",
+            status="new",
+            path=report.findings[0].suspect.path,
+            start_line=2,
+            end_line=2,
+            origin="transformers/llama",
+            license=None,
+            message="import of transformers.models.llama, which is of Llama: deny-family has llama",
+            remedy="replace it",
+        )
+    )
+    rulings.append(
+        Ruling(
             id="declaration-1",
             rule="declaration",
             breaks=("declaration",),

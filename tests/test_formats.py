@@ -20,7 +20,7 @@ from audits import audit, file_result, finding, of_report, ruling
 import provenance
 from provenance.errors import UsageError
 from provenance.model import Audit, Skipped
-from provenance.report.formats import FORMATS, Quoted, format_of, named
+from provenance.report.formats import FORMATS, Texts, format_of, named
 from provenance.sides import suspect_contents, suspect_texts
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def repeat_heads(states, count):
 
 
 @pytest.fixture(scope="module")
-def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Quoted]:
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Texts]:
     """An audit of a real scan with copies, a notebook, an identical and an unreadable file."""
     root = tmp_path_factory.mktemp("formats")
     reference, suspect = root / "llama-1.0" / "models" / "llama", root / "suspect"
@@ -78,11 +78,11 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Audit, Quoted]:
     assert len(report.findings) >= 10
     assert any(file.identical for file in report.files)
     assert report.skipped
-    quoted = Quoted(suspect_texts(report), {}, suspect_contents(report))
+    quoted = Texts(suspect_texts(report), {}, suspect_contents(report))
     return of_report(report), quoted
 
 
-def written(name: str, scanned: tuple[Audit, Quoted]) -> str:
+def written(name: str, scanned: tuple[Audit, Texts]) -> str:
     return named(name).write(*scanned)
 
 
@@ -159,14 +159,14 @@ READERS: dict[str, Callable[[str], list[Any]]] = {
 
 
 @pytest.mark.parametrize("name", sorted(READERS))
-def test_every_format_has_the_same_findings(name: str, scanned: tuple[Audit, Quoted]) -> None:
+def test_every_format_has_the_same_findings(name: str, scanned: tuple[Audit, Texts]) -> None:
     """Each ruling once, under its identity, no other."""
     found = READERS[name](written(name, scanned))
     assert sorted(found) == sorted(one.id for one in scanned[0].rulings)
 
 
 def test_every_format_has_a_reader_here_or_shows_the_findings_of_the_report(
-    scanned: tuple[Audit, Quoted],
+    scanned: tuple[Audit, Texts],
 ) -> None:
     """The page and the text show the report itself, code scanning gets what is to be looked at."""
     assert {one.name for one in FORMATS} == {*READERS, "html", "text", "code-scanning"}
@@ -183,7 +183,7 @@ def test_every_format_has_a_reader_here_or_shows_the_findings_of_the_report(
 
 
 def test_failures_are_the_same_in_every_format_that_tells_them(
-    scanned: tuple[Audit, Quoted],
+    scanned: tuple[Audit, Texts],
 ) -> None:
     failing = sorted(one.id for one in scanned[0].failures)
     assert failing
@@ -207,13 +207,11 @@ def test_failures_are_the_same_in_every_format_that_tells_them(
     )
     assert f"{len(failing)} findings fail" not in written("markdown", scanned)  # not completed
     whole = replace(scanned[0], incomplete=())
-    assert f"{len(failing)} findings fail" in named("markdown").write(whole, Quoted())
+    assert f"{len(failing)} findings fail" in named("markdown").write(whole, Texts())
 
 
 @pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
-def test_a_format_is_a_function_of_what_it_is_given(
-    one: Any, scanned: tuple[Audit, Quoted]
-) -> None:
+def test_a_format_is_a_function_of_what_it_is_given(one: Any, scanned: tuple[Audit, Texts]) -> None:
     """No clock, no random number: the same bytes each time."""
     text = one.write(*scanned)
     assert text == one.write(*scanned)
@@ -225,22 +223,22 @@ def test_a_format_is_a_function_of_what_it_is_given(
 
 
 @pytest.mark.parametrize("name", ["json", "sarif", "code-scanning", "junit", "markdown", "spdx"])
-def test_what_could_not_be_done_is_said(name: str, scanned: tuple[Audit, Quoted]) -> None:
+def test_what_could_not_be_done_is_said(name: str, scanned: tuple[Audit, Texts]) -> None:
     text = written(name, scanned)
     words = "found no time left"
     assert words in text.replace("\\\\", "")
     assert words not in named(name).write(replace(scanned[0], incomplete=()), scanned[1])
 
 
-def test_an_incomplete_run_looks_like_one_to_machines(scanned: tuple[Audit, Quoted]) -> None:
+def test_an_incomplete_run_looks_like_one_to_machines(scanned: tuple[Audit, Texts]) -> None:
     run = json.loads(written("sarif", scanned))["runs"][0]
     assert run["invocations"][0]["executionSuccessful"] is False
     suites = fromstring(written("junit", scanned))
     assert suites.get("errors") == "1"
     clean = audit(())
-    run = json.loads(named("sarif").write(clean, Quoted()))["runs"][0]
+    run = json.loads(named("sarif").write(clean, Texts()))["runs"][0]
     assert run["invocations"][0]["executionSuccessful"] is True
-    suites = fromstring(named("junit").write(clean, Quoted()))
+    suites = fromstring(named("junit").write(clean, Texts()))
     assert (suites.get("errors"), suites.get("failures"), suites.get("tests")) == ("0", "0", "1")
 
 
@@ -364,7 +362,7 @@ def check_codequality(text: str) -> None:
     assert not text.startswith("\ufeff")
 
 
-def test_paths_of_gitlab_are_relative_and_plain(scanned: tuple[Audit, Quoted]) -> None:
+def test_paths_of_gitlab_are_relative_and_plain(scanned: tuple[Audit, Texts]) -> None:
     paths = {one["location"]["path"] for one in json.loads(written("codequality", scanned))}
     assert paths == {one.path for one in scanned[0].rulings}
 
@@ -427,7 +425,7 @@ CHECKS = {
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
 @pytest.mark.filterwarnings("ignore")
-def test_a_real_run_is_valid(name: str, scanned: tuple[Audit, Quoted]) -> None:
+def test_a_real_run_is_valid(name: str, scanned: tuple[Audit, Texts]) -> None:
     CHECKS[name](written(name, scanned))
 
 
@@ -435,13 +433,13 @@ def test_a_real_run_is_valid(name: str, scanned: tuple[Audit, Quoted]) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_without_any_finding_is_valid(name: str) -> None:
     empty = audit(())
-    CHECKS[name](named(name).write(empty, Quoted()))
+    CHECKS[name](named(name).write(empty, Texts()))
     nothing = replace(empty.report, source="", files=(), suspect_date=None)
     skipped = replace(nothing, skipped=(Skipped("a.py", "no time"),))
-    CHECKS[name](named(name).write(replace(empty, report=skipped, policy=()), Quoted()))
+    CHECKS[name](named(name).write(replace(empty, report=skipped, policy=()), Texts()))
 
 
-def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Quoted]) -> None:
+def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Texts]) -> None:
     """The validators validate: one missing member is found."""
     log = json.loads(written("sarif", scanned))
     del log["runs"][0]["tool"]
@@ -458,7 +456,7 @@ def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Quoted]) -> None:
 # --- what a format says ---------------------------------------------------------------------
 
 
-def test_sarif_points_at_the_lines(scanned: tuple[Audit, Quoted]) -> None:
+def test_sarif_points_at_the_lines(scanned: tuple[Audit, Texts]) -> None:
     """Places, no columns; the reference as a related location with its lines; URIs relative."""
     run = json.loads(written("sarif", scanned))["runs"][0]
     rulings = {one.id: one for one in scanned[0].rulings}
@@ -541,7 +539,7 @@ def test_a_comment_fits_github(number: int) -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
-def test_snippets_are_the_bytes_of_the_units(scanned: tuple[Audit, Quoted]) -> None:
+def test_snippets_are_the_bytes_of_the_units(scanned: tuple[Audit, Texts]) -> None:
     """Ranges count bytes and lines from 1, the last included, whatever the line ends."""
     document = json.loads(written("spdx", scanned))
     rulings = {one.id: one for one in scanned[0].rulings}
@@ -563,8 +561,8 @@ def test_snippets_are_the_bytes_of_the_units(scanned: tuple[Audit, Quoted]) -> N
     assert checked == {"same.py", "renamed.py", "windows.py", "crlf.py", "broken.py"}
 
 
-def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Quoted]) -> None:
-    document = json.loads(named("spdx").write(scanned[0], Quoted()))
+def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Texts]) -> None:
+    document = json.loads(named("spdx").write(scanned[0], Texts()))
     assert not document["snippets"]
     assert not document["files"]
     said = [one["comment"] for one in document["annotations"]]
@@ -573,9 +571,9 @@ def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Quot
     )
 
 
-def test_the_day_of_an_spdx_document_is_given(scanned: tuple[Audit, Quoted]) -> None:
+def test_the_day_of_an_spdx_document_is_given(scanned: tuple[Audit, Texts]) -> None:
     def created(audit: Audit, given: str | None = None) -> str:
-        document = json.loads(named("spdx").write(audit, Quoted(created=given)))
+        document = json.loads(named("spdx").write(audit, Texts(created=given)))
         return str(document["creationInfo"]["created"])
 
     whole = scanned[0]
@@ -591,7 +589,7 @@ def test_common_code_is_nobodys_ancestor() -> None:
     found = [finding(at, verdict=verdict) for at, verdict in enumerate(verdicts)]
     found[3] = replace(found[3], direction="younger")
     whole = audit(tuple(ruling(one) for one in found))
-    bom = json.loads(named("cyclonedx").write(whole, Quoted()))
+    bom = json.loads(named("cyclonedx").write(whole, Texts()))
     kin = {
         one["name"]: sorted(set(one.get("pedigree", {})) & {"ancestors", "variants"})
         for one in bom["components"]
@@ -609,7 +607,7 @@ def test_common_code_is_nobodys_ancestor() -> None:
     assert {one["technique"] for one in methods} == {"ast-fingerprint"}
 
 
-def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Quoted]) -> None:
+def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Texts]) -> None:
     bom = json.loads(written("cyclonedx", scanned))
     techniques = [
         one["technique"]
@@ -620,11 +618,11 @@ def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Quoted]) -
     assert techniques.count("hash-comparison") == 1
 
 
-def test_a_licence_that_is_no_expression_is_quoted_as_it_is() -> None:
+def test_a_licence_that_is_no_expression_is_texts_as_it_is() -> None:
     odd = finding()
     odd = replace(odd, reference=replace(odd.reference, license="Do what you like, v9"))
     whole = audit((ruling(odd),), policy=())
-    bom = json.loads(named("cyclonedx").write(whole, Quoted()))
+    bom = json.loads(named("cyclonedx").write(whole, Texts()))
     (release,) = (one for one in bom["components"] if one["type"] == "library")
     assert release["licenses"] == [{"license": {"name": "Do what you like, v9"}}]
     assert file_result("a.py").path == "a.py"

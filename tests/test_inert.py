@@ -21,16 +21,16 @@ from test_formats import CHECKS
 
 from provenance.model import Audit
 from provenance.report.evidence import relative_uri
-from provenance.report.formats import FORMATS, Quoted, named
+from provenance.report.formats import FORMATS, Texts, named
 from provenance.report.markdown import code, prose
 
 PLAIN = ("json", "sarif", "code-scanning", "codequality", "cyclonedx", "spdx")
 EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def _quoted(whole: Audit) -> Quoted:
+def _texts(whole: Audit) -> Texts:
     """Bytes for every file, so that SPDX has snippets: their checksum is made to fit."""
-    return Quoted(contents={file.path: b"x = 1\n" * 9 for file in whole.report.files})
+    return Texts(contents={file.path: b"x = 1\n" * 9 for file in whole.report.files})
 
 
 def _fitting(whole: Audit) -> Audit:
@@ -48,7 +48,7 @@ def _fitting(whole: Audit) -> Audit:
 @given(whole=hostile())
 def test_a_hostile_tree_yields_a_valid_file(name: str, whole: Audit) -> None:
     whole = _fitting(whole)
-    CHECKS[name](named(name).write(whole, _quoted(whole)))
+    CHECKS[name](named(name).write(whole, _texts(whole)))
 
 
 @pytest.mark.parametrize("name", [one.name for one in FORMATS if one.name != "html"])
@@ -56,7 +56,7 @@ def test_a_hostile_tree_yields_a_valid_file(name: str, whole: Audit) -> None:
 @given(whole=hostile())
 def test_no_control_or_bidirectional_character_is_left(name: str, whole: Audit) -> None:
     whole = _fitting(whole)
-    text = named(name).write(whole, _quoted(whole))
+    text = named(name).write(whole, _texts(whole))
     bad = {sign for sign in text if not sign.isprintable()} - {"\n"}
     assert bad <= ({"\r"} if name == "csv" else set())
     text.encode("utf-8")
@@ -79,7 +79,7 @@ def _strings(value: Any) -> Iterator[str]:
 @EXAMPLES
 @given(whole=hostile())
 def test_sarif_has_no_address_link_or_placeholder_of_theirs(whole: Audit) -> None:
-    log = json.loads(named("sarif").write(whole, Quoted()))
+    log = json.loads(named("sarif").write(whole, Texts()))
     run = log["runs"][0]
 
     def visit(value: Any) -> None:
@@ -112,7 +112,7 @@ def test_sarif_has_no_address_link_or_placeholder_of_theirs(whole: Audit) -> Non
 @EXAMPLES
 @given(whole=hostile())
 def test_no_cell_is_a_formula(whole: Audit) -> None:
-    rows = csv.reader(io.StringIO(named("csv").write(whole, Quoted()), newline=""), strict=True)
+    rows = csv.reader(io.StringIO(named("csv").write(whole, Texts()), newline=""), strict=True)
     for row in rows:
         for cell in row:
             assert cell.isprintable()
@@ -122,7 +122,7 @@ def test_no_cell_is_a_formula(whole: Audit) -> None:
 @EXAMPLES
 @given(whole=hostile())
 def test_xml_holds_their_text_as_text(whole: Audit) -> None:
-    root = fromstring(named("junit").write(whole, Quoted()))
+    root = fromstring(named("junit").write(whole, Texts()))
     suite = root.find("testsuite")
     assert suite is not None
     assert sum(1 for _ in suite.iter("testcase")) == len(whole.rulings)
@@ -173,7 +173,7 @@ def _read(text: str) -> _Page:
 @EXAMPLES
 @given(whole=hostile())
 def test_markdown_has_no_mark_link_or_tag_of_theirs(whole: Audit) -> None:
-    page = _read(named("markdown").write(whole, Quoted()))
+    page = _read(named("markdown").write(whole, Texts()))
     assert set(page.tags) <= OURS
     assert not page.comments
     assert "@" not in page.plain
@@ -228,4 +228,4 @@ def test_an_identity_is_written_as_it_is() -> None:
     whole = audit((ruling(finding(7)),))
     for one in FORMATS:
         if one.name not in ("text", "html"):
-            assert finding(7).id in one.write(whole, Quoted()), one.name
+            assert finding(7).id in one.write(whole, Texts()), one.name

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from provenance.model import Audit, Ruling
-from provenance.report.evidence import shortened, utf8
+from provenance.report.evidence import shortened, told, utf8
 from provenance.report.rules import PREFIX
 from provenance.report.text import safe
 
@@ -25,10 +25,9 @@ def codequality(audit: Audit) -> str:
 
 
 def _entry(ruling: Ruling) -> dict[str, object]:
-    remedy = "" if ruling.rule == "allowed" else f" {ruling.remedy}"
     first = max(1, ruling.start_line)
     return {
-        "description": shortened(safe(ruling.message + remedy).strip(), _MOST),
+        "description": shortened(safe(told(ruling)), _MOST),
         "check_name": PREFIX + ruling.rule,
         "fingerprint": utf8(ruling.id),
         "severity": _severity(ruling),
@@ -40,7 +39,7 @@ def _entry(ruling: Ruling) -> dict[str, object]:
 
 
 def _severity(ruling: Ruling) -> str:
-    if ruling.rule == "allowed" or ruling.level == "note":
+    if ruling.level == "note":
         return "info"
     if ruling.level == "error" and ruling.status == "new":
         return "critical"

@@ -71,7 +71,7 @@ def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
         "path": ruling.path,
         "start_line": ruling.start_line,
         "end_line": ruling.end_line,
-        "name": subject(ruling),
+        "name": subject(ruling, files),
         "origin": ruling.origin,
         "license": ruling.license,
         "message": ruling.message,

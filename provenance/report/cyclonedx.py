@@ -5,8 +5,8 @@ Pure. Components are the reference releases that telling findings name, with the
 are reference files byte for byte), and the scanned files, whose ``pedigree`` has them: as
 ``ancestors`` where the verdict is derived and no day speaks against it, else as ``variants``
 ("the relationship between the components is not known"). Common code tells no origin: it stands
-as an occurrence of its file alone. Every ruling is one occurrence, its ``bom-ref`` is
-``finding:`` and the identity; a declaration at fault is a property.
+as an occurrence of its file alone, and so does a use. Every ruling is one occurrence, its
+``bom-ref`` is ``finding:`` and the identity; a declaration at fault is a property.
 
 There is no timestamp; the serial number is a UUID of the content (RFC 9562, version 5).
 """
@@ -50,11 +50,11 @@ def cyclonedx(audit: Audit) -> str:
     by_file: dict[str, list[Ruling]] = defaultdict(list)
     faults = []
     for ruling in audit.rulings:
-        if (named := named_of(ruling, files)) is None:
+        if ruling.rule == "declaration":
             faults.append(ruling)
             continue
         by_file[ruling.path].append(ruling)
-        if tells(ruling):
+        if (named := named_of(ruling, files)) is not None and tells(ruling):
             by_release[named].append(ruling)
     releases = [_release(named, rulings, files) for named, rulings in sorted(by_release.items())]
     parts = [
@@ -107,7 +107,7 @@ def cyclonedx(audit: Audit) -> str:
 
 
 def named_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Named | None:
-    """The reference release that a ruling names, None for a declaration at fault."""
+    """The reference release that a ruling names, None for a use and a declaration at fault."""
     if finding := ruling.finding:
         side = finding.reference
         return Named(side.package, side.version or "", side.origin, side.license or "")
@@ -160,7 +160,7 @@ def _release(named: Named, rulings: Sequence[Ruling], files: Mapping[str, FileRe
                     "tools": ["tool"],
                 }
             ],
-            "occurrences": [_occurrence(one, "") for one in rulings],
+            "occurrences": [_occurrence(one, "", files) for one in rulings],
         },
     }
 
@@ -190,11 +190,17 @@ def _file(
             },
             "notes": "Consistent with derivation, by comparison of syntax trees; no proof.",
         }
-    common = [one for one in rulings if not tells(one)]
-    if common:
+    words = {
+        one.id: "use of code of others, no copy; "
+        if named_of(one, files) is None
+        else "common code, which tells no origin; "
+        for one in rulings
+        if named_of(one, files) is None or not tells(one)
+    }
+    if words:
         made["evidence"] = {
             "occurrences": [
-                _occurrence(one, "common code, which tells no origin; ") for one in common
+                _occurrence(one, words[one.id], files) for one in rulings if one.id in words
             ]
         }
     return made
@@ -252,12 +258,12 @@ def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
     }
 
 
-def _occurrence(ruling: Ruling, words: str) -> _Json:
+def _occurrence(ruling: Ruling, words: str, files: Mapping[str, FileResult]) -> _Json:
     return {
         "bom-ref": f"finding:{utf8(ruling.id)}",
         "location": utf8(ruling.path),
         "line": max(1, ruling.start_line),
-        "symbol": subject(ruling),
+        "symbol": subject(ruling, files),
         "additionalContext": words
         + f"lines {ruling.start_line}-{ruling.end_line}; {ruling.rule}, {ruling.status}",
     }

@@ -21,19 +21,37 @@ def files_of(audit: Audit) -> dict[str, FileResult]:
 
 
 def identity_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Identity | None:
-    """The reference file that a ruling says its file is; None for a finding or a declaration."""
-    if ruling.finding is not None or ruling.rule == "declaration":
-        return None
+    """The reference file that a ruling says its file is; None for what is about less than the
+    whole file: a finding, a use, a declaration."""
     file = files.get(ruling.path)
-    return file.identical if file else None
+    if ruling.finding is not None or ruling.rule == "declaration" or file is None:
+        return None
+    same, lines = file.identical, (ruling.start_line, ruling.end_line)
+    whole = lines == (1, file.lines) and same is not None and same.origin == ruling.origin
+    return same if whole else None
 
 
-def subject(ruling: Ruling) -> str:
-    """What the ruling is about: the unit's name, ``module body``, ``whole file``."""
+def subject(ruling: Ruling, files: Mapping[str, FileResult]) -> str:
+    """What the ruling is about: the unit's name, ``module body``, ``whole file``, ``use`` of
+    others' code, ``declaration``."""
     if ruling.finding is None:
-        return "declaration" if ruling.rule == "declaration" else "whole file"
+        if ruling.rule == "declaration":
+            return "declaration"
+        return "whole file" if identity_of(ruling, files) else "use"
     suspect = ruling.finding.suspect
     return safe(suspect.name) if suspect.kind != "module" else "module body"
+
+
+def breaks_nothing(ruling: Ruling) -> bool:
+    """Whether there is nothing to look at: no rule is broken, and it is no warning either."""
+    return ruling.rule == "allowed" and ruling.level == "note"
+
+
+def told(ruling: Ruling) -> str:
+    """The message, and what to do where a rule is broken, as sentences."""
+    said = ruling.message.rstrip(". ") + "."
+    remedy = ruling.remedy.rstrip(". ")
+    return f"{said} To do: {remedy}." if remedy and ruling.rule != "allowed" else said
 
 
 def place(ruling: Ruling) -> str:

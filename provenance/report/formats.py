@@ -15,16 +15,16 @@ from provenance.model import Audit
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class Texts:
     """What a format may quote besides the audit, as far as it is at hand.
 
-    ``sources`` is the text of scanned files by path, ``references`` that of reference files by
+    ``suspects`` is the text of scanned files by path, ``references`` that of reference files by
     package, version and path, ``contents`` the bytes of scanned files by path; see
     ``provenance.sides``. ``created`` is when the report is made, ``YYYY-MM-DDThh:mm:ssZ``, for
     formats that cannot do without; ``language`` that of the page.
     """
 
-    sources: Mapping[str, str] = field(default_factory=dict)
+    suspects: Mapping[str, str] = field(default_factory=dict)
     references: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)
     created: str | None = None
@@ -39,7 +39,7 @@ class Format:
     name: str
     endings: tuple[str, ...]
     quotes: Literal["", "texts", "bytes"]
-    write: Callable[[Audit, Quoted], str]
+    write: Callable[[Audit, Texts], str]
 
 
 def format_of(file: str) -> Format:
@@ -71,72 +71,72 @@ def named(name: str) -> Format:
     raise UsageError(f"{name}: found no such format, expected one of {known}")
 
 
-def _text(audit: Audit, _: Quoted) -> str:
+def _text(audit: Audit, _: Texts) -> str:
     from provenance.report.text import text_report
 
     return text_report(audit.report)
 
 
-def _json(audit: Audit, _: Quoted) -> str:
+def _json(audit: Audit, _: Texts) -> str:
     from provenance.report.rulings import audit_json
 
     return audit_json(audit)
 
 
-def _html(audit: Audit, quoted: Quoted) -> str:
+def _html(audit: Audit, texts: Texts) -> str:
     from provenance.report.html import html_report
 
     return html_report(
-        audit.report, quoted.sources, references=quoted.references, language=quoted.language
+        audit.report, texts.suspects, references=texts.references, language=texts.language
     )
 
 
-def _sarif(audit: Audit, _: Quoted) -> str:
+def _sarif(audit: Audit, _: Texts) -> str:
     from provenance.report.sarif import sarif
 
     return sarif(audit)
 
 
-def _code_scanning(audit: Audit, _: Quoted) -> str:
+def _code_scanning(audit: Audit, _: Texts) -> str:
     from provenance.report.sarif import code_scanning
 
     return code_scanning(audit)
 
 
-def _junit(audit: Audit, _: Quoted) -> str:
+def _junit(audit: Audit, _: Texts) -> str:
     from provenance.report.junit import junit
 
     return junit(audit)
 
 
-def _codequality(audit: Audit, _: Quoted) -> str:
+def _codequality(audit: Audit, _: Texts) -> str:
     from provenance.report.codequality import codequality
 
     return codequality(audit)
 
 
-def _markdown(audit: Audit, _: Quoted) -> str:
+def _markdown(audit: Audit, _: Texts) -> str:
     from provenance.report.markdown import markdown
 
     return markdown(audit)
 
 
-def _csv(audit: Audit, _: Quoted) -> str:
+def _csv(audit: Audit, _: Texts) -> str:
     from provenance.report.csv import table
 
     return table(audit)
 
 
-def _cyclonedx(audit: Audit, _: Quoted) -> str:
+def _cyclonedx(audit: Audit, _: Texts) -> str:
     from provenance.report.cyclonedx import cyclonedx
 
     return cyclonedx(audit)
 
 
-def _spdx(audit: Audit, quoted: Quoted) -> str:
+def _spdx(audit: Audit, texts: Texts) -> str:
     from provenance.report.spdx import spdx
 
-    return spdx(audit, quoted.contents, quoted.created)
+    return spdx(audit, texts.contents, texts.created)
 
 
 FORMATS = (

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from provenance.model import Audit, FileResult, Ruling
 from provenance.report.evidence import (
+    breaks_nothing,
     evidence,
     files_of,
     identity_of,
@@ -44,9 +45,9 @@ def markdown(audit: Audit, *, most: int = MOST) -> str:
     other = [
         one
         for one in audit.rulings
-        if id(one) not in failing and one.status != "known" and one.rule != "allowed"
+        if id(one) not in failing and one.status != "known" and not breaks_nothing(one)
     ]
-    allowed = [one for one in audit.rulings if one.status != "known" and one.rule == "allowed"]
+    allowed = [one for one in audit.rulings if one.status != "known" and breaks_nothing(one)]
     parts: tuple[tuple[str, Sequence[Ruling], bool], ...] = (
         ("Fails the audit", failures, True),
         ("To look at", other, True),
@@ -56,7 +57,7 @@ def markdown(audit: Audit, *, most: int = MOST) -> str:
     for title, rulings, full in parts:
         if not rulings:
             continue
-        blocks = (_full(one, files) if full else [_line(one)] for one in rulings)
+        blocks = (_full(one, files) if full else [_line(one, files)] for one in rulings)
         opened = _opened(title, len(rulings), full)
         made, room = _fitting(opened, blocks, len(rulings), room, full)
         lines += made
@@ -144,7 +145,8 @@ def _fitting(
 
 def _full(ruling: Ruling, files: dict[str, FileResult]) -> list[str]:
     shown = [
-        f"- **{ruling.rule}** {code(subject(ruling))} in {code(ruling.path)}, {place(ruling)}",
+        f"- **{ruling.rule}** {code(subject(ruling, files))} in {code(ruling.path)}, "
+        + place(ruling),
         "",
         f"  {prose(ruling.message)}",
         "",
@@ -157,11 +159,11 @@ def _full(ruling: Ruling, files: dict[str, FileResult]) -> list[str]:
     return [*shown, "", "  </details>", ""]
 
 
-def _line(ruling: Ruling) -> str:
+def _line(ruling: Ruling, files: dict[str, FileResult]) -> str:
     finding = ruling.finding
     verdict = f", {finding.verdict}, {finding.attribution}" if finding else ""
     return (
-        f"- {code(subject(ruling))} in {code(ruling.path)}, {place(ruling)}: "
+        f"- {code(subject(ruling, files))} in {code(ruling.path)}, {place(ruling)}: "
         f"{code(ruling.origin)}{verdict} ({code(ruling.id)})"
     )
 

@@ -21,12 +21,14 @@ from typing import Any
 
 from provenance.model import Audit, FileResult, Finding, Fixed, Level, Rule, Ruling
 from provenance.report.evidence import (
+    breaks_nothing,
     evidence,
     files_of,
     identity_of,
     relative_uri,
     shortened,
     subject,
+    told,
     utf8,
 )
 from provenance.report.json import counts
@@ -58,7 +60,7 @@ def sarif(audit: Audit) -> str:
 def code_scanning(audit: Audit) -> str:
     """The log for code scanning: the new results alone that break a rule. How many are left out
     is said in the log."""
-    alerts = [one for one in audit.rulings if one.rule != "allowed" and one.status == "new"]
+    alerts = [one for one in audit.rulings if one.status == "new" and not breaks_nothing(one)]
     left = len(audit.rulings) + len(audit.fixed) - len(alerts)
     words = (
         f"{left} results are not in this log: they break no rule, are known to the baseline, or "
@@ -242,7 +244,7 @@ def _artifact(path: str, file: FileResult) -> _Json:
 
 
 def _result(ruling: Ruling, files: Mapping[str, FileResult], places: Mapping[str, int]) -> _Json:
-    passes = ruling.rule == "allowed"
+    passes = breaks_nothing(ruling)
     artifact: _Json = {"uri": relative_uri(ruling.path), "uriBaseId": _ROOT}
     if ruling.path in places:
         artifact["index"] = places[ruling.path]
@@ -269,7 +271,7 @@ def _result(ruling: Ruling, files: Mapping[str, FileResult], places: Mapping[str
         "suppressions": _suppressions(ruling),
         "properties": {
             "id": utf8(ruling.id),
-            "subject": _text(subject(ruling)),
+            "subject": _text(subject(ruling, files)),
             "breaks": list(ruling.breaks),
             "status": ruling.status,
             "remedy": _text(ruling.remedy),
@@ -367,8 +369,7 @@ def _fingerprints(identity: str) -> dict[str, str]:
 
 def _message(ruling: Ruling) -> str:
     """The message; a viewer shows its first sentence alone where room is short."""
-    words = ruling.message if ruling.rule == "allowed" else f"{ruling.message} {ruling.remedy}"
-    return _braced(_text(words.strip() or RULES[ruling.rule].short))
+    return _braced(_text(told(ruling)))
 
 
 def _braced(text: str) -> str:

@@ -7,7 +7,7 @@ is the whole file, its cells are in the comment.
 
 Relationships: ``DESCENDANT_OF`` where the verdict is derived and no day speaks against it,
 ``VARIANT_OF`` ("not clear which came first") where one does, ``OTHER`` where it resembles; common
-code tells no origin and has none. The namespace is a UUID of
+code tells no origin and has none, nor has a use. The namespace is a UUID of
 the content, the day of creation is given.
 """
 
@@ -129,8 +129,9 @@ class _Drawn:
         ]
         words = f"{ruling.rule}, {ruling.status}, {place(ruling)}. {ruling.message}"
         comment = "\n".join([_text(words), *shown])
-        if named is None or not content:
-            why = "" if named is None else "the bytes of the file were not at hand; "
+        if ruling.rule == "declaration" or not content:
+            at_hand = ruling.rule == "declaration"
+            why = "" if at_hand else "the bytes of the file were not at hand; "
             self.annotations.append(
                 self.annotation(f"ruling {ruling.id}: {ruling.path}: {why}{words}")
             )
@@ -148,7 +149,7 @@ class _Drawn:
                 "comment": comment,
             }
         )
-        if tells(ruling):
+        if named is not None and tells(ruling):
             if named not in self.packages:
                 self.packages[named] = _package(named)
             package = self.packages[named]["SPDXID"]
