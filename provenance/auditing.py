@@ -317,6 +317,14 @@ def _today(given: str | None) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
 
 
+def created() -> str | None:
+    """When a report is made, as SOURCE_DATE_EPOCH says it; None without it: no clock is read."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not epoch.isdecimal() or int(epoch) > 253_402_300_799:  # the last second of 9999
+        return None
+    return datetime.fromtimestamp(int(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 # --- the baseline -------------------------------------------------------------------------
 
 

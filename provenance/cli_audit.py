@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +108,7 @@ def audit(
     from provenance.auditing import audit as run
     from provenance.auditing import baseline_text, planned
     from provenance.report.audit import audit_text
-    from provenance.report.formats import ending
+    from provenance.report.formats import format_of
 
     if init:
         _init(paths)
@@ -115,7 +116,7 @@ def audit(
     plan = planned(paths, config=config, settings=_given(context, values))
     outputs = plan.places["output"]
     for path in outputs:
-        ending(path)  # before the work is done
+        format_of(path)  # before the work is done
     with progress_bar("Auditing") as progress:
         done = run(plan, jobs=plan.policy.jobs or cores(), progress=progress, fresh=write_baseline)
     said = done.audit
@@ -148,31 +149,41 @@ def _columns() -> int:
 def _write_all(plan: Plan, audit: Audit) -> list[str]:
     """Write every report that is wanted, whatever becomes of the others; the messages of those
     that could not be."""
-    from provenance.report.formats import QUOTES, Texts, ending, written
+    from provenance.report.formats import format_of
 
-    texts: Texts | None = None
-    failed = []
-    for path in plan.places["output"]:
+    failed: list[str] = []
+    wanted = [(Path(path), format_of(path)) for path in plan.places["output"]]
+    try:
+        texts = _texts(plan, audit, {one.quotes for _, one in wanted})
+    except ProvenanceError as error:  # the source went away: reports that quote it say so
+        from provenance.report.formats import Texts
+
+        texts = Texts()
+        failed.append(str(error))
+    for path, one in wanted:
         try:
-            if ending(path) in QUOTES and texts is None:
-                texts = _texts(plan, audit)
-            write_whole(Path(path), written(audit, path, texts or Texts()))
+            write_whole(path, one.write(audit, texts))
         except (OSError, ProvenanceError) as error:
             failed.append(str(error) if isinstance(error, ProvenanceError) else f"{path}: {error}")
     return failed
 
 
-def _texts(plan: Plan, audit: Audit) -> Texts:
-    from provenance.auditing import under
+def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
+    """What the wanted formats quote; nothing is read again where none does."""
+    from provenance.auditing import created, under
     from provenance.report.formats import Texts
-    from provenance.sides import reference_texts, suspect_texts
+    from provenance.sides import reference_texts, suspect_contents, suspect_texts
 
-    suspects = suspect_texts(
-        audit.report,
-        include=under(plan.prefix, plan.policy.include),
-        exclude=under(plan.prefix, plan.policy.exclude),
-    )
-    return Texts(suspects, reference_texts(audit.report))
+    include = under(plan.prefix, plan.policy.include)
+    exclude = under(plan.prefix, plan.policy.exclude)
+    report, texts = audit.report, Texts(created=created())
+    if "texts" in quotes:
+        suspects = suspect_texts(report, include=include, exclude=exclude)
+        texts = replace(texts, suspects=suspects, references=reference_texts(report))
+    if "bytes" in quotes:
+        contents = suspect_contents(report, include=include, exclude=exclude)
+        texts = replace(texts, contents=contents)
+    return texts
 
 
 def _init(paths: tuple[str, ...]) -> None:

@@ -228,7 +228,7 @@ def of_report(report: Report) -> Audit:
     )
     return Audit(
         report=report,
-        policy=(("fail_on", "derived"), ("until", float("inf"))),
+        policy=(("fail_on", "derived"), ("smallest_unit", 5)),
         policy_file="pyproject.toml",
         rulings=tuple(rulings),
         fixed=(Fixed("f" * 20, "models/gone.py", "Gone.forward", "transformers/llama"),),

@@ -75,7 +75,6 @@ ALLOWED = {
     "report.json": "model version",
     "report.text": "model report.json",
     "report.html": "model report.json report.text verdict version",
-    "report.rulings": "model report.json",
     "report.rules": "model",
     "report.evidence": "model report.text",
     "report.sarif": "model report.evidence report.json report.rules report.text version",
@@ -86,8 +85,8 @@ ALLOWED = {
     "report.cyclonedx": "model report.evidence report.text version",
     "report.spdx": "model report.cyclonedx report.evidence report.text version",
     "report.formats": (
-        "errors model report.codequality report.csv report.cyclonedx report.html report.junit "
-        "report.markdown report.rulings report.sarif report.spdx report.text"
+        "errors model report.audit report.codequality report.csv report.cyclonedx report.html "
+        "report.junit report.markdown report.sarif report.spdx"
     ),
     # sides: what of both sides a report may quote
     "sides": "errors model pypi source",
@@ -106,7 +105,6 @@ ALLOWED = {
     "ruling": "licenses model patterns policy verdict",
     "ledger": "errors model",
     "report.audit": "model report.json report.text",
-    "report.formats": "errors model report.audit report.html",
     "report.notices": "model",
     "auditing": (
         "audit errors folder index ledger licenses model patterns policy references.__init__ "

@@ -72,13 +72,13 @@ def named(name: str) -> Format:
 
 
 def _text(audit: Audit, _: Texts) -> str:
-    from provenance.report.text import text_report
+    from provenance.report.audit import audit_text
 
-    return text_report(audit.report)
+    return audit_text(audit)
 
 
 def _json(audit: Audit, _: Texts) -> str:
-    from provenance.report.rulings import audit_json
+    from provenance.report.audit import audit_json
 
     return audit_json(audit)
 
