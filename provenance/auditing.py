@@ -128,7 +128,7 @@ def _places(policy: Policy, given: Mapping[str, Any], home: str) -> dict[str, tu
         if setting.paths:
             value = getattr(policy, setting.name)
             base = os.getcwd() if setting.name in given else home
-            listed = value if isinstance(value, tuple) else (value,)
+            listed = value if isinstance(value, tuple) else (value,) if value else ()
             places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
     return places
 

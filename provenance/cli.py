@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli_audit import audit, notices
+from provenance.cli_bundle import verify_bundle
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
 from provenance.terminal import (
@@ -582,3 +583,4 @@ def sources_build(output: str, jobs: int | None) -> None:
 
 main.add_command(audit)
 main.add_command(notices)
+main.add_command(verify_bundle)

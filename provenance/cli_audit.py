@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,19 +154,36 @@ def _write_all(plan: Plan, audit: Audit) -> list[str]:
 
     failed: list[str] = []
     wanted = [(Path(path), format_of(path)) for path in plan.places["output"]]
+    quotes: set[str] = {one.quotes for _, one in wanted}
+    if plan.places["bundle"]:
+        quotes.add("texts")
     try:
-        texts = _texts(plan, audit, {one.quotes for _, one in wanted})
+        texts = _texts(plan, audit, quotes)
     except ProvenanceError as error:  # the source went away: reports that quote it say so
         from provenance.report.formats import Texts
 
         texts = Texts()
         failed.append(str(error))
-    for path, one in wanted:
+    jobs: list[tuple[Path, Callable[[], str | bytes], str]] = [
+        (path, partial(one.write, audit, texts), "--output") for path, one in wanted
+    ]
+    for place in plan.places["bundle"]:
+        jobs.append((Path(place), partial(_bundled, plan, audit, texts), "--bundle"))
+    for path, made, option in jobs:
         try:
-            write_whole(path, one.write(audit, texts))
+            write_whole(path, made(), option)
         except (OSError, ProvenanceError) as error:
             failed.append(str(error) if isinstance(error, ProvenanceError) else f"{path}: {error}")
     return failed
+
+
+def _bundled(plan: Plan, audit: Audit, texts: Texts) -> bytes:
+    from provenance.auditing import under
+    from provenance.bundle import Call, bundled
+
+    include = under(plan.prefix, plan.policy.include)
+    exclude = under(plan.prefix, plan.policy.exclude)
+    return bundled(audit, texts, Call(include, exclude, plan.only))
 
 
 def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:

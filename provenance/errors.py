@@ -3,7 +3,8 @@
     ProvenanceError
     ├── UsageError        the call cannot be carried out as written     exit 2
     ├── SourceError       a whole source could not be opened            exit 3
-    └── IndexFileError    an index is missing, damaged or does not fit  exit 3
+    ├── IndexFileError    an index is missing, damaged or does not fit  exit 3
+    └── BundleError       a bundle of evidence is damaged or was changed  exit 3
 
 A bad *file* inside a source is no exception: it is a ``Skipped`` in the result.
 """
@@ -40,3 +41,7 @@ class SourceError(ProvenanceError):
 
 class IndexFileError(ProvenanceError):
     """An index is missing, damaged, or does not fit the version or the other indexes."""
+
+
+class BundleError(ProvenanceError):
+    """A bundle of evidence is damaged, was changed, or is none."""

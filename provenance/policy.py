@@ -92,6 +92,14 @@ SETTINGS = (
         paths=True,
     ),
     Setting(
+        "bundle",
+        "text",
+        "Write all evidence as one archive, for verify-bundle.",
+        "FILE",
+        decides=False,
+        paths=True,
+    ),
+    Setting(
         "jobs", "number", "Worker processes.  [default: all cores]", "N", decides=False, least=1
     ),
     Setting(
@@ -144,6 +152,7 @@ class Policy:
     baseline: str = "provenance-baseline.json"
     today: str | None = None
     output: tuple[str, ...] = ()
+    bundle: str | None = None
     jobs: int | None = None
     timeout: int = 60
     memory: int = 4000

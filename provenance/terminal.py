@@ -102,7 +102,7 @@ def limits() -> Bounds:
     )
 
 
-def write_whole(path: Path, text: str, option: str = "--output") -> None:
+def write_whole(path: Path, content: str | bytes, option: str = "--output") -> None:
     """Write a file whole or not at all."""
     if not path.parent.is_dir():
         raise UsageError(
@@ -117,7 +117,7 @@ def write_whole(path: Path, text: str, option: str = "--output") -> None:
     path = path.resolve()  # a symbolic link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -111,11 +111,17 @@ ALLOWED = {
         "release report.notices ruling workers"
     ),
     "cli_audit": (
-        "auditing errors model policy release report.audit report.formats report.notices sides "
-        "terminal"
+        "auditing bundle errors model policy release report.audit report.formats report.notices "
+        "sides terminal"
     ),
+    "bundle": "errors model report.audit report.formats report.json report.text version",
+    "verifying": (
+        "audit bundle errors index model references.__init__ report.formats report.json "
+        "report.text sides version workers"
+    ),
+    "cli_bundle": "errors terminal verifying",
     "cli": (
-        "audit cli_audit errors families index indexing model references.__init__ "
+        "audit cli_audit cli_bundle errors families index indexing model references.__init__ "
         "references.manifest report.html report.json report.text sides terminal version"
     ),
     "__init__": "audit errors indexing model report.json report.text version",
@@ -125,7 +131,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder archive zipped tarred pypi index build schema audit indexing workers policy "
-    "auditing terminal cli cli_audit "
+    "auditing terminal cli cli_audit bundle verifying "
     "__init__ __main__ references.__init__ references.manifest".split()
 )
 WORLD = set(

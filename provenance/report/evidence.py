@@ -123,6 +123,7 @@ def _of_finding(ruling: Ruling) -> list[tuple[str, str | None]]:
         ),
         ("families that hold it", str(finding.families)),
         ("as close in", _names(finding.also)),
+        ("address", reference.link),
         ("first seen", reference.first_seen),
         ("reference is", None if finding.direction == "unknown" else finding.direction),
         ("renamed", renames or None),

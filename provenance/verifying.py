@@ -1,0 +1,273 @@
+"""verifying: a bundle of evidence -> what holds of it, checked against itself and, where the source
+is there, against a new scan.
+
+The bundle comes from elsewhere: only what it says is believed that its form allows, and it names
+no file that is read. The source and further indexes are named by whoever checks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from provenance.bundle import FORMAT_VERSION, MOST_BYTES, Call, unpacked, wrong_sums
+from provenance.errors import BundleError
+from provenance.model import Audit, Fixed, Report, Ruling
+from provenance.references import DEFAULT_INDEX
+from provenance.report.formats import Texts, named
+from provenance.report.json import json_report
+from provenance.report.text import safe
+from provenance.version import VERSION
+from provenance.workers import Progress
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked: whether it holds, or could not be checked (``open``)."""
+
+    what: str
+    state: Literal["holds", "differs", "open"]
+    words: str = ""
+
+
+def verify_bundle(
+    path: str,
+    source: str | None = None,
+    indexes: Sequence[str] = (),
+    *,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Check, ...]:
+    """Check a bundle; scan the source again and compare, if it is given.
+
+    Args:
+        path: the bundle.
+        source: what was scanned: the same folder, archive or requirement.
+        indexes: index files that were looked into, beside the default one.
+        jobs: how many processes may work.
+        progress: called with (done, total) files.
+
+    Raises:
+        BundleError: it is no bundle, or it was changed since it was made.
+        ProvenanceError: the source or an index cannot be read.
+    """
+    shown = safe(path)
+    try:
+        size = os.stat(path).st_size
+        if size > MOST_BYTES:
+            raise BundleError(f"{shown}: found {size:,} bytes, expected at most {MOST_BYTES:,}")
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{shown}: cannot be read ({error.strerror}), expected a bundle of evidence"
+        ) from error
+    content = unpacked(data, shown)
+    if wrong := wrong_sums(content):
+        raise BundleError(
+            f"{shown}: found other bytes than SHA256SUMS says in {', '.join(wrong)}; it was "
+            "changed after it was made, get it again"
+        )
+    checks = [Check("sums", "holds", f"{len(content) - 1} members are as they were packed")]
+    about = _About(content, shown)
+    if about.version != VERSION:
+        words = f"made by Provenance {safe(about.version)}, this is {VERSION}: results can differ"
+        checks.append(Check("version", "open", words))
+    if source is None:
+        words = f"name what was scanned ({safe(about.source)}) with --source to scan it again"
+        return (*checks, Check("scan", "open", words))
+    found, missing = _indexes(about, indexes)
+    if missing:
+        words = f"not at hand: {', '.join(missing)}; name it with --index"
+        return (*checks, Check("indexes", "open", words))
+    checks.append(Check("indexes", "holds", f"{len(found)} with the recorded checksums"))
+    from provenance.audit import scan
+
+    call = about.call
+    report = scan(
+        source,
+        found,
+        include=call.include,
+        exclude=call.exclude,
+        only=call.only,
+        as_of=about.text("as_of"),
+        exclude_origin=about.texts("exclude_origin"),
+        suspect_date=about.text("suspect_date"),
+        jobs=jobs,
+        progress=progress,
+    )
+    return (*checks, *_compared(content, about, replace(report, source=about.source), source))
+
+
+def _compared(
+    content: dict[str, bytes], about: _About, report: Report, source: str
+) -> Iterator[Check]:
+    """The new report against the packed one, then what is made of it."""
+    recorded = {one["path"]: one["sha256"] for one in about.inputs}
+    now = {file.path: file.sha256 for file in report.files}
+    if recorded != now:
+        yield Check("inputs", "differs", _difference(recorded, now))
+    else:
+        yield Check("inputs", "holds", f"{len(now):,} files have the recorded checksums")
+    if json_report(report).encode() != content["report.json"]:
+        yield Check("report.json", "differs", _findings(content["report.json"], report))
+        return
+    yield Check("report.json", "holds", f"{len(report.findings):,} findings, byte for byte")
+    audit = _audit(content["audit.json"], report)
+    if audit is None:
+        yield Check("audit.json", "differs", "its rulings do not fit the findings of the report")
+        return
+    words = "its rulings fit the findings; 'provenance audit' makes them again from the policy"
+    yield Check("audit.json", "open", words)
+    same = named("sarif").write(audit, Texts()).encode() == content["report.sarif"]
+    yield Check("report.sarif", "holds" if same else "differs", _BYTES[same])
+    from provenance.sides import reference_texts, suspect_texts
+
+    here = replace(report, source=source)
+    texts = Texts(
+        suspect_texts(here, include=about.call.include, exclude=about.call.exclude),
+        reference_texts(report),
+    )
+    if sorted(list(one) for one in texts.references) != about.quoted:
+        words = "it quotes other reference files than are at hand; 'provenance sources fetch'"
+        yield Check("report.html", "open", words)
+        return
+    same = named("html").write(audit, texts).encode() == content["report.html"]
+    yield Check("report.html", "holds" if same else "differs", _BYTES[same])
+
+
+_BYTES = {True: "byte for byte", False: "other bytes than those made of the same findings"}
+
+
+def _difference(recorded: dict[str, str], now: dict[str, str]) -> str:
+    """Which files are gone, new or changed."""
+    parts = []
+    for words, paths in (
+        ("gone", recorded.keys() - now.keys()),
+        ("new", now.keys() - recorded.keys()),
+        ("changed", {path for path in recorded.keys() & now if recorded[path] != now[path]}),
+    ):
+        if paths:
+            named_ = ", ".join(safe(path) for path in sorted(paths)[:_MOST_NAMED])
+            more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+            parts.append(f"{words}: {named_}{more}")
+    return "; ".join(parts)
+
+
+def _findings(packed: bytes, report: Report) -> str:
+    """What is not the same in two reports."""
+    try:
+        then = json.loads(packed)
+        ids = {str(one["id"]) for one in then["findings"]}
+        now = {one.id for one in report.findings}
+        fresh = json.loads(json_report(report))
+        other = [name for name in fresh if then.get(name) != fresh[name]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "it is no report of this version"
+    parts = [f"differs in {', '.join(other)}"] if other else ["written in another way"]
+    for words, some in (("no longer found", ids - now), ("found now", now - ids)):
+        if some:
+            parts.append(f"{words}: {', '.join(safe(one) for one in sorted(some)[:_MOST_NAMED])}")
+    return "; ".join(parts)
+
+
+def _indexes(about: _About, given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The index files with the recorded checksums, in the recorded order; what is not at hand."""
+    from provenance.index import Index
+
+    by_checksum = {}
+    for path in (str(DEFAULT_INDEX), *given):
+        if path in given or os.path.exists(path):
+            with Index(path) as index:
+                by_checksum[index.checksum] = path
+    found, missing = [], []
+    for one in about.indexes:
+        if at_hand := by_checksum.get(one["checksum"]):
+            found.append(at_hand)
+        else:
+            missing.append(f"{safe(one['name'])} with checksum {safe(one['checksum'])}")
+    return found, missing
+
+
+def _audit(packed: bytes, report: Report) -> Audit | None:
+    """The packed rulings, with the findings of a report; None where they do not fit."""
+    findings = {one.id: one for one in report.findings}
+    try:
+        told = json.loads(packed)
+        rulings = tuple(
+            Ruling(
+                **{
+                    **one,
+                    "breaks": tuple(one["breaks"]),
+                    "finding": findings[one["finding"]] if one["finding"] else None,
+                }
+            )
+            for one in told["rulings"]
+        )
+        return Audit(
+            report=report,
+            policy=tuple(told["policy"].items()),
+            policy_file=told["policy_file"],
+            rulings=rulings,
+            fixed=tuple(Fixed(**one) for one in told["fixed"]),
+            incomplete=tuple(told["incomplete"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+class _About:
+    """What ``bundle.json`` says, each part checked for its form."""
+
+    def __init__(self, content: dict[str, bytes], shown: str) -> None:
+        self.shown = shown
+        try:
+            self.said: Any = json.loads(content["bundle.json"])
+        except (ValueError, RecursionError) as error:
+            raise self._wrong("bundle.json", "JSON") from error
+        if not isinstance(self.said, dict) or self.said.get("format_version") != FORMAT_VERSION:
+            raise self._wrong(
+                "bundle.json", f"format_version {FORMAT_VERSION}; use the Provenance that made it"
+            )
+        tool, call = self.said.get("tool"), self.said.get("call")
+        if not isinstance(tool, dict) or not isinstance(call, dict):
+            raise self._wrong("tool, call", "objects")
+        self._call = call
+        self.version = str(tool.get("version"))
+        self.source = self.text("source") or ""
+        only = None if call.get("only") is None else self.texts("only")
+        self.call = Call(self.texts("include"), self.texts("exclude"), only)
+        self.inputs = self._rows("inputs", ("path", "sha256"))
+        self.indexes = self._rows("indexes", ("name", "checksum"))
+        self.quoted = self.said.get("quoted")
+
+    def text(self, key: str) -> str | None:
+        """A text of the call, or None."""
+        value = self._call.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(key, "a text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Texts of the call."""
+        value = self._call.get(key)
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self._wrong(key, "texts")
+        return tuple(value)
+
+    def _rows(self, key: str, names: tuple[str, ...]) -> list[dict[str, str]]:
+        rows = self.said.get(key)
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and all(isinstance(row.get(name), str) for name in names)
+            for row in rows
+        ):
+            raise self._wrong(key, f"objects with {', '.join(names)}")
+        return rows
+
+    def _wrong(self, key: str, expected: str) -> BundleError:
+        return BundleError(f"{self.shown}: bundle.json: {key}: expected {expected}")
