@@ -10,12 +10,13 @@ Everything is looked up in bulk, once for each batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance.index import Index
 from provenance.model import Sketch
+from provenance.order import distinct, firsts, ranked
 from provenance.schema import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ TELLING_RUNS, TELLING_TEXT_RUNS = 6, 3
 """Rare fingerprints that a part must share: 64 equal elements have 49 shingles, so at least six
 fingerprints; 36 equal as written have 29, so at least three (windows of eight)."""
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
+_TEXTS, _STRUCTURES, _BANDS, _RUNS, _TEXT_RUNS = range(5)  # the doors, in the order of asking
 _WHOLE = 2.0  # all fingerprints of both views
 _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerprints can add up to
 
@@ -77,30 +79,35 @@ def candidates(
         owner = owner.astype(np.intp)
         fresh = open_[owner]
         found.append(_shared(index, door, keys[fresh], owner[fresh], rows.size))
-    found.append(_of_classes(index, found, outer, size))
-    row = np.concatenate([hit[0] for hit in found])
-    unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
-    weight = np.concatenate([hit[2] for hit in found])
-    doors = np.repeat([TEXT, STRUCTURE, BAND, RUN, TEXT_RUN, -1], [hit[0].size for hit in found])
-    if hidden is not None:
-        seen = ~hidden[unit]
-        row, unit, weight, doors = row[seen], unit[seen], weight[seen], doors[seen]
-    joint = row << 32 | unit
-    order = np.argsort(joint, kind="stable")  # which merges: each door's hits come by rows
-    joint, weight, doors = joint[order], weight[order], doors[order]
-    first = np.diff(joint, prepend=-1) != 0
-    pair, inverse = joint[first], np.cumsum(first) - 1
-    runs = np.bincount(inverse[doors == RUN], minlength=pair.size)
-    text_runs = np.bincount(inverse[doors == TEXT_RUN], minlength=pair.size)
+    units = index.units.bit_length()
+    bits = rows.size.bit_length() + units
+    row, unit = (np.concatenate([hit[part] for hit in found]) for part in (0, 1))
+    pair, order = ranked(_pairs(row, unit, units), bits)
+    weight = np.concatenate([hit[2] for hit in found])[order]
+    doors = np.repeat(np.arange(len(found), dtype=np.uint8), [hit[0].size for hit in found])[order]
+    fresh = firsts(pair)
+    pair, at = pair[fresh], np.cumsum(fresh) - 1
+    total = np.bincount(at, weight, pair.size)
+    share = np.bincount(at, weight.clip(None, _WHOLE), pair.size).clip(None, _WHOLE)
+    runs = np.bincount(at[doors == _RUNS], minlength=pair.size)
+    text_runs = np.bincount(at[doors == _TEXT_RUNS], minlength=pair.size)
     equality = np.zeros(pair.size, np.int64)
-    equality[inverse[doors == STRUCTURE]] = EQUAL_STRUCTURE
-    equality[inverse[doors == TEXT]] = EQUAL_TEXT
+    equality[at[doors == _STRUCTURES]] = EQUAL_STRUCTURE
+    equality[at[doors == _TEXTS]] = EQUAL_TEXT
+    of_class, its = _of_classes(index, pair, share, outer, size)
+    every, place = distinct(np.concatenate([pair, of_class]), bits)
+    total = np.bincount(place, np.concatenate([total, its]), every.size)
+    counted = np.zeros((3, every.size), np.int64)
+    counted[:, place[: pair.size]] = runs, text_runs, equality
+    runs, text_runs, equality = counted
     enough = (runs >= TELLING_RUNS) | (text_runs >= TELLING_TEXT_RUNS)
-    telling = np.where(enough, runs + text_runs, 0)
-    total = np.bincount(inverse, weight, pair.size) if pair.size else np.empty(0)
     likely = (total >= LEAST_WEIGHT) | enough
-    pair, total, telling, equality = pair[likely], total[likely], telling[likely], equality[likely]
-    row, unit = pair >> 32, pair & 0xFFFFFFFF
+    row, unit = _parts(every, units)
+    if hidden is not None:
+        likely &= ~hidden[unit]
+    row, unit, total = row[likely], unit[likely], total[likely]
+    telling = np.where(enough, runs + text_runs, 0)[likely]
+    equality = equality[likely]
     order = np.lexsort((unit, -np.round(total, 9), row))
     row, unit, total = row[order], unit[order], total[order]
     telling, equality = telling[order], equality[order]
@@ -168,26 +175,39 @@ def _open(
     return ~(settled & ((outer < 0) | settled[outer]))
 
 
+def _pairs(row: NDArray[np.intp], unit: NDArray[np.integer[Any]], units: int) -> NDArray[np.uint64]:
+    """Pairs of rows and units as one number each, of which the unit takes so many bits."""
+    pair: NDArray[np.uint64] = row.astype(np.uint64) << np.uint64(units)
+    return pair | unit.astype(np.uint64, copy=False)
+
+
+def _parts(pair: NDArray[np.uint64], units: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and units of pairs."""
+    unit = pair & np.uint64((1 << units) - 1)
+    return (pair >> np.uint64(units)).astype(np.intp), unit.astype(np.intp)
+
+
 def _of_classes(
     index: Index,
-    found: Sequence[_Hits],
+    pair: NDArray[np.uint64],
+    share: NDArray[np.float64],
     outer: NDArray[np.intp],
     size: NDArray[np.intp],
-) -> _Hits:
-    """Classes whose members the members of a row resemble. Fingerprints are the methods' own; a
-    class is proposed by the best share that each of its methods has, weighed by its size."""
-    row = np.concatenate([hit[0] for hit in found])
-    unit = np.concatenate([hit[1] for hit in found]).astype(np.int64)
-    weight = np.concatenate([hit[2] for hit in found]).clip(None, _WHOLE)
-    inside = outer[row] >= 0
-    pair, inverse = np.unique(row[inside] << 32 | unit[inside], return_inverse=True)
-    total = np.bincount(inverse, weight[inside], pair.size).clip(None, _WHOLE)
-    at, classes = index.classes_of(pair & 0xFFFFFFFF)
-    member, share = (pair >> 32)[at], total[at]
-    key = member << 32 | classes
-    order = np.lexsort((share, key))
-    last = np.flatnonzero(np.append(np.diff(key[order]), 1)) if order.size else order
-    best = order[last]  # the best of each member and class
-    member, classes, share = member[best], classes[best], share[best]
+) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """Classes whose members the members of a row resemble, as pairs of the row and the class, with
+    their weight. Fingerprints are the methods' own; a class is proposed by the best share that
+    each of its methods has, weighed by its size."""
+    units = index.units.bit_length()
+    row, unit = _parts(pair, units)
+    inside = np.flatnonzero(outer[row] >= 0)
+    at, classes = index.classes_of(unit[inside])
+    member, share = row[inside][at], share[inside][at]
+    bits = outer.size.bit_length() + units
+    key, order = ranked(_pairs(member, classes, units), bits)
+    if not key.size:
+        return key, share
+    first = np.flatnonzero(firsts(key))
+    best = np.maximum.reduceat(share[order], first)  # of each member and class
+    member, unit = _parts(key[first], units)
     row = outer[member]
-    return row, classes, share * size[member] / size[row]
+    return _pairs(row, unit, units), best * size[member] / size[row]

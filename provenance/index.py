@@ -22,6 +22,7 @@ import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
+from provenance.order import distinct, firsts
 from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
 from provenance.schema import (
     DOORS,
@@ -196,7 +197,7 @@ class Index:
         self.permutations = drawn.astype(np.uint32)
         bits = json.loads(meta["page_bits"])
         self._bits: list[int] = [int(bits[str(door)]) for door in DOORS]
-        if not all(0 <= size < 32 for size in self._bits):
+        if not all(0 <= size <= KEY_BITS for size in self._bits):
             raise ValueError("page bits out of range")
         self.checksum = str(json.loads(meta["checksum"]))
         self.counts: dict[str, int] = json.loads(meta["counts"])
@@ -284,53 +285,44 @@ class Index:
         """
         if not keys.size:
             return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
-        distinct, inverse = np.unique(keys, return_inverse=True)
-        start = np.zeros(distinct.size, np.intp)
-        listed = np.zeros(distinct.size, np.intp)
-        held = np.zeros(distinct.size, np.intp)
-        bits = self._bits[door]
-        leading = distinct >> np.uint64(64 - bits) if bits else np.zeros_like(distinct)
-        sought = distinct if door in EXACT else distinct >> np.uint64(64 - KEY_BITS)
-        numbers, firsts = np.unique(leading, return_index=True)
-        stops = [*firsts[1:].tolist(), distinct.size]
-        posted: list[NDArray[np.uint32]] = []
-        before = 0
-        for number, first, stop in zip(numbers.tolist(), firsts.tolist(), stops, strict=True):
-            page_keys, edges, units = self._page(door, number)
-            if not page_keys.size:
-                continue
-            group = sought[first:stop]
-            at = page_keys.searchsorted(group)
-            at[at == page_keys.size] = 0
-            found = page_keys[at] == group
-            low, count = edges[at], edges[at + 1] - edges[at]
-            start[first:stop] = low + before
-            listed[first:stop] = np.where(found, count, 0)
-            held[first:stop] = np.where(
-                found & (count == 0), self.parameters.common + 1, listed[first:stop]
-            )
-            before += units.size
-            posted.append(units)
+        stored = 64 if door in EXACT else KEY_BITS
+        sought, inverse = distinct(keys >> np.uint64(64 - stored), stored)
+        leading = sought >> np.uint64(stored - self._bits[door])
+        # Pages are cut by leading bits: one after another their keys ascend.
+        numbers = leading[firsts(leading)].tolist()
+        pages = [self._page(door, number) for number in numbers]
+        page_keys = np.concatenate([page[0] for page in pages])
+        counts = np.concatenate([page[1] for page in pages])
+        every = np.concatenate([page[2] for page in pages])
+        if not page_keys.size:
+            return np.empty(0, np.intp), every, np.zeros(keys.size, np.intp)
+        at = page_keys.searchsorted(sought.astype(page_keys.dtype))
+        at[at == page_keys.size] = 0
+        found = page_keys[at] == sought
+        listed = np.where(found, counts[at], 0)
+        start = (np.cumsum(counts) - counts)[at][inverse]
+        held = np.where(found & (listed == 0), self.parameters.common + 1, listed)
         count = listed[inverse]
-        inner = stretches(start[inverse], count)
-        at = np.repeat(np.arange(keys.size), count)
-        every = np.concatenate(posted) if posted else np.empty(0, np.uint32)
-        return at, every[inner], held[inverse]
+        position = np.repeat(np.arange(keys.size), count)
+        return position, every[stretches(start, count)], held[inverse]
 
     def _page(
         self, door: int, number: int
-    ) -> tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]:
-        """Keys of a page, where each one's units begin and the last ones end, and the units."""
+    ) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.intp], NDArray[np.uint32]]:
+        """Keys of a page, how many units each has, and the units, one list after another."""
         key = door << 40 | number
         page = self._posted.recall(key)
         if page is None:
             try:
                 keys, counts, firsts, steps = self._read("posting", key)
-                edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
-                page = (sums(keys), edges, unpack_lists(counts, firsts, steps))
+                page = (
+                    sums(keys).astype(np.uint64 if door in EXACT else np.uint32, copy=False),
+                    counts.astype(np.intp),
+                    unpack_lists(counts, firsts, steps),
+                )
             except (ValueError, MemoryError) as error:
                 raise self._damaged(f"posting page {key}: {error}") from error
-            if page[0].size + 1 != edges.size:
+            if page[0].size != counts.size:
                 raise self._damaged(f"posting page {key} is uneven")
             most = {FILE: self.counts["tree"], LAYOUT: self.counts["tree"]}.get(door, self.units)
             if page[2].max(initial=0) > most:
@@ -462,25 +454,22 @@ class Index:
         parallel."""
         if not units.size:
             return np.empty(0, np.intp), np.empty(0, np.uint32)
-        distinct, inverse = np.unique(units, return_inverse=True)
-        starts = np.zeros(distinct.size, np.intp)
-        counts = np.zeros(distinct.size, np.intp)
-        pages, firsts = np.unique(distinct // UNITS_PER_PAGE, return_index=True)
-        every: list[NDArray[np.uint32]] = [np.empty(0, np.uint32)]
-        before = 0
-        stops = [*firsts[1:].tolist(), distinct.size]
-        for page, first, stop in zip(pages.tolist(), firsts.tolist(), stops, strict=True):
-            elements, _, _, edges, classes = self._unit_page(page)
-            at = distinct[first:stop] - page * UNITS_PER_PAGE
-            if at.size and at[-1] >= elements.size:
-                raise self._damaged(f"unit {int(distinct[stop - 1])} is not there")
-            starts[first:stop] = edges[at] + before
-            counts[first:stop] = edges[at + 1] - edges[at]
-            before += classes.size
-            every.append(classes)
-        count = counts[inverse]
-        at = np.repeat(np.arange(units.size), count)
-        return at, np.concatenate(every)[stretches(starts[inverse], count)]
+        page, at = np.divmod(units, UNITS_PER_PAGE)
+        numbers = np.flatnonzero(np.bincount(page))
+        pages = [self._unit_page(number) for number in numbers.tolist()]
+        sizes = np.array([one[0].size for one in pages])
+        place = np.empty(int(numbers[-1]) + 1, np.intp)
+        place[numbers] = np.arange(numbers.size)
+        rank = place[page]
+        if (at >= sizes[rank]).any():
+            raise self._damaged("a key names a unit that is not there")
+        at += (np.cumsum(sizes) - sizes)[rank]  # among all units of these pages
+        counts = np.concatenate([np.diff(one[3]) for one in pages])
+        starts = np.cumsum(counts) - counts
+        count = counts[at]
+        position = np.repeat(np.arange(units.size), count)
+        classes = np.concatenate([one[4] for one in pages])
+        return position, classes[stretches(starts[at], count)]
 
     def standing(self, unit: int) -> tuple[Standing, ...]:
         """Every file, in every release that ships it, that has a unit."""

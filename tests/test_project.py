@@ -33,6 +33,7 @@ ALLOWED = {
     "origins": "",
     "release": "errors",
     "pages": "",
+    "order": "",
     "null": "",
     "verdict": "model",
     "workers": "errors model",
@@ -58,9 +59,9 @@ ALLOWED = {
     "align": "mark model sketch",
     # index: the store, its writer, its two readers; the grammar says what a stored kind means
     "schema": "errors",
-    "index": "errors model null pages parse schema sketch",
+    "index": "errors model null order pages parse schema sketch",
     "build": "errors index mark model pages parse schema sketch statements",
-    "candidates": "index model schema",
+    "candidates": "index model order schema",
     "library": "errors index model schema sketch uses",
     # attribute judges: it compares with align what candidates proposed and library holds
     "attribute": "align candidates library mark model parse sketch verdict",
