@@ -2,9 +2,9 @@
 
 Candidates are ranked by the exact resemblance of their shingle sets; the one that is named is
 then paired element by element, and all that a finding says is counted from these pairs.
-One file rarely borrows each function from another family: between candidates that score
-alike, the family that explains most of the file is named, and what else scores the same is
-said beside it.
+One file rarely borrows each function from another family: of candidates that score nearly
+alike those of the fewest families are named (``composition``), and what else scores the same, or
+higher, is said beside them.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
+from math import log2
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from provenance.align import align, blocks, clone_type, renames
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
+from provenance.composition import named, nearest
 from provenance.library import Library, Shingled, shingled
 from provenance.mark import with_mark
 from provenance.model import (
@@ -47,20 +49,21 @@ from provenance.verdict import is_common, judged, of_file, rarity, rate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MARGIN = 0.05
-"""Candidates that score this much below the best may still be named, if they explain more of
-the file. A choice, not a measurement: an elder sibling of the true parent often wins by a hair."""
+PART = 0.01
+"""What a part of a unit counts for in the cover: it decides nothing, and is named by the rest."""
 ALIKE = 0.02
 """Scores that differ by less than this do not tell two origins apart; a choice, as is TWIN."""
 TWIN = 0.1
 """Nor do units of equal structure whose text resemblance differs by no more than this, and what
 two names changed in one place make of it (each is in five shingles)."""
-CONSISTENCY = 0.5
-"""Weight of the share of the file that an origin explains, between candidates within MARGIN."""
 TELLING_RUN, TELLING_TEXT_RUN = 64, 36
 """Elements in a row that make a part worth reporting, what repeats counted once: of 98,780 units of
 packages without model code none shared so long a run with the default index, of which the longest
 were 39 and 33 (benchmarks/README.md)."""
+WEAK = 0.25
+"""A class of 80 elements or more that scores so high is reported where its origin is named for
+another large unit of the file. Of 5,237 units without model code 99.9 % score below .16."""
+LEAST_RARITY = 0.1
 _MOST_LINEAGE = 8
 _RESIDUE = 0.5
 _TELLING_STRUCTURE = 80
@@ -146,6 +149,7 @@ class _Entry:
     position: int
     elements: int
     scored: tuple[Scored, ...]
+    best: dict[str, Scored]  # of each origin
     whole: bool  # False where only a part of the unit may be explained
 
 
@@ -190,17 +194,26 @@ class _Attribution:
         self.file, self.parsed, self.library = file, parsed, library
         self.large = library.parameters.large
         self.null = next((one.baseline for one in library.indexes if one.baseline), None)
+        self.scores: dict[int, tuple[Scored, ...]] = {}
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of = sketch.unit.tolist()
         for row, number, unit, equality, telling in proposed.tolist():
             one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
         self.ordered = sorted(self.proposed)
+        self.weak = False  # whether some class scores too low but where its origin is known
 
     def result(self) -> tuple[FileResult, tuple[Finding, ...]]:
         entries = self._entries(self.ordered)
-        explained = self._consistency(entries)
-        made = self._findings(entries, explained)
+        origins = self._named(entries)
+        if self.weak:
+            known = {
+                origin
+                for origin, entry in zip(origins, entries, strict=True)
+                if entry.whole and entry.scored[0].size >= self.large
+            }
+            entries = self._entries(self.ordered, known)
+        made = self._findings(entries, self._named(entries))
         residue: list[int] = []
         for _, covered, entry in made:
             position = entry.position
@@ -210,7 +223,8 @@ class _Attribution:
                     inside = np.count_nonzero((covered >= inner.start) & (covered < inner.stop))
                     if inside < _RESIDUE * (inner.stop - inner.start):
                         residue.append(child)
-        made += self._findings(self._entries(residue), explained)
+        if residue and (rest := self._entries(residue)):
+            made += self._findings(rest, self._named([*entries, *rest])[len(entries) :])
         made = self._supported(made)
         shares, common = self._shares(made)
         of_families: dict[str, float] = {}
@@ -259,6 +273,8 @@ class _Attribution:
     def _score(self, position: int) -> tuple[Scored, ...]:
         """The candidates of a unit, compared exactly, best first. Where some are equal in text,
         or a large unit in structure, the others need no comparison."""
+        if position in self.scores:
+            return self.scores[position]
         listed = self.proposed[position]
         least = EQUAL_STRUCTURE if self._size(position) >= _TELLING_STRUCTURE else EQUAL_TEXT
         equal = []
@@ -285,13 +301,15 @@ class _Attribution:
                 )
             )
         scored.sort(key=lambda one: (-one.score, one.number, one.unit))
-        return tuple(scored)
+        self.scores[position] = tuple(scored)
+        return self.scores[position]
 
     # --- what is to be explained ------------------------------------------------------
 
-    def _entries(self, wanted: list[int]) -> list[_Entry]:
+    def _entries(self, wanted: list[int], known: Collection[str] = ()) -> list[_Entry]:
         """Of units with candidates, in source order, those to explain: a unit that matches as a
         whole, not what is in it; of a function that does not, the chance that a part of it does.
+        A class may score lower where an origin that is known to explain the file has it.
         """
         entries: list[_Entry] = []
         explained = 0  # the first element behind what matches as a whole
@@ -304,14 +322,20 @@ class _Attribution:
             good = tuple(
                 one for one in scored if accepted(one.structure, one.text, one.size, self.large)
             )
+            if not good and unit.kind == "class" and size >= _TELLING_STRUCTURE:
+                weak = tuple(one for one in scored if one.score >= WEAK)
+                if weak and not any(origin in known for origin in self._best(weak)):
+                    self.weak = True
+                else:
+                    good = weak
             if good:
-                entries.append(_Entry(position, size, good, whole=True))
+                entries.append(_Entry(position, size, good, self._best(good), whole=True))
                 explained = unit.stop if position else 0
                 continue
             partly = [one for one in scored if one.telling]
             if partly and unit.kind != "class":
                 best = min(partly, key=lambda one: (-one.telling, -one.score, one.unit))
-                entries.append(_Entry(position, size, (best,), whole=False))
+                entries.append(_Entry(position, size, (best,), self._best((best,)), whole=False))
         return entries
 
     def _proposed_inside(self, position: int) -> list[int]:
@@ -326,49 +350,33 @@ class _Attribution:
             return sum(stop - first for first, stop in body(self.parsed.units, 0))
         return unit.stop - unit.start
 
-    # --- by whom ----------------------------------------------------------------------
-
-    def _best(self, entry: _Entry) -> dict[str, Scored]:
+    def _best(self, scored: Sequence[Scored]) -> dict[str, Scored]:
         """The best candidate of each origin."""
         best: dict[str, Scored] = {}
-        for one in entry.scored:
+        for one in scored:
             for origin in self.library.origins(one.number, one.unit):
                 best.setdefault(origin, one)
         return best
 
-    def _consistency(self, entries: list[_Entry]) -> dict[str, float]:
-        """How much of what is to be explained each origin explains, in [0, 1]."""
-        total = sum(entry.elements for entry in entries if entry.whole)
-        explained: dict[str, float] = {}
+    # --- by whom ----------------------------------------------------------------------
+
+    def _named(self, entries: Sequence[_Entry]) -> list[str]:
+        """The origin that is named for each entry: those of the smallest set that explains the
+        file, see ``composition.named``."""
+        parts = []
         for entry in entries:
-            if entry.whole:
-                for origin, one in self._best(entry).items():
-                    share = entry.elements * one.score / total
-                    explained[origin] = explained.get(origin, 0.0) + share
-        return explained
+            top = entry.scored[0].score
+            gaps = {origin: top - one.score for origin, one in entry.best.items()}
+            alike = {self.library.family(one).name for one, gap in gaps.items() if gap <= ALIKE}
+            telling = max(LEAST_RARITY, rarity(len(alike), self.library.families))
+            weight = log2(1 + entry.elements / 16) * telling if entry.whole else PART
+            parts.append((weight, gaps))
+        return named(parts, self.library.standings)
 
-    def _named(self, entry: _Entry, explained: dict[str, float]) -> tuple[str, Scored]:
-        """The origin that is named for an entry: of those that score within MARGIN of the best
-        the one with most of the file; then the older, the more widely shared, the first by
-        name."""
-        best = self._best(entry)
-        top = entry.scored[0].score
-        ranked = [
-            (
-                -round(one.score + CONSISTENCY * explained.get(origin, 0.0), _ROUNDED),
-                *self.library.standing_of(origin),
-                origin,
-            )
-            for origin, one in best.items()
-            if one.score >= top - MARGIN
-        ]
-        origin = min(ranked)[-1]
-        return origin, best[origin]
-
-    def _findings(self, entries: list[_Entry], explained: dict[str, float]) -> list[_Made]:
+    def _findings(self, entries: Sequence[_Entry], origins: Sequence[str]) -> list[_Made]:
         made = []
-        for entry in entries:
-            origin, chosen = self._named(entry, explained)
+        for entry, origin in zip(entries, origins, strict=True):
+            chosen = entry.best[origin]
             found = _finding(self.file, self.parsed, entry, origin, chosen, self.library)
             if found is not None:
                 made.append((*found, entry))
@@ -446,14 +454,7 @@ def _as_close(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
             others = shared.setdefault(origin, Counter())
             for other in finding.also:
                 others[other] += finding.matched
-    return {
-        origin: tuple(
-            other
-            for other, matched in sorted(others.items(), key=lambda item: (-item[1], item[0]))
-            if 2 * matched >= total[origin]
-        )
-        for origin, others in shared.items()
-    }
+    return {origin: nearest(others, total[origin]) for origin, others in shared.items()}
 
 
 def _result(file: SourceFile, parsed: Parsed, shares: list[Share], common: float) -> FileResult:

@@ -86,7 +86,7 @@ def scan(
             IndexUsed(Path(index.path).name, index.checksum, index.packages())
             for index in library.indexes
         )
-        parameters = library.parameters
+        parameters, standing = library.parameters, library.standings
     opened = open_source(source, include=include, exclude=exclude, only=only)
     files: list[FileResult] = []
     findings: list[Finding] = []
@@ -102,7 +102,7 @@ def scan(
     from provenance.verdict import directed
 
     files.sort(key=lambda file: file.path)
-    composition, common, novel = of_repository(files)
+    composition, common, novel = of_repository(files, standing)
     return Report(
         source=source,
         indexes=used,

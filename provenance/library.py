@@ -109,7 +109,6 @@ class Library:
         self.permutations = self.indexes[0].permutations
         self._is_excluded: dict[str, bool] = {}
         self._hidden: dict[int, NDArray[np.bool_]] = {}
-        self._standing: dict[str, tuple[str, int]] = {}
         self._family = {
             facts.name: facts.family
             for index in reversed(self.indexes)
@@ -257,6 +256,11 @@ class Library:
             also=tuple(sorted(others)),
         )
 
+    @cached_property
+    def families(self) -> int:
+        """How many families the indexes have."""
+        return len({family.name for family in self._family.values()})
+
     def family(self, origin: str) -> Family:
         """The family of an origin that some index has."""
         return self._family[origin]
@@ -304,17 +308,16 @@ class Library:
             members.append(LineageMember(origin, place.path, place.name, seen))
         return tuple(members), len(families)
 
-    def standing_of(self, origin: str) -> tuple[str, int]:
-        """Sort key of an origin: the first day it was seen, then how widely it is shared."""
-        if not self._standing:
-            for index in self.indexes:
-                for facts in index.origin_facts.values():
-                    known_day, known_shared = self._standing.get(facts.name, (NO_DAY, 0))
-                    self._standing[facts.name] = (
-                        min(known_day, facts.first or NO_DAY),
-                        known_shared - facts.shared,
-                    )
-        return self._standing[origin]
+    @cached_property
+    def standings(self) -> dict[str, tuple[str, int]]:
+        """Of every origin the first day it was seen, ``NO_DAY`` where it has none, and how often
+        one of its units stands in another origin too."""
+        found: dict[str, tuple[str, int]] = {}
+        for index in self.indexes:
+            for facts in index.origin_facts.values():
+                day, shared = found.get(facts.name, (NO_DAY, 0))
+                found[facts.name] = min(day, facts.first or NO_DAY), shared + facts.shared
+        return found
 
     def shingled(self, number: int, unit: int) -> Shingled:
         """The shingle sets of a reference unit."""

@@ -1,15 +1,24 @@
-"""The composition of many files: every part counts once, and all shares add up to 1."""
+"""Who is named for what: every part by one origin, the fewest, the likelier sources first."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.composition import cover, of_repository
+from provenance.composition import MARGIN, named, nearest, of_repository
 from provenance.model import FileResult, Share
 
-ORIGINS = st.frozensets(st.sampled_from("abcdef"), max_size=4)
-PARTS = st.lists(st.tuples(st.integers(0, 50).map(float), ORIGINS), max_size=12)
+DAY = "2024-01-01"
+EQUAL = dict.fromkeys("abcdef", (DAY, 0))
+GAPS = st.dictionaries(
+    st.sampled_from("abcdef"), st.sampled_from([0.0, 0.04, 0.1, 0.3]), max_size=4
+)
+PARTS = st.lists(
+    st.tuples(st.integers(1, 50).map(float), GAPS, st.sampled_from("abcdef")).map(
+        lambda one: (one[0], {**one[1], one[2]: 0.0})  # somebody is the nearest
+    ),
+    max_size=12,
+)
 
 
 def file(lines: int, *shares: Share, common: float = 0.0) -> FileResult:
@@ -19,35 +28,84 @@ def file(lines: int, *shares: Share, common: float = 0.0) -> FileResult:
     )
 
 
-def test_who_explains_most_takes_all_that_it_explains_as_well() -> None:
-    """No origin is named beside another that explains the same parts and more."""
-    parts = [(4.0, frozenset("ab")), (3.0, frozenset("bc")), (2.0, frozenset("c"))]
-    assert cover(parts) == [("b", 7.0, ("a",)), ("c", 2.0, ())]
+# --- a file -------------------------------------------------------------------------------
 
 
-def test_equals_are_named_by_name() -> None:
-    assert cover([(1.0, frozenset("ba"))]) == [("a", 1.0, ("b",))]
+def test_who_is_near_to_most_is_named_for_all_that_it_is_near_to() -> None:
+    """An elder sibling that wins one unit by a hair is not named beside the true source."""
+    parts = [(4.0, {"a": 0.0}), (3.0, {"a": 0.04, "b": 0.0}), (2.0, {"b": 0.2, "c": 0.0})]
+    assert named(parts, EQUAL) == ["a", "a", "c"]
+
+
+def test_what_is_far_is_not_named_whatever_it_explains() -> None:
+    parts = [(90.0, {"a": 0.0}), (1.0, {"a": MARGIN + 0.01, "b": 0.0})]
+    assert named(parts, EQUAL) == ["a", "b"]
+
+
+def test_between_equals_the_older_then_the_more_widely_shared_then_the_first_by_name() -> None:
+    parts = [(1.0, {"a": 0.0, "b": 0.0, "c": 0.0})]
+    assert named(parts, EQUAL) == ["a"]
+    assert named(parts, {**EQUAL, "c": (DAY, 9)}) == ["c"]
+    assert named(parts, {**EQUAL, "b": ("2023-01-01", 0)}) == ["b"]
+
+
+def test_without_a_day_an_origin_is_as_young_as_the_youngest() -> None:
+    parts = [(1.0, {"a": 0.0, "b": 0.0})]
+    undated = ("9999-99-99", 0)
+    assert named(parts, {"a": undated, "b": ("2024-01-01", 0)}) == ["a"]
+    assert named([(1.0, {"a": 0.0, "b": 0.0, "c": 0.0})], {
+        "a": undated, "b": ("2020-01-01", 0), "c": (DAY, 0)
+    }) == ["b"]  # fmt: skip
+    assert named(parts, dict.fromkeys("ab", undated)) == ["a"]
 
 
 @given(PARTS)
-def test_every_part_counts_once(parts: list[tuple[float, frozenset[str]]]) -> None:
-    found = cover(parts)
-    assert sum(one[1] for one in found) == sum(size for size, origins in parts if origins)
-    weights = [one[1] for one in found]
-    assert weights == sorted(weights, reverse=True)
-    assert found == cover(reversed(parts)), "the order of the parts does not matter"
+def test_every_part_is_named_by_one_that_is_near(
+    parts: list[tuple[float, dict[str, float]]],
+) -> None:
+    found = named(parts, EQUAL)
+    assert all(gaps[origin] <= MARGIN for origin, (_, gaps) in zip(found, parts, strict=True))
+    assert found == named(list(reversed(parts)), EQUAL)[::-1], "their order does not matter"
+
+
+def test_nearest_are_those_of_at_least_half() -> None:
+    assert nearest({"c": 2.0, "b": 2.0, "a": 1.0, "d": 0.9}, 2.0) == ("b", "c", "a")
+
+
+# --- a repository -------------------------------------------------------------------------
 
 
 def test_a_file_weighs_as_many_lines_as_it_has() -> None:
     files = [
-        file(300, Share("p/x", 0.5), common=0.1),
-        file(100, Share("p/y", 1.0, ("p/x",))),
+        file(300, Share("a", 0.5), common=0.1),
+        file(100, Share("b", 1.0, ("a",))),
         file(0),
     ]
-    shares, common, novel = of_repository(files)
-    assert shares == (Share("p/x", 0.625),)
+    shares, common, novel = of_repository(files, EQUAL)
+    assert shares == (Share("a", 0.625),), "what b is named for, a explains as well"
     assert (common, novel) == (0.075, 0.3)
 
 
+def test_what_is_named_elsewhere_is_said_to_be_as_close() -> None:
+    files = [file(100, Share("a", 1.0)), file(100, Share("b", 1.0, ("a", "c")))]
+    assert of_repository(files, EQUAL) == ((Share("a", 1.0, ("b", "c")),), 0.0, 0.0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400), st.lists(st.integers(0, 9), min_size=3, max_size=3)),
+        max_size=8,
+    )
+)
+def test_shares_add_up_to_one(sizes: list[tuple[int, list[int]]]) -> None:
+    files = [
+        file(lines, *(Share(one, part / 40) for one, part in zip("ab", parts, strict=False)),
+             common=parts[2] / 40)
+        for lines, parts in sizes
+    ]  # fmt: skip
+    shares, common, novel = of_repository(files, EQUAL)
+    assert abs(sum(share.share for share in shares) + common + novel - 1) < 1e-5
+
+
 def test_nothing_scanned_is_all_own() -> None:
-    assert of_repository([]) == ((), 0.0, 1.0)
+    assert of_repository([], EQUAL) == ((), 0.0, 1.0)

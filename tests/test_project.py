@@ -64,7 +64,7 @@ ALLOWED = {
     "candidates": "index model order schema",
     "library": "errors index model schema sketch uses",
     # attribute judges: it compares with align what candidates proposed and library holds
-    "attribute": "align candidates library mark model parse sketch verdict",
+    "attribute": "align candidates composition library mark model parse sketch verdict",
     "identity": "library model sketch",
     "composition": "model",
     "declared": "library licenses model statements uses",
