@@ -176,9 +176,9 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
     told: dict[int, Said] = {}
     for at, file in enumerate(files):
         if at not in outcomes:  # one at a time: a tree is walked while it is warm, and let go
-            roots = syntax(file.content)
-            parsed[at] = parse(file.content, roots)
-            told[at] = said(file, roots, library)
+            trees = syntax(file.content)
+            parsed[at] = parse(file.content, trees)
+            told[at] = said(file, trees, library)
             if same := same_layout(file, parsed[at], library):
                 outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]

@@ -36,7 +36,7 @@ from provenance.uses import Use, resolve, uses
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tree_sitter import Node
+    from tree_sitter import Tree
 
 _HEAD_LINES = 60
 _LINES_ABOVE = 8
@@ -54,12 +54,12 @@ class Said:
     uses: tuple[UseOf, ...]
 
 
-def said(file: SourceFile, roots: Sequence[Node], library: Library) -> Said:
+def said(file: SourceFile, trees: Sequence[Tree], library: Library) -> Said:
     """Read one file.
 
     Args:
         file: what was scanned.
-        roots: its syntax trees.
+        trees: its syntax trees.
         library: the indexes.
     """
     known = library.names
@@ -70,7 +70,7 @@ def said(file: SourceFile, roots: Sequence[Node], library: Library) -> Said:
         if origin is not None:
             named.append((claim, library.family(origin).name))
     found = []
-    for use in uses(file.content, file.path, known, roots):
+    for use in uses(file.content, file.path, known, trees):
         origin = resolve(use, known)
         if origin is not None:
             title = library.family(origin).title

@@ -13,13 +13,17 @@ import re
 from bisect import bisect_left
 from functools import lru_cache
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Point, Range
+from tree_sitter import Language, Node, Parser, Point, Range, Tree
 
 from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GRAMMAR = "tree-sitter-python 0.25.0"
 """The grammar that decides the fingerprints; an index made with another one is refused."""
@@ -42,6 +46,7 @@ _WITH_OPERATOR = (
     "slice yield case_pattern"
 ).split()
 _LEAVES_WITH_TEXT = "identifier string_content integer float type_conversion".split()
+_LEAVES = "true false none ellipsis".split()
 _MAY_BE_ASYNC = "function_definition for_statement with_statement for_in_clause".split()
 _SAME_KIND = {
     "float": "integer",
@@ -51,6 +56,7 @@ _SAME_KIND = {
     "tuple_pattern": "tuple",
 }
 _ERROR, _EMPTY_FORMAT = 65535, 65534
+_TEXT, _LEAF, _PLAIN, _LEFT, _OPERATOR, _THROUGH, _SPECIAL = range(7)  # what the walk does
 _AT_LINE_START = re.compile(rb"^(?:async[ \t]+def\b|def\b|class\b|@)", re.MULTILINE)
 _DEFINING = ("function_definition", "class_definition", "decorator")
 _MOST_PARTS = 50
@@ -67,8 +73,8 @@ class _Grammar:
             if self.language.node_kind_is_visible(kind):
                 names[kind] = self.language.node_kind_for_id(kind) or ""
         self.names = names
-        self.function = self._ids("function_definition")
         self.class_ = self._ids("class_definition")
+        self.defining = self.class_ | self._ids("function_definition")
         self.empty = self._ids("string", "concatenated_string", "ellipsis")
         self.statement = self._ids("expression_statement")
         self.left_out = self._ids(*_LEFT_OUT)
@@ -81,9 +87,7 @@ class _Grammar:
         self.generator = self._ids("generator_expression")
         self.operators = self._ids(*_WITH_OPERATOR)
         self.with_text = self._ids(*_LEAVES_WITH_TEXT)
-        self.plain = frozenset(names).difference(
-            self.class_, self.left_out, self.transparent, self.operators, self.with_text
-        ) - {self.arguments, self.format, *self.asynchronous}
+        self.action = self._actions()
         # Compact kinds are numbered by sorted name: the same on every machine.
         distinct = sorted({_SAME_KIND.get(name, name) for name in names.values()})
         if len(distinct) > 256:
@@ -103,6 +107,27 @@ class _Grammar:
         self.kind_hash = np.array(
             [hash64(b"kind " + name.encode()) for name in distinct], np.uint64
         )
+
+    def _actions(self) -> list[int]:
+        """By kind id, what the walk does with a node."""
+        special = {self.string_start, self.arguments, self.format, _ERROR}
+        special |= self.statement | self.class_ | self.asynchronous
+        action = [_PLAIN] * (_ERROR + 1)
+        for kind, name in self.names.items():
+            # Of the unnamed kinds only those of two words have children: ``not in``, ``is not``.
+            if " " not in name and not self.language.node_kind_is_named(kind):
+                action[kind] = _LEAF
+        for does, kinds in (
+            (_LEAF, self._ids(*_LEAVES)),
+            (_TEXT, self.with_text),
+            (_LEFT, self.left_out),
+            (_OPERATOR, self.operators),
+            (_THROUGH, self.transparent),
+            (_SPECIAL, special),
+        ):
+            for kind in kinds:
+                action[kind] = does
+        return action
 
     def _ids(self, *wanted: str) -> frozenset[int]:
         """Ids of the *named* kinds called so, for an operator can have the same name."""
@@ -128,23 +153,6 @@ class _TextHashes(dict[bytes, int]):
         return value
 
 
-class _MarkedHashes(dict[bytes, int]):
-    """The hashes of a file's texts; names that bear its mark have the sign in its place."""
-
-    def __init__(self, mark: str) -> None:
-        self.mark = mark
-        self.telling = words(mark)[0].lower().encode() if mark else b""
-
-    def __missing__(self, text: bytes) -> int:
-        plain = text
-        if self.mark and len(text) < 200 and self.telling in text.lower():
-            name = text.decode("utf-8", "replace")
-            if (marked := without_mark(name, self.mark)) != name:
-                plain = marked.encode()
-        value = self[text] = _text_hashes[plain]
-        return value
-
-
 @lru_cache(maxsize=1)
 def grammar() -> _Grammar:
     """The loaded grammar, once in a process."""
@@ -154,71 +162,86 @@ def grammar() -> _Grammar:
 _text_hashes = _TextHashes()
 
 
-def parse(content: bytes, roots: list[Node] | None = None) -> Parsed:
+def _hashes(texts: list[bytes], mark: str) -> dict[bytes, int]:
+    """The hash of every text of a file; names that bear its mark have the sign in its place."""
+    distinct = dict.fromkeys(texts)
+    hashes = dict(zip(distinct, map(_text_hashes.__getitem__, distinct), strict=True))
+    if mark:
+        telling = words(mark)[0].lower().encode()
+        for text in distinct:
+            if len(text) < 200 and telling in text.lower():
+                name = text.decode("utf-8", "replace")
+                if (marked := without_mark(name, mark)) != name:
+                    hashes[text] = _text_hashes[marked.encode()]
+    return hashes
+
+
+def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
     """Parse one file.
 
     Args:
         content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
-        roots: what ``syntax`` gives for it, where that is known.
+        trees: what ``syntax`` gives for it, where that is known.
 
     Returns:
         Its units in source order (``units[0]`` is the module) over one sequence of elements.
         Broken syntax is no error: the units around it stand, ``error_lines`` says where.
     """
     known = grammar()
-    roots = roots or syntax(content)
-    kinds, starts, texts, definitions, errors = _walk(roots, content, known)
-    units = _units(definitions, starts, max(1, content.count(b"\n") + (content[-1:] != b"\n")))
+    trees = trees or syntax(content)
+    kinds, starts, texts, definitions, errors = _walk(trees, content, known)
+    ids = np.fromiter(kinds, np.uint16, len(kinds))
+    start = np.fromiter(starts, np.intp, ids.size)
+    newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
+    behind = np.searchsorted(start, newline, "right")  # of each line end: the next element
+    line = 1 + np.cumsum(np.bincount(behind, minlength=ids.size)[: ids.size])
+    units = _units(definitions, starts, newline, line, len(content))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
 
-    ids = np.fromiter(kinds, np.uint16, len(kinds))
-    hashes = _MarkedHashes(mark)
+    hashes = _hashes(texts, mark)
     word = np.zeros(ids.size, np.uint64)
     word[known.has_text[ids]] = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
     kind = known.compact[ids]
     structure = known.kind_hash[kind]
-    newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
-    start = np.fromiter(starts, np.intp, ids.size)
-    behind = np.searchsorted(start, newline, "right")  # of each line end: the next element
-    line = 1 + np.cumsum(np.bincount(behind, minlength=ids.size)[: ids.size])
-    errors += [at for root in roots if root.has_error for at in _missing(root)]
+    errors += [at for tree in trees if tree.root_node.has_error for at in _missing(tree.root_node)]
     error_lines = tuple(sorted(set((np.searchsorted(newline, errors, "left") + 1).tolist())))
     tokens = Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
-    return Parsed(units, tokens, dict(hashes), mark, error_lines)
+    return Parsed(units, tokens, hashes, mark, error_lines)
 
 
-def syntax(content: bytes) -> list[Node]:
+def syntax(content: bytes) -> list[Tree]:
     """The syntax tree of a file; of a broken one several, one for each part of it, where the
     break swallowed definitions that follow it: the first of them at the start of a line begins
     a new part.
     """
     known = grammar()
-    root = Parser(known.language).parse(content).root_node
-    if not root.has_error:
-        return [root]
-    roots: list[Node] = []
+    tree = Parser(known.language).parse(content)
+    if not tree.root_node.has_error:
+        return [tree]
+    trees: list[Tree] = []
     first = 0
     places = [match.start() for match in _AT_LINE_START.finditer(content)]
     left = _MOST_AGAIN * len(content)  # bytes that may be parsed again
     for _ in range(_MOST_PARTS):
+        root = tree.root_node
         cut = next((at for at in places if at > first and _swallowed(root, at)), None)
         if cut is None or left < 0:
             break
         left -= len(content) - first
-        roots.append(_part(content, first, cut, known))
-        root = _part(content, cut, len(content), known)
+        trees.append(_part(content, first, cut, known))
+        tree = _part(content, cut, len(content), known)
         first = cut
-        if not root.has_error:
+        if not tree.root_node.has_error:
             break
-    return [*roots, root]
+    return [*trees, tree]
 
 
-def _part(content: bytes, first: int, stop: int, known: _Grammar) -> Node:
+def _part(content: bytes, first: int, stop: int, known: _Grammar) -> Tree:
     """The tree of a part of a file, whose places are those in the file."""
     start_row, stop_row = content.count(b"\n", 0, first), content.count(b"\n", 0, stop)
     column = stop - (content.rfind(b"\n", 0, stop) + 1)
     part = Range(Point(start_row, 0), Point(stop_row, column), first, stop)
-    return Parser(known.language, included_ranges=[part]).parse(content).root_node
+    return Parser(known.language, included_ranges=[part]).parse(content)
 
 
 def _swallowed(root: Node, at: int) -> bool:
@@ -243,112 +266,121 @@ def _missing(root: Node) -> list[int]:
     return found
 
 
-def _walk(
-    roots: list[Node], content: bytes, known: _Grammar
-) -> tuple[list[int], list[int], list[bytes], list[tuple[Node, int]], list[int]]:
-    """Pre-order walk: kinds and start bytes of the elements; texts of the leaves that have one;
-    definitions with their position; start bytes of syntax errors.
+_Definition = tuple[int, int, bytes, bool]
+"""Position of its element, end byte, name, whether it is a class."""
 
-    All that is asked of each node counts: the questions come in the order of their frequency.
+
+def _walk(
+    trees: list[Tree], content: bytes, known: _Grammar
+) -> tuple[list[int], list[int], list[bytes], list[_Definition], list[int]]:
+    """Pre-order walk: kinds and start bytes of the elements; texts of the leaves that have one;
+    definitions; start bytes of syntax errors.
+
+    All that is asked of each node counts. A node keeps its children alive: none is kept here, so
+    that they are let go while they are warm, and never all there at once.
     """
     kinds: list[int] = []
     starts: list[int] = []
     texts: list[bytes] = []
-    definitions: list[tuple[Node, int]] = []
+    definitions: list[_Definition] = []
     errors: list[int] = []
-    with_text, plain = known.with_text, known.plain
-    left_out, transparent = known.left_out, known.transparent
-    operators, defining = known.operators, known.function | known.class_
-    statement, empty = known.statement, known.empty
-    arguments, generator = known.arguments, known.generator
-    string_start, format_, asynchronous = known.string_start, known.format, known.asynchronous
-    add_kind, add_start, add_text = kinds.append, starts.append, texts.append
-    stack = roots[::-1]
-    pop = stack.pop
+    action, empty, generator = known.action, known.empty, known.generator
+    stack = [tree.root_node for tree in reversed(trees)]
     while stack:
-        node = pop()
+        node = stack.pop()
         kind = node.kind_id
-        if kind in with_text:
+        does = action[kind]
+        if does == _TEXT:
             start = node.start_byte
-            add_kind(kind)
-            add_start(start)
-            add_text(content[start : node.end_byte])
+            kinds.append(kind)
+            starts.append(start)
+            texts.append(content[start : node.end_byte])
             continue
-        if kind in plain:
-            add_kind(kind)
-            add_start(node.start_byte)
+        if does == _LEAF:
+            kinds.append(kind)
+            starts.append(node.start_byte)
+            continue
+        if does == _PLAIN:
+            kinds.append(kind)
+            starts.append(node.start_byte)
             children = node.named_children
-            if children:
-                children.reverse()
-                stack += children
+        elif does == _LEFT:
             continue
-        if kind in left_out:
-            if kind == string_start and node.end_byte - node.start_byte not in (1, 3):
-                prefix = node.text
-                if prefix and b"b" in prefix.lower():  # bytes are not text; quotes, r, f are one
-                    add_kind(kind)
-                    add_start(node.start_byte)
-            continue
-        if kind in operators:
-            add_kind(kind)
-            add_start(node.start_byte)
+        elif does == _OPERATOR:
+            kinds.append(kind)
+            starts.append(node.start_byte)
             children = node.children
-            children.reverse()
-            stack += children
-            continue
-        children = node.named_children
-        if kind in transparent:
-            if kind in statement and len(children) == 1 and children[0].kind_id in empty:
-                continue  # a docstring, or ``...`` for a body that is still to be written
-            if kind == _ERROR:
-                errors.append(node.start_byte)
-        elif kind == arguments and not children:
-            continue  # ``class A():`` is ``class A:``, and a call is one without arguments
-        elif kind == arguments and len(children) == 1 and children[0].kind_id in generator:
-            pass  # ``f((a for a in b))`` is ``f(a for a in b)``, whose arguments it is itself
-        elif kind == format_ and not children:
-            add_kind(_EMPTY_FORMAT)
-            add_start(node.start_byte)
-            add_text(content[node.start_byte : node.end_byte])
+        elif does == _THROUGH:
+            children = node.named_children
         else:
-            if kind in defining:
-                definitions.append((node, len(kinds)))
-            add_kind(kind)
-            add_start(node.start_byte)
-            if kind in asynchronous:
-                head = node.child(0)
-                if head is not None and head.kind_id == known.async_:
-                    add_kind(known.async_)
-                    add_start(node.start_byte)
+            children = node.named_children
+            if kind == known.arguments:
+                # ``class A():`` is ``class A:``, and a call is one without arguments;
+                # ``f((a for a in b))`` is ``f(a for a in b)``, whose arguments it is itself
+                if len(children) > 1 or (children and children[0].kind_id not in generator):
+                    kinds.append(kind)
+                    starts.append(node.start_byte)
+            elif kind in known.statement:
+                if len(children) == 1 and children[0].kind_id in empty:
+                    continue  # a docstring, or ``...`` for a body that is still to be written
+            elif kind == known.string_start:
+                start, stop = node.start_byte, node.end_byte
+                if stop - start not in (1, 3) and b"b" in content[start:stop].lower():
+                    kinds.append(kind)  # bytes are not text; quotes, r, f are one
+                    starts.append(start)
+            elif kind == _ERROR:
+                errors.append(node.start_byte)
+            else:
+                start = node.start_byte
+                if kind == known.format and not children:
+                    kind = _EMPTY_FORMAT
+                    texts.append(content[start : node.end_byte])
+                elif kind in known.defining:
+                    named = node.child_by_field_name("name")
+                    name = content[named.start_byte : named.end_byte] if named is not None else b"?"
+                    definitions.append((len(kinds), node.end_byte, name, kind in known.class_))
+                kinds.append(kind)
+                starts.append(start)
+                if kind in known.asynchronous:
+                    head = node.child(0)
+                    if head is not None and head.kind_id == known.async_:
+                        kinds.append(known.async_)
+                        starts.append(start)
         if children:
             children.reverse()
             stack += children
     return kinds, starts, texts, definitions, errors
 
 
-def _units(definitions: list[tuple[Node, int]], starts: list[int], lines: int) -> tuple[Unit, ...]:
+def _units(
+    definitions: list[_Definition],
+    starts: list[int],
+    newline: NDArray[np.intp],
+    line: NDArray[np.intp],
+    size: int,
+) -> tuple[Unit, ...]:
     """Units of the definitions in source order, the module first."""
-    units = [Unit("<module>", "module", 1, lines, 0, len(starts), -1)]
+    ends = np.array([size - 1, *(end for _, end, _, _ in definitions)])
+    last_lines = (np.searchsorted(newline, ends, "left") + 1).tolist()
+    units = [Unit("<module>", "module", 1, last_lines[0], 0, len(starts), -1)]
     open_units = [0]
-    for node, first in definitions:
-        stop = bisect_left(starts, node.end_byte, first)
+    for (first, end, named, is_class), last_line in zip(definitions, last_lines[1:], strict=True):
+        stop = bisect_left(starts, end, first)
         while open_units[-1] and units[open_units[-1]].stop <= first:
             open_units.pop()
         if len(open_units) > DEEPEST:
             continue
         parent = open_units[-1]
-        named = node.child_by_field_name("name")
-        name = (named.text or b"").decode("utf-8", "replace") if named is not None else "?"
         outer = units[parent]
         kind: UnitKind
-        if node.type == "class_definition":
+        if is_class:
             kind = "class"
         elif outer.kind == "class":
             kind = "method"
         else:
             kind = "function" if outer.kind == "module" else "nested"
+        name = named.decode("utf-8", "replace")
         qualified = name if parent == 0 else f"{outer.name}.{name}"
-        first_line, last_line = node.start_point.row + 1, node.end_point.row + 1
-        units.append(Unit(qualified, kind, first_line, last_line, first, stop, parent))
+        units.append(Unit(qualified, kind, int(line[first]), last_line, first, stop, parent))
         open_units.append(len(units) - 1)
     return tuple(units)

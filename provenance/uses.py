@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Literal
 
-from tree_sitter import Node, Parser
+from tree_sitter import Node, Parser, Tree
 
 from provenance.mark import words
 from provenance.parse import grammar
@@ -182,7 +182,7 @@ def uses(
     content: bytes,
     path: str = "",
     known: Mapping[str, str] | None = None,
-    roots: Sequence[Node] | None = None,
+    trees: Sequence[Tree] | None = None,
 ) -> tuple[Use, ...]:
     """Read what one file uses.
 
@@ -192,16 +192,16 @@ def uses(
             with it, and those inside the file's own family are left out.
         known: what ``known_names`` gives; only uses that ``resolve`` to an origin are returned.
             ``None``: all.
-        roots: its syntax trees, where the caller has them; else it is parsed where needed.
+        trees: its syntax trees, where the caller has them; else it is parsed where needed.
 
     Returns:
         The uses in order of lines, at most ``MOST``.
     """
     if not _is_worth_parsing(content, known):
         return ()
-    if roots is None:
-        roots = [Parser(grammar().language).parse(content).root_node]
-    file = _File(content, path, roots)
+    if trees is None:
+        trees = [Parser(grammar().language).parse(content)]
+    file = _File(content, path, [tree.root_node for tree in trees])
     found = dict.fromkeys(islice(_found(file), MOST))
     if known is None:
         return tuple(sorted(found, key=lambda use: use.line))
