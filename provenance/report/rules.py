@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from provenance.model import Level, Rule
 
-PREFIX = "provenance/"
-"""Stands before a rule's name where rules of several tools meet."""
+PREFIX = "provenance-"
+"""Stands before a rule's name where rules of several tools meet; a ``/`` would make SARIF read
+them as parts of one rule."""
 
 
 @dataclass(frozen=True, slots=True)

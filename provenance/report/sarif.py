@@ -119,7 +119,7 @@ def _written(
     ]
     run: _Json = {
         "tool": {"driver": _driver()},
-        "automationDetails": {"id": PREFIX},
+        "automationDetails": {"id": "provenance/"},
         "invocations": [
             {
                 "executionSuccessful": not audit.incomplete,
@@ -166,7 +166,14 @@ def _driver() -> _Json:
         "shortDescription": {"text": "Which code of a repository resembles published model code."},
         "rules": [*(_rule(rule) for rule in RULES), _FIXED],
         "notifications": [
-            {"id": name, "shortDescription": {"text": words}} for name, words in _NOTIFICATIONS
+            {
+                "id": name,
+                "name": name.title().replace("-", ""),
+                "shortDescription": {"text": words},
+                "fullDescription": {"text": words},
+                "help": {"text": words},
+            }
+            for name, words in _NOTIFICATIONS
         ],
     }
 
