@@ -244,6 +244,21 @@ def audit(
     return Done(done, held)
 
 
+def without_policy(report: Report) -> Audit:
+    """A report as an audit that no policy was given for: what is derived and not declared in the
+    file itself fails, as by default; nothing is denied and nothing known."""
+    policy = Policy()
+    missing = () if report.files or report.skipped else (_NO_FILE,)
+    return Audit(
+        report=report,
+        policy=policy.plain(),
+        policy_file=None,
+        rulings=rulings(report, policy, Scope({})),
+        fixed=(),
+        incomplete=missing,
+    )
+
+
 def indexes(plan: Plan) -> tuple[str, ...]:
     """The indexes that a plan looks into."""
     default = (str(DEFAULT_INDEX),) if plan.policy.default_index else ()

@@ -26,6 +26,7 @@ from provenance.version import VERSION
 
 if TYPE_CHECKING:
     from provenance.model import Report
+    from provenance.report.formats import Texts
 
 SOURCES = """\b
 A SOURCE is any of
@@ -60,20 +61,41 @@ _FILES = options(
     ),
     BOUNDS,
 )
+
+
+def _format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    """The name of a format, checked before the work is done."""
+    if value is not None:
+        from provenance.report.formats import named
+
+        named(value)
+    return value
+
+
+def _output(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    """The name of a file, checked likewise, unless the format is named."""
+    if value is not None and context.params.get("format_") is None:
+        from provenance.report.formats import format_of
+
+        format_of(str(value))
+    return value
+
+
 _REPORT = options(
     click.option(
         "--format",
         "format_",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="What to write.",
+        metavar="NAME",
+        is_eager=True,
+        callback=_format,
+        help="text, json, sarif, csv, ...: else what the ending of --output says, else text.",
     ),
     click.option(
         "--output",
         "-o",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
+        callback=_output,
         help="Write to FILE, whole or not at all, instead of the terminal.",
     ),
     click.option(
@@ -153,7 +175,7 @@ def scan(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     jobs: int | None,
-    format_: str,
+    format_: str | None,
     output: Path | None,
     html: Path | None,
     lang: str,
@@ -177,7 +199,7 @@ def scan(
         )
     if html:
         _write_page(html, report, lang, include, exclude)
-    _deliver(report, format_, output, fail_on)
+    _deliver(report, format_, output, fail_on, include, exclude)
 
 
 scan.help = f"""{scan.help}
@@ -203,7 +225,7 @@ def compare(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     jobs: int | None,
-    format_: str,
+    format_: str | None,
     output: Path | None,
     html: Path | None,
     lang: str,
@@ -233,22 +255,38 @@ def compare(
         )
     if html:
         _write_page(html, report, lang, include, exclude, reference)
-    _deliver(report, format_, output, fail_on)
+    _deliver(report, format_, output, fail_on, include, exclude, reference)
 
 
-def _deliver(report: Report, format_: str, output: Path | None, fail_on: str) -> None:
+def _deliver(
+    report: Report,
+    format_: str | None,
+    output: Path | None,
+    fail_on: str,
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    reference: str | None = None,
+) -> None:
     """Write the report, then end with the exit code that it calls for."""
-    if format_ == "json":
+    from provenance.report.formats import format_of, named
+
+    one = named(format_) if format_ else format_of(str(output)) if output else named("text")
+    if one.name == "json":
         from provenance.report.json import json_report
 
         text = json_report(report)
-    else:
+    elif one.name == "text":
         import shutil
 
         from provenance.report.text import text_report
 
         columns = 80 if output else shutil.get_terminal_size((80, 24)).columns
         text = text_report(report, width=min(columns, 120))
+    else:
+        from provenance.auditing import without_policy
+
+        texts = _quoted(report, one.quotes, include, exclude, reference)
+        text = one.write(without_policy(report), texts)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -264,6 +302,27 @@ def _deliver(report: Report, format_: str, output: Path | None, fail_on: str) ->
         least = STRENGTH.index(fail_on)
         if any(STRENGTH.index(finding.clone_type) >= least for finding in report.findings):
             sys.exit(ExitCode.FINDINGS)
+
+
+def _quoted(
+    report: Report,
+    quotes: str,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    reference: str | None,
+) -> Texts:
+    """What a format quotes, as far as it is at hand."""
+    from provenance.auditing import created
+    from provenance.report.formats import Texts
+    from provenance.sides import reference_texts, suspect_contents, suspect_texts
+
+    if quotes == "texts":
+        suspects = suspect_texts(report, include=include, exclude=exclude)
+        return Texts(suspects, reference_texts(report, reference))
+    if quotes == "bytes":
+        contents = suspect_contents(report, include=include, exclude=exclude)
+        return Texts(contents=contents, created=created())
+    return Texts()
 
 
 def _write_page(

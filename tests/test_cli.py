@@ -432,6 +432,60 @@ def test_what_is_no_file_is_not_replaced(
     assert (tmp_path / "link").is_symlink()
 
 
+FORMS = {
+    "r.sarif": '"version": "2.1.0"',
+    "r.github.sarif": '"version": "2.1.0"',
+    "r.junit.xml": "<testsuites ",
+    "r.codequality.json": '"check_name": "provenance-',
+    "r.md": "### Provenance",
+    "r.csv": "id,status,level",
+    "r.cdx.json": '"bomFormat": "CycloneDX"',
+    "r.spdx.json": '"snippetFromFile"',
+    "r.html": "<!doctype html>",
+    "r.json": '"format_version"',
+    "r.txt": " matches in ",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+def test_the_ending_of_output_names_the_format(
+    name: str, mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """Of a scan too, which knows no policy; named by hand it is the same."""
+    from provenance.report.formats import format_of
+
+    options = ("--no-default-index", "--index", index)
+    assert run("scan", mine, *options, "-o", tmp_path / name).exit_code == 0
+    text = (tmp_path / name).read_text("utf-8")
+    assert FORMS[name].lower() in text.lower()
+    printed = run("scan", mine, *options, "--format", format_of(name).name).stdout
+    assert printed == text.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-o", "report.pdf"), "found no known ending, expected one of .txt, .json"),
+        (("-o", "report"), "found no known ending"),
+        (("--format", "pdf"), "found no such format, expected one of text, json"),
+        (("--format", "pdf", "-o", "report.txt"), "found no such format"),
+    ],
+)
+def test_an_unknown_format_is_refused_before_the_scan(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    """The source, which is not there, is not looked for."""
+    result = run("scan", tmp_path / "nothing", *arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_named_format_rules_over_an_ending(mine: Path, index: Path, tmp_path: Path) -> None:
+    options = ("--no-default-index", "--index", index, "--format", "csv")
+    assert run("scan", mine, *options, "-o", tmp_path / "any.name").exit_code == 0
+    assert (tmp_path / "any.name").read_text("utf-8").startswith("id,status,")
+
+
 def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> None:
     """What it points to is written."""
     for target, arguments in (
@@ -439,11 +493,11 @@ def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> N
         ("i.db", ("index", "build", mine)),
     ):
         (tmp_path / target).write_text("old")
-        (tmp_path / "link").symlink_to(tmp_path / target)
-        assert run(*arguments, "-o", tmp_path / "link").exit_code == 0
-        assert (tmp_path / "link").is_symlink()
+        (tmp_path / "link.txt").symlink_to(tmp_path / target)
+        assert run(*arguments, "-o", tmp_path / "link.txt").exit_code == 0
+        assert (tmp_path / "link.txt").is_symlink()
         assert (tmp_path / target).read_bytes() != b"old"
-        (tmp_path / "link").unlink()
+        (tmp_path / "link.txt").unlink()
 
 
 def test_names_cannot_steer_the_terminal(index: Path, tmp_path: Path) -> None:

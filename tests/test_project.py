@@ -122,8 +122,9 @@ ALLOWED = {
     ),
     "cli_bundle": "errors terminal verifying",
     "cli": (
-        "audit cli_audit cli_bundle errors families index indexing model references.__init__ "
-        "references.manifest report.html report.json report.text sides terminal version"
+        "audit auditing cli_audit cli_bundle errors families index indexing model "
+        "references.__init__ references.manifest report.formats report.html report.json "
+        "report.text sides terminal version"
     ),
     "__init__": "audit errors indexing model report.json report.text version",
     "__main__": "cli",
