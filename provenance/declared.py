@@ -110,9 +110,10 @@ def attributed(finding: Finding, told: Said, library: Library, kept: bool) -> Fi
     """The finding with whether the file declares it.
 
     Declared: a comment above or inside the unit, or at the file's head, names its family or one
-    that has it as well; the file imports or extends code of the family; or it keeps the
-    copyright lines of all the reference's own holders. Declared elsewhere: comments name other
-    families only.
+    that has it as well; it keeps the copyright lines of all the reference's own holders; or, where
+    no comment names a family, the file imports or extends code of it. Declared elsewhere: comments
+    name other families only. What the file imports then stands among its uses: an import says what
+    the code needs, not where its text is from.
     """
     reference = finding.reference
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
@@ -124,10 +125,12 @@ def attributed(finding: Finding, told: Said, library: Library, kept: bool) -> Fi
     }
     inherited = {library.family(use.origin).name for use in told.uses if use.kind in _INHERITS}
     attribution: Attribution = "undeclared"
-    if families & near or reference.family in inherited or kept:
+    if families & near or kept:
         attribution = "declared"
     elif near:
         attribution = "declared elsewhere"
+    elif reference.family in inherited:
+        attribution = "declared"
     return replace(finding, attribution=attribution)
 
 

@@ -44,12 +44,18 @@ def scan(text: str, index: Path, folder: Path, **options: str) -> Report:
         ("# Copyright 2023 Older Example\n# Copyright 2026 Somebody\n", "undeclared"),
         ("# Copied from birds.models.owl.modeling_owl.Owl\n", "declared elsewhere"),
         ("from birds.models.wren.modeling_wren import helper\n", "declared"),
+        (
+            "# Adapted from birds/models/owl/modeling_owl.py\n"
+            "from birds.models.wren.modeling_wren import helper\n",
+            "declared elsewhere",
+        ),
     ],
 )
 def test_a_finding_says_whether_the_file_names_its_source(
     head: str, expected: str, index: Path, tmp_path: Path
 ) -> None:
-    """By comment, by all of the holders' lines, by import; another family named is no name."""
+    """By comment, by all of the holders' lines, by import; another family named is no name, and a
+    kept import does not make up for it."""
     report = scan(head + renamed(program(1)), index, tmp_path)
     assert report.findings
     assert {finding.attribution for finding in report.findings} == {expected}
