@@ -24,13 +24,14 @@ import truth
 from provenance.audit import scan
 from provenance.index import Index
 from provenance.indexing import build_index
-from provenance.model import Finding, Report, SourceFile
+from provenance.model import Finding, Report, SourceFile, Unit
 from provenance.origins import origin_of
 from provenance.parse import parse
 from provenance.source import open_source
 
 PACKAGE = "transformers"
 RELEASE = f"pypi:{PACKAGE}==4.57.1"
+DIFFUSERS = "pypi:diffusers==0.42.1"
 WITHOUT_MODELS = (
     "sympy==1.13.3",
     "django==5.1.4",
@@ -69,7 +70,7 @@ def lineage(files: Sequence[SourceFile], index: Path, origins: Sequence[str]) ->
             for origin in origins
             if not truth.is_older(origin.removeprefix(f"{PACKAGE}/"), family, ages)
         ]
-        report = _scan([case.child.path for case in cases], index, younger)
+        report = _scan(RELEASE, [case.child.path for case in cases], index, younger)
         for case in cases:
             tally = tallies["pure" if case.pure else "edited"]
             found = _of_unit(report, case.child.path, case.child.name)
@@ -88,22 +89,25 @@ def lineage(files: Sequence[SourceFile], index: Path, origins: Sequence[str]) ->
     return tallies
 
 
-def copied(files: Sequence[SourceFile], index: Path) -> dict[str, Tally]:
+def copied(
+    package: str, requirement: str, files: Sequence[SourceFile], index: Path
+) -> dict[str, Tally]:
     """``Copied from`` pairs of two families: is the child found, is the parent's origin named."""
     known = truth.copied_pairs((file.path, file.content) for file in files)
     contents = {file.path: file.content for file in files}
     by_origin: dict[str, list[truth.CopiedPair]] = defaultdict(list)
     for pair in known.pairs:
-        by_origin[origin_of(PACKAGE, pair.child.path)].append(pair)
+        own = origin_of(package, pair.child.path)
+        if origin_of(package, pair.parent.path) != own:
+            by_origin[own].append(pair)
     tallies = {"40 elements or more": Tally(), "smaller": Tally()}
     for own, pairs in sorted(by_origin.items()):
-        report = _scan([pair.child.path for pair in pairs], index, [own])
+        report = _scan(requirement, [pair.child.path for pair in pairs], index, [own])
+        every = {path: parse(contents[path]) for path in {pair.child.path for pair in pairs}}
         for pair in pairs:
-            parent = origin_of(PACKAGE, pair.parent.path)
-            if parent == own:
-                continue
-            units = {unit.name: unit for unit in parse(contents[pair.child.path]).units}
-            unit = units[pair.child.name]
+            parent = origin_of(package, pair.parent.path)
+            parsed = every[pair.child.path]
+            unit = _at(parsed.units, pair.child)
             size = unit.stop - unit.start
             tally = tallies["40 elements or more" if size >= 40 else "smaller"]
             touching = [
@@ -119,9 +123,9 @@ def copied(files: Sequence[SourceFile], index: Path) -> dict[str, Tally]:
                 for finding in touching
                 for block in finding.blocks
                 for line in range(block.suspect_start, block.suspect_end + 1)
-                if unit.start_line <= line <= unit.end_line
             }
-            found = 2 * len(lines) >= unit.end_line - unit.start_line + 1
+            code = set(parsed.tokens.line[unit.start : unit.stop].tolist())
+            found = 2 * len(lines & code) >= len(code)
             named = any(parent in (f.reference.origin, *f.also) for f in touching)
             tally.counts["all"] += 1
             tally.counts["found"] += found
@@ -129,6 +133,14 @@ def copied(files: Sequence[SourceFile], index: Path) -> dict[str, Tally]:
             if not found:
                 tally.misses.append(f"{pair.child.path} {pair.child.name} ({size} elements)")
     return tallies
+
+
+def _at(units: Sequence[Unit], place: truth.Place) -> Unit:
+    """The unit of a definition: a getter and its setter have one name, so the line decides."""
+    named = [unit for unit in units if unit.name == place.name]
+    return next(
+        (unit for unit in named if unit.start_line <= place.line <= unit.end_line), named[-1]
+    )
 
 
 def false_alarms(index: Path) -> dict[str, Tally]:
@@ -147,8 +159,12 @@ def false_alarms(index: Path) -> dict[str, Tally]:
     return tallies
 
 
-def _scan(paths: Sequence[str], index: Path, hidden: Sequence[str]) -> Report:
-    return scan(RELEASE, [index], include=sorted(set(paths)), exclude_origin=hidden)
+def _scan(requirement: str, paths: Sequence[str], index: Path, hidden: Sequence[str]) -> Report:
+    return scan(requirement, [index], include=sorted(set(paths)), exclude_origin=hidden)
+
+
+def _files(requirement: str) -> list[SourceFile]:
+    return [file for file in open_source(requirement).files() if isinstance(file, SourceFile)]
 
 
 def _of_unit(report: Report, path: str, name: str) -> Finding | None:
@@ -174,31 +190,31 @@ def _print(title: str, columns: Sequence[str], tallies: dict[str, Tally], misses
 def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy on the development set.")
     parser.add_argument("--misses", action="store_true", help="list what was missed")
-    parser.add_argument("--only-alarms", action="store_true", help="only the last table")
+    parser.add_argument("--only", choices=("lineage", "copied", "alarms"))
     arguments = parser.parse_args()
-    misses = arguments.misses
-    files = [file for file in open_source(RELEASE).files() if isinstance(file, SourceFile)]
+    misses, only = arguments.misses, arguments.only
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder, "transformers.db")
         build_index([RELEASE], index, exclude=["modular_*.py"], jobs=2)
-        if arguments.only_alarms:
+        if only in (None, "lineage"):
+            with Index(index) as opened:
+                origins = [one.name for one in opened.origins()]
+            _print(
+                "Class lineage, references older than the child only",
+                ("among", "first", "found"),
+                lineage(_files(RELEASE), index, origins),
+                misses,
+            )
+        if only in (None, "copied"):
+            columns = ("found", "named")
+            tallies = copied(PACKAGE, RELEASE, _files(RELEASE), index)
+            _print("`Copied from` pairs of two families, transformers", columns, tallies, misses)
+            other = Path(folder, "diffusers.db")
+            build_index([DIFFUSERS], other, jobs=2)
+            tallies = copied("diffusers", DIFFUSERS, _files(DIFFUSERS), other)
+            _print("`Copied from` pairs of two families, diffusers", columns, tallies, misses)
+        if only in (None, "alarms"):
             _print("Files with any finding, no model code", ("found",), false_alarms(index), misses)
-            return
-        with Index(index) as opened:
-            origins = [one.name for one in opened.origins()]
-        _print(
-            "Class lineage, references older than the child only",
-            ("among", "first", "found"),
-            lineage(files, index, origins),
-            misses,
-        )
-        _print(
-            "`Copied from` pairs of two families",
-            ("found", "named"),
-            copied(files, index),
-            misses,
-        )
-        _print("Files with any finding, no model code", ("found",), false_alarms(index), misses)
 
 
 if __name__ == "__main__":

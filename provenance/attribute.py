@@ -70,6 +70,7 @@ _TELLING_STRUCTURE = 80
 """Elements of which equal structure alone is no chance: of 98,780 units of packages without model
 code two of 40 to 79 have the structure of some unit of the default index, none of more."""
 _TELLING_TEXT = 0.4
+_EQUAL = 12  # elements: an equal unit of so many is kept beside any larger one; a choice
 _ROUNDED = 6
 
 
@@ -192,7 +193,7 @@ class _Attribution:
         library: Library,
     ) -> None:
         self.file, self.parsed, self.library = file, parsed, library
-        self.large = library.parameters.large
+        self.large, self.small = library.parameters.large, library.parameters.small
         self.null = next((one.baseline for one in library.indexes if one.baseline), None)
         self.scores: dict[int, tuple[Scored, ...]] = {}
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
@@ -220,8 +221,9 @@ class _Attribution:
             if self.parsed.units[position].kind == "class":
                 for child in self._proposed_inside(position):
                     inner = self.parsed.units[child]
+                    size = inner.stop - inner.start
                     inside = np.count_nonzero((covered >= inner.start) & (covered < inner.stop))
-                    if inside < _RESIDUE * (inner.stop - inner.start):
+                    if inside < _RESIDUE * size or (inside < size and self._is_equal(child)):
                         residue.append(child)
         if residue and (rest := self._entries(residue)):
             made += self._findings(rest, self._named([*entries, *rest])[len(entries) :])
@@ -344,6 +346,11 @@ class _Attribution:
         listed = self.ordered[bisect_right(self.ordered, position) :]
         return [inner for inner in listed if self.parsed.units[inner].start < unit.stop]
 
+    def _is_equal(self, position: int) -> bool:
+        """Whether a unit that is not small is as written elsewhere."""
+        equal = any(one[2] == EQUAL_TEXT for one in self.proposed[position])
+        return equal and self._size(position) >= self.large
+
     def _size(self, position: int) -> int:
         unit = self.parsed.units[position]
         if unit.kind == "module":
@@ -383,24 +390,26 @@ class _Attribution:
         return made
 
     def _supported(self, made: list[_Made]) -> list[_Made]:
-        """What may be chance on its own is kept beside what tells: units below ``large``, alike in
-        any two programs, beside a larger one found in the file; those below ``small`` beside one
-        of an origin that has them too; a larger one known by its structure only beside one that
-        tells alone, or another of an origin that has both. What repeats in a unit counts once."""
+        """What may be chance on its own is kept beside what tells. A unit below ``large`` beside
+        any larger one; but below ``small`` only if it is equal and of ``_EQUAL`` elements, or an
+        origin of a larger one has it too. A larger one that is known by its structure only beside
+        one that tells alone, or another of an origin that has both. What repeats counts once."""
         large = [one for one in made if not one[2].whole or one[2].scored[0].size >= self.large]
         if not any(_tells_alone(entry) for _, _, entry in large):
             held = Counter(origin for one in large for origin in _origins(one))
             large = [one for one in large if any(held[origin] > 1 for origin in _origins(one))]
         kept = {id(one) for one in large}
         origins = {one[0].reference.origin for one in large}
-        small = self.library.parameters.small
         return [
             one
             for one in made
             if id(one) in kept
             or (
-                (size := one[2].scored[0].size) < self.large
-                and ((size >= small and origins) or not origins.isdisjoint(_origins(one)))
+                (best := one[2].scored[0]).size < self.large
+                and (
+                    (bool(origins) and best.size >= (_EQUAL if best.text == 1.0 else self.small))
+                    or not origins.isdisjoint(_origins(one))
+                )
             )
         ]
 

@@ -115,3 +115,66 @@ def test_what_repeats_in_a_part_counts_once() -> None:
     assert shared_part(40, names=True)
     assert not shared_part(1, names=True)
     assert TELLING_TEXT_RUN < TELLING_RUN
+
+
+WIDEST = "\n\ndef widest(values):\n    return [max(one) for one in zip(*values)]\n"
+SHORTEST = "\n\ndef first(values):\n    return values[0]\n"
+MIXER = """
+class Mixer:
+    def __init__(self, config):
+        self.gate = Linear(config.width, config.heads)
+        self.mix = Linear(config.heads, config.width)
+        self.scale = config.width ** -0.5
+
+    def project(self, states, mask):
+        gated = self.gate(states) * self.scale
+        if mask is not None:
+            gated = gated.masked_fill(mask == 0, -1e9)
+        return self.mix(gated.softmax(dim=-1))
+
+    def forward(self, states, mask=None):
+        shape = states.shape
+        flat = states.reshape(-1, shape[-1])
+        mixed = self.project(flat, mask)
+        return mixed.reshape(*shape[:-1], -1) + states
+"""
+OTHER = """
+class Other:
+    def count(self):
+        return [one.size for one in self.parts if one.size > 3]
+
+    def forward(self, states, mask=None):
+        shape = states.shape
+        flat = states.reshape(-1, shape[-1])
+        mixed = self.project(flat, mask)
+        mixed = mixed.clamp(min=self.least, max=self.most)
+        return mixed.reshape(*shape[:-1], -1) + states
+"""
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four families of one package: what each of them has, none of the others has."""
+    zoo = tmp_path_factory.mktemp("families") / "zoo"
+    parts = {"ant": BOTH, "bee": WIDEST + SHORTEST, "cat": MIXER, "dog": OTHER}
+    for name, source in parts.items():
+        (zoo / "models" / name).mkdir(parents=True)
+        (zoo / "models" / name / "modeling.py").write_text(source, "utf-8")
+    provenance.build_index([str(zoo)], zoo.with_suffix(".db"), date="2025-03-01")
+    return zoo.with_suffix(".db")
+
+
+def test_a_small_equal_unit_is_kept_beside_a_larger_one(tmp_path: Path, families: Path) -> None:
+    """Whoever has that one; but not alone, and not if it is tiny."""
+    assert found(tmp_path, families, WIDEST, SHORTEST) == set()
+    assert found(tmp_path, families, WIDEST, SHORTEST, BOTH) == {"widest", "route"}
+
+
+def test_an_equal_method_is_told_apart_from_its_class(tmp_path: Path, families: Path) -> None:
+    """The class is nearest to one family, one method of it is as written in another."""
+    head = MIXER[: MIXER.index("    def forward")]
+    method = OTHER[OTHER.index("    def forward") :]
+    (tmp_path / "mine.py").write_text(head + method, "utf-8")
+    report = provenance.scan(str(tmp_path), [families])
+    named = {one.suspect.name: one.reference.origin for one in report.findings}
+    assert named == {"Mixer": "zoo/cat", "Mixer.forward": "zoo/dog"}
