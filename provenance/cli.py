@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from provenance.cli_audit import audit, notices
 from provenance.cli_bundle import verify_bundle
+from provenance.cli_report import EXIT_CODES, REPORT, deliver, report_, write_page
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
 from provenance.terminal import (
@@ -20,13 +20,8 @@ from provenance.terminal import (
     options,
     printable,
     progress_bar,
-    write_whole,
 )
 from provenance.version import VERSION
-
-if TYPE_CHECKING:
-    from provenance.model import Report
-    from provenance.report.formats import Texts
 
 SOURCES = """\b
 A SOURCE is any of
@@ -35,17 +30,6 @@ A SOURCE is any of
   a wheel, sdist, zip, tar read in place, never unpacked
   pypi:NAME==VERSION       fetched with pip; nothing of it is run
 """
-
-EXIT_CODES = """\b
-Exit codes
-  0  done
-  1  findings at or above --fail-on
-  2  the command line is wrong
-  3  not completed; the message says why
-"""
-
-STRENGTH = ("fragment", "type-3", "type-2", "type-1")
-
 
 _FILES = options(
     click.option(
@@ -60,64 +44,6 @@ _FILES = options(
         help="Worker processes; the result does not depend on it.  [default: all cores]",
     ),
     BOUNDS,
-)
-
-
-def _format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
-    """The name of a format, checked before the work is done."""
-    if value is not None:
-        from provenance.report.formats import named
-
-        named(value)
-    return value
-
-
-def _output(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
-    """The name of a file, checked likewise, unless the format is named."""
-    if value is not None and context.params.get("format_") is None:
-        from provenance.report.formats import format_of
-
-        format_of(str(value))
-    return value
-
-
-_REPORT = options(
-    click.option(
-        "--format",
-        "format_",
-        metavar="NAME",
-        is_eager=True,
-        callback=_format,
-        help="text, json, sarif, csv, ...: else what the ending of --output says, else text.",
-    ),
-    click.option(
-        "--output",
-        "-o",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        callback=_output,
-        help="Write to FILE, whole or not at all, instead of the terminal.",
-    ),
-    click.option(
-        "--html",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help="Write a page too, for a browser: all evidence in one file.",
-    ),
-    click.option(
-        "--lang",
-        type=click.Choice(["en", "ko"]),
-        default="en",
-        show_default=True,
-        help="Language of the page.",
-    ),
-    click.option(
-        "--fail-on",
-        type=click.Choice([*STRENGTH, "never"]),
-        default="never",
-        show_default=True,
-        help="Exit with 1 when there is a finding of this type or a stronger one.",
-    ),
 )
 
 
@@ -164,7 +90,7 @@ def main() -> None:
     "--suspect-date", metavar="DATE", help="Since when SOURCE is as it is; else its archive's day."
 )
 @_FILES
-@_REPORT
+@REPORT
 def scan(
     path: str,
     indexes: tuple[str, ...],
@@ -198,8 +124,8 @@ def scan(
             progress=progress,
         )
     if html:
-        _write_page(html, report, lang, include, exclude)
-    _deliver(report, format_, output, fail_on, include, exclude)
+        write_page(html, report, lang, include, exclude)
+    deliver(report, format_, output, fail_on, include, exclude)
 
 
 scan.help = f"""{scan.help}
@@ -218,7 +144,7 @@ Examples
 @click.argument("suspect")
 @click.argument("reference")
 @_FILES
-@_REPORT
+@REPORT
 def compare(
     suspect: str,
     reference: str,
@@ -254,93 +180,8 @@ def compare(
             progress=progress,
         )
     if html:
-        _write_page(html, report, lang, include, exclude, reference)
-    _deliver(report, format_, output, fail_on, include, exclude, reference)
-
-
-def _deliver(
-    report: Report,
-    format_: str | None,
-    output: Path | None,
-    fail_on: str,
-    include: tuple[str, ...] = (),
-    exclude: tuple[str, ...] = (),
-    reference: str | None = None,
-) -> None:
-    """Write the report, then end with the exit code that it calls for."""
-    from provenance.report.formats import format_of, named
-
-    one = named(format_) if format_ else format_of(str(output)) if output else named("text")
-    if one.name == "json":
-        from provenance.report.json import json_report
-
-        text = json_report(report)
-    elif one.name == "text":
-        import shutil
-
-        from provenance.report.text import text_report
-
-        columns = 80 if output else shutil.get_terminal_size((80, 24)).columns
-        text = text_report(report, width=min(columns, 120))
-    else:
-        from provenance.auditing import without_policy
-
-        texts = _quoted(report, one.quotes, include, exclude, reference)
-        text = one.write(without_policy(report), texts)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_whole(output, text)
-    if not report.files:
-        click.echo(
-            "provenance: no Python file was scanned; expected at least one: look at SOURCE, "
-            "--include and --exclude",
-            err=True,
-        )
-        sys.exit(ExitCode.NOT_COMPLETED)
-    if fail_on != "never":
-        least = STRENGTH.index(fail_on)
-        if any(STRENGTH.index(finding.clone_type) >= least for finding in report.findings):
-            sys.exit(ExitCode.FINDINGS)
-
-
-def _quoted(
-    report: Report,
-    quotes: str,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    reference: str | None,
-) -> Texts:
-    """What a format quotes, as far as it is at hand."""
-    from provenance.auditing import created
-    from provenance.report.formats import Texts
-    from provenance.sides import reference_texts, suspect_contents, suspect_texts
-
-    if quotes == "texts":
-        suspects = suspect_texts(report, include=include, exclude=exclude)
-        return Texts(suspects, reference_texts(report, reference))
-    if quotes == "bytes":
-        contents = suspect_contents(report, include=include, exclude=exclude)
-        return Texts(contents=contents, created=created())
-    return Texts()
-
-
-def _write_page(
-    path: Path,
-    report: Report,
-    language: str,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    reference: str | None = None,
-) -> None:
-    """Write the HTML report, with the text of both sides as far as it is at hand."""
-    from provenance.report.html import html_report
-    from provenance.sides import reference_texts, suspect_texts
-
-    sources = suspect_texts(report, include=include, exclude=exclude)
-    references = reference_texts(report, reference)
-    page = html_report(report, sources, references=references, language=language)
-    write_whole(path, page, "--html")
+        write_page(html, report, lang, include, exclude, reference)
+    deliver(report, format_, output, fail_on, include, exclude, reference)
 
 
 # --- index --------------------------------------------------------------------------------
@@ -642,4 +483,5 @@ def sources_build(output: str, jobs: int | None) -> None:
 
 main.add_command(audit)
 main.add_command(notices)
+main.add_command(report_)
 main.add_command(verify_bundle)

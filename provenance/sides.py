@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from provenance.errors import ProvenanceError
+from provenance.errors import ProvenanceError, SourceError
 from provenance.model import Report, SourceFile
-from provenance.pypi import cached
+from provenance.pypi import cached, parse_requirement
 from provenance.source import open_source
 
 _PLAIN = re.compile(r"[\w./+-]+")
+_FEW = 200
 
 
 def suspect_texts(
-    report: Report, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    report: Report,
+    source: str | None = None,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The text of every scanned file with a finding, by path.
+    """The text of every scanned file with a finding, by path; without those that have changed.
 
     Args:
         report: of a scan with the same ``include`` and ``exclude``.
+        source: where the scanned code is now, if not where it was.
         include: globs of files that were scanned.
         exclude: globs of files that were left out.
 
@@ -35,7 +41,9 @@ def suspect_texts(
     """
     found = {finding.suspect.path for finding in report.findings}
     wanted = {file.path: file.sha256 for file in report.files if file.path in found}
-    opened = open_source(report.source, include=include, exclude=exclude)
+    if not include and not exclude:
+        include = _globs(wanted)
+    opened = open_source(_at_hand(source or report.source), include=include, exclude=exclude)
     return {
         file.path: file.content.decode()
         for file in opened.files()
@@ -60,6 +68,19 @@ def suspect_contents(
     wanted |= {file.path for file in report.files if file.identical}
     opened = open_source(report.source, include=include, exclude=exclude)
     return {path: content for path, content in opened.contents() if path in wanted}
+
+
+def _at_hand(source: str) -> str:
+    """The source, or the archive in the cache where it is a release: nothing is fetched."""
+    if not source.startswith("pypi:"):
+        return source
+    path = cached(*parse_requirement(source.removeprefix("pypi:")))
+    if path is None:
+        raise SourceError(
+            f"{source}: found no such release in the cache, expected the one that was scanned; "
+            "fetch it with pip and name the archive with --source"
+        )
+    return path
 
 
 def reference_texts(
@@ -89,7 +110,12 @@ def reference_texts(
 
 
 def _read(source: str, paths: set[str]) -> Iterator[tuple[str, str]]:
-    include = sorted(paths) if all(_PLAIN.fullmatch(path) for path in paths) else []
-    for file in open_source(source, include=include).files():
+    for file in open_source(source, include=_globs(paths)).files():
         if isinstance(file, SourceFile) and file.path in paths:
             yield file.path, file.content.decode()
+
+
+def _globs(paths: Collection[str]) -> list[str]:
+    """Globs of just these paths, where that is quicker than to look at every file."""
+    few = len(paths) <= _FEW and all(_PLAIN.fullmatch(path) for path in paths)
+    return [f"/{path}" for path in sorted(paths)] if few else []

@@ -21,10 +21,13 @@ import provenance
 from provenance import model
 from provenance.cli import main
 from provenance.model import Report, Skipped
-from provenance.report import html
-from provenance.report.html import LANGUAGES, catalogue, html_report
-from provenance.report.json import plain
+from provenance.report import html, quoted
+from provenance.report.html import html_report
+from provenance.report.json import json_report, plain
+from provenance.report.saved import report_of
 from provenance.report.text import safe
+from provenance.report.tiles import WIDTH, height, tiles
+from provenance.report.words import catalogue, languages
 from provenance.sides import reference_texts, suspect_texts
 
 REFERENCE = """\
@@ -55,6 +58,7 @@ HOSTILE = [
     "javascript:alert(1)",
     "한국어 ünïcode",
 ]
+SEEDED = hypothesis.settings(deadline=None, derandomize=True)
 VOID = set("meta link br input img hr".split())
 SHAPES = set("rect line circle path".split())
 
@@ -99,6 +103,22 @@ class _Page(HTMLParser):
 
     def data(self, name: str = "data") -> Any:
         return next(json.loads(text) for _, given, text in self.blocks if given.get("id") == name)
+
+    def findings(self) -> list[Any]:
+        """What each finding says in full, in the order of the list."""
+        places = dict.fromkeys(one[0] for one in self.data()["findings"])
+        held: dict[int, Any] = {}
+        for place in places:
+            held.update({int(at): one for at, one in self.data(f"more-{place}").items()})
+        return [held[at] for at in sorted(held)]
+
+    def quote(self, name: str) -> dict[int, str]:
+        """The lines of a quoted file, by number."""
+        return {
+            first + at: line
+            for first, text, _ in self.data(f"text-{name}")
+            for at, line in enumerate(text.split("\n"))
+        }
 
     @property
     def said(self) -> str:
@@ -202,8 +222,11 @@ def test_every_finding_file_and_skipped_file_is_in_it(
         assert skipped.path in read.said
         assert skipped.reason in read.said
     assert report.indexes[0].checksum in read.said
-    told = [{**one, "file": 0} for one in json.loads(json.dumps(plain(report)["findings"]))]
-    assert [{**one, "file": 0} for one in read.data()["findings"]] == told
+    told = {one["id"]: one for one in json.loads(json.dumps(plain(report)["findings"]))}
+    held = {one["id"]: one for one in read.findings()}
+    assert held.keys() == told.keys()
+    for key, finding in told.items():
+        assert {name: held[key][name] for name in finding} == finding
 
 
 def test_the_policy_forbids_all_but_our_style_and_script(page: str) -> None:
@@ -275,10 +298,9 @@ def test_nothing_of_the_scanned_code_runs_breaks_out_or_hides(
     assert not re.findall(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]", text)
     shown = safe(sign)
     assert shown in read.said
-    assert all(one["reference"]["link"] is None for one in read.data()["findings"])
-    assert read.data()["findings"][0]["suspect"]["name"] == shown
-    line = "".join(read.data("text-s0")[1][0][1::2])
-    assert line == "x = 1 # " + "".join(safe(one) for one in sign)
+    assert all(one["reference"]["link"] is None for one in read.findings())
+    assert shown in {one["suspect"]["name"] for one in read.findings()}
+    assert read.quote("s0")[1] == "x = 1 # " + "".join(safe(one) for one in sign)
 
 
 def test_loads_nothing(page: str) -> None:
@@ -298,12 +320,14 @@ def test_the_same_report_gives_the_same_bytes(scanned: tuple[Report, Path], page
 def test_both_sides_are_quoted_with_their_lines(scanned: tuple[Report, Path], page: str) -> None:
     report, _ = scanned
     read = _Page(page)
-    for number, finding in enumerate(report.findings):
-        first, lines = read.data(f"text-r{number}")
-        assert first == finding.reference.start_line
-        assert len(lines) == finding.reference.end_line - first + 1
-        quoted = ["".join(line[1::2]) for line in lines]
-        assert quoted == REFERENCE.split("\n")[first - 1 : finding.reference.end_line]
+    assert len(read.findings()) == len(report.findings)
+    for finding in read.findings():
+        side = finding["reference"]
+        lines = read.quote(f"r{finding['quote']}")
+        for at in range(side["start_line"], side["end_line"] + 1):
+            assert lines[at] == REFERENCE.split("\n")[at - 1]
+    names = [given.get("id", "") for _, given, _ in read.blocks]
+    assert sum(name.startswith("text-r") for name in names) == 1, "a file is quoted once"
 
 
 def test_without_source_places_stand_alone(scanned: tuple[Report, Path]) -> None:
@@ -318,30 +342,73 @@ def test_a_report_of_nothing_is_a_page(scanned: tuple[Report, Path]) -> None:
     assert catalogue("en")["no_findings"] in _Page(html_report(report)).said
 
 
+@SEEDED
 @hypothesis.given(st.text(st.characters(codec=None), max_size=60))
-def test_coloured_lines_are_the_text_with_the_unseen_written_out(text: str) -> None:
-    lines = html._coloured(text)
-    shown = ["".join("\t" if s == "\t" else safe(s) for s in one) for one in text.split("\n")]
-    assert ["".join(str(piece) for piece in line[1::2]) for line in lines] == shown
+def test_coloured_source_is_the_text_with_the_unseen_written_out(text: str) -> None:
+    shown = "".join(sign if sign in "\t\n" else safe(sign) for sign in text)
+    coloured, runs = quoted.colours(text)
+    assert coloured == quoted.visible(text) == shown
+    kinds = re.findall(r"([a-z])(\d+)", runs)
+    assert "".join(f"{kind}{length}" for kind, length in kinds) == runs
+    units = len(shown.encode("utf-16-le", "surrogatepass")) // 2
+    assert sum(int(length) for _, length in kinds) == units, "a browser counts UTF-16 units"
 
 
-@hypothesis.given(st.lists(st.integers(0, 10_000), max_size=40))
-def test_the_map_gives_each_file_its_share_of_the_area(lines: list[int]) -> None:
+def test_much_source_is_quoted_without_colours_and_the_page_says_so(
+    scanned: tuple[Report, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, _ = scanned
+    monkeypatch.setattr(quoted, "COLOURED", 10)
+    read = _Page(html_report(report, suspect_texts(report)))
+    (first, text, runs), *more = read.data("text-s0")
+    assert (first, runs, more) == (1, "", [])
+    assert "class MineScores" in text
+    assert "without colours" in read.said
+
+
+@SEEDED
+@hypothesis.given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 4)), max_size=6))
+def test_each_line_of_the_spans_is_quoted_once(spans: list[tuple[int, int]]) -> None:
+    text = "\n".join(f"line {number}" for number in range(1, 14))
+    wanted = [(first, first + length) for first, length in spans]
+    quote = quoted.stretches(text, wanted)
+    numbers = []
+    for first, held in quote:
+        for at, line in enumerate(held.split("\n"), first):
+            assert line == f"line {at}"
+            numbers.append(at)
+    asked = {at for first, last in wanted for at in range(first, last + 1)}
+    assert numbers == sorted(asked)
+
+
+@SEEDED
+@hypothesis.given(
+    st.lists(st.tuples(st.sampled_from(["", "a/", "a/b/", "a/b/c/", "d/"]), st.integers(0, 10_000)))
+)
+def test_the_map_gives_each_file_its_share_of_the_area(lines: list[tuple[str, int]]) -> None:
     file = model.FileResult("", "", 0, 0, 0.0, (), 0.0, 1.0, ())
-    files = [replace(file, path=str(at), lines=count) for at, count in enumerate(lines)]
-    tiles = [*html._tiles(files)]
-    assert sorted(tile.number for tile in tiles) == [*range(len(files))]
-    total = sum(max(1, count) for count in lines)
-    for tile in tiles:
-        area = tile.width * tile.height / (html._MAP[0] * html._MAP[1])
+    files = [
+        replace(file, path=f"{folder}{at}.py", lines=count)
+        for at, (folder, count) in enumerate(lines)
+    ]
+    drawn, frames = tiles(files)
+    assert [tile.number for tile in drawn] == [*range(len(files))]
+    total = sum(max(1, count) for _, count in lines)
+    for tile in drawn:
+        assert tile.file is not None
+        area = tile.width * tile.height / (WIDTH * height(files))
         assert area == pytest.approx(max(1, tile.file.lines) / total, abs=1e-3)
+        for frame in frames:
+            if tile.path.startswith(f"{frame.path}/"):
+                assert frame.x - 0.02 <= tile.x
+                assert tile.x + tile.width <= frame.x + frame.width + 0.05
 
 
 # --- languages ----------------------------------------------------------------------------
 
 
 def test_the_catalogues_say_the_same() -> None:
-    keys = {language: set(catalogue(language)) for language in LANGUAGES}
+    keys = {language: set(catalogue(language)) for language in languages()}
     assert keys["en"] == keys["ko"]
     for key, sentence in catalogue("en").items():
         wanted = set(re.findall(r"\{\d\}", sentence))
@@ -353,7 +420,7 @@ def test_every_key_is_used_and_there() -> None:
     folder = Path(html.__file__).parent
     said = "".join(
         (folder / name).read_text("utf-8")
-        for name in ("html.py", "templates/report.html", "templates/report.js")
+        for name in ("html.py", "words.py", "templates/report.html", "templates/report.js")
     )
     keys = set(catalogue("en"))
     for family, values in (
@@ -365,20 +432,21 @@ def test_every_key_is_used_and_there() -> None:
         ("common", ("long",)),
     ):
         assert {f"{family}.{value}" for value in values} <= keys
-    plain_keys = re.findall(r"(?:\bt|text|say|marked)\(['\"]([a-z_.]+)['\"][,)]", said)
+    plain_keys = re.findall(r"(?:\bt|text|say|marked|act)\(['\"]([a-z_.]+)['\"][,)]", said)
     assert set(plain_keys) <= keys
-    built = ("verdict.", "attribution.", "type.", "against.", "notice.", "own.", "common.")
+    built: tuple[str, ...] = ("verdict.", "attribution.", "type.", "against.", "notice.")
+    built = (*built, "own.", "common.", "headline.", "sort.", "key.", "n.")
     assert not {key for key in keys if key not in said and not key.startswith(built)}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 def test_opens_in_the_language_asked_for(scanned: tuple[Report, Path], language: str) -> None:
     text = html_report(scanned[0], language=language)
     assert f'<html lang="{language}">' in text
     assert catalogue(language)["caveat"] in _Page(text).said
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 def test_never_says_that_someone_copied(language: str) -> None:
     said = " ".join(catalogue(language).values()).lower()
     assert not re.search(r"plagiari|stole|theft|표절|도용", said)
@@ -412,4 +480,106 @@ def test_the_command_writes_it_whole_beside_the_text(
 
 def test_the_command_offers_the_languages_there_are() -> None:
     said = CliRunner().invoke(main, ["scan", "--help"]).output
-    assert f"[{'|'.join(LANGUAGES)}]" in said
+    assert f"[{'|'.join(languages())}]" in said
+
+
+# --- from a saved result ------------------------------------------------------------------
+
+
+def _command(*words: str) -> Any:
+    return CliRunner().invoke(main, [*words])
+
+
+def test_a_saved_result_gives_the_same_page(scanned: tuple[Report, Path], tmp_path: Path) -> None:
+    _, folder = scanned
+    sides = [str(folder / "suspect"), str(folder / "reference"), "--jobs", "1"]
+    first, again, saved = (str(tmp_path / name) for name in ("a.html", "b.html", "result.json"))
+    ran = _command("compare", *sides, "--html", first, "--format", "json", "-o", saved)
+    assert ran.exit_code == 0, ran.output
+    ran = _command("report", saved, "--html", again, "--reference", sides[1])
+    assert ran.exit_code == 0, ran.output
+    assert Path(again).read_bytes() == Path(first).read_bytes()
+
+
+def test_a_scanned_file_that_changed_is_not_quoted_and_that_is_said(
+    scanned: tuple[Report, Path], tmp_path: Path
+) -> None:
+    report, folder = scanned
+    saved, out = tmp_path / "result.json", tmp_path / "report.html"
+    saved.write_text(json_report(report), "utf-8")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    text = (folder / "suspect" / "mine.py").read_text("utf-8")
+    (moved / "mine.py").write_text(text + "\n", "utf-8")
+    ran = _command("report", str(saved), "--html", str(out), "--source", str(moved))
+    assert ran.exit_code == 0, ran.output
+    assert "text of 1 scanned file with findings is gone or has changed" in ran.output
+    read = _Page(out.read_text("utf-8"))
+    assert not [1 for _, given, _ in read.blocks if given.get("id", "").startswith("text-")]
+    assert catalogue("en")["no_source"] in read.said
+    (moved / "mine.py").write_text(text, "utf-8")
+    ran = _command("report", str(saved), "--html", str(out), "--source", str(moved))
+    assert "changed" not in ran.output
+    assert _Page(out.read_text("utf-8")).quote("s0")[1].startswith('"""')
+
+
+def test_scanned_code_that_is_gone_is_said(scanned: tuple[Report, Path], tmp_path: Path) -> None:
+    saved, out = tmp_path / "result.json", tmp_path / "report.html"
+    saved.write_text(json_report(replace(scanned[0], source=str(tmp_path / "none"))), "utf-8")
+    ran = _command("report", str(saved), "--html", str(out))
+    assert ran.exit_code == 0, ran.output
+    assert "cannot be opened" in ran.output
+    assert out.exists()
+
+
+def _broken(held: dict[str, Any], path: str, value: Any) -> str:
+    at: Any = held
+    *above, last = [int(one) if one.isdigit() else one for one in path.split(".")]
+    for name in above:
+        at = at[name]
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return json.dumps(held)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("format_version", 1, "a report of format version 1, expected"),
+        ("format_version", None, "JSON without a format_version"),
+        ("findings.0.verdict", "guilty", 'findings\\[0\\].verdict: "guilty"'),
+        ("findings.0.resemblance", float("inf"), "the number Infinity"),
+        ("findings.0.resemblance", 1e300, "resemblance"),
+        ("findings.0.resemblance", True, "resemblance: true"),
+        ("findings.0.id", "data", "the id 'data'"),
+        ("findings.0.reference.first_seen", "soon", "the day 'soon'"),
+        ("findings.0.blocks.0.suspect_end", 1_000_000_000, "outside of its unit"),
+        ("findings.0.suspect", [], "findings\\[0\\].suspect"),
+        ("findings.0.suspect.path", None, "no path"),
+        ("files.0.lines", 1.5, "lines: 1.5"),
+        ("files.0.more", 1, "an unknown more"),
+        ("files", {}, "files"),
+        ("parameters", None, "no "),
+        ("index", "x", "indexes"),
+    ],
+)
+def test_a_result_that_is_none_is_refused(
+    scanned: tuple[Report, Path], path: str, value: Any, said: str
+) -> None:
+    text = _broken(json.loads(json_report(scanned[0])), path, value)
+    with pytest.raises(provenance.SourceError, match=f"result.json: found.*{said}"):
+        report_of(text, "result.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, "\x00", '"x"'])
+def test_what_is_no_json_report_is_refused(text: str) -> None:
+    with pytest.raises(provenance.SourceError, match="provenance scan --format json"):
+        report_of(text, "result.json")
+
+
+def test_two_findings_with_one_id_are_refused(scanned: tuple[Report, Path]) -> None:
+    report = replace(scanned[0], findings=scanned[0].findings[:1] * 2)
+    with pytest.raises(provenance.SourceError, match="same id"):
+        report_of(json_report(report), "result.json")

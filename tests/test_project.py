@@ -75,7 +75,15 @@ ALLOWED = {
     "report.__init__": "",
     "report.json": "model version",
     "report.text": "model report.json",
-    "report.html": "model report.json report.text verdict version",
+    "report.html": (
+        "licenses model report.json report.quoted report.shares report.text report.tiles "
+        "report.words verdict version"
+    ),
+    "report.quoted": "model report.text",
+    "report.shares": "model",
+    "report.tiles": "model report.text",
+    "report.words": "",
+    "report.saved": "errors model report.json",
     "report.rules": "model",
     "report.evidence": "model report.text",
     "report.sarif": "model report.evidence report.json report.rules report.text version",
@@ -121,10 +129,13 @@ ALLOWED = {
         "report.text sides version workers"
     ),
     "cli_bundle": "errors terminal verifying",
+    "cli_report": (
+        "auditing errors model report.formats report.html report.json report.saved report.text "
+        "sides terminal"
+    ),
     "cli": (
-        "audit auditing cli_audit cli_bundle errors families index indexing model "
-        "references.__init__ references.manifest report.formats report.html report.json "
-        "report.text sides terminal version"
+        "audit cli_audit cli_bundle cli_report errors families index indexing "
+        "references.__init__ references.manifest terminal version"
     ),
     "__init__": "audit errors indexing model report.json report.text version",
     "__main__": "cli",
@@ -133,7 +144,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder archive zipped tarred pypi index build schema audit indexing workers policy "
-    "auditing terminal cli cli_audit bundle verifying "
+    "auditing terminal cli cli_audit cli_report bundle verifying "
     "__init__ __main__ references.__init__ references.manifest".split()
 )
 WORLD = set(

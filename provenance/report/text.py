@@ -272,6 +272,8 @@ def wrapped(text: str, width: int, indent: str) -> list[str]:
 def safe(text: str) -> str:
     """Text of a scanned tree for a terminal: whatever could steer it, or reorder what is read
     (control, format and bidirectional characters, lone surrogates), is written as an escape."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

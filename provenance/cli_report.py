@@ -1,0 +1,235 @@
+"""cli_report: how a result is written, for every command that has one, and ``provenance report``,
+which writes a saved one again. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.errors import ExitCode, ProvenanceError, SourceError
+from provenance.terminal import options, printable, write_whole
+
+if TYPE_CHECKING:
+    from provenance.model import Report
+
+EXIT_CODES = """\b
+Exit codes
+  0  done
+  1  findings at or above --fail-on
+  2  the command line is wrong
+  3  not completed; the message says why
+"""
+
+STRENGTH = ("fragment", "type-3", "type-2", "type-1")
+
+
+def _languages() -> list[str]:
+    """The languages of the HTML report, English first: one catalogue a language."""
+    folder = Path(__file__).with_name("report") / "languages"
+    return sorted((path.stem for path in folder.glob("*.json")), key=lambda one: (one != "en", one))
+
+
+def _format(context: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    """The name of a format, checked before the work is done."""
+    if value is not None:
+        from provenance.report.formats import named
+
+        named(value)
+    return value
+
+
+def _output(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    """The name of a file, checked likewise, unless the format is named."""
+    if value is not None and context.params.get("format_") is None:
+        from provenance.report.formats import format_of
+
+        format_of(str(value))
+    return value
+
+
+REPORT = options(
+    click.option(
+        "--format",
+        "format_",
+        metavar="NAME",
+        is_eager=True,
+        callback=_format,
+        help="text, json, sarif, csv, ...: else what the ending of --output says, else text.",
+    ),
+    click.option(
+        "--output",
+        "-o",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        callback=_output,
+        help="Write to FILE, whole or not at all, instead of the terminal.",
+    ),
+    click.option(
+        "--html",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write a page too, for a browser: all evidence in one file.",
+    ),
+    click.option(
+        "--lang",
+        type=click.Choice(_languages()),
+        default="en",
+        show_default=True,
+        help="Language of the page.",
+    ),
+    click.option(
+        "--fail-on",
+        type=click.Choice([*STRENGTH, "never"]),
+        default="never",
+        show_default=True,
+        help="Exit with 1 when there is a finding of this type or a stronger one.",
+    ),
+)
+
+
+@click.command("report", epilog=EXIT_CODES)
+@click.argument("result", metavar="RESULT", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--source", metavar="SOURCE", help="Where the scanned code is now, if it moved.")
+@click.option("--reference", metavar="SOURCE", help="Where the reference code is, if not cached.")
+@REPORT
+def report_(
+    result: Path,
+    source: str | None,
+    reference: str | None,
+    format_: str | None,
+    output: Path | None,
+    html: Path | None,
+    lang: str,
+    fail_on: str,
+) -> None:
+    """Write a saved RESULT again, as text or as a page.
+
+    RESULT is what 'provenance scan --format json' wrote. A page quotes the scanned files that are
+    still what was scanned, and the reference files that are in the cache.
+
+    \b
+    Examples
+      provenance report result.json --html report.html
+      provenance report result.json --html report.html --source ../my-model
+    """
+    from provenance.report.saved import report_of
+
+    try:
+        text = result.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{result}: found no UTF-8 text, expected a report that 'provenance scan --format "
+            "json' wrote; scan again"
+        ) from error
+    saved = report_of(text, str(result))
+    if html:
+        write_page(html, saved, lang, reference=reference, source=source, moved=True)
+    deliver(saved, format_, output, fail_on, reference=reference, source=source, moved=True)
+
+
+def deliver(
+    report: Report,
+    format_: str | None,
+    output: Path | None,
+    fail_on: str,
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    reference: str | None = None,
+    source: str | None = None,
+    moved: bool = False,
+) -> None:
+    """Write the report, then end with the exit code that it calls for."""
+    from provenance.report.formats import format_of, named
+
+    one = named(format_) if format_ else format_of(str(output)) if output else named("text")
+    if one.name == "json":
+        from provenance.report.json import json_report
+
+        text = json_report(report)
+    elif one.name == "text":
+        import shutil
+
+        from provenance.report.text import text_report
+
+        columns = 80 if output else shutil.get_terminal_size((80, 24)).columns
+        text = text_report(report, width=min(columns, 120))
+    else:
+        from provenance.auditing import created, without_policy
+        from provenance.report.formats import Texts
+        from provenance.sides import reference_texts, suspect_contents
+
+        texts = Texts()
+        if one.quotes == "texts":
+            suspects = _suspects(report, source, include, exclude, moved)
+            texts = Texts(suspects, reference_texts(report, reference))
+        elif one.quotes == "bytes" and not moved:
+            contents = suspect_contents(report, include=include, exclude=exclude)
+            texts = Texts(contents=contents, created=created())
+        text = one.write(without_policy(report), texts)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(output, text)
+    if not report.files:
+        click.echo(
+            "provenance: no Python file was scanned; expected at least one: look at SOURCE, "
+            "--include and --exclude",
+            err=True,
+        )
+        sys.exit(ExitCode.NOT_COMPLETED)
+    if fail_on != "never":
+        least = STRENGTH.index(fail_on)
+        if any(STRENGTH.index(finding.clone_type) >= least for finding in report.findings):
+            sys.exit(ExitCode.FINDINGS)
+
+
+def write_page(
+    path: Path,
+    report: Report,
+    language: str,
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    reference: str | None = None,
+    source: str | None = None,
+    moved: bool = False,
+) -> None:
+    """Write the HTML report, with the text of both sides as far as it is at hand."""
+    from provenance.report.html import html_report
+    from provenance.sides import reference_texts
+
+    sources = _suspects(report, source, include, exclude, moved)
+    references = reference_texts(report, reference)
+    page = html_report(report, sources, references=references, language=language)
+    write_whole(path, page, "--html")
+
+
+def _suspects(
+    report: Report,
+    source: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    moved: bool,
+) -> dict[str, str]:
+    """The text of the scanned files with findings. Where the scan was some other day, ``moved``,
+    the code may have gone: that is said, and no error."""
+    from provenance.sides import suspect_texts
+
+    try:
+        sources = suspect_texts(report, source, include=include, exclude=exclude)
+    except ProvenanceError as error:
+        if not moved or source:
+            raise
+        sources = {}
+        click.echo(f"provenance: {printable(str(error))}", err=True)
+    lacking = len({finding.suspect.path for finding in report.findings} - sources.keys())
+    if lacking:
+        click.echo(
+            f"provenance: the text of {lacking} scanned file{'s' * (lacking > 1)} with findings is "
+            "gone or has changed: only its places are in the report"
+            + ("; name where it is with --source" if moved else ""),
+            err=True,
+        )
+    return sources

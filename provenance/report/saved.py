@@ -1,0 +1,146 @@
+"""saved: the text of a JSON report -> the ``Report`` that it was written from. Pure.
+
+The data types of ``model`` are the schema: every field is checked against its annotation, so that
+what is made of a saved report can rely on it as on a fresh one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from provenance.errors import SourceError
+from provenance.model import Finding, Parameters, Report
+from provenance.report.json import FORMAT_VERSION
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LARGE = 2**53
+_LONG = 10_000_000
+_ID = re.compile(r"[0-9a-f]{8,64}(?:-[0-9]{1,9})?")
+
+
+def report_of(text: str, name: str) -> Report:
+    """The report that ``json_report`` wrote.
+
+    Args:
+        text: JSON.
+        name: of the file, for messages.
+
+    Raises:
+        SourceError: it is no such report, or of another version.
+    """
+    try:
+        held = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise _refused(name, f"no JSON ({error})") from error
+    if not isinstance(held, dict) or "format_version" not in held:
+        raise _refused(name, "JSON without a format_version")
+    if held["format_version"] != FORMAT_VERSION:
+        raise SourceError(
+            f"{name}: found a report of format version {held['format_version']!r}, expected "
+            f"{FORMAT_VERSION}; scan again with this version of provenance"
+        )
+    said = held.get("parameters")
+    said = said if isinstance(said, dict) else {}
+    of_scan = {key: value for key, value in said.items() if key not in _names(Parameters)}
+    try:
+        report: Report = _made(
+            Report,
+            {
+                **{key: value for key, value in held.items() if key in _names(Report)},
+                **of_scan,
+                "indexes": held.get("index"),
+                "parameters": {key: said[key] for key in said if key in _names(Parameters)},
+            },
+            "",
+        )
+    except _UnfitError as error:
+        raise _refused(name, str(error)) from error
+    for finding in report.findings:
+        if fault := _fault(finding):
+            raise _refused(name, f"a finding with {fault}")
+    if len({finding.id for finding in report.findings}) < len(report.findings):
+        raise _refused(name, "two findings with the same id")
+    return report
+
+
+def _fault(finding: Finding) -> str | None:
+    """What cannot be of a finding, though its types are right."""
+    if not _ID.fullmatch(finding.id):
+        return f"the id {finding.id[:40]!r}"
+    ours, theirs = finding.suspect, finding.reference
+    for day in (theirs.first_seen, theirs.absent_before, *(m.first_seen for m in finding.lineage)):
+        if day is not None and not _DAY.fullmatch(day):
+            return f"the day {day[:40]!r}"
+    for one in finding.blocks:
+        fits = ours.start_line <= one.suspect_start <= one.suspect_end <= ours.end_line
+        fits &= theirs.start_line <= one.reference_start <= one.reference_end <= theirs.end_line
+        if not fits or max(ours.end_line, theirs.end_line) > _LONG:
+            return f"lines {one.suspect_start}-{one.suspect_end} outside of its unit"
+    return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"the number {constant}")
+
+
+def _refused(name: str, found: str) -> SourceError:
+    return SourceError(
+        f"{name}: found {found}, expected a report that 'provenance scan --format json' wrote; "
+        "scan again"
+    )
+
+
+class _UnfitError(Exception):
+    """A value is not what its annotation says."""
+
+
+@cache
+def _names(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {one.name: hints[one.name] for one in fields(kind)}
+
+
+@cache
+def _defaults(kind: Any) -> frozenset[str]:
+    return frozenset(one.name for one in fields(kind) if one.default is not MISSING)
+
+
+def _made(kind: Any, value: Any, place: str) -> Any:
+    """The value as what an annotation asks for."""
+    if is_dataclass(kind):
+        return _record(kind, value, place)
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        if value is None and type(None) in get_args(kind):
+            return None
+        (one,) = (one for one in get_args(kind) if one is not type(None))
+        return _made(one, value, place)
+    if origin is Literal:
+        if isinstance(value, str) and value in get_args(kind):
+            return value
+    elif origin is tuple and isinstance(value, list):
+        of, *more = get_args(kind)
+        if more == [...]:
+            return tuple(_made(of, one, f"{place}[{at}]") for at, one in enumerate(value))
+    elif kind in (int, float):
+        if type(value) in (int, kind) and abs(value) < _LARGE:
+            return kind(value)
+    elif type(value) is kind:
+        return value
+    raise _UnfitError(f"{place}: {json.dumps(value)[:60]}")
+
+
+def _record(kind: Any, value: Any, place: str) -> Any:
+    hints = _names(kind)
+    if not isinstance(value, dict):
+        raise _UnfitError(f"{place}: {json.dumps(value)[:60]}")
+    if missing := hints.keys() - value.keys() - _defaults(kind):
+        raise _UnfitError(f"{place}: no {min(missing)}")
+    if beyond := value.keys() - hints.keys():
+        raise _UnfitError(f"{place}: an unknown {min(beyond)[:60]}")
+    return kind(**{key: _made(hints[key], one, f"{place}.{key}") for key, one in value.items()})
