@@ -199,6 +199,8 @@ def _audit(packed: bytes, report: Report) -> Audit | None:
     findings = {one.id: one for one in report.findings}
     try:
         told = json.loads(packed)
+        if sorted(one["finding"] for one in told["rulings"] if one["finding"]) != sorted(findings):
+            return None  # one ruling for each finding, no more, no less
         rulings = tuple(
             Ruling(
                 **{

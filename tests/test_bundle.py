@@ -227,6 +227,18 @@ def test_a_view_that_says_something_else_is_found_by_the_new_scan(
     ]
 
 
+def test_a_ruling_that_was_taken_out_is_found_by_the_new_scan(
+    repository: Path, members: Members, tmp_path: Path
+) -> None:
+    ruled = json.loads(members["audit.json"])
+    ruled["rulings"] = [one for one in ruled["rulings"] if not one["finding"]]
+    members["audit.json"] = json.dumps(ruled).encode()
+    members[SUMS] = sums(members)
+    (tmp_path / "b.zip").write_bytes(packed(members))
+    found = states(tmp_path / "b.zip", str(repository), [index_of(repository)])
+    assert found["audit.json"] == "differs"
+
+
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"rulings": 1}', b"[" * 100_000, b"\xff"])
 def test_rulings_that_are_none_are_no_crash(
     text: bytes, repository: Path, members: Members, tmp_path: Path

@@ -1,12 +1,12 @@
 """The audit as a CycloneDX 1.6 bill of materials: what of others the scanned source resembles.
 
-Pure. Components are the reference releases that telling findings name, with the places found as
+Pure. Components are the reference releases that *derived* findings name, with the places found as
 ``evidence.occurrences`` and the technique ``ast-fingerprint`` (``hash-comparison`` for files that
-are reference files byte for byte), and the scanned files, whose ``pedigree`` has them: as
-``ancestors`` where the verdict is derived and no day speaks against it, else as ``variants``
-("the relationship between the components is not known"). Common code tells no origin: it stands
-as an occurrence of its file alone, and so does a use. Every ruling is one occurrence, its
-``bom-ref`` is ``finding:`` and the identity; a declaration at fault is a property.
+are reference files byte for byte), and the scanned files, whose ``pedigree`` has those releases: as
+``ancestors``, or as ``variants`` ("the relationship between the components is not known") where the
+days speak against it. What merely resembles, what is common and what is used but not copied makes
+no component of a bill of materials: it stands as an occurrence of its file. Every ruling is one
+occurrence, its ``bom-ref`` is ``finding:`` and the identity; a declaration at fault is a property.
 
 There is no timestamp; the serial number is a UUID of the content (RFC 9562, version 5).
 """
@@ -54,7 +54,7 @@ def cyclonedx(audit: Audit) -> str:
             faults.append(ruling)
             continue
         by_file[ruling.path].append(ruling)
-        if (named := named_of(ruling, files)) is not None and tells(ruling):
+        if (named := named_of(ruling, files)) is not None and derives(ruling):
             by_release[named].append(ruling)
     releases = [_release(named, rulings, files) for named, rulings in sorted(by_release.items())]
     parts = [
@@ -117,18 +117,18 @@ def named_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Named | None:
     return None
 
 
-def tells(ruling: Ruling) -> bool:
-    """Whether it tells an origin: common code does not."""
-    return ruling.finding is None or ruling.finding.verdict != "common"
+def derives(ruling: Ruling) -> bool:
+    """Whether it may name an origin in a bill of materials: the verdict is derived, or the whole
+    file is a reference file. What resembles is not sure enough, and common code tells none."""
+    return ruling.finding is None or ruling.finding.verdict == "derived"
 
 
 def descends(ruling: Ruling) -> bool:
     """Whether the scanned side may stand as a descendant: the verdict is derived, and nothing says
     that the reference is not the older side."""
     finding = ruling.finding
-    return finding is None or (
-        finding.verdict == "derived" and finding.direction in ("older", "unknown")
-    )
+    known = finding is None or finding.direction in ("older", "unknown")
+    return derives(ruling) and known
 
 
 @lru_cache(maxsize=1024)
@@ -177,10 +177,10 @@ def _file(
     kin: dict[str, dict[Named, None]] = {"ancestors": {}, "variants": {}}
     for ruling in rulings:
         named = named_of(ruling, files)
-        if named is not None and tells(ruling):
+        if named is not None and derives(ruling):
             kin["ancestors" if descends(ruling) else "variants"][named] = None
-    for named in kin["ancestors"]:
-        kin["variants"].pop(named, None)
+    older = {named.origin for named in kin["ancestors"]}
+    kin["variants"] = {one: None for one in kin["variants"] if one.origin not in older}
     if any(kin.values()):
         made["pedigree"] = {
             **{
@@ -190,13 +190,7 @@ def _file(
             },
             "notes": "Consistent with derivation, by comparison of syntax trees; no proof.",
         }
-    words = {
-        one.id: "use of code of others, no copy; "
-        if named_of(one, files) is None
-        else "common code, which tells no origin; "
-        for one in rulings
-        if named_of(one, files) is None or not tells(one)
-    }
+    words = {one.id: said for one in rulings if (said := _of_file(one, files))}
     if words:
         made["evidence"] = {
             "occurrences": [
@@ -204,6 +198,17 @@ def _file(
             ]
         }
     return made
+
+
+def _of_file(ruling: Ruling, files: Mapping[str, FileResult]) -> str | None:
+    """Why a ruling is an occurrence of its file and of no release, None where it is of one."""
+    if named_of(ruling, files) is None:
+        return "use of code of others, no copy; "
+    if ruling.finding is None or derives(ruling):
+        return None
+    if ruling.finding.verdict == "common":
+        return "common code, which tells no origin; "
+    return f"resembles {_text(ruling.origin)}, as unrelated code may do; "
 
 
 def _component(named: Named) -> _Json:
@@ -259,13 +264,16 @@ def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
 
 
 def _occurrence(ruling: Ruling, words: str, files: Mapping[str, FileResult]) -> _Json:
+    also = ruling.finding.also if ruling.finding else ()
     return {
         "bom-ref": f"finding:{utf8(ruling.id)}",
         "location": utf8(ruling.path),
         "line": max(1, ruling.start_line),
         "symbol": subject(ruling, files),
         "additionalContext": words
-        + f"lines {ruling.start_line}-{ruling.end_line}; {ruling.rule}, {ruling.status}",
+        + f"lines {ruling.start_line}-{ruling.end_line}; {ruling.rule}, {ruling.status}"
+        + (f"; as close in {_text(', '.join(also[:8]))}" if also else "")
+        + (f" and {len(also) - 8} more" if len(also) > 8 else ""),
     }
 
 

@@ -6,8 +6,8 @@ fault, is an annotation of the document instead: no ruling is left out. A snippe
 is the whole file, its cells are in the comment.
 
 Relationships: ``DESCENDANT_OF`` where the verdict is derived and no day speaks against it,
-``VARIANT_OF`` ("not clear which came first") where one does, ``OTHER`` where it resembles; common
-code tells no origin and has none, nor has a use. The namespace is a UUID of
+``VARIANT_OF`` ("not clear which came first") where one does. What resembles, what is common and
+what is used has none; its comment says what was found. The namespace is a UUID of
 the content, the day of creation is given.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from uuid import uuid5
 
 from provenance.model import Audit, FileResult, Ruling
-from provenance.report.cyclonedx import NAMESPACE, Named, descends, expression, named_of, tells
+from provenance.report.cyclonedx import NAMESPACE, Named, derives, descends, expression, named_of
 from provenance.report.evidence import evidence, files_of, identity_of, place, shortened, utf8
 from provenance.report.text import safe
 from provenance.version import VERSION
@@ -149,18 +149,11 @@ class _Drawn:
                 "comment": comment,
             }
         )
-        if named is not None and tells(ruling):
-            if named not in self.packages:
-                self.packages[named] = _package(named)
-            package = self.packages[named]["SPDXID"]
-            self.relationships.append(
-                {
-                    **_relationship(identity, _kind(ruling), package),
-                    "comment": "Consistent with derivation; no proof."
-                    if _kind(ruling) != "OTHER"
-                    else "Resembles; unrelated code may do so too.",
-                }
-            )
+        if named is not None and derives(ruling):
+            package = self.packages.setdefault(named, _package(named))["SPDXID"]
+            kind = "DESCENDANT_OF" if descends(ruling) else "VARIANT_OF"
+            made = _relationship(identity, kind, package)
+            self.relationships.append({**made, "comment": "Consistent with it; no proof."})
 
     def annotation(self, words: str) -> _Json:
         """An annotation of the document."""
@@ -193,13 +186,6 @@ class _Drawn:
             }
             for begin, stop in pointers
         ]
-
-
-def _kind(ruling: Ruling) -> str:
-    if descends(ruling):
-        return "DESCENDANT_OF"
-    derived = ruling.finding is not None and ruling.finding.verdict == "derived"
-    return "VARIANT_OF" if derived else "OTHER"
 
 
 def _file(path: str, content: bytes) -> _Json:
