@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -290,6 +291,20 @@ def test_gitignore_that_cannot_be_read_is_told_and_bad_lines_are_passed_over(
     os.remove(tmp_path / ".gitignore")
     (tmp_path / ".gitignore").mkdir()
     assert "a folder" in reasons(opened(tmp_path))[".gitignore"]
+
+
+@pytest.mark.parametrize(
+    "rule", ["*" * 200 + "z", "**/" * 200 + "none", "*a" * 100 + "z", "a/" * 900]
+)
+def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path, rule: str) -> None:
+    """Wildcards become a regular expression: dozens of them would be tried for years."""
+    (tmp_path / ".gitignore").write_text(rule + "\nhidden.py\n", "utf-8")
+    for name in ("a" * 200 + ".py", "hidden.py"):
+        (tmp_path / name).write_text("x = 1\n", "utf-8")
+    start = time.process_time()
+    paths = [file.path for file in open_source(str(tmp_path)).files()]
+    assert paths == ["a" * 200 + ".py"]
+    assert time.process_time() - start < 5
 
 
 def test_git_itself_ignores_the_same(tmp_path: Path) -> None:

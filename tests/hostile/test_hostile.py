@@ -1,0 +1,119 @@
+"""Bad inputs: bounded time and memory, a clear word for each, and the rest of the work done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from programs import program
+
+import provenance
+from hostile.corpus import MAKERS, Fates, tars, zips
+from provenance.errors import ExitCode
+from provenance.folder import shown as shown_path
+
+SECONDS, MEGABYTES = 100, 900
+"""What one scan of bad input may take, with much to spare for a slow machine."""
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("index")
+    reference = folder / "reference"
+    reference.mkdir()
+    for seed in range(3):
+        (reference / f"m{seed}.py").write_text(program(seed), "utf-8")
+    provenance.build_index([str(reference)], folder / "reference.db", baseline=False)
+    return folder / "reference.db"
+
+
+def scanned(source: Path, index: Path, *more: str) -> tuple[int, dict[str, object], str]:
+    """Scan in a process of its own, held to bounds: exit code, JSON, what it told the user."""
+    command = [sys.executable, "-m", "provenance", "scan", str(source), "--no-default-index"]
+    command += ["--index", str(index), "--format", "json", *more]
+    output, errors = source.parent / "out.json", source.parent / "errors.txt"
+    start, peak = time.monotonic(), 0
+    with output.open("wb") as out, errors.open("wb") as err:
+        process = psutil.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+        while process.poll() is None:
+            try:
+                peak = max(peak, process.memory_info().rss)
+            except psutil.Error:
+                break
+            assert time.monotonic() - start < SECONDS, process.kill()
+            time.sleep(0.05)
+    assert peak / 1e6 < MEGABYTES
+    told = errors.read_text("utf-8", "replace")
+    assert "Traceback" not in told
+    text = output.read_text("utf-8")
+    return process.wait(), json.loads(text) if text else {}, told
+
+
+def check(report: dict[str, object], fates: Fates) -> None:
+    """Each file is where it was to be, and told with what is to be done about it."""
+    read = {file["path"] for file in report["files"]}  # type: ignore[attr-defined]
+    told = {one["path"]: one["reason"] for one in report["skipped"]}  # type: ignore[attr-defined]
+    for path, fate in fates.items():
+        shown = shown_path(path)
+        assert (shown in read) == (fate == "read"), path
+        assert (shown in told) == (fate == "told"), path
+        if fate == "told":
+            assert len(told[shown]) > 20, path
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_bad_files_cost_nothing_but_themselves(name: str, tmp_path: Path, index: Path) -> None:
+    """Beside them a copy of reference code is found as ever."""
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    fates = MAKERS[name](folder)
+    (folder / "copy_of_m1.py").write_text(program(1) + "\n\nx = 1\n", "utf-8")
+    code, report, _ = scanned(folder, index, "--jobs", "2")
+    assert code == ExitCode.DONE
+    check(report, {**fates, "copy_of_m1.py": "read"})
+    found = {one["suspect"]["path"] for one in report["findings"]}  # type: ignore[attr-defined]
+    assert found == {"copy_of_m1.py"}
+
+
+@pytest.mark.parametrize("name", sorted(zips()))
+def test_bad_zips(name: str, tmp_path: Path, index: Path) -> None:
+    path = tmp_path / "bad.zip"
+    path.write_bytes(zips()[name])
+    _one_archive(path, index)
+
+
+@pytest.mark.parametrize("name", sorted(tars()))
+def test_bad_tars(name: str, tmp_path: Path, index: Path) -> None:
+    path = tmp_path / "bad.tar.gz"
+    path.write_bytes(tars()[name])
+    _one_archive(path, index)
+
+
+def _one_archive(path: Path, index: Path) -> None:
+    """Read as far as it can be, or refused by name; and nothing is unpacked."""
+    code, report, told = scanned(path, index)
+    if code == ExitCode.DONE:
+        read = {file["path"] for file in report["files"]}  # type: ignore[attr-defined]
+        assert "good.py" in read
+        assert not {name for name in read if ".." in name or name.startswith("/")}
+    else:
+        assert code == ExitCode.NOT_COMPLETED
+        assert told.startswith("provenance: ")
+        assert "bad." in told or "no Python file" in told
+    assert {one.name for one in path.parent.iterdir()} == {path.name, "out.json", "errors.txt"}
+
+
+def test_a_folder_of_very_many_files(tmp_path: Path, index: Path) -> None:
+    """Time and memory follow their number, and they are counted."""
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    for number in range(20_000):
+        (folder / f"m{number}.py").touch()
+    code, report, _ = scanned(folder, index)
+    assert code == ExitCode.DONE
+    assert len(report["files"]) == 20_000  # type: ignore[arg-type]
