@@ -11,6 +11,7 @@ import faulthandler
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -127,7 +128,8 @@ class _Task:
     def start(self, pool: ProcessPoolExecutor, batch: Sequence[SourceFile]) -> Future[list[Any]]:
         """Give a batch to a worker; a pool that has broken meanwhile says so later."""
         try:
-            return pool.submit(_in_worker, self.work, batch, self.settings, self.limits.seconds)
+            with _unshadowed():
+                return pool.submit(_in_worker, self.work, batch, self.settings, self.limits.seconds)
         except BrokenProcessPool as error:
             broken: Future[list[Any]] = Future()
             broken.set_exception(error)
@@ -190,9 +192,9 @@ def _pool(jobs: int, limits: Bounds) -> Iterator[ProcessPoolExecutor]:
     if "forkserver" in methods:
         context.set_forkserver_preload(["provenance.attribute", "provenance.candidates"])
     ends_with_us, held = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_begin, initargs=(ends_with_us, limits.memory)
-    )
+    first = (ends_with_us, limits.memory)
+    with _unshadowed():
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=first)
     try:
         yield pool
         pool.shutdown()
@@ -200,6 +202,30 @@ def _pool(jobs: int, limits: Bounds) -> Iterator[ProcessPoolExecutor]:
         held.close()  # workers that are still about something give up
         pool.shutdown(cancel_futures=True)
         ends_with_us.close()
+
+
+@contextmanager
+def _unshadowed() -> Iterator[None]:
+    """For as long as processes are started. Those of ``multiprocessing`` import what they need from
+    the working folder first, and that may be what is scanned: a ``numpy.py`` in it would be run.
+    """
+    if sys.version_info >= (3, 11) and not sys.flags.ignore_environment:
+        before = os.environ.get("PYTHONSAFEPATH")
+        os.environ["PYTHONSAFEPATH"] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["PYTHONSAFEPATH"]
+            else:
+                os.environ["PYTHONSAFEPATH"] = before
+    else:
+        here = os.getcwd()
+        os.chdir(sys.prefix)  # the workers come back by themselves
+        try:
+            yield
+        finally:
+            os.chdir(here)
 
 
 def _begin(ends_with_us: Connection, memory: int) -> None:

@@ -1,0 +1,64 @@
+"""Killed at any moment, ``index build`` and ``index add`` leave the old index or the new one.
+
+PROVENANCE_KILLS=200 python -m pytest tests/test_kill.py
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from programs import program
+
+import provenance
+from provenance.index import Index, verify
+
+KILLS = int(os.environ.get("PROVENANCE_KILLS", "8"))
+
+
+def _sources(folder: Path, seeds: range) -> str:
+    folder.mkdir()
+    for seed in seeds:
+        (folder / f"m{seed}.py").write_text(program(seed), "utf-8")
+    return str(folder)
+
+
+def _files(path: Path) -> int:
+    verify(path)
+    with Index(path) as opened:
+        return opened.facts().counts["file"]
+
+
+@pytest.mark.parametrize("command", ["add", "build"])
+def test_a_kill_leaves_the_old_index_or_the_new_one(command: str, tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    provenance.build_index([_sources(tmp_path / "first", range(5))], old, date="2024-01-01")
+    second = _sources(tmp_path / "second", range(5, 45))
+    words = {"add": ["add", "FILE", second], "build": ["build", second, "-o", "FILE"]}[command]
+    path = tmp_path / "index.db"
+    line = [sys.executable, "-m", "provenance", "index"]
+    line += [str(path) if word == "FILE" else word for word in words]
+
+    def start() -> subprocess.Popen[bytes]:
+        path.write_bytes(old.read_bytes())
+        return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    begun = time.monotonic()
+    assert start().wait() == 0
+    whole = time.monotonic() - begun
+    before, after = 5, {"add": 45, "build": 40}[command]
+    assert _files(path) == after
+    drawn = random.Random(command)
+    for _ in range(KILLS):
+        process = start()
+        time.sleep(drawn.uniform(0, 1.1 * whole))
+        process.kill()
+        process.wait()
+        assert _files(path) in (before, after)
+    assert start().wait() == 0  # what was left behind is in nobody's way
+    assert _files(path) == after
