@@ -18,7 +18,7 @@ from programs import program
 import provenance
 from provenance.index import Index, verify
 
-KILLS = int(os.environ.get("PROVENANCE_KILLS", "8"))
+KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
 
 
 def _sources(folder: Path, seeds: range) -> str:
