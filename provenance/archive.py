@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from provenance.decode import Reason
 from provenance.errors import SourceError
-from provenance.folder import ENDINGS, ENVIRONMENT_MARKS, LEFT_OUT, shown
+from provenance.folder import ENDINGS, ENVIRONMENT_MARKS, LEFT_OUT, shown, too_large
+from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
 from provenance.release import Described, from_metadata
 
@@ -56,6 +57,7 @@ class Archive:
     described: Described
     date: str | None
     read: Callable[[], Iterator[Found]]
+    notices: tuple[tuple[str, bytes | Reason], ...] = ()
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Listing:
     top_files: set[str] = field(default_factory=set)
     environments: set[str] = field(default_factory=set)
     metadata: dict[str, bytes] = field(default_factory=dict)
+    notices: dict[str, bytes | Reason] = field(default_factory=dict)
+    notices_left: int = 0
     date: str = ""
     lost: Reason | None = None
     count: int = 0
@@ -95,6 +99,18 @@ class Listing:
     def lacks_metadata(self, name: str) -> bool:
         """Whether a member holds metadata that are still to be read."""
         return len(self.metadata) < _MOST_METADATA and _METADATA.fullmatch(name) is not None
+
+    def lacks_notice(self, name: str, size: int) -> bool:
+        """Whether a member is a notice file that is still to be read; why not, where it is not."""
+        if not is_notice(name.rpartition("/")[2]) or _unsafe(name) is not None:
+            return False
+        if len(self.notices) >= MOST:
+            self.notices_left += 1
+            return False
+        if size > LONGEST_FILE:
+            self.notices[name] = too_large(f"{size:,}", LONGEST_FILE)
+            return False
+        return True
 
 
 class TooLongError(Exception):
@@ -129,6 +145,17 @@ def named(listing: Listing, shown_name: str, patterns: Patterns) -> list[Member]
     if listing.lost is not None:
         members.append(Member(shown_name, "", -1, None, listing.lost))
     return sorted(members, key=lambda one: (one.path.encode("utf-8", "replace"), one.position))
+
+
+def notices_of(listing: Listing, patterns: Patterns) -> tuple[tuple[str, bytes | Reason], ...]:
+    """The notice files under the paths they are known by, sorted, none that is excluded."""
+    top = _top_folder(listing)
+    read = ((shown(name.removeprefix(top)), data) for name, data in listing.notices.items())
+    found = sorted((one for one in read if not patterns.excludes(one[0])), key=lambda one: one[0])
+    if listing.notices_left:
+        left = f"found {listing.notices_left} notice files more than the {MOST} that were read"
+        found.append((".", Reason(f"{left}; leave some out with --exclude")))
+    return tuple(found)
 
 
 def _top_folder(listing: Listing) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 
 from provenance.align import align, blocks, clone_type, renames
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
+from provenance.chain import chain
 from provenance.composition import named, nearest
 from provenance.library import Library, Shingled, shingled
 from provenance.mark import with_mark
@@ -44,7 +45,7 @@ from provenance.model import (
 )
 from provenance.parse import grammar
 from provenance.sketch import body, mix, positions, shingles
-from provenance.verdict import is_common, judged, of_file, rarity, rate
+from provenance.verdict import is_common, judged, of_file, of_file_rates, rarity, rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,10 +235,29 @@ class _Attribution:
             family = self.library.family(share.origin).name
             of_families[family] = of_families.get(family, 0.0) + share.share
         size = len(self.parsed.tokens)
-        findings = judged([one[0] for one in made], of_families, size, self.null)
+        told = judged([one[0] for one in made], of_families, size, self.null)
+        findings = [
+            self._traced(finding, entry) for finding, (_, _, entry) in zip(told, made, strict=True)
+        ]
         result = _result(self.file, self.parsed, shares, common)
         ordered = tuple(sorted(findings, key=strength))
+        percentile, alarms = of_file_rates(of_families, size, self.null)
+        result = replace(result, percentile=percentile, false_alarm_rate=alarms)
         return replace(result, verdict=of_file(result, ordered)), ordered
+
+    def _traced(self, finding: Finding, entry: _Entry) -> Finding:
+        """The finding with what its reference is itself like, where it is derived: of what merely
+        resembles, much resembles much else."""
+        if finding.verdict != "derived":
+            return finding
+        origin = finding.reference.origin
+        named = next(
+            (one.number, one.unit)
+            for one in entry.scored
+            if origin in self.library.origins(one.number, one.unit)
+        )
+        others = [one[:2] for one in self.proposed[entry.position] if one[:2] != named]
+        return replace(finding, chain=chain(finding, named, others, self.library, self.null))
 
     def _shares(self, made: list[_Made]) -> tuple[list[Share], float]:
         """How much of the file's elements each origin explains, the most first, and how much is

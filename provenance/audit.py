@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from provenance.declared import Said
+    from provenance.declared import Beside, Said
+    from provenance.history import Wanted
     from provenance.library import Library
     from provenance.model import Parsed
+    from provenance.notices import NoticeFile
 
 _Outcome = tuple[FileResult, tuple[Finding, ...]]
 
@@ -64,7 +67,8 @@ def scan(
         only: paths of files and folders in the source, beside which nothing is scanned.
         as_of: ISO day; hides reference code first seen on or after it.
         exclude_origin: globs of origins to hide.
-        suspect_date: ISO day since when the source is as it is; that of its archive if None.
+        suspect_date: ISO day since when the source is as it is. If None: of each finding, that of
+            its lines in git, where the source is in a repository; else that of the archive.
         jobs: how many processes may work; the result does not depend on it.
         limits: what a worker process may take for its files.
         progress: called with (done, total) files.
@@ -72,6 +76,7 @@ def scan(
     Raises:
         ProvenanceError: the source or an index could not be opened, or a worker died.
     """
+    from provenance.notices import notice_files
     from provenance.source import open_source
 
     if not indexes:
@@ -81,28 +86,39 @@ def scan(
         )
     as_of = checked_day(as_of, "--as-of")
     settings = _Settings(tuple(str(path) for path in indexes), as_of, tuple(exclude_origin))
-    with settings.open() as library:
+    with settings.open().library as library:
         used = tuple(
             IndexUsed(Path(index.path).name, index.checksum, index.packages())
             for index in library.indexes
         )
         parameters, standing = library.parameters, library.standings
     opened = open_source(source, include=include, exclude=exclude, only=only)
+    notices = opened.notices()
+    read = [one for one in notices if not isinstance(one, Skipped)]
+    settings = replace(settings, notices=notice_files(read))
     files: list[FileResult] = []
     findings: list[Finding] = []
-    skipped: list[Skipped] = []
-    dated = checked_day(suspect_date, "--suspect-date") or opened.release.date
+    skipped = [one for one in notices if isinstance(one, Skipped)]
+    given = checked_day(suspect_date, "--suspect-date")
+    dated = given or opened.release.date
     for outcome in run(_scan_batch, opened, skipped, jobs, settings, progress, limits=limits):
         for result, found in outcome:
             files.append(result)
             findings += found
     from provenance.attribute import strength
     from provenance.composition import of_repository
+    from provenance.history import NOTHING, history
     from provenance.identity import vendored
     from provenance.verdict import directed
 
     files.sort(key=lambda file: file.path)
     composition, common, novel = of_repository(files, standing)
+    past = (
+        NOTHING
+        if given or opened.release.sha256
+        else history(source, _asked(files, findings), jobs)
+    )
+    told = directed(findings, dated, "given" if given else "archive", past.lines)
     return Report(
         source=source,
         indexes=used,
@@ -111,19 +127,36 @@ def scan(
         exclude_origin=tuple(exclude_origin),
         suspect_date=dated,
         files=tuple(files),
-        findings=tuple(sorted(_told_apart(directed(findings, dated)), key=strength)),
+        findings=tuple(sorted(_told_apart(told), key=strength)),
         vendored=vendored(files),
         skipped=tuple(sorted(skipped, key=lambda one: (one.path, one.reason))),
         composition=composition,
         common=common,
         novel=novel,
+        notice_files=tuple(path for path, _ in read),
+        history=past.reason,
     )
+
+
+def _asked(files: Sequence[FileResult], findings: Iterable[Finding]) -> list[Wanted]:
+    """The lines of which git is asked: those that findings above common pair, by file. The cells
+    of a notebook are no lines of its file."""
+    from provenance.history import Wanted
+
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for finding in findings:
+        if finding.verdict != "common" and finding.suspect.cell is None:
+            listed = ranges.setdefault(finding.suspect.path, [])
+            listed += ((block.suspect_start, block.suspect_end) for block in finding.blocks)
+    return [
+        Wanted(file.path, file.sha256, tuple(ranges[file.path]))
+        for file in files
+        if file.path in ranges
+    ]
 
 
 def _told_apart(findings: Iterable[Finding]) -> Iterator[Finding]:
     """The same code in two files has one identity; a number tells the places apart."""
-    from dataclasses import replace
-
     seen: dict[str, int] = {}
     for finding in sorted(findings, key=lambda f: (f.id, f.suspect.path, f.suspect.start_line)):
         times = seen[finding.id] = seen.get(finding.id, 0) + 1
@@ -137,17 +170,43 @@ class _Settings:
     indexes: tuple[str, ...]
     as_of: str | None
     exclude_origin: tuple[str, ...]
+    notices: tuple[NoticeFile, ...] = ()
 
-    def open(self) -> Library:
+    def open(self) -> _Opened:
         from provenance.library import Library
 
-        return Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin)
+        return _Opened(
+            Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin),
+            self.notices,
+        )
 
 
-def _scan_batch(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
+class _Opened:
+    """What is known when a file is scanned: the indexes, and what notice files say."""
+
+    def __init__(self, library: Library, notices: Sequence[NoticeFile]) -> None:
+        self.library = library
+        self._notices = notices
+
+    @cached_property
+    def beside(self) -> tuple[Beside, ...]:
+        """The notice files, read against the indexes, once."""
+        from provenance.declared import beside
+
+        return beside(self._notices, self.library)
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.library.__exit__()
+
+
+def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[_Outcome]:
     """All of the work on a batch of files."""
+    library = opened.library
     try:
-        return _explained(files, library)
+        return _explained(files, library, opened.beside)
     except ProvenanceError:
         raise
     except Exception:
@@ -158,7 +217,9 @@ def _scan_batch(files: Sequence[SourceFile], library: Library) -> list[_Outcome]
         raise
 
 
-def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
+def _explained(
+    files: Sequence[SourceFile], library: Library, notices: Sequence[Beside]
+) -> list[_Outcome]:
     import numpy as np
 
     from provenance.attribute import attribute
@@ -178,7 +239,7 @@ def _explained(files: Sequence[SourceFile], library: Library) -> list[_Outcome]:
         if at not in outcomes:  # one at a time: a tree is walked while it is warm, and let go
             trees = syntax(file.content)
             parsed[at] = parse(file.content, trees)
-            told[at] = said(file, trees, library)
+            told[at] = said(file, trees, library, notices)
             if same := same_layout(file, parsed[at], library):
                 outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]

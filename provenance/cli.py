@@ -9,6 +9,7 @@ import click
 
 from provenance.cli_audit import audit, notices
 from provenance.cli_bundle import verify_bundle
+from provenance.cli_explain import INDEXES, explain
 from provenance.cli_report import EXIT_CODES, REPORT, deliver, report_, write_page
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
@@ -67,28 +68,7 @@ def main() -> None:
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("path", metavar="SOURCE")
-@click.option(
-    "--index",
-    "indexes",
-    multiple=True,
-    metavar="FILE",
-    help="Look into this index too; may be given several times.",
-)
-@click.option(
-    "--no-default-index", is_flag=True, help="Look only into the indexes given with --index."
-)
-@click.option(
-    "--as-of", metavar="DATE", help="Hide what was first seen on or after DATE (2026-01-26)."
-)
-@click.option(
-    "--exclude-origin",
-    multiple=True,
-    metavar="GLOB",
-    help="Hide origins, e.g. the scanned model's own: 'transformers/solar_open'.",
-)
-@click.option(
-    "--suspect-date", metavar="DATE", help="Since when SOURCE is as it is; else its archive's day."
-)
+@INDEXES
 @_FILES
 @REPORT
 def scan(
@@ -482,6 +462,7 @@ def sources_build(output: str, jobs: int | None) -> None:
 
 
 main.add_command(audit)
+main.add_command(explain)
 main.add_command(notices)
 main.add_command(report_)
 main.add_command(verify_bundle)

@@ -6,6 +6,7 @@ its text resembles. Their difference is a finding of its own, and so is a notice
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from provenance.library import Library
 from provenance.licenses import duties
 from provenance.model import (
     Attribution,
+    Declaration,
     FileResult,
     Finding,
     Identity,
@@ -22,60 +24,115 @@ from provenance.model import (
     SourceFile,
     UseOf,
 )
+from provenance.notices import NoticeFile, named
 from provenance.statements import (
+    LONGEST,
     NOTHING,
     Claim,
     Copyright,
     License,
     Statements,
     continuity,
+    fold_holder,
+    parties,
     statements,
 )
 from provenance.uses import Use, resolve, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tree_sitter import Tree
 
 _HEAD_LINES = 60
 _LINES_ABOVE = 8
+_MOST_DECLARATIONS = 20
 _LEAST_SHARE = 0.1
 """Share of a file that a reference must explain before its notices are asked for. A choice."""
 _INHERITS = ("import", "subclass")
 
 
+_CLASS = re.compile(r"[A-Z]\w*[a-z0-9][A-Z]\w*")
+"""The name of a class, such as ``LlamaAttention``, with no module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A notice file, and the families that its lines name."""
+
+    file: NoticeFile
+    named: tuple[Declaration, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """All that one file says: its statements, the families its claims name, its uses."""
+    """All that one file says: its statements, the families its claims name, its uses; and what the
+    notice files beside and above it say."""
 
+    path: str
     statements: Statements
     claims: tuple[tuple[Claim, str], ...]  # with the family
     uses: tuple[UseOf, ...]
+    beside: tuple[Beside, ...] = ()
 
 
-def said(file: SourceFile, trees: Sequence[Tree], library: Library) -> Said:
+def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
+    """The notice files of a source with the families that they name, by claims and by names."""
+    read: list[Beside] = []
+    for file in files:
+        found: dict[tuple[int, str], Declaration] = {}
+        for claim, family in _claimed(file.statements, library):
+            one = Declaration(claim.kind, file.path, claim.line, claim.text, family)
+            found.setdefault((claim.line, family), one)
+        for line, text in file.lines:
+            for family in named(text, library.titles):
+                one = Declaration("named", file.path, line, text[:LONGEST], family)
+                found.setdefault((line, family), one)
+        read.append(Beside(file, tuple(found[key] for key in sorted(found))))
+    return tuple(read)
+
+
+def said(
+    file: SourceFile, trees: Sequence[Tree], library: Library, notices: Sequence[Beside] = ()
+) -> Said:
     """Read one file.
 
     Args:
         file: what was scanned.
         trees: its syntax trees.
         library: the indexes.
+        notices: the notice files of the source.
     """
     known = library.names
     stated = statements(file.content)
-    named: list[tuple[Claim, str]] = []
-    for claim in stated.claims:
-        origin = _origin(claim, known)
-        if origin is not None:
-            named.append((claim, library.family(origin).name))
     found = []
     for use in uses(file.content, file.path, known, trees):
         origin = resolve(use, known)
         if origin is not None:
             title = library.family(origin).title
             found.append(UseOf(use.kind, use.target, use.line, origin, title))
-    return Said(stated, tuple(named), tuple(found))
+    covering = tuple(one for one in notices if one.file.covers(file.path))
+    claims = tuple(_claimed(stated, library))
+    return Said(file.path, stated, claims, tuple(found), covering)
+
+
+def _claimed(stated: Statements, library: Library) -> Iterator[tuple[Claim, str]]:
+    """The claims that name a family: by the path or dotted name in them, else by its name."""
+    for claim in stated.claims:
+        origin = _origin(claim, library.names)
+        if origin is not None:
+            yield claim, library.family(origin).name
+            continue
+        words = claim.target
+        if _CLASS.fullmatch(words):
+            origin = resolve(Use("model_type", words, claim.line), library.names)
+            if origin is not None:
+                yield claim, library.family(origin).name
+            continue
+        if claim.repository is not None:
+            words = f"{claim.repository.owner}/{claim.repository.name} {claim.repository.path}"
+        for family in named(words, library.titles):
+            yield claim, family
 
 
 def _origin(claim: Claim, known: Mapping[str, str]) -> str | None:
@@ -93,11 +150,11 @@ def declared(
     result: FileResult, findings: Sequence[Finding], told: Said, library: Library
 ) -> tuple[FileResult, tuple[Finding, ...]]:
     """The result of a file and its findings, with what the file says of its sources."""
-    kept: dict[tuple[tuple[str, ...], tuple[str, ...]], bool] = {}
+    kept: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Kept]] = {}
     for finding in findings:
         notice = library.notices_of(finding.reference)
         if notice not in kept:
-            kept[notice] = keeps_holders(told.statements, _statements(*notice))
+            kept[notice] = keeps_holders(told, _statements(*notice))
     known = tuple(
         attributed(finding, told, library, kept[library.notices_of(finding.reference)])
         for finding in findings
@@ -106,32 +163,40 @@ def declared(
     return replace(result, uses=told.uses, notices=found), known
 
 
-def attributed(finding: Finding, told: Said, library: Library, kept: bool) -> Finding:
-    """The finding with whether the file declares it.
+def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_Kept]) -> Finding:
+    """The finding with whether it is declared, and the lines that say so.
 
-    Declared: a comment above or inside the unit, or at the file's head, names its family or one
-    that has it as well; it keeps the copyright lines of all the reference's own holders; or, where
-    no comment names a family, the file imports or extends code of it. Declared elsewhere: comments
+    Declared: a comment above, around or inside the unit, or at the file's head, names its family
+    or one that has it as well, or a notice file beside or above the file does; all of the
+    reference's own holders are named in copyright lines, here or in notice files; or, where no
+    comment names a family, the file imports or extends code of it. Declared elsewhere: comments
     name other families only. What the file imports then stands among its uses: an import says what
     the code needs, not where its text is from.
     """
     reference = finding.reference
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
     first, last = finding.suspect.start_line - _LINES_ABOVE, finding.suspect.end_line
-    near = {
-        family
+    near = [
+        Declaration(claim.kind, told.path, claim.line, claim.text, family)
         for claim, family in told.claims
-        if first <= claim.line <= last or claim.line <= _HEAD_LINES
-    }
-    inherited = {library.family(use.origin).name for use in told.uses if use.kind in _INHERITS}
-    attribution: Attribution = "undeclared"
-    if families & near or kept:
-        attribution = "declared"
-    elif near:
-        attribution = "declared elsewhere"
-    elif reference.family in inherited:
-        attribution = "declared"
-    return replace(finding, attribution=attribution)
+        if (claim.line <= last and claim.end_line >= first) or claim.line <= _HEAD_LINES
+    ]
+    lines = [one for one in near if one.family in families]
+    lines += (
+        Declaration("copyright", path, line, text, reference.family) for path, line, text in kept
+    )
+    lines += (one for file in told.beside for one in file.named if one.family in families)
+    if lines or not near:
+        lines += (
+            Declaration(use.kind, told.path, use.line, use.target, reference.family)
+            for use in told.uses
+            if use.kind in _INHERITS and library.family(use.origin).name == reference.family
+        )
+    attribution: Attribution = "declared" if lines else "undeclared"
+    if not lines and near:
+        attribution, lines = "declared elsewhere", near
+    distinct = tuple(dict.fromkeys(lines))[:_MOST_DECLARATIONS]
+    return replace(finding, attribution=attribution, declarations=distinct)
 
 
 def notices(
@@ -145,8 +210,7 @@ def notices(
             first.setdefault(finding.reference.origin, finding)
     asked = [origin for origin in first if shares.get(origin, 0.0) >= _LEAST_SHARE]
     asked.sort(key=lambda one: (-shares[one], one))
-    said = told.statements
-    return tuple(_notice(first[one].reference, shares[one], said, library) for one in asked)
+    return tuple(_notice(first[one].reference, shares[one], told, library) for one in asked)
 
 
 def of_identical(result: FileResult, told: Said, library: Library) -> FileResult:
@@ -154,7 +218,7 @@ def of_identical(result: FileResult, told: Said, library: Library) -> FileResult
     notices."""
     if result.identical is None:
         return result
-    notice = _notice(result.identical, 1.0, told.statements, library)
+    notice = _notice(result.identical, 1.0, told, library)
     return replace(result, uses=told.uses, notices=(notice,))
 
 
@@ -162,14 +226,28 @@ def of_exact(result: FileResult, library: Library) -> FileResult:
     """The result of a file that is a reference file byte for byte: it names whom that names."""
     if result.identical is None:
         return result
-    named = _statements(*library.notices_of(result.identical))
+    named = Said(result.path, _statements(*library.notices_of(result.identical)), (), ())
     return replace(result, notices=(_notice(result.identical, 1.0, named, library),))
 
 
-def _notice(
-    reference: Reference | Identity, share: float, told: Statements, library: Library
-) -> Notice:
-    kept = continuity(told, _statements(*library.notices_of(reference)))
+def _notice(reference: Reference | Identity, share: float, told: Said, library: Library) -> Notice:
+    theirs = _statements(*library.notices_of(reference))
+    kept = continuity(told.statements, theirs)
+    family = library.family(reference.origin).name
+    elsewhere: list[Declaration] = []
+    missing: dict[str, list[str]] = {"copyright": [], "license": []}
+    for holder in kept.missing_holders:
+        place = _holder_beside(told, fold_holder(holder))
+        if place is None:
+            missing["copyright"].append(holder)
+        else:
+            elsewhere.append(Declaration("copyright", *place, family))
+    for expression in kept.missing_licenses:
+        place = _license_beside(told, expression.casefold())
+        if place is None:
+            missing["license"].append(expression)
+        else:
+            elsewhere.append(Declaration("license", *place, family))
     return Notice(
         origin=reference.origin,
         path=reference.path,
@@ -180,19 +258,54 @@ def _notice(
             for duty in duties(reference.license or "")
         ),
         kept_holders=kept.kept_holders,
-        missing_holders=kept.missing_holders,
+        missing_holders=tuple(missing["copyright"]),
         new_holders=kept.new_holders,
         publishers=kept.publishers,
-        missing_licenses=kept.missing_licenses,
-        replaced=kept.replaced,
+        missing_licenses=tuple(missing["license"]),
+        replaced=bool(missing["copyright"] and kept.new_holders),
+        elsewhere=tuple(elsewhere),
     )
 
 
-def keeps_holders(suspect: Statements, reference: Statements) -> bool:
-    """Whether a file names all holders of a reference's own copyright lines, publishers aside,
-    and there are some."""
+_Kept = tuple[str, int, str]
+"""A line: path, number, text."""
+
+
+def _holder_beside(told: Said, folded: str) -> _Kept | None:
+    """The first line of a notice file that names a copyright holder."""
+    for one in told.beside:
+        for line in one.file.statements.copyrights:
+            if folded in map(fold_holder, parties(line.holder)):
+                return one.file.path, line.line, line.text
+    return None
+
+
+def _license_beside(told: Said, folded: str) -> _Kept | None:
+    """The first line of a notice file that states a licence."""
+    for one in told.beside:
+        for line in one.file.statements.licenses:
+            if line.expression.casefold() == folded:
+                return one.file.path, line.line, line.text
+    return None
+
+
+def keeps_holders(told: Said, reference: Statements) -> list[_Kept]:
+    """The lines that name the holders of a reference's own copyright lines, publishers aside, in
+    the file or beside it; none where one is not named."""
     own = continuity(NOTHING, reference).missing_holders  # publishers stand apart
-    return bool(own) and not continuity(suspect, reference).missing_holders
+    here = {
+        fold_holder(party): (told.path, line.line, line.text)
+        for line in reversed(told.statements.copyrights)
+        for party in parties(line.holder)
+    }
+    found = []
+    for holder in own:
+        key = fold_holder(holder)
+        place = here.get(key) or _holder_beside(told, key)
+        if place is None:
+            return []
+        found.append(place)
+    return found
 
 
 def _statements(holders: tuple[str, ...], licenses: tuple[str, ...]) -> Statements:

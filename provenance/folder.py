@@ -65,10 +65,14 @@ def shown(name: str) -> str:
     return "".join(signs)
 
 
-def list_folder(root: str, patterns: Patterns) -> list[tuple[str, str | Reason]]:
-    """``(path inside the root, where it is or why it is not read)``, in no order."""
+def list_folder(
+    root: str, patterns: Patterns, is_notice: Callable[[str], bool] = lambda _: False
+) -> tuple[list[tuple[str, str | Reason]], list[tuple[str, str]]]:
+    """``(path inside the root, where it is or why it is not read)``, in no order; and the same of
+    the notice files, which ``is_notice`` tells by their names."""
     outside, inner = _outer_rules(root)
     found: list[tuple[str, str | Reason]] = []
+    notices: list[tuple[str, str]] = []
     waiting = [("", outside)]
     while waiting:
         prefix, rules = waiting.pop()
@@ -98,11 +102,14 @@ def list_folder(root: str, patterns: Patterns) -> list[tuple[str, str | Reason]]
                 elif entry.is_dir(follow_symlinks=False):
                     if name not in LEFT_OUT and _taken(path, True, inner, rules, patterns):
                         waiting.append((path + "/", rules))
-                elif name.endswith(ENDINGS) and _taken(path, False, inner, rules, patterns):
-                    found.append((shown(path), os.path.join(folder, name)))
+                elif name.endswith(ENDINGS):
+                    if _taken(path, False, inner, rules, patterns):
+                        found.append((shown(path), os.path.join(folder, name)))
+                elif is_notice(name) and not patterns.excludes(shown(path)):
+                    notices.append((shown(path), os.path.join(folder, name)))
             except OSError as error:
                 found.append((shown(path), _unreadable(error, "a file")))
-    return found
+    return found, notices
 
 
 def read_file(path: str, limit: int, *, follow: bool = False) -> bytes | Reason:

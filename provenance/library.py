@@ -31,6 +31,8 @@ from provenance.sketch import digest, shingles
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from provenance.notices import Named
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shingled:
@@ -280,6 +282,20 @@ class Library:
         }
         preferred = sorted(seen, key=lambda name: (not name.startswith("transformers/"), name))
         return known_names(preferred, IMPORT_NAMES)
+
+    @cached_property
+    def titles(self) -> dict[str, Named]:
+        """The names by which notice files may name the families that may be seen."""
+        from provenance.notices import names_of
+
+        seen = {
+            facts.family
+            for index in self.indexes
+            for facts in index.origin_facts.values()
+            if not self._excluded(facts.name) and not facts.family.title.endswith(LIBRARY)
+        }
+        ordered = sorted(seen, key=lambda one: one.name)
+        return names_of((one.name, one.title, one.organisation) for one in ordered)
 
     def notices_of(
         self, reference: Reference | Identity

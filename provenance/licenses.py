@@ -3,8 +3,10 @@ who pass it on, in one line each.
 
 Pure. Expressions are parsed by license-expression (nexB). No well-kept library says what a
 licence asks for and where, so the table is ours: the licences that model code is published
-under, every line with the section of the licence's own text that asks for it. It is a reading
-aid and no legal advice; the text of the licence rules.
+under, every line with the section of the licence's own text that asks for it, looked up in these
+texts. (SPDX's and ScanCode's data name and recognise licences; what GitHub's choosealicense says
+of duties is coarser, has no sections, and no package.) It is a reading aid and no legal advice;
+the text of the licence rules.
 """
 
 from __future__ import annotations
@@ -135,7 +137,11 @@ _GPL3: _Lines = (
 )
 _AGPL3: _Lines = (
     *_GPL3,
-    ("network-source", "Offer the source to those who use it over a network.", "section 13"),
+    (
+        "network-source",
+        "Offer the source of a changed version to those who use it over a network.",
+        "section 13",
+    ),
 )
 _LGPL2: _Lines = (
     ("keep-notices", "Publish a copyright notice and keep the notices there are.", "section 1"),

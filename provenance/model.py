@@ -18,6 +18,7 @@ CloneType = Literal["type-1", "type-2", "type-3", "fragment"]
 Verdict = Literal["clear", "common", "resembles", "derived"]
 Attribution = Literal["declared", "declared elsewhere", "undeclared"]
 Direction = Literal["older", "younger", "same", "unknown"]
+DaySource = Literal["git", "given", "archive", "none"]
 Rule = Literal["undeclared", "elsewhere", "origin", "license", "notice", "declaration", "allowed"]
 Level = Literal["error", "warning", "note"]
 Status = Literal["new", "known"]
@@ -365,6 +366,56 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
+class LineDay:
+    """When a line of the scanned code was committed, by the author's clock and by that of who made
+    the commit, as ISO days; either may be set by hand. ``bounded``: older commits are not here
+    (a shallow clone), so that the line may be older."""
+
+    authored: str
+    committed: str
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectSeen:
+    """Since when the scanned side of a finding is as it is.
+
+    ``source``: ``given`` by hand; ``git``, the history of the paired lines; ``archive``, its
+    newest member; ``none``. Of git, ``day`` is that by which half of the lines had been committed,
+    ``authored`` the same by the authors' clocks, ``earliest`` and ``latest`` the first and the last
+    of any line by either clock, ``lines`` how many have a day, of ``of``. ``bounded``: lines may
+    be older than the history that is here.
+    """
+
+    day: str | None
+    source: DaySource
+    authored: str | None = None
+    earliest: str | None = None
+    latest: str | None = None
+    lines: int = 0
+    of: int = 0
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """How the scanned code says where a finding comes from: a line that a reader can look up.
+
+    ``kind`` is the word of a comment (``copied``, ``adapted``, ``based``, ``link``, ``snippet``
+    ...), ``import``, ``subclass``, ``copyright`` for a holder of the reference, ``named`` for a
+    family's name in a notice file. ``path`` is the scanned file or a notice file beside or above
+    it, ``text`` the line as written, shortened. ``family`` is the family it names: another one
+    than the finding's where that is declared elsewhere.
+    """
+
+    kind: str
+    path: str
+    line: int
+    text: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineageMember:
     """A place of the class of near-identical units that a finding names one of."""
 
@@ -372,6 +423,19 @@ class LineageMember:
     path: str
     name: str
     first_seen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """An older unit of another family that the reference of a finding is itself like: whence the
+    reference may have it. ``resemblance`` is that of the two reference units, by their shingles,
+    (structure + 2 text) / 3."""
+
+    origin: str
+    path: str
+    name: str
+    first_seen: str
+    resemblance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,8 +454,10 @@ class UseOf:
 class Notice:
     """What became of the notices of a reference file that explains a part of this one: copyright
     holders and licences that it names, and this file does not, and those that only this one
-    names. ``publishers`` publish the package for others and stand apart. ``replaced``: a holder
-    is missing and another one named."""
+    names. ``publishers`` publish the package for others and stand apart. ``elsewhere`` are holders
+    and licences that stand in no line of this file but in a notice file (``NOTICE``, ``LICENSE``
+    ...) beside or above it; they are not missing. ``replaced``: a holder is missing and another
+    one named."""
 
     origin: str
     path: str
@@ -404,6 +470,7 @@ class Notice:
     publishers: tuple[str, ...]
     missing_licenses: tuple[str, ...]
     replaced: bool
+    elsewhere: tuple[Declaration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +486,9 @@ class Finding:
     where all have. ``percentile`` is the share of pairs of unrelated code of the index that score
     less, ``false_alarm_rate`` the share of unrelated families that score so high or have it too;
     both ``None`` where the index has no baseline, or only a part of the unit was found.
-    ``direction`` says whether the reference is older than the suspect.
+    ``direction`` says whether the reference is older than the suspect, whose day is ``seen``.
+    ``declarations`` are the lines by which it is declared, or declared elsewhere. ``chain`` are
+    older units that the named one is itself like, oldest first, where the verdict is derived.
     """
 
     id: str
@@ -442,6 +511,9 @@ class Finding:
     percentile: float | None
     false_alarm_rate: float | None
     direction: Direction
+    seen: SuspectSeen = SuspectSeen(None, "none")
+    declarations: tuple[Declaration, ...] = ()
+    chain: tuple[Ancestor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,7 +531,10 @@ class FileResult:
     """One scanned file. The shares of ``composition``, ``common`` and ``novel`` add up to 1:
     what tells an origin, what is found but tells none, what is found nowhere; ``similarity`` is
     what ``novel`` leaves. ``error_lines`` are where syntax is broken.
-    ``identical`` is the reference file that it equals, whose units are then not compared."""
+    ``identical`` is the reference file that it equals, whose units are then not compared.
+    ``percentile`` is the share of pairs of unrelated files of the index of which less is explained
+    than the family that explains most explains of this one, ``false_alarm_rate`` the share of those
+    of which as much is; ``None`` without a baseline, or where nothing was compared."""
 
     path: str
     sha256: str
@@ -474,6 +549,8 @@ class FileResult:
     verdict: Verdict = "clear"
     uses: tuple[UseOf, ...] = ()
     notices: tuple[Notice, ...] = ()
+    percentile: float | None = None
+    false_alarm_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,7 +581,9 @@ class IndexUsed:
 class Report:
     """The whole result of a scan. ``files`` and ``skipped`` by path, ``findings`` by strength.
     ``composition``, ``common`` and ``novel`` are those of all files together, each weighing as
-    many lines as it has; they add up to 1."""
+    many lines as it has; they add up to 1.
+    ``notice_files`` are those that were read; ``history`` says why git's days could not be read,
+    ``None`` where they were, or nothing asked for them."""
 
     source: str
     indexes: tuple[IndexUsed, ...]
@@ -519,6 +598,8 @@ class Report:
     composition: tuple[Share, ...]
     common: float
     novel: float
+    notice_files: tuple[str, ...] = ()
+    history: str | None = None
 
 
 # --- what the audit says of a report -----------------------------------------------------

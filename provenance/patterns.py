@@ -45,6 +45,10 @@ class Patterns:
             return False
         return self._exclude is None or not self._exclude.match_file(path)
 
+    def excludes(self, path: str) -> bool:
+        """Whether a file is left out by an exclude glob."""
+        return self._exclude is not None and self._exclude.match_file(path)
+
     def excludes_folder(self, path: str) -> bool:
         """Whether all of a folder is left out, so that it need not be walked."""
         if self._only is not None and path not in self._above and not self._asked_for(path):

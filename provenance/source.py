@@ -26,6 +26,7 @@ from provenance.errors import SourceError
 from provenance.folder import list_folder, read_file, shown
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
+from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
 
 Found = tuple[str, "bytes | Reason", "str | None"]
@@ -67,6 +68,7 @@ class Source:
     total: int
     _read: Callable[[], Iterator[Found]] = field(repr=False)
     _limits: Limits = field(repr=False)
+    _notices: Callable[[], list[tuple[str, bytes | Reason]]] = field(repr=False, default=list)
 
     def files(self) -> Iterator[SourceFile | Skipped]:
         """Read the files, sorted by the bytes of their paths; may be called again."""
@@ -78,6 +80,14 @@ class Source:
         for path, found, _ in self._read():
             if not isinstance(found, Reason):
                 yield path, found
+
+    def notices(self) -> list[tuple[str, bytes] | Skipped]:
+        """The notice files (``NOTICE``, ``LICENSE`` ...) by path, or why one is not read; whatever
+        ``include`` wants, for they speak of what it wants."""
+        return [
+            Skipped(path, str(found)) if isinstance(found, Reason) else (path, found)
+            for path, found in self._notices()
+        ]
 
 
 def open_source(
@@ -151,14 +161,24 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
             f"{shown(text)}: found a directory that cannot be listed ({error.strerror}); "
             "give read permission"
         ) from error
-    entries = sorted(list_folder(root, patterns), key=lambda entry: entry[0].encode())
+    listed, beside = list_folder(root, patterns, is_notice)
+    entries = sorted(listed, key=lambda entry: entry[0].encode())
 
     def read() -> Iterator[Found]:
         for path, place in entries:
             found = place if isinstance(place, Reason) else read_file(place, limits.of(path))
             yield path, found, None
 
-    return Source(text, _project(root), len(entries), read, limits)
+    def notices() -> list[tuple[str, bytes | Reason]]:
+        found: list[tuple[str, bytes | Reason]] = []
+        for path, place in sorted(beside, key=lambda one: (one[0].count("/"), one[0]))[:MOST]:
+            found.append((path, read_file(place, LONGEST_FILE)))
+        if len(beside) > MOST:
+            reason = f"found {len(beside)} notice files, the {MOST} nearest to the top were read"
+            found.append((".", Reason(f"{reason}; leave some out with --exclude")))
+        return sorted(found, key=lambda one: one[0])
+
+    return Source(text, _project(root), len(entries), read, limits, notices)
 
 
 def _open_file(text: str, patterns: Patterns, limits: Limits) -> Source:
@@ -208,7 +228,9 @@ def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> S
         date_source="archive" if opened.date else "none",
         sha256=digest,
     )
-    return Source(text, release, len(opened.members), opened.read, limits)
+    return Source(
+        text, release, len(opened.members), opened.read, limits, lambda: [*opened.notices]
+    )
 
 
 def _digest(path: str) -> str:

@@ -315,7 +315,7 @@ _STARTS_WITH_URL = re.compile(
     f"(?:(?:and|&|or|from|the|see|code|repo|in|at|of)[: ]+|[(<`\\[])*{_URL}"
 )
 _ARTICLES = re.compile(
-    r"(?:(?:the|an?|original|official|this|following|code|\w+[- ]?like|of|in) )*"
+    r"(?:(?:the|an?|original|official|this|following|code|\w+[- ]?like|of|in|[a-z][\w.-]*['’]s?) )*"
 )
 _NAME = re.compile(
     r"`[^`]{2,80}`|[\w.-]+/[\w.-]+(?=[\s,.;:)]|$)"
@@ -499,16 +499,23 @@ def _renames(rest: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
+_SNIPPET = re.compile(r"SPDX-Snippet(?:Name|Comment): *(.+)")
+
+
 def _snippets(tags: list[tuple[int, str]], claims: list[Claim]) -> Iterator[Claim]:
-    """What SPDX snippet tags enclose; the target is the first source named inside."""
+    """What SPDX snippet tags enclose; the target is the first source named inside, else what the
+    tag says of the snippet's name or as a comment on it."""
     begun: list[tuple[int, str]] = []
+    told: dict[int, str] = {}
     for line, text in tags:
+        if begun and (said := _SNIPPET.search(text)) is not None:
+            told.setdefault(begun[-1][0], said[1].strip()[:LONGEST])
         if "SPDX-SnippetBegin" in text:
             begun.append((line, text))
         elif "SPDX-SnippetEnd" in text and begun:
             first, written = begun.pop()
             inside = [claim for claim in claims if first <= claim.line <= line]
-            target = inside[0].target if inside else ""
+            target = inside[0].target if inside else told.get(first, "")
             yield Claim(
                 "snippet", first, line, written[:LONGEST], target, repository_of(target), ()
             )

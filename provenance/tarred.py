@@ -19,6 +19,7 @@ from provenance.archive import (
     described,
     named,
     not_followed,
+    notices_of,
     said,
     tidy,
     too_many,
@@ -27,6 +28,7 @@ from provenance.archive import (
 from provenance.decode import Reason
 from provenance.errors import ProvenanceError, SourceError
 from provenance.folder import read_at_most, too_large
+from provenance.notices import LONGEST_FILE
 from provenance.patterns import Patterns
 from provenance.release import day_of_seconds
 
@@ -60,6 +62,8 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
             sizes[position] = info.size
             if listing.lacks_metadata(name) and info.isreg() and info.size <= LONGEST_METADATA:
                 listing.metadata[name] = _read_tar_member(tar, info, LONGEST_METADATA)
+            elif info.isreg() and listing.lacks_notice(name, info.size):
+                listing.notices[name] = _read_tar_member(tar, info, LONGEST_FILE)
     except ProvenanceError:
         raise
     except TooLongError as error:
@@ -87,6 +91,7 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
         described(listing),
         listing.date or None,
         lambda: _read_tar(path, members, limits),
+        notices_of(listing, patterns),
     )
 
 

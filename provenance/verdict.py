@@ -6,13 +6,23 @@ that the evidence is *consistent with derivation from* an earlier source.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from math import log
 from typing import TYPE_CHECKING
 
-from provenance.model import Direction, FileResult, Finding, Verdict
+from provenance.model import (
+    Block,
+    DaySource,
+    Direction,
+    FileResult,
+    Finding,
+    LineDay,
+    SuspectSeen,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from provenance.null import Baseline
@@ -87,13 +97,98 @@ def of_file(file: FileResult, findings: Iterable[Finding]) -> Verdict:
     return max((finding.verdict for finding in findings), key=ORDER.index, default="clear")
 
 
-def directed(findings: Iterable[Finding], day: str | None) -> Iterator[Finding]:
-    """The findings with whether the reference is older than the suspect, of which only the day
-    is known. Both days are a day either way: no more than two days apart is the same."""
+def of_file_rates(
+    shares: Mapping[str, float], elements: int, null: Baseline | None
+) -> tuple[float | None, float | None]:
+    """Percentile and false-alarm rate of a file, by the share that the family which explains most
+    of it explains; None without a baseline.
+
+    Args:
+        shares: as for ``judged``.
+        elements: of the file.
+        null: of the index.
+    """
+    if null is None:
+        return None, None
+    most = max(shares.values(), default=0.0)
+    percentile = null.percentile(most, elements, "file")
+    return round(percentile, 6), round(null.false_alarm_rate(most, elements, "file"), 6)
+
+
+# --- days ---------------------------------------------------------------------------------
+
+DAYS = 2
+"""Days further apart than this are not the same: each is a day either way."""
+MOST_LINES = 0.75
+"""Share of a finding's lines that must be on one side of the reference's first day, by the
+authors' and by the committers' clocks, for git to tell a direction. A choice: lines touched
+later look younger than they are, and a stub that was filled later looks older."""
+
+
+def directed(
+    findings: Iterable[Finding],
+    day: str | None,
+    source: DaySource = "given",
+    lines: Mapping[str, Mapping[int, LineDay]] | None = None,
+) -> Iterator[Finding]:
+    """The findings with since when the suspect is as it is, and whether the reference is older.
+
+    Args:
+        findings: with the first days of their references.
+        day: of the whole source; None where it is not known.
+        source: where that day comes from.
+        lines: by path, the days of lines; they rule where a finding has any.
+    """
     for finding in findings:
-        seen = finding.reference.first_seen
-        direction: Direction = "unknown"
-        if day and seen:
-            apart = (date.fromisoformat(day) - date.fromisoformat(seen)).days
-            direction = "older" if apart > 2 else "younger" if apart < -2 else "same"
-        yield replace(finding, direction=direction)
+        first = finding.reference.first_seen
+        paired = sorted({n for one in finding.blocks for n in _lines_of(one)})
+        known = (lines or {}).get(finding.suspect.path, {})
+        dated = [known[number] for number in paired if number in known]
+        if dated:
+            seen = _seen(dated, len(paired))
+            yield replace(finding, seen=seen, direction=_direction_of(dated, len(paired), first))
+        elif day is None:
+            yield replace(finding, seen=SuspectSeen(None, "none"), direction="unknown")
+        else:
+            direction = _side(day, first) if first else "unknown"
+            yield replace(finding, seen=SuspectSeen(day, source), direction=direction)
+
+
+def _lines_of(block: Block) -> range:
+    return range(block.suspect_start, block.suspect_end + 1)
+
+
+def _seen(dated: Sequence[LineDay], of: int) -> SuspectSeen:
+    committed = sorted(one.committed for one in dated)
+    authored = sorted(one.authored for one in dated)
+    middle = (len(dated) - 1) // 2
+    return SuspectSeen(
+        day=committed[middle],
+        source="git",
+        authored=authored[middle],
+        earliest=min(committed[0], authored[0]),
+        latest=max(committed[-1], authored[-1]),
+        lines=len(dated),
+        of=of,
+        bounded=any(one.bounded for one in dated),
+    )
+
+
+def _side(day: str, first: str) -> Direction:
+    """Whether a reference of a first day is older than what is of ``day``."""
+    apart = (date.fromisoformat(day) - date.fromisoformat(first)).days
+    return "older" if apart > DAYS else "younger" if apart < -DAYS else "same"
+
+
+def _direction_of(dated: Sequence[LineDay], of: int, first: str | None) -> Direction:
+    """What most lines say, by both clocks. A line at the end of a shallow history may be older
+    than it seems: it never makes the reference older."""
+    if first is None:
+        return "unknown"
+    sides: Counter[Direction] = Counter()
+    for one in dated:
+        said = {_side(one.authored, first), _side(one.committed, first)}
+        if len(said) == 1 and not (one.bounded and said != {"younger"}):
+            sides.update(said)
+    direction, count = max(sides.items(), key=lambda item: item[1], default=("unknown", 0))
+    return direction if count >= MOST_LINES * of else "unknown"

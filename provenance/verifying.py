@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from provenance.bundle import FORMAT_VERSION, MOST_BYTES, Call, unpacked, wrong_sums
 from provenance.errors import BundleError
-from provenance.model import Audit, Fixed, Report, Ruling
+from provenance.model import Audit, Direction, Fixed, Report, Ruling, SuspectSeen
 from provenance.references import DEFAULT_INDEX
 from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
@@ -89,6 +90,8 @@ def verify_bundle(
     from provenance.audit import scan
 
     call = about.call
+    packed = _seen(content["report.json"])
+    of_itself = {"git", "archive"} & {str(one["source"]) for one, _ in packed.values()}
     report = scan(
         source,
         found,
@@ -97,11 +100,45 @@ def verify_bundle(
         only=call.only,
         as_of=about.text("as_of"),
         exclude_origin=about.texts("exclude_origin"),
-        suspect_date=about.text("suspect_date"),
+        suspect_date=None if of_itself else about.text("suspect_date"),
         jobs=jobs,
         progress=progress,
     )
-    return (*checks, *_compared(content, about, replace(report, source=about.source), source))
+    report, undated = _dated(replace(report, source=about.source), packed)
+    if undated:
+        words = f"of {undated} findings are those of the bundle: no git history is here to ask"
+        checks.append(Check("days", "open", words))
+    return (*checks, *_compared(content, about, report, source))
+
+
+_Seen = Mapping[str, tuple[dict[str, Any], str]]
+
+
+def _seen(packed: bytes) -> _Seen:
+    """Since when the scanned side of each finding is as it is, and its direction, by the packed
+    report; nothing where it is no report."""
+    try:
+        findings = json.loads(packed)["findings"]
+        return {str(one["id"]): ({**one["seen"]}, str(one["direction"])) for one in findings}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+def _dated(report: Report, packed: _Seen) -> tuple[Report, int]:
+    """The report with the packed days of git where none are to be had here, and of how many
+    findings. What git does say here is not replaced: it must agree."""
+    findings = []
+    undated = 0
+    for finding in report.findings:
+        then, direction = packed.get(finding.id, ({}, ""))
+        if finding.seen.source == "none" and then.get("source") == "git":
+            undated += 1
+            # Of any other form they do not fit, and the report differs.
+            with suppress(TypeError):
+                seen = SuspectSeen(**then)
+                finding = replace(finding, seen=seen, direction=cast("Direction", direction))
+        findings.append(finding)
+    return replace(report, findings=tuple(findings)), undated
 
 
 def _compared(

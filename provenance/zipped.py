@@ -16,6 +16,7 @@ from provenance.archive import (
     described,
     named,
     not_followed,
+    notices_of,
     said,
     tidy,
     too_many,
@@ -24,6 +25,7 @@ from provenance.archive import (
 from provenance.decode import Reason
 from provenance.errors import SourceError
 from provenance.folder import ENDINGS, read_at_most, too_large
+from provenance.notices import LONGEST_FILE
 from provenance.patterns import Patterns
 from provenance.release import day_of_parts
 
@@ -48,11 +50,14 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
             raise too_many(shown_name, limits)
         for info in infos:
             name = tidy(info.filename)
-            listing.add(name, day_of_parts(*info.date_time[:3]), _zip_problem(info, name, limits))
+            problem = _zip_problem(info, name, limits)
+            listing.add(name, day_of_parts(*info.date_time[:3]), problem)
             if listing.lacks_metadata(name) and info.file_size <= LONGEST_METADATA:
                 data = _read_zip_member(archive, info, LONGEST_METADATA)
                 if not isinstance(data, Reason):
                     listing.metadata[name] = data
+            elif problem is None and listing.lacks_notice(name, info.file_size):
+                listing.notices[name] = _read_zip_member(archive, info, LONGEST_FILE)
         total = sum(
             min(info.file_size, limits.of(info.filename))
             for info in infos
@@ -74,7 +79,8 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                     )
                 yield member.path, found, member.day
 
-    return Archive(members, described(listing), listing.date or None, read)
+    notices = notices_of(listing, patterns)
+    return Archive(members, described(listing), listing.date or None, read, notices)
 
 
 @contextmanager

@@ -132,6 +132,44 @@ def test_a_sound_bundle_holds(repository: Path, data: bytes, tmp_path: Path) -> 
     assert "report.json holds" in done.output
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_days_of_git_are_open_where_there_is_no_history(repository: Path, tmp_path: Path) -> None:
+    """With the history they hold; without they are said to be those of the bundle."""
+    shutil.copytree(repository.parent, tmp_path / "all")
+    tree = tmp_path / "all" / "repository"
+    clock = {"GIT_AUTHOR_DATE": "2025-01-01T12:00Z", "GIT_COMMITTER_DATE": "2025-01-01T12:00Z"}
+    for call in (["init", "-q"], ["add", "mine.py"], ["commit", "-qm", "x"]):
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", *call],
+            cwd=tree,
+            env={**os.environ, **clock},
+            check=True,
+        )
+    made = tmp_path / "evidence.zip"
+    run(tree, "audit", "--bundle", str(made), "--jobs", "1")
+    report = json.loads(unpacked(made.read_bytes(), "evidence.zip")["report.json"])
+    assert {one["seen"]["source"] for one in report["findings"]} == {"git"}
+    index = str(tmp_path / "all" / "i.db")
+    with_history = {one.what: one.state for one in verify_bundle(str(made), str(tree), [index])}
+    assert with_history["report.json"] == "holds"
+    assert "days" not in with_history
+    shutil.rmtree(tree / ".git")
+    without = {one.what: one.state for one in verify_bundle(str(made), str(tree), [index])}
+    assert without["report.json"] == "holds"
+    assert without["days"] == "open"
+
+
+def test_the_day_of_an_archive_is_asked_again(repository: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        member = zipfile.ZipInfo("mine.py", (2025, 3, 4, 0, 0, 0))
+        archive.writestr(member, (repository / "mine.py").read_bytes())
+    made = tmp_path / "evidence.zip"
+    run(repository, "audit", str(tmp_path / "a.zip"), "--bundle", str(made), "--jobs", "1")
+    index = str(repository.parent / "i.db")
+    checks = verify_bundle(str(made), str(tmp_path / "a.zip"), [index])
+    assert {one.what: one.state for one in checks}["report.json"] == "holds"
+
+
 def test_a_source_that_changed_is_told_file_by_file(
     repository: Path, data: bytes, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,74 @@ def test_a_finding_says_whether_the_file_names_its_source(
     assert {finding.attribution for finding in report.findings} == {expected}
 
 
+@pytest.mark.parametrize(
+    ("head", "kind", "line", "text"),
+    [
+        (
+            "\n# Copied from birds.models.wren.modeling_wren.Wren\n",
+            "copied",
+            2,
+            "# Copied from birds.models.wren.modeling_wren.Wren",
+        ),
+        ("# Ported from birds' WrenAttention\n", "ported", 1, "# Ported from birds' WrenAttention"),
+        (
+            "# see https://github.com/o/birds/blob/0123abc/models/wren/modeling_wren.py#L3\n",
+            "link",
+            1,
+            "# see https://github.com/o/birds/blob/0123abc/models/wren/modeling_wren.py#L3",
+        ),
+        (
+            "from birds.models.wren.modeling_wren import helper\n",
+            "import",
+            1,
+            "birds.models.wren.modeling_wren.helper",
+        ),
+        (HEAD, "copyright", 1, "# Copyright 2024 Example Labs"),
+    ],
+)
+def test_a_declaration_is_a_line_to_look_up(
+    head: str, kind: str, line: int, text: str, index: Path, tmp_path: Path
+) -> None:
+    report = scan(head + renamed(program(1)), index, tmp_path)
+    for finding in report.findings:
+        assert finding.attribution == "declared"
+        one = finding.declarations[0]
+        assert (one.kind, one.path, one.line, one.text) == (kind, "mine.py", line, text)
+        assert one.family == "wren"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "# SPDX-SnippetName: WrenModel\n",
+        "# SPDX-SnippetComment: from birds/models/wren/modeling_wren.py\n",
+        "# Adapted from birds/models/wren/modeling_wren.py\n",
+        "# SPDX-SnippetCopyrightText: 2024 Example Labs\n"
+        "# SPDX-FileCopyrightText: 2023 Older Example\n",
+    ],
+)
+def test_snippet_tags_declare_what_they_enclose(inside: str, index: Path, tmp_path: Path) -> None:
+    """However far above the unit they begin; beyond their end they say nothing."""
+    code = renamed(program(1))
+    tags = "# SPDX-SnippetBegin\n# SPDX-License-Identifier: MIT\n" + inside + "x = 1\n" * 80
+    report = scan("y = 1\n" * 80 + tags + code + "# SPDX-SnippetEnd\n", index, tmp_path)
+    assert {finding.attribution for finding in report.findings} == {"declared"}
+    if "Copyright" not in inside:  # holders stand for the whole file
+        closed = "y = 1\n" * 80 + tags + "# SPDX-SnippetEnd\n" + "x = 1\n" * 80
+        report = scan(closed + code, index, tmp_path)
+        assert {finding.attribution for finding in report.findings} == {"undeclared"}
+
+
+def test_what_is_declared_elsewhere_shows_what_is_named(index: Path, tmp_path: Path) -> None:
+    head = "# Copied from birds.models.owl.modeling_owl.Owl\n"
+    report = scan(head + renamed(program(1)), index, tmp_path)
+    for finding in report.findings:
+        assert [(one.kind, one.line, one.family) for one in finding.declarations] == [
+            ("copied", 1, "owl")
+        ]
+    assert "says: copied owl, line 1" in provenance.text_report(report)
+
+
 def test_a_replaced_holder_is_a_notice(index: Path, tmp_path: Path) -> None:
     """Who is missing, who is named instead, which licence is no longer stated."""
     report = scan("# Copyright 2026 Somebody\n" + renamed(program(1)), index, tmp_path)
@@ -97,3 +167,46 @@ def test_direction_comes_from_days(
     options = {} if day is None else {"suspect_date": day}
     report = scan(renamed(program(1)), index, tmp_path, **options)
     assert {finding.direction for finding in report.findings} == {expected}
+
+
+def test_disguised_serving_code_is_derived_with_its_notice_replaced(tmp_path: Path) -> None:
+    """Every name changed, another holder, a header that names another family: what the text shows
+    is said beside what the file says, with the lines."""
+    case = Path(__file__).parent.parent / "fixtures" / "serving_disguised"
+    expected = json.loads((case / "expected.json").read_text("utf-8"))
+    models = tmp_path / "serving" / "serving" / "models"
+    shutil.copytree(case / "reference" / "serving" / "models", models)
+    for number, name in enumerate(("lantern", *(f"other{n}" for n in range(14)))):
+        (models / f"{name}.py").write_text(program(100 + number, functions=8, classes=4))
+    provenance.build_index(
+        [str(tmp_path / "serving")], tmp_path / "i.db", date="2024-06-01", license="Apache-2.0"
+    )
+    report = provenance.scan(str(case / "suspect"), [tmp_path / "i.db"], suspect_date="2026-01-01")
+    assert len(report.findings) == len(expected["findings"]) == 4
+    wanted = {one["name"]: one for one in expected["findings"]}
+    for finding in report.findings:
+        want = wanted[finding.suspect.name]
+        assert (finding.verdict, finding.clone_type) == ("derived", "type-2")
+        assert finding.false_alarm_rate is not None
+        assert finding.false_alarm_rate <= 0.001
+        assert (finding.reference.origin, finding.reference.name) == (
+            "serving/quill",
+            want["reference_name"],
+        )
+        assert [
+            [one.suspect_start, one.suspect_end, one.reference_start, one.reference_end]
+            for one in finding.blocks
+        ] == want["lines"]
+        assert finding.attribution == "declared elsewhere"
+        assert [(one.kind, one.line, one.family) for one in finding.declarations] == [
+            ("adapted", 3, "lantern")
+        ]
+        assert finding.direction == "older"
+    (file,) = report.files
+    (notice,) = file.notices
+    assert notice.replaced
+    assert notice.missing_holders == ("The Inkwell Research Team",)
+    assert notice.new_holders == ("Hanbit Intelligence Corp.",)
+    assert notice.kept_holders == ()
+    assert file.percentile is not None
+    assert file.false_alarm_rate is not None

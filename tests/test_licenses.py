@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,46 @@ def test_any_text_gives_an_answer(text: str) -> None:
 def test_nesting_and_length_are_bounded(text: str) -> None:
     """A tag can be made to be long or deep; the answer is short."""
     assert len(duties(text)) < 20
+
+
+TEXTS = Path("/usr/share/common-licenses")
+"""Where Debian and its kin keep the texts of licences."""
+
+
+@pytest.mark.skipif(not TEXTS.is_dir(), reason="this system keeps no texts of licences")
+@pytest.mark.parametrize(
+    ("name", "file", "section", "start", "words"),
+    [
+        ("Apache-2.0", "Apache-2.0", "4(a)", "(a) You must give", "copy of this License"),
+        ("Apache-2.0", "Apache-2.0", "4(b)", "(b) You must cause", "prominent notices"),
+        ("Apache-2.0", "Apache-2.0", "4(c)", "(c) You must retain", "attribution notices"),
+        ("Apache-2.0", "Apache-2.0", "4(d)", '(d) If the Work includes a "NOTICE"', "attribution"),
+        ("Apache-2.0", "Apache-2.0", "3", "3. Grant of Patent License", "litigation"),
+        ("MPL-2.0", "MPL-2.0", "3.1", "3.1. Distribution of Source", "inform recipients"),
+        ("MPL-2.0", "MPL-2.0", "3.2", "3.2. Distribution of Executable", "Source Code Form"),
+        ("MPL-2.0", "MPL-2.0", "3.4", "3.4. Notices", "remove or alter"),
+        ("GPL-2.0-only", "GPL-2", "1", "1. You may copy and distribute", "copyright notice"),
+        ("GPL-2.0-only", "GPL-2", "2(a)", "a) You must cause the modified files", "date of any"),
+        ("GPL-2.0-only", "GPL-2", "2(b)", "b) You must cause any work", "as a whole"),
+        ("GPL-2.0-only", "GPL-2", "3", "3. You may copy and distribute the Program", "offer"),
+        ("GPL-3.0-only", "GPL-3", "4", "4. Conveying Verbatim Copies", "copyright notice"),
+        ("GPL-3.0-only", "GPL-3", "5(a)", "a) The work must carry prominent", "modified"),
+        ("GPL-3.0-only", "GPL-3", "5(c)", "c) You must license the entire", "as a whole"),
+        ("GPL-3.0-only", "GPL-3", "6", "6. Conveying Non-Source Forms", "Corresponding Source"),
+        ("GPL-3.0-only", "GPL-3", "11", "11. Patents", "patent license"),
+        ("LGPL-2.1-only", "LGPL-2.1", "2(b)", "b) You must cause the files", "date of any"),
+        ("LGPL-2.1-only", "LGPL-2.1", "2(c)", "c) You must cause the whole", "licensed"),
+        ("LGPL-3.0-only", "LGPL-3", "4(a)", "a) Give prominent notice with each copy of the Com",
+         "Library is used"),
+        ("LGPL-3.0-only", "LGPL-3", "4(b)", "b) Accompany the Combined Work", "GNU GPL"),
+        ("LGPL-3.0-only", "LGPL-3", "2", "2. Conveying Modified Versions", "this License"),
+    ],
+)  # fmt: skip
+def test_the_sections_are_those_of_the_texts(
+    name: str, file: str, section: str, start: str, words: str
+) -> None:
+    """Each section that a duty names begins so, and speaks of it within a page."""
+    assert any(duty.section == f"section {section}" for duty in duties(name))
+    text = " ".join((TEXTS / file).read_text("utf-8").split())
+    assert start in text
+    assert words in text[text.index(start) :][:1500]

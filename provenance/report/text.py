@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from provenance.model import Block, FileResult, Finding, Notice, Report, Share
 from provenance.report.json import counts
 
+_HOLDER = re.compile(r"(?:copyright|\(c\)|©|:|[\d-]{4,}|[\s,#])+", re.IGNORECASE)
 _MOST_ORIGINS = 4
 _MOST_BLOCKS = 6
 _MOST_RENAMES = 3
@@ -32,7 +34,9 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     for finding in report.findings:
         by_file[finding.suspect.path].append(finding)
     for file in report.files:
-        amiss = any(one.missing_holders or one.missing_licenses for one in file.notices)
+        amiss = any(
+            one.missing_holders or one.missing_licenses or one.elsewhere for one in file.notices
+        )
         if file.path in by_file or (file.uses and not file.identical) or amiss:
             yield from _file(file, by_file[file.path], width)
     if report.vendored:
@@ -52,6 +56,9 @@ def _lines(report: Report, width: int) -> Iterator[str]:
             yield from wrapped(f"{safe(file.path)}: line {file.error_lines[0]}", width, "  ")
         if len(broken) > _MOST_SKIPPED:
             yield f"  and {len(broken) - _MOST_SKIPPED} more (all of them with --format json)"
+        yield ""
+    if report.history:
+        yield from wrapped(f"Days of git are missing: {safe(report.history)}.", width, "")
         yield ""
     total = counts(report)
     summary = (
@@ -90,16 +97,16 @@ def _vendored(report: Report, width: int) -> Iterator[str]:
 def _file(file: FileResult, findings: list[Finding], width: int) -> Iterator[str]:
     yield f"{safe(file.path)}  {file.verdict}"
     shown = [
-        f"{_percent(share.share)} {safe(share.origin)}{_or(share)}"
+        f"{percent(share.share)} {safe(share.origin)}{_or(share)}"
         for share in file.composition[:_MOST_ORIGINS]
     ]
     hidden = len(file.composition) - _MOST_ORIGINS
     if hidden > 0:
         rest = sum(share.share for share in file.composition[_MOST_ORIGINS:])
-        shown.append(f"{_percent(rest)} {hidden} more")
+        shown.append(f"{percent(rest)} {hidden} more")
     if file.common:
-        shown.append(f"{_percent(file.common)} common")
-    shown.append(f"{_percent(file.novel)} own")
+        shown.append(f"{percent(file.common)} common")
+    shown.append(f"{percent(file.novel)} own")
     if findings:
         yield from wrapped("closest: " + ", ".join(shown), width, "  ")
     for notice in file.notices:
@@ -140,6 +147,17 @@ def _notice(notice: Notice, width: int) -> Iterator[str]:
     if notice.missing_licenses:
         text = f"notice: {safe(notice.origin)} states {_names(notice.missing_licenses)}"
         yield from wrapped(text + ", this file does not", width, "  ")
+    for one in notice.elsewhere[:_MOST_ALSO]:
+        says = "names" if one.kind == "copyright" else "states"
+        holder = one.text if one.kind == "license" else _without_sign(one.text)
+        text = f"notice: {safe(one.path)} line {one.line} {says} {safe(holder)}"
+        yield from wrapped(text + ", this file does not", width, "  ")
+
+
+def _without_sign(text: str) -> str:
+    """A copyright line from its holder on."""
+    found = _HOLDER.search(text)
+    return text[found.end() :] if found else text
 
 
 def _uses(file: FileResult, width: int) -> Iterator[str]:
@@ -164,7 +182,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
     release = reference.package + (f" {reference.version}" if reference.version else "")
     yield ""
     name = suspect.name if suspect.kind != "module" else "module body"
-    yield f"  {safe(name)}  {_place(finding)}"
+    yield f"  {safe(name)}  {place(finding)}"
     yield from wrapped(
         f"<- {safe(reference.origin)}  {safe(reference.name)}  "
         f"lines {reference.start_line}-{reference.end_line}",
@@ -172,33 +190,24 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         "     ",
     )
     yield from wrapped(f"{safe(release)} {safe(reference.path)}", width, "        ")
-    rate = finding.false_alarm_rate
+    alarms = finding.false_alarm_rate
     yield from wrapped(
         f"{finding.verdict}, {finding.attribution}"
-        + (f"; {100 * rate:.2g} % of unrelated families do as well" if rate is not None else ""),
+        + (f"; {rate(alarms)} of unrelated families do as well" if alarms is not None else ""),
         width,
         "     ",
     )
     yield from wrapped(
         f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
-        f"{_percent(finding.suspect_containment)} of this in that, "
-        f"{_percent(finding.reference_containment)} of that in this"
-        + (f"; first seen {reference.first_seen}" if reference.first_seen else "")
-        + (f", not in that of {reference.absent_before}" if reference.absent_before else "")
+        f"{percent(finding.suspect_containment)} of this in that, "
+        f"{percent(finding.reference_containment)} of that in this"
         + (f"; {safe(reference.license)}" if reference.license else ""),
         width,
         "     ",
     )
-    if finding.also:
-        names = ", ".join(safe(name) for name in finding.also[:_MOST_ALSO])
-        more = len(finding.also) - _MOST_ALSO
-        yield from wrapped(
-            f"as close in {number(len(finding.also), 'other origin')}: {names}"
-            + (f" and {more} more" if more > 0 else "")
-            + _earliest(finding),
-            width,
-            "     ",
-        )
+    for text in (days(finding), lineage(finding), before(finding), declared_by(finding)):
+        if text:
+            yield from wrapped(text, width, "     ")
     if finding.renames:
         parts = [
             f"{safe(rename.reference)} -> {safe(rename.suspect)} ({rename.places})"
@@ -213,24 +222,87 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
     yield from wrapped("lines: " + _blocks(finding.blocks), width, "     ")
 
 
-def _earliest(finding: Finding) -> str:
-    first = finding.lineage[0] if finding.lineage else None
-    if first is None or first.origin == finding.reference.origin or not first.first_seen:
+_SIDES = {
+    "older": "older than this",
+    "younger": "younger than this, so it is no source of this as far as is indexed",
+    "same": "as old as this",
+    "unknown": "which is older is not known",
+}
+
+
+def days(finding: Finding) -> str:
+    """Since when the reference is public, and which side is older."""
+    reference, seen = finding.reference, finding.seen
+    if not reference.first_seen:
         return ""
-    return f"; the first is {safe(first.origin)}, {first.first_seen}"
+    text = f"first seen {reference.first_seen}"
+    if reference.absent_before:
+        text += f", not in that of {reference.absent_before}"
+    if seen.source == "none":
+        return text
+    since = seen.day or ""
+    if seen.source == "git" and seen.earliest != seen.latest:
+        since = f"{seen.earliest} to {seen.latest}"
+    shown = f"{since} by {seen.source}" if seen.source != "given" else f"{since} as given"
+    if seen.lines < seen.of:
+        shown += f", {seen.lines} of {seen.of} lines"
+    if seen.bounded:
+        shown += ", or before: the history is cut off"
+    return f"{text}; {_SIDES[finding.direction]} ({shown})"
+
+
+def lineage(finding: Finding) -> str:
+    """Who else has it, in order of days; empty where nobody has."""
+    if not finding.also:
+        return ""
+    members = finding.lineage[: _MOST_ALSO + 1]
+    names = [safe(one.origin) + (f" {one.first_seen}" if one.first_seen else "") for one in members]
+    more = len(finding.also) + 1 - len(members)
+    origins = number(len(finding.also), "other origin")
+    families = number(finding.families, "family", "families")
+    text = f"as close in {origins}, {families} in all: first in {names[0]}"
+    if names[1:]:
+        text += f", then {', '.join(names[1:])}"
+    return text + (f" and {more} more" if more > 0 else "")
+
+
+def before(finding: Finding) -> str:
+    """What the reference is itself like, oldest first; empty where that is nothing."""
+    if not finding.chain:
+        return ""
+    names = [
+        f"{safe(one.origin)} {safe(one.name)} {one.first_seen} ({one.resemblance:.2f})"
+        for one in finding.chain
+    ]
+    return f"that is itself like: {', '.join(names)}"
+
+
+def declared_by(finding: Finding) -> str:
+    """Where the file says it, the first two lines; empty where it does not."""
+    shown = [
+        f"{one.kind} {one.family}, "
+        + ("" if one.path == finding.suspect.path else f"{one.path} ")
+        + f"line {one.line}"
+        for one in finding.declarations[:2]
+    ]
+    more = len(finding.declarations) - len(shown)
+    if not shown:
+        return ""
+    return safe("says: " + "; ".join(shown) + (f" and {more} more" if more > 0 else ""))
 
 
 def _blocks(blocks: tuple[Block, ...]) -> str:
     parts = [
-        f"{_range(block.suspect_start, block.suspect_end)} = "
-        f"{_range(block.reference_start, block.reference_end)}"
+        f"{span(block.suspect_start, block.suspect_end)} = "
+        f"{span(block.reference_start, block.reference_end)}"
         for block in blocks[:_MOST_BLOCKS]
     ]
     more = len(blocks) - _MOST_BLOCKS
     return ", ".join(parts) + (f" and {number(more, 'more block')}" if more > 0 else "")
 
 
-def _place(finding: Finding) -> str:
+def place(finding: Finding) -> str:
+    """The lines of the suspect, of a notebook by cell."""
     suspect = finding.suspect
     if suspect.cell:
         cell = suspect.cell
@@ -243,7 +315,8 @@ def _place(finding: Finding) -> str:
     return f"lines {suspect.start_line}-{suspect.end_line}"
 
 
-def _range(first: int, last: int) -> str:
+def span(first: int, last: int) -> str:
+    """Lines, as a range or as one."""
     return f"{first}-{last}" if last > first else str(first)
 
 
@@ -252,7 +325,13 @@ def number(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def _percent(share: float) -> str:
+def rate(share: float) -> str:
+    """A rate in per cent, to two digits."""
+    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
+
+
+def percent(share: float) -> str:
+    """A share in per cent."""
     return f"{100 * share:.0f} %"
 
 

@@ -1,0 +1,350 @@
+"""history: lines of scanned files -> the days on which a git repository has them, as ``LineDay``s.
+
+Only for a folder or file that stands in a repository, and only for lines that a finding needs:
+one ``git blame`` a file, with a time-out.
+
+A repository is untrusted: its configuration, hooks, attributes and replaced objects can start
+programs or lie. None of it is read. git runs in an empty repository of our own, made in a
+temporary folder, and takes nothing but objects from the scanned one, by their hashes; the file's
+text goes in by a pipe. So there is no configuration of the repository, the user or the machine:
+no hook, alias, filter, textconv, file system monitor, pager, credential, remote, lazy fetch or
+commit graph. A ``.git`` file is followed only to a worktree that points back, or to a submodule's
+folder in an enclosing repository; links and alternates are not followed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from provenance.decode import Reason, decode
+from provenance.folder import read_file
+from provenance.model import LineDay
+from provenance.release import day_of_seconds
+
+SECONDS = 30
+"""A file's history may take so long."""
+SECONDS_IN_ALL = 240
+"""So long may all of them take; what is not begun by then is left out, and said."""
+
+_LONGEST = 10_000_000
+_LONGEST_REFS = 20_000_000
+_MOST_RANGES = 200
+_OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_REF = re.compile(r"refs/[^\x00-\x20~^:?*\[\\\x7f]+\Z")
+_HEADER = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) \d+ (\d+)(?: \d+)?\Z")
+_KEPT = ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "TMPDIR", "WINDIR")
+_OURS = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOC_LIMIT": "1g",
+    "LC_ALL": "C",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A scanned file and the lines, (first, last), of which a day is asked."""
+
+    path: str
+    sha256: str
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The days of lines by path; ``reason`` says what could not be read, None where all was, or
+    where there is no repository."""
+
+    lines: Mapping[str, Mapping[int, LineDay]]
+    reason: str | None = None
+
+
+NOTHING = History({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Repository:
+    """Where objects are, which commit is checked out, and which commits have lost parents."""
+
+    objects: str
+    head: str
+    inner: str  # the path from the repository's root to the scanned folder, "" or ending in "/"
+    shallow: frozenset[str]
+
+
+def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
+    """Ask git since when the lines are there.
+
+    Args:
+        source: the folder or file that was scanned.
+        wanted: files with paths inside it, of notebooks none.
+        jobs: how many git processes may run at once.
+
+    Returns:
+        The days of the lines that are committed; a line that is not has none.
+    """
+    root = os.path.realpath(source)
+    if not wanted or not os.path.exists(root):
+        return NOTHING
+    places = {one.path: one.path for one in wanted}
+    if not os.path.isdir(root):  # a link to a file: git knows the file
+        places = {one.path: os.path.basename(root) for one in wanted}
+        root = os.path.dirname(root)
+    found = _repository(root)
+    if found is None:
+        return NOTHING
+    if isinstance(found, Reason):
+        return History({}, str(found))
+    git = _program()
+    if git is None:
+        return History({}, "found a git repository, but no git program; install git for its days")
+    until = time.monotonic() + SECONDS_IN_ALL
+    try:
+        with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
+            _skeleton(Path(place), found)
+            with ThreadPoolExecutor(max(1, jobs)) as pool:
+                answers = list(
+                    pool.map(
+                        lambda one: _blame(git, place, root, found, one, places[one.path], until),
+                        wanted,
+                    )
+                )
+    except OSError as error:
+        return History({}, f"git could not be run ({error.strerror}); check the temporary folder")
+    lines = {
+        one.path: answer
+        for one, answer in zip(wanted, answers, strict=True)
+        if not isinstance(answer, Reason)
+    }
+    reasons = sorted({str(answer) for answer in answers if isinstance(answer, Reason)})
+    failed = len(answers) - len(lines)
+    said = f"{failed} of {len(answers)} files: {'; '.join(reasons)}" if reasons else None
+    return History(lines, said)
+
+
+def _program() -> str | None:
+    """The git program, of the absolute folders of the path only: never one of the scanned tree."""
+    name = "git.exe" if sys.platform == "win32" else "git"
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        place = os.path.join(folder, name)
+        if os.path.isabs(folder) and os.path.isfile(place) and os.access(place, os.X_OK):
+            return place
+    return None
+
+
+# --- the repository -----------------------------------------------------------------------
+
+
+def _repository(root: str) -> _Repository | Reason | None:
+    """The repository that a folder stands in, None where it stands in none."""
+    top = root
+    while not os.path.lexists(os.path.join(top, ".git")):
+        above = os.path.dirname(top)
+        if above == top:
+            return None
+        top = above
+    inner = "" if top == root else os.path.relpath(root, top).replace(os.sep, "/") + "/"
+    directory = _git_directory(top)
+    if isinstance(directory, Reason):
+        return directory
+    shared = _text(os.path.join(directory, "commondir"))
+    whole = os.path.normpath(os.path.join(directory, shared.strip())) if shared else directory
+    if shared and os.path.dirname(os.path.dirname(directory)) != whole:
+        return Reason("found a worktree whose repository is elsewhere; scan the repository itself")
+    objects = os.path.join(whole, "objects")
+    if os.path.islink(objects) or not os.path.isdir(objects):
+        return Reason("found a .git without a folder of objects; its history was not read")
+    if os.path.lexists(os.path.join(objects, "info", "alternates")):
+        return Reason(
+            "found a repository that borrows objects of another one (objects/info/alternates), "
+            "which is not followed; 'git repack -ad' makes it whole"
+        )
+    head = _head(directory, whole)
+    if head is None:
+        return Reason("found no commit that is checked out (HEAD); commit, or check one out")
+    listed = (_text(os.path.join(whole, "shallow")) or "").split()
+    return _Repository(objects, head, inner, frozenset(o for o in listed if _OID.match(o)))
+
+
+def _git_directory(top: str) -> str | Reason:
+    """Where the repository of a checkout keeps its files."""
+    place = os.path.join(top, ".git")
+    if os.path.islink(place):
+        return Reason("found a .git that is a symbolic link, which is not followed")
+    if os.path.isdir(place):
+        return place
+    said = _text(place) or ""
+    named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
+    elsewhere = Reason(
+        "found a .git file that points to a folder that does not point back; it was not followed"
+    )
+    if not named or "\n" in named or named.startswith(("\\\\", "//")):
+        return elsewhere
+    directory = os.path.realpath(os.path.join(top, named))
+    back = (_text(os.path.join(directory, "gitdir")) or "").strip()
+    if back and os.path.realpath(os.path.join(directory, back)) == place:
+        return directory
+    above = os.path.dirname(top)
+    while above != os.path.dirname(above):
+        modules = os.path.join(above, ".git", "modules", "")
+        if directory.startswith(modules):
+            return directory
+        above = os.path.dirname(above)
+    return elsewhere
+
+
+def _text(path: str, limit: int = _LONGEST) -> str | None:
+    """The text of a small regular file, None where there is none."""
+    data = read_file(path, limit)
+    return None if isinstance(data, Reason) else data.decode("utf-8", "replace")
+
+
+def _head(directory: str, whole: str) -> str | None:
+    """The commit that is checked out."""
+    said = (_text(os.path.join(directory, "HEAD")) or "").strip()
+    for _ in range(5):
+        if _OID.match(said):
+            return said
+        name = said.removeprefix("ref:").strip()
+        if name == said or not _REF.match(name) or ".." in name:
+            return None
+        loose = _text(os.path.join(directory, name)) or _text(os.path.join(whole, name))
+        if loose:
+            said = loose.strip()
+            continue
+        packed = _text(os.path.join(whole, "packed-refs"), _LONGEST_REFS) or ""
+        found = re.search(rf"^([0-9a-f]{{40,64}}) {re.escape(name)}$", packed, re.MULTILINE)
+        said = found[1] if found else ""
+    return None
+
+
+# --- one file -----------------------------------------------------------------------------
+
+
+def _skeleton(place: Path, found: _Repository) -> None:
+    """A repository of our own with nothing in it but the commit that is checked out."""
+    directory = place / "git"
+    for folder in (directory / "refs", directory / "objects", place / "tree"):
+        folder.mkdir(parents=True)
+    long = len(found.head) == 64
+    config = f"[core]\n\trepositoryformatversion = {int(long)}\n\tbare = false\n"
+    if long:
+        config += "[extensions]\n\tobjectformat = sha256\n"
+    (directory / "config").write_text(config, "ascii")
+    (directory / "HEAD").write_text(found.head + "\n", "ascii")
+    if found.shallow:
+        (directory / "shallow").write_text("".join(f"{o}\n" for o in sorted(found.shallow)))
+
+
+def _blame(
+    git: str,
+    place: str,
+    root: str,
+    found: _Repository,
+    wanted: Wanted,
+    path: str,
+    until: float,
+) -> dict[int, LineDay] | Reason:
+    """The days of the lines of one file, ``path`` inside the root."""
+    if "\\" in path:  # a name that cannot be printed, shown as an escape
+        return {}
+    left = min(SECONDS, until - time.monotonic())
+    if left <= 0:
+        return Reason(f"not begun within {SECONDS_IN_ALL} seconds")
+    data = read_file(os.path.join(root, path), _LONGEST)
+    if isinstance(data, Reason) or sha256(data).hexdigest() != wanted.sha256:
+        return Reason("changed since they were scanned; scan again")
+    content = decode(data)
+    if isinstance(content, Reason):
+        return content
+    kept = {name: value for name, value in os.environ.items() if name.upper() in _KEPT}
+    environment = {
+        **kept,
+        **_OURS,
+        "HOME": place,
+        "XDG_CONFIG_HOME": place,
+        "GIT_DIR": os.path.join(place, "git"),
+        "GIT_WORK_TREE": os.path.join(place, "tree"),
+        "GIT_OBJECT_DIRECTORY": found.objects,
+    }
+    call = [git, "--no-pager", "--literal-pathspecs"]
+    call += ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"]
+    call += ["blame", "--porcelain", "-w", "-M", "-C", "--root", "--contents", "-"]
+    for first, last in merged(wanted.ranges):
+        call += ["-L", f"{first},{last}"]
+    try:
+        ended = subprocess.run(
+            [*call, "--", found.inner + path],
+            input=content,
+            capture_output=True,
+            cwd=os.path.join(place, "tree"),
+            env=environment,
+            timeout=left,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Reason(f"git took longer than {SECONDS} seconds, or all longer than was allowed")
+    if ended.returncode:
+        if b"no such path" in ended.stderr:
+            return {}  # not committed yet
+        return Reason("git could not read their history; 'git fsck' says what is wrong")
+    return read_porcelain(ended.stdout, found.shallow)
+
+
+def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges of lines, ascending, those that meet as one; one over all where they are many.
+
+    >>> merged([(5, 9), (1, 4), (12, 12)])
+    [(1, 9), (12, 12)]
+    """
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found if len(found) <= _MOST_RANGES else [(found[0][0], found[-1][1])]
+
+
+def read_porcelain(output: bytes, shallow: frozenset[str] = frozenset()) -> dict[int, LineDay]:
+    """The days of lines in what ``git blame --porcelain`` prints, UTC; lines that are not committed
+    have none, nor have those whose day is none that a clock shows."""
+    authored: dict[bytes, str | None] = {}
+    committed: dict[bytes, str | None] = {}
+    days: dict[int, LineDay] = {}
+    commit, line = b"", 0
+    for text in output.split(b"\n"):
+        if text.startswith(b"\t"):
+            author, committer = authored.get(commit), committed.get(commit)
+            if author and committer and commit.strip(b"0"):
+                bounded = commit.decode() in shallow
+                days[line] = LineDay(author, committer, bounded)
+        elif header := _HEADER.match(text):
+            commit, line = header[1], int(header[2])
+        elif text.startswith(b"author-time "):
+            authored[commit] = _day(text)
+        elif text.startswith(b"committer-time "):
+            committed[commit] = _day(text)
+    return days
+
+
+def _day(text: bytes) -> str | None:
+    seconds = text.rpartition(b" ")[2]
+    return day_of_seconds(int(seconds)) if re.fullmatch(rb"-?\d{1,12}", seconds) else None

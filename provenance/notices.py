@@ -1,0 +1,209 @@
+"""notices: the notice files of a source (``NOTICE``, ``LICENSE``, ``COPYING``, ``AUTHORS``,
+``THIRD_PARTY`` ..., ``REUSE.toml``) -> what they say of the files beside and below them. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from provenance.patterns import Patterns
+from provenance.statements import LONGEST, Copyright, License, Statements, statements
+
+MOST = 100
+"""Notice files read of one source."""
+LONGEST_FILE = 200_000
+"""Bytes read of one."""
+
+_NAME = re.compile(
+    r"(?:NOTICES?|LICEN[CS]ES?|COPYING|COPYRIGHTS?|AUTHORS|CONTRIBUTORS|CREDITS|ATTRIBUTIONS?|"
+    r"THIRD[-_. ]?PARTY.*)(?:[-_.][\w.-]*)?",
+    re.IGNORECASE,
+)
+_ENDING = re.compile(r".*\.(?:txt|md|rst|adoc|[A-Z][\w-]*|[\d.]+)|[^.]+", re.IGNORECASE)
+_CODE = re.compile(r".*\.(?:py|ipynb|pyi|c|h|cc|cpp|cu|js|ts|json|ya?ml|toml|html?|csv|sh)", re.I)
+_SIGN = re.compile(r"\s*\(c\)\s*(?:19|20)\d\d", re.IGNORECASE)
+_REUSE = "REUSE.toml"
+_WHOLE = re.compile(r"licen[cs]es?|legal|[^/]+\.dist-info|[^/]+\.egg-info", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name of a family. ``plain`` is a mere word (Falcon), which a line must hold together with
+    the organisation's. A name that only its capitals or signs tell from a word (HuBERT, Shap-E)
+    must be ``written`` so; one with a digit need not."""
+
+    family: str
+    organisation: str
+    plain: bool
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeFile:
+    """A notice file: what it says, line by line, for the files in ``folder`` (empty, or ending in
+    ``/``); of a ``REUSE.toml``, for those that ``globs`` want."""
+
+    path: str
+    folder: str
+    statements: Statements
+    lines: tuple[tuple[int, str], ...]
+    globs: tuple[str, ...] = ()
+
+    def covers(self, path: str) -> bool:
+        """Whether it speaks of a file."""
+        if not path.startswith(self.folder):
+            return False
+        return not self.globs or _patterns(self.globs).wants(path[len(self.folder) :])
+
+
+@lru_cache(maxsize=256)
+def _patterns(globs: tuple[str, ...]) -> Patterns:
+    return Patterns(globs)
+
+
+def is_notice(name: str) -> bool:
+    """Whether a file of this name, without folders, is a notice file."""
+    if name == _REUSE:
+        return True
+    return bool(_NAME.fullmatch(name) and _ENDING.fullmatch(name) and not _CODE.fullmatch(name))
+
+
+def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
+    """Read notice files, (path, bytes); what is no text, or no TOML, says nothing."""
+    read: list[NoticeFile] = []
+    for path, data in found:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        folder = _folder(path)
+        if path.rpartition("/")[2] == _REUSE:
+            read += _annotations(path, folder, text)
+            continue
+        lines = text.split("\n")
+        said = statements("\n".join(map(_comment, lines)).encode())
+        shown = ((n, line.strip()) for n, line in enumerate(lines, 1) if line.strip())
+        read.append(NoticeFile(path, folder, said, tuple(shown)))
+    return tuple(read)
+
+
+def _comment(line: str) -> str:
+    """A line as a comment; in a notice file ``(c) 2024`` alone begins a copyright line."""
+    if not line.strip():
+        return ""
+    return f"# Copyright {line.strip()}" if _SIGN.match(line) else f"# {line}"
+
+
+def _folder(path: str) -> str:
+    """The folder that a notice file speaks of: its own; the one above a mere folder of licences."""
+    parts = path.split("/")[:-1]
+    while parts and _WHOLE.fullmatch(parts[-1]):
+        parts.pop()
+    return "".join(part + "/" for part in parts)
+
+
+# --- REUSE.toml ---------------------------------------------------------------------------
+
+
+def _annotations(path: str, folder: str, text: str) -> Iterator[NoticeFile]:
+    """The tables ``[[annotations]]`` of a REUSE.toml (REUSE specification 3.3)."""
+    from importlib import import_module
+
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        tables = toml.loads(text).get("annotations", [])
+    except (ValueError, RecursionError):
+        return
+    lines = text.split("\n")
+    for table in tables if isinstance(tables, list) else []:
+        if not isinstance(table, dict):
+            continue
+        globs = tuple("/" + glob.lstrip("/") for glob in _strings(table, "path"))
+        if not globs:
+            continue
+        tagged: list[tuple[int, str]] = []
+        for key in ("SPDX-FileCopyrightText", "SPDX-License-Identifier"):
+            for value in _strings(table, key):
+                line = next((n for n, one in enumerate(lines, 1) if value in one), 1)
+                tagged.append((line, f"{key}: {value}"))
+        copyrights: list[Copyright] = []
+        licenses: list[License] = []
+        for line, tag in tagged:
+            said = statements(f"# {tag}".encode())
+            copyrights += (Copyright(line, c.holder, c.years, c.text) for c in said.copyrights)
+            licenses += (License(line, o.expression, o.source, o.text) for o in said.licenses)
+        found = Statements(copyrights=tuple(copyrights), licenses=tuple(licenses))
+        yield NoticeFile(path, folder, found, (), globs)
+
+
+def _strings(table: Mapping[str, Any], key: str) -> list[str]:
+    value = table.get(key, [])
+    listed = value if isinstance(value, list) else [value]
+    return [one for one in listed if isinstance(one, str) and one and len(one) < 1_000]
+
+
+# --- families by name ---------------------------------------------------------------------
+
+_TOKEN = re.compile(r"[^\W_](?:[\w.+-]*\w)?")
+
+
+def fold(name: str) -> str:
+    """A name without case and signs."""
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+def names_of(families: Iterable[tuple[str, str, str | None]]) -> dict[str, Named]:
+    """What ``named`` looks names up in.
+
+    Args:
+        families: (name, title, organisation).
+    """
+    known: dict[str, Named] = {}
+    for name, title, organisation in families:
+        for text in (title.removeprefix(f"{organisation or ''} "), name):
+            key = fold(text)
+            mixed = re.search(r"\d|[a-z][A-Z]|\w[-_ ]\w", text) is not None
+            if len(key) >= 3:
+                plain = not mixed or len(key) < 5
+                told = "" if re.search(r"\d", key) else text
+                known.setdefault(key, Named(name, fold(organisation or ""), plain, told))
+    return known
+
+
+def _spelt(name: str) -> str:
+    """A name with its capitals, where it has no signs; else with signs of one kind."""
+    return re.sub(r"[\s_-]+", "-", name.lower()) if re.search(r"[\s_-]", name) else name
+
+
+def named(text: str, known: Mapping[str, Named]) -> tuple[str, ...]:
+    """The families that a line names, in order: by a name of up to three words. A mere word
+    counts beside its organisation only, and where it is written with a capital or in an address.
+    """
+    words = [word.removesuffix(".py") for word in _TOKEN.findall(text[:LONGEST])]
+    folded = [fold(word) for word in words]
+    whole = fold(text[:LONGEST])
+    found: dict[str, None] = {}
+    at = 0
+    while at < len(words):
+        for count in (3, 2, 1):
+            one = known.get("".join(folded[at : at + count]))
+            if one is None or at + count > len(words):
+                continue
+            if one.written and not one.plain:
+                if _spelt("-".join(words[at : at + count])) != _spelt(one.written):
+                    continue
+            elif one.plain:
+                key = "".join(folded[at : at + count])
+                beside = whole.replace(key, "", 1)
+                if len(one.organisation) < 3 or one.organisation not in beside:
+                    continue
+                if not words[at][:1].isupper() and "/" not in text:
+                    continue
+            found[one.family] = None
+            at += count - 1
+            break
+        at += 1
+    return tuple(found)

@@ -1,0 +1,451 @@
+"""history: since when git has the scanned lines; and that a repository cannot make it run, follow
+or believe anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from programs import program, renamed
+
+import provenance
+from provenance import history as module
+from provenance.history import History, Wanted, history, merged, read_porcelain
+from provenance.model import LineDay
+from provenance.verdict import directed
+
+GIT = shutil.which("git")
+pytestmark = pytest.mark.skipif(GIT is None, reason="no git")
+
+ON_WINDOWS = sys.platform == "win32"
+
+
+def git(folder: Path, *arguments: str, author: str = "", committer: str = "") -> str:
+    """Run git as its user does, with our clocks."""
+    assert GIT
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_DATE": author or "2024-05-01T12:00:00+0000",
+        "GIT_COMMITTER_DATE": committer or author or "2024-05-01T12:00:00+0000",
+    }
+    for who in ("AUTHOR", "COMMITTER"):
+        environment |= {f"GIT_{who}_NAME": "a", f"GIT_{who}_EMAIL": "a@example.invalid"}
+    call = [GIT, "-c", "protocol.file.allow=always", "-c", "init.defaultBranch=main", *arguments]
+    ended = subprocess.run(
+        call, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def repository(folder: Path, texts: Sequence[tuple[str, str, str]], name: str = "m.py") -> Path:
+    """A repository with one file, committed again and again: (text, author's day, committer's)."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q")
+    for text, author, committer in texts:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8", newline="\n")
+        git(folder, "add", "-A")
+        clocks = [f"{day}T12:00:00+0000" for day in (author, committer)]
+        git(folder, "commit", "-q", "-m", "x", author=clocks[0], committer=clocks[1])
+    return folder
+
+
+def wanted(root: Path, path: str = "m.py", first: int = 1, last: int = 0) -> list[Wanted]:
+    data = (root / path).read_bytes()
+    lines = data.count(b"\n")
+    return [Wanted(path, sha256(data).hexdigest(), ((first, last or lines),))]
+
+
+def days(found: History, path: str = "m.py") -> list[tuple[int, str, str]]:
+    return [(n, one.authored, one.committed) for n, one in sorted(found.lines[path].items())]
+
+
+FIRST, SECOND = "2023-02-03", "2024-03-04"
+TEXT = "a = 1\nb = 2\nc = 3\n"
+
+
+# --- what it says -------------------------------------------------------------------------
+
+
+def test_each_line_has_the_days_of_its_commit_by_both_clocks(tmp_path: Path) -> None:
+    """A line that is not committed has none; nor has a line that was not asked for."""
+    root = repository(
+        tmp_path / "r", [(TEXT, FIRST, FIRST), (TEXT + "d = 4\n", "2024-01-01", SECOND)]
+    )
+    (root / "m.py").write_text(TEXT + "d = 4\ne = 5\n")
+    assert days(history(str(root), wanted(root, first=2))) == [
+        (2, FIRST, FIRST),
+        (3, FIRST, FIRST),
+        (4, "2024-01-01", SECOND),
+    ]
+
+
+def test_layout_moves_and_new_names_of_files_keep_the_days(tmp_path: Path) -> None:
+    """Blanks are not looked at, a renamed file is followed, and so is a moved block."""
+    body = "".join(f"    total_{n} = measure_everything({n}, {n + 1})\n" for n in range(12))
+    text = "def f():\n" + body
+    root = repository(tmp_path / "r", [(text, FIRST, FIRST)])
+    git(root, "mv", "m.py", "moved.py")
+    (root / "moved.py").write_text("x = 1\n\n\nif x:\n" + text.replace("    ", "        "))
+    git(root, "commit", "-qam", "x", author=f"{SECOND}T12:00:00+0000")
+    found = days(history(str(root), wanted(root, "moved.py", first=6)), "moved.py")
+    assert {day for _, day, _ in found} == {FIRST}
+
+
+def test_a_folder_inside_the_repository_and_a_single_file_have_days(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)], "inner/deep/m.py")
+    for source in (root / "inner" / "deep", root / "inner" / "deep" / "m.py"):
+        assert len(days(history(str(source), wanted(root / "inner" / "deep")))) == 3
+
+
+def test_a_worktree_and_a_submodule_have_days(tmp_path: Path) -> None:
+    """Their .git is a file; it is followed where the other side knows of it."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    git(root, "worktree", "add", "-q", str(tmp_path / "w"))
+    assert len(days(history(str(tmp_path / "w"), wanted(tmp_path / "w")))) == 3
+    outer = repository(tmp_path / "o", [(TEXT, SECOND, SECOND)])
+    git(outer, "submodule", "--quiet", "add", str(root), "sub")
+    assert days(history(str(outer / "sub"), wanted(outer / "sub")))[0] == (1, FIRST, FIRST)
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="needs links, and names that Windows refuses")
+def test_a_link_to_a_file_and_a_name_that_cannot_be_printed(tmp_path: Path) -> None:
+    """The first has the days of its target; the second none, and no complaint."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    (tmp_path / "link.py").symlink_to(root / "m.py")
+    asked = [replace(one, path="link.py") for one in wanted(root)]
+    assert len(days(history(str(tmp_path / "link.py"), asked), "link.py")) == 3
+    odd = replace(asked[0], path="odd\\x07.py")
+    assert history(str(root), [odd]) == History({odd.path: {}})
+
+
+def test_packed_refs_and_a_detached_head_are_read(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    git(root, "pack-refs", "--all")
+    git(root, "gc", "-q")
+    assert len(days(history(str(root), wanted(root)))) == 3
+    git(root, "checkout", "-q", "--detach")
+    assert len(days(history(str(root), wanted(root)))) == 3
+
+
+def test_a_shallow_history_says_that_lines_may_be_older(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST), (TEXT + "d = 4\n", SECOND, SECOND)])
+    git(tmp_path, "clone", "-q", "--depth", "1", root.as_uri(), "s")
+    found = history(str(tmp_path / "s"), wanted(tmp_path / "s"))
+    assert {one.bounded for one in found.lines["m.py"].values()} == {True}
+    whole = history(str(root), wanted(root))
+    assert {one.bounded for one in whole.lines["m.py"].values()} == {False}
+
+
+def test_what_is_in_no_repository_or_not_committed_has_no_day_and_no_reason(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "m.py").write_text(TEXT)
+    assert history(str(tmp_path), wanted(tmp_path)) == History({})
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    (root / "new.py").write_text(TEXT)
+    assert history(str(root), wanted(root, "new.py")) == History({"new.py": {}})
+
+
+def test_no_git_program_is_a_reason_and_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = history(str(root), wanted(root))
+    assert not found.lines
+    assert found.reason is not None
+    assert "no git program" in found.reason
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="needs a shell script")
+def test_git_is_given_so_long_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    (tmp_path / "bin").mkdir()
+    slow = tmp_path / "bin" / "git"
+    slow.write_text("#!/bin/sh\nexec sleep 20\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(module, "SECONDS", 0.2)
+    found = history(str(root), wanted(root))
+    assert not found.lines
+    assert "took longer" in (found.reason or "")
+
+
+def test_a_file_that_changed_since_the_scan_is_said(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    asked = wanted(root)
+    (root / "m.py").write_text("other = 1\n")
+    assert "1 of 1 files: changed since" in (history(str(root), asked).reason or "")
+
+
+# --- what it does not do ------------------------------------------------------------------
+
+HOSTILE = """\
+[core]
+\tfsmonitor = {touch} fsmonitor
+\thooksPath = {hooks}
+\tpager = {touch} pager
+\teditor = {touch} editor
+\tsshCommand = {touch} ssh
+\taskPass = {touch} askpass
+\tgitProxy = {touch} proxy
+\tattributesFile = {attributes}
+[diff]
+\texternal = {touch} external
+[diff "d"]
+\ttextconv = {touch} textconv
+\tcommand = {touch} command
+[filter "f"]
+\tclean = {touch} clean
+\tsmudge = {touch} smudge
+\tprocess = {touch} process
+\trequired = true
+[alias]
+\tblame = !{touch} alias
+[pager]
+\tblame = {touch} pager
+[credential]
+\thelper = !{touch} helper
+[remote "origin"]
+\turl = ext::{touch} remote
+\tpromisor = true
+[extensions]
+\tpartialClone = origin
+[protocol "ext"]
+\tallow = always
+[gpg]
+\tprogram = {touch} gpg
+[log]
+\tshowSignature = true
+"""
+
+
+@pytest.fixture
+def trapped(tmp_path: Path) -> tuple[Path, Path]:
+    """A repository in which whatever git can be told to run leaves a file, and where it does."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    touch = tmp_path / "touch"
+    touch.write_text(f'#!/bin/sh\n: > "{marks}/$1"\ncat\n')
+    touch.chmod(0o755)
+    (root / ".gitattributes").write_text("*.py filter=f diff=d\n")
+    (root / ".git" / "info" / "attributes").write_text("*.py filter=f diff=d\n")
+    config = root / ".git" / "config"
+    places = {"touch": touch, "hooks": tmp_path, "attributes": root / ".gitattributes"}
+    config.write_text(config.read_text() + HOSTILE.format(**places))
+    return root, marks
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="needs a shell script")
+def test_nothing_that_a_repository_configures_is_run(trapped: tuple[Path, Path]) -> None:
+    root, marks = trapped
+    (root / "m.py").write_text(TEXT + "d = 4\n")
+    found = history(str(root), wanted(root))
+    assert days(found) == [(n, FIRST, FIRST) for n in (1, 2, 3)]
+    assert found.reason is None
+    assert sorted(path.name for path in marks.iterdir()) == []
+    assert GIT  # and the trap is one: git itself falls into it
+    for call in (["status"], ["blame", "m.py"]):
+        subprocess.run([GIT, *call], cwd=root, capture_output=True, check=False)
+    fallen = {path.name for path in marks.iterdir()}
+    assert fallen >= {"fsmonitor"}
+    assert fallen & {"process", "clean", "textconv"}
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="needs a shell script")
+def test_a_missing_object_is_not_fetched(trapped: tuple[Path, Path]) -> None:
+    root, marks = trapped
+    for place in (root / ".git" / "objects").glob("??/*"):
+        if git(root, "cat-file", "-t", place.parent.name + place.name).strip() == "blob":
+            place.unlink()
+    for mark in marks.iterdir():  # of the call above
+        mark.unlink()
+    found = history(str(root), wanted(root))
+    assert "could not read" in (found.reason or "") or not found.lines.get("m.py")
+    assert sorted(path.name for path in marks.iterdir()) == []
+
+
+def test_the_environment_points_git_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    other = repository(tmp_path / "o", [(TEXT, SECOND, SECOND)])
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.worktree")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(other))
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+    assert days(history(str(root), wanted(root)))[0] == (1, FIRST, FIRST)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_replaced_commit_is_not_believed(tmp_path: Path) -> None:
+    """``git replace`` can give a commit another day; the commit's own is taken."""
+    root = repository(tmp_path / "r", [(TEXT, SECOND, SECOND)])
+    head = git(root, "rev-parse", "HEAD").strip()
+    tree = git(root, "rev-parse", "HEAD^{tree}").strip()
+    early = git(root, "commit-tree", "-m", "x", tree, author="2019-01-01T12:00:00+0000").strip()
+    git(root, "replace", head, early)
+    assert "2019" in git(root, "log", "--format=%aI")  # git itself believes it
+    assert days(history(str(root), wanted(root)))[0] == (1, SECOND, SECOND)
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="needs links")
+@pytest.mark.parametrize("way", ["file", "link", "alternates", "commondir", "ref", "objects"])
+def test_what_points_elsewhere_is_not_followed(way: str, tmp_path: Path) -> None:
+    """A scanned tree must not show the history of another repository of this machine."""
+    other = repository(tmp_path / "o", [(TEXT, FIRST, FIRST)])
+    root = repository(tmp_path / "r", [(TEXT, SECOND, SECOND)])
+    inside = root / ".git"
+    if way in ("file", "link"):
+        shutil.rmtree(inside)
+    if way == "file":
+        inside.write_text(f"gitdir: {other / '.git'}\n")
+    elif way == "link":
+        inside.symlink_to(other / ".git")
+    elif way == "alternates":
+        (inside / "objects" / "info" / "alternates").write_text(f"{other / '.git' / 'objects'}\n")
+    elif way == "commondir":
+        (inside / "commondir").write_text(f"{other / '.git'}\n")
+    elif way == "ref":
+        (inside / "HEAD").write_text("ref: refs/heads/../../../../o/.git/refs/heads/main\n")
+    else:
+        shutil.rmtree(inside / "objects")
+        (inside / "objects").symlink_to(other / ".git" / "objects")
+    found = history(str(root), wanted(root))
+    assert not found.lines
+    assert found.reason
+
+
+# --- what is made of it -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("history")
+    folder = root / "birds" / "models" / "wren"
+    folder.mkdir(parents=True)
+    (folder / "modeling_wren.py").write_text(program(1))
+    provenance.build_index([str(root / "birds")], root / "i.db", date="2023-06-01")
+    return root / "i.db"
+
+
+@pytest.mark.parametrize(
+    ("author", "committer", "expected"),
+    [
+        ("2024-01-01", "2024-01-02", "older"),
+        ("2022-01-01", "2022-01-02", "younger"),
+        ("2023-06-02", "2023-06-01", "same"),
+        ("2022-01-01", "2024-01-01", "unknown"),
+    ],
+)
+def test_a_finding_says_since_when_its_lines_are_there(
+    author: str, committer: str, expected: str, index: Path, tmp_path: Path
+) -> None:
+    """A direction needs both clocks: either may be set by hand."""
+    root = repository(tmp_path / "r", [(renamed(program(1)), author, committer)])
+    report = provenance.scan(str(root), [index])
+    assert report.findings
+    assert {finding.direction for finding in report.findings} == {expected}
+    seen = report.findings[0].seen
+    assert (seen.source, seen.day, seen.authored) == ("git", committer, author)
+    assert (seen.earliest, seen.latest) == (min(author, committer), max(author, committer))
+    assert 0 < seen.lines <= seen.of
+    assert report.history is None
+
+
+def test_a_day_given_by_hand_rules_and_an_archive_has_its_own(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No git is asked then."""
+    root = repository(tmp_path / "r", [(renamed(program(1)), SECOND, SECOND)])
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        member = zipfile.ZipInfo("m.py", (2021, 2, 3, 0, 0, 0))
+        archive.writestr(member, (root / "m.py").read_bytes())
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("git was asked")
+
+    monkeypatch.setattr(module, "_repository", refuse)
+    given = provenance.scan(str(root), [index], suspect_date="2020-01-01", include=["m.py"])
+    assert {one.seen.source for one in given.findings} == {"given"}
+    assert {one.direction for one in given.findings} == {"younger"}
+    packed = provenance.scan(str(root / "a.zip"), [index])
+    assert {(one.seen.source, one.seen.day) for one in packed.findings} == {
+        ("archive", "2021-02-03")
+    }
+
+
+def test_days_change_nothing_but_days(index: Path, tmp_path: Path) -> None:
+    """The same findings, scores and verdicts, with a repository and without."""
+    root = repository(tmp_path / "r", [(renamed(program(1)), FIRST, FIRST)])
+    with_days = provenance.scan(str(root), [index])
+    shutil.rmtree(root / ".git")
+    without = provenance.scan(str(root), [index])
+    assert {one.seen.source for one in without.findings} == {"none"}
+    bare = [
+        tuple(replace(one, seen=without.findings[0].seen, direction="unknown") for one in findings)
+        for findings in (with_days.findings, without.findings)
+    ]
+    assert bare[0] == bare[1]
+
+
+def test_three_quarters_of_the_lines_must_agree(index: Path, tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", [(renamed(program(1)), SECOND, SECOND)])
+    finding = max(provenance.scan(str(root), [index]).findings, key=lambda one: one.seen.of)
+    numbers = sorted({n for b in finding.blocks for n in range(b.suspect_start, b.suspect_end + 1)})
+    old, new = LineDay("2020-01-01", "2020-01-01"), LineDay(SECOND, SECOND)
+    for share, expected in ((0.2, "older"), (0.3, "unknown"), (0.7, "unknown"), (0.8, "younger")):
+        count = round(share * len(numbers))
+        lines = {n: old if at < count else new for at, n in enumerate(numbers)}
+        (told,) = directed([finding], None, lines={finding.suspect.path: lines})
+        assert told.direction == expected, share
+
+
+def test_lines_that_may_be_older_never_make_the_reference_older(
+    index: Path, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "r", [(renamed(program(1)), SECOND, SECOND)])
+    finding = provenance.scan(str(root), [index]).findings[0]
+    for day, expected in ((SECOND, "unknown"), ("2020-01-01", "younger")):
+        lines = dict.fromkeys(range(1, 999), LineDay(day, day, bounded=True))
+        (told,) = directed([finding], None, lines={finding.suspect.path: lines})
+        assert told.direction == expected
+        assert told.seen.bounded
+
+
+def test_porcelain_is_read_whatever_it_says() -> None:
+    """Days that no clock shows, and commits of nobody, are none."""
+    oid = "1" * 40
+    text = (
+        f"{oid} 1 1 1\nauthor \n\tauthor-time 5\nauthor-time 1700000000\n"
+        f"committer-time 99999999999999\n\tx\n{'0' * 40} 2 2 1\nauthor-time 1700000000\n"
+        "committer-time 1700000000\n\ty\n"
+    )
+    assert read_porcelain(text.encode()) == {}
+    assert read_porcelain(b"\xff\x00\n\t\n") == {}
+    good = f"{oid} 7 3 1\nauthor-time 1700000000\ncommitter-time 1700000000\n\tx\n"
+    assert read_porcelain(good.encode(), frozenset([oid])) == {
+        3: LineDay("2023-11-14", "2023-11-14", bounded=True)
+    }
+
+
+def test_many_ranges_are_asked_as_one() -> None:
+    many = [(3 * n, 3 * n) for n in range(1, 500)]
+    assert merged(many) == [(3, 3 * 499)]
+    assert merged([]) == []

@@ -1,0 +1,274 @@
+"""notices: what NOTICE, LICENSE and the like say counts for the files beside and below them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import program, renamed
+
+import provenance
+from provenance.model import Report, Skipped
+from provenance.notices import LONGEST_FILE, MOST, is_notice, named, names_of, notice_files
+from provenance.source import open_source
+
+HEAD = """\
+# Copyright 2024 Example Labs
+# Copyright 2023 Older Example
+# SPDX-License-Identifier: Apache-2.0
+"""
+BOTH = "Copyright 2024 Example Labs\n\n  (c) 2023 Older Example\n"
+FAMILIES = names_of(
+    [
+        ("glm4_moe", "Zhipu AI GLM-4.5", "Zhipu AI"),
+        ("falcon", "TII Falcon", "TII"),
+        ("qwen2_vl", "Alibaba Qwen2-VL", "Alibaba"),
+        ("llama4", "Meta Llama 4", "Meta"),
+        ("based", "Example Based", "Example"),
+        ("hubert", "Meta HuBERT", "Meta"),
+        ("shap_e", "OpenAI Shap-E", "OpenAI"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("NOTICE", True),
+        ("Notice.txt", True),
+        ("LICENSE", True),
+        ("LICENCE.md", True),
+        ("LICENSE-APACHE", True),
+        ("LICENSE.Apache-2.0", True),
+        ("COPYING.LESSER", True),
+        ("AUTHORS.rst", True),
+        ("THIRD_PARTY_NOTICES.txt", True),
+        ("third-party-licenses", True),
+        ("ThirdPartyNotices.txt", True),
+        ("REUSE.toml", True),
+        ("license.py", False),
+        ("notices.json", False),
+        ("noticed.txt", False),
+        ("README.md", False),
+    ],
+)
+def test_notice_files_are_known_by_their_names(name: str, expected: bool) -> None:
+    assert is_notice(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("This product includes GLM-4.5 code of Zhipu AI.", ("glm4_moe",)),
+        ("vllm/model_executor/models/glm4_moe.py", ("glm4_moe",)),
+        ("see github.com/zai-org/GLM-4.5 and Qwen2-VL", ("glm4_moe", "qwen2_vl")),
+        ("Llama 4 is licensed under the Llama 4 Community License", ("llama4",)),
+        ("Falcon, by TII", ("falcon",)),
+        ("the falcon cannot hear the falconer", ()),
+        ("Falcon heavy", ()),
+        ("tii: a falcon of ours", ()),
+        ("Based on the work of others", ()),
+        ("HuBERT and Shap-E, shap_e.py", ("hubert", "shap_e")),
+        ("Copyright: Bert Hubert, test/shape/data/e.ttf", ()),
+        ("", ()),
+    ],
+)
+def test_a_family_is_named_by_its_name(text: str, expected: tuple[str, ...]) -> None:
+    """A mere word names one only beside the organisation."""
+    assert named(text, FAMILIES) == expected
+
+
+@given(st.text(max_size=400))
+def test_any_text_names_something_or_nothing(text: str) -> None:
+    assert set(named(text, FAMILIES)) <= {one.family for one in FAMILIES.values()}
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read(data: bytes) -> None:
+    for name in ("NOTICE", "REUSE.toml"):
+        notice_files([(name, data)])
+
+
+def test_a_notice_file_covers_what_is_beside_and_below_it() -> None:
+    """A folder of nothing but licences speaks of the one above it."""
+    said = notice_files(
+        (path, b"a")
+        for path in (
+            "NOTICE",
+            "deep/LICENSE",
+            "x/LICENSES/LICENSE",
+            "demo-1.0.dist-info/licenses/LICENSE",
+        )
+    )
+    covered = [
+        {path for path in ("a.py", "deep/in/a.py", "x/a.py") if one.covers(path)} for one in said
+    ]
+    every = {"a.py", "deep/in/a.py", "x/a.py"}
+    assert covered == [every, {"deep/in/a.py"}, {"x/a.py"}, every]
+
+
+# --- in a scan ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two families: wren2, and owl, which has nothing to do with it."""
+    root = tmp_path_factory.mktemp("notices")
+    for name, seed in (("wren2", 1), ("owl", 5)):
+        folder = root / "birds" / "models" / name
+        folder.mkdir(parents=True)
+        (folder / f"modeling_{name}.py").write_text(HEAD + program(seed))
+    provenance.build_index([str(root / "birds")], root / "i.db", date="2024-01-01")
+    return root / "i.db"
+
+
+def scan(folder: Path, index: Path, files: dict[str, str], **options: list[str]) -> Report:
+    for name, text in {"src/mine.py": renamed(program(1)), **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    return provenance.scan(str(folder), [index], **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kind", "line"),
+    [
+        ("NOTICE", "Our product\n\nincludes code of Wren2.\n", "named", 3),
+        ("src/AUTHORS", "birds/models/wren2/modeling_wren2.py: A. Author\n", "named", 1),
+        ("THIRD_PARTY.md", "# Parts\n\n" + BOTH, "copyright", 3),
+        ("NOTICE", "Adapted from birds/models/wren2/modeling_wren2.py\n", "adapted", 1),
+        (
+            "REUSE.toml",
+            'version = 1\n\n[[annotations]]\npath = "src/*.py"\nSPDX-FileCopyrightText = '
+            '["2024 Example Labs", "2023 Older Example"]\nSPDX-License-Identifier = "MIT"\n',
+            "copyright",
+            5,
+        ),
+    ],
+)
+def test_a_notice_file_declares(
+    path: str, text: str, kind: str, line: int, index: Path, tmp_path: Path
+) -> None:
+    """By a name, by all of the holders, by a claim; each with the place where it stands."""
+    report = scan(tmp_path, index, {path: text})
+    assert report.notice_files == (path,)
+    assert report.findings
+    for finding in report.findings:
+        assert finding.attribution == "declared"
+        assert {(one.kind, one.path) for one in finding.declarations} == {(kind, path)}
+        assert finding.declarations[0].line == line
+        assert finding.declarations[0].family == finding.reference.family
+    assert f"{kind} wren2, {path} line {line}" in provenance.text_report(report, width=200)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("other/NOTICE", "includes code of Wren2\n"),
+        ("NOTICE", "includes code of Owl by nobody\n"),
+        ("NOTICE", "Copyright 2024 Example Labs\n"),
+        ("README.md", "includes code of Wren2\n"),
+        ("REUSE.toml", '[[annotations]]\npath = "x/**"\nSPDX-FileCopyrightText = "2024 A"\n'),
+        ("REUSE.toml", "[[annotations\n"),
+    ],
+)
+def test_what_speaks_of_others_does_not_declare(
+    path: str, text: str, index: Path, tmp_path: Path
+) -> None:
+    """Another folder, another family, one of two holders, another kind of file."""
+    report = scan(tmp_path, index, {path: text})
+    assert {finding.attribution for finding in report.findings} == {"undeclared"}
+    assert {finding.declarations for finding in report.findings} == {()}
+
+
+def test_what_stands_in_a_notice_file_is_not_missing(index: Path, tmp_path: Path) -> None:
+    """It is said where it stands; what stands nowhere is missing still."""
+    files = {
+        "LICENSE": "Licensed under the Apache License, Version 2.0\n",
+        "NOTICE": "\nCopyright 2024 Example Labs\n",
+        "src/mine.py": "# Copyright 2026 Somebody\n" + renamed(program(1)),
+    }
+    (notice,) = scan(tmp_path, index, files).files[0].notices
+    assert notice.missing_holders == ("Older Example",)
+    assert notice.missing_licenses == ()
+    assert notice.replaced
+    assert [(one.kind, one.path, one.line) for one in notice.elsewhere] == [
+        ("copyright", "NOTICE", 2),
+        ("license", "LICENSE", 1),
+    ]
+    text = provenance.text_report(scan(tmp_path, index, files))
+    assert "notice: NOTICE line 2 names Example Labs, this file does not" in " ".join(text.split())
+
+
+def test_archives_have_notice_files_too(index: Path, tmp_path: Path) -> None:
+    """Of zip and tar, under the paths that the code has; a wheel's licences speak of all of it."""
+    members = {
+        "demo-1.0/PKG-INFO": b"Name: demo\nVersion: 1.0\n",
+        "demo-1.0/NOTICE": b"includes code of Wren2\n",
+        "demo-1.0/src/mine.py": renamed(program(1)).encode(),
+        "demo-1.0/../NOTICE": b"includes code of Owl-2\n",
+    }
+    with tarfile.open(tmp_path / "demo-1.0.tar.gz", "w:gz") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    with zipfile.ZipFile(tmp_path / "demo-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("demo-1.0.dist-info/METADATA", "Name: demo\nVersion: 1.0\n")
+        wheel.writestr("demo-1.0.dist-info/licenses/NOTICE", "includes code of Wren2\n")
+        wheel.writestr("demo/mine.py", renamed(program(1)))
+    for name, path in (
+        ("demo-1.0.tar.gz", "NOTICE"),
+        ("demo-1.0-py3-none-any.whl", "demo-1.0.dist-info/licenses/NOTICE"),
+    ):
+        report = provenance.scan(str(tmp_path / name), [index])
+        assert report.notice_files == (path,)
+        assert {one.declarations[0].path for one in report.findings} == {path}
+
+
+def test_include_leaves_them_in_and_exclude_out(index: Path, tmp_path: Path) -> None:
+    files = {"NOTICE": "includes code of Wren2\n"}
+    kept = scan(tmp_path, index, files, include=["src/*"])
+    assert {one.attribution for one in kept.findings} == {"declared"}
+    left = scan(tmp_path, index, files, exclude=["NOTICE"])
+    assert left.notice_files == ()
+    assert {one.attribution for one in left.findings} == {"undeclared"}
+
+
+def test_too_long_and_too_many_are_said(tmp_path: Path) -> None:
+    (tmp_path / "NOTICE").write_bytes(b"x" * (LONGEST_FILE + 1))
+    (skipped,) = open_source(str(tmp_path)).notices()
+    assert isinstance(skipped, Skipped)
+    assert "expected at most" in skipped.reason
+    for number in range(MOST + 1):
+        (tmp_path / f"LICENSE-{number}").write_text("x")
+    found = open_source(str(tmp_path)).notices()
+    assert sum(not isinstance(one, Skipped) for one in found) == MOST
+    assert any(isinstance(one, Skipped) and "102 notice files" in one.reason for one in found)
+
+
+def test_archives_say_what_they_pass_over(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("NOTICE", b"x" * (LONGEST_FILE + 1))
+        for number in range(MOST + 2):
+            archive.writestr(f"LICENSE-{number:03}", "x")
+    found = open_source(str(tmp_path / "a.zip")).notices()
+    reasons = {one.path: one.reason for one in found if isinstance(one, Skipped)}
+    assert "expected at most" in reasons["NOTICE"]
+    assert "3 notice files more" in reasons["."]
+    assert sum(not isinstance(one, Skipped) for one in found) == MOST - 1
+
+
+def test_many_processes_say_the_same(index: Path, tmp_path: Path) -> None:
+    """The notice files travel to the workers."""
+    for number in range(3):
+        text = renamed(program(1)) + f"\nx = '{number}{'a' * 900}'" * 1_200 + "\n"
+        (tmp_path / f"m{number}.py").write_text(text)
+    (tmp_path / "NOTICE").write_text("includes code of Wren2\n")
+    one, two = (provenance.scan(str(tmp_path), [index], jobs=jobs) for jobs in (1, 2))
+    assert one == two
+    assert {finding.attribution for finding in one.findings} == {"declared"}
