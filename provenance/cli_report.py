@@ -159,14 +159,14 @@ def deliver(
     else:
         from provenance.auditing import created, without_policy
         from provenance.report.formats import Texts
-        from provenance.sides import reference_texts, suspect_contents
+        from provenance.sides import reference_texts
 
         texts = Texts()
         if one.quotes == "texts":
             suspects = _suspects(report, source, include, exclude, moved)
             texts = Texts(suspects, reference_texts(report, reference))
-        elif one.quotes == "bytes" and not moved:
-            contents = suspect_contents(report, include=include, exclude=exclude)
+        elif one.quotes == "bytes":
+            contents = _contents(report, source, include, exclude, moved)
             texts = Texts(contents=contents, created=created())
         text = one.write(without_policy(report), texts)
     if output is None:
@@ -233,3 +233,22 @@ def _suspects(
             err=True,
         )
     return sources
+
+
+def _contents(
+    report: Report,
+    source: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    moved: bool,
+) -> dict[str, bytes]:
+    """The bytes of the scanned files that formats describe, likewise."""
+    from provenance.sides import suspect_contents
+
+    try:
+        return suspect_contents(report, source, include=include, exclude=exclude)
+    except ProvenanceError as error:
+        if not moved or source:
+            raise
+        click.echo(f"provenance: {printable(str(error))}", err=True)
+        return {}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from hashlib import sha256
 
 from provenance.errors import ProvenanceError, SourceError
 from provenance.model import Report, SourceFile
@@ -52,22 +53,36 @@ def suspect_texts(
 
 
 def suspect_contents(
-    report: Report, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    report: Report,
+    source: str | None = None,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> dict[str, bytes]:
-    """The bytes of every scanned file with a finding, or that is a reference file, by path.
+    """The bytes of every scanned file with a finding, or that is a reference file, by path;
+    without those that have changed.
 
     Args:
         report: of a scan with the same ``include`` and ``exclude``.
+        source: where the scanned code is now, if not where it was.
         include: globs of files that were scanned.
         exclude: globs of files that were left out.
 
     Raises:
         ProvenanceError: the source cannot be opened any more.
     """
-    wanted = {finding.suspect.path for finding in report.findings}
-    wanted |= {file.path for file in report.files if file.identical}
-    opened = open_source(report.source, include=include, exclude=exclude)
-    return {path: content for path, content in opened.contents() if path in wanted}
+    found = {finding.suspect.path for finding in report.findings}
+    wanted = {
+        file.path: file.sha256 for file in report.files if file.path in found or file.identical
+    }
+    if not include and not exclude:
+        include = _globs(wanted)
+    opened = open_source(_at_hand(source or report.source), include=include, exclude=exclude)
+    return {
+        path: content
+        for path, content in opened.contents()
+        if path in wanted and sha256(content).hexdigest() == wanted[path]
+    }
 
 
 def _at_hand(source: str) -> str:

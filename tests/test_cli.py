@@ -480,6 +480,23 @@ def test_an_unknown_format_is_refused_before_the_scan(
     assert said in result.output
 
 
+def test_a_saved_result_gives_the_same_snippets(mine: Path, index: Path, tmp_path: Path) -> None:
+    """Formats that need the scanned bytes read them again, where they are now."""
+    options = ("--no-default-index", "--index", index)
+    saved, now, again = (tmp_path / name for name in ("r.json", "r.spdx.json", "s.spdx.json"))
+    assert run("scan", mine, *options, "-o", saved).exit_code == 0
+    assert run("scan", mine, *options, "-o", now).exit_code == 0
+    assert run("report", saved, "-o", again).exit_code == 0
+    assert again.read_bytes() == now.read_bytes()
+    moved = mine.rename(tmp_path / "moved")
+    assert run("report", saved, "-o", again, "--source", moved).exit_code == 0
+    assert again.read_bytes() == now.read_bytes()
+    gone = run("report", saved, "-o", again)
+    assert gone.exit_code == 0
+    assert "cannot be opened" in gone.output
+    assert "snippetFromFile" not in again.read_text("utf-8")
+
+
 def test_a_named_format_rules_over_an_ending(mine: Path, index: Path, tmp_path: Path) -> None:
     options = ("--no-default-index", "--index", index, "--format", "csv")
     assert run("scan", mine, *options, "-o", tmp_path / "any.name").exit_code == 0

@@ -558,6 +558,16 @@ def test_a_comment_fits_github(number: int) -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
+def test_common_code_names_no_origin_in_a_comment() -> None:
+    from provenance.report.markdown import markdown
+
+    common = finding(1, verdict="common", families=41)
+    text = markdown(audit((ruling(common, rule="allowed", level="note", breaks=()),)))
+    assert "common, in 41 families" in text
+    assert "llama" not in text
+    assert "Scanned 1 file (20 lines): 1 result, 0 new and failing" in text
+
+
 def test_snippets_are_the_bytes_of_the_units(scanned: tuple[Audit, Texts]) -> None:
     """Ranges count bytes and lines from 1, the last included, whatever the line ends."""
     document = json.loads(written("spdx", scanned))

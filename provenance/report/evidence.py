@@ -77,7 +77,9 @@ def evidence(ruling: Ruling, identity: Identity | None) -> tuple[tuple[str, str]
         ruling: what to show.
         identity: the reference file that the ruling's file is, from ``identity_of``.
     """
-    found: list[tuple[str, str | None]] = [("origin", ruling.origin or None)]
+    common = ruling.finding is not None and ruling.finding.verdict == "common"
+    label = "one of those that hold it" if common else "origin"  # common code tells no origin
+    found: list[tuple[str, str | None]] = [(label, ruling.origin or None)]
     if ruling.finding is not None:
         found += _of_finding(ruling)
     elif identity is not None:

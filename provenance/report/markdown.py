@@ -23,7 +23,7 @@ from provenance.report.evidence import (
 )
 from provenance.report.json import counts
 from provenance.report.rules import RULES
-from provenance.report.text import safe
+from provenance.report.text import number, safe
 
 MOST = 65_000
 """Characters; GitHub refuses a comment of more than 65,536."""
@@ -68,8 +68,7 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
     if audit.incomplete:
         yield "### Provenance: the audit was not completed"
     elif failures:
-        number = len(failures)
-        yield f"### Provenance: {number} {'finding fails' if number == 1 else 'findings fail'}"
+        yield f"### Provenance: {number(len(failures), 'finding fails', 'findings fail')}"
     else:
         yield "### Provenance: no rule is broken by anything new"
     yield ""
@@ -82,10 +81,10 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
     total = counts(audit.report)
     by_rule = Counter(one.rule for one in failures)
     yield (
-        f"Scanned {total['files']:,} files ({total['lines']:,} lines): {len(audit.rulings):,} "
-        f"results, {len(failures):,} new and failing, "
+        f"Scanned {number(total['files'], 'file')} ({number(total['lines'], 'line')}): "
+        f"{number(len(audit.rulings), 'result')}, {len(failures):,} new and failing, "
         f"{sum(one.status == 'known' for one in audit.rulings):,} known to the baseline, "
-        f"{len(audit.fixed):,} fixed, {total['skipped']:,} files skipped."
+        f"{len(audit.fixed):,} fixed, {number(total['skipped'], 'file')} skipped."
     )
     yield ""
     if by_rule:
@@ -116,14 +115,14 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
         yield ""
 
 
-def _opened(title: str, number: int, full: bool) -> list[str]:
+def _opened(title: str, count: int, full: bool) -> list[str]:
     if full:
-        return [f"#### {title}: {number:,}", ""]
-    return ["<details>", f"<summary>{title}: {number:,}</summary>", ""]
+        return [f"#### {title}: {count:,}", ""]
+    return ["<details>", f"<summary>{title}: {count:,}</summary>", ""]
 
 
 def _fitting(
-    opened: list[str], blocks: Iterator[list[str]], number: int, room: int, full: bool
+    opened: list[str], blocks: Iterator[list[str]], count: int, room: int, full: bool
 ) -> tuple[list[str], int]:
     """The blocks that fit into so many characters, and the characters left."""
     lines = list(opened)
@@ -136,8 +135,8 @@ def _fitting(
         lines += block
         used += size
         shown += 1
-    if shown < number:
-        more = f"- {number - shown:,} more are left out here; the other reports have them all"
+    if shown < count:
+        more = f"- {count - shown:,} more are left out here; the other reports have them all"
         lines += [more]
     end = [""] if full else ["", "</details>", ""]
     return [*lines, *end], max(0, room - used)
@@ -162,9 +161,12 @@ def _full(ruling: Ruling, files: dict[str, FileResult]) -> list[str]:
 def _line(ruling: Ruling, files: dict[str, FileResult]) -> str:
     finding = ruling.finding
     verdict = f", {finding.verdict}, {finding.attribution}" if finding else ""
+    said = code(ruling.origin) + verdict
+    if finding and finding.verdict == "common":  # it tells no origin
+        said = f"common, in {number(finding.families, 'family', 'families')}"
     return (
         f"- {code(subject(ruling, files))} in {code(ruling.path)}, {place(ruling)}: "
-        f"{code(ruling.origin)}{verdict} ({code(ruling.id)})"
+        f"{said} ({code(ruling.id)})"
     )
 
 
