@@ -27,7 +27,7 @@ from provenance.report.quoted import Quotes, Release
 from provenance.report.shares import Part, families, of_file, of_repository, ranked
 from provenance.report.text import safe
 from provenance.report.tiles import MOST, WIDTH, height, tiles
-from provenance.report.words import Speaker, asset, catalogue, languages, percent
+from provenance.report.words import Speaker, asset, catalogue, fine, finest, languages, percent
 from provenance.verdict import DERIVED, ORDER, SUPPORTED
 from provenance.version import VERSION
 
@@ -67,7 +67,9 @@ def html_report(
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters.update(visible=safe, percent=percent, embedded=_embedded, trusted=Markup)
+    environment.filters.update(
+        visible=safe, percent=percent, fine=fine, finest=finest, embedded=_embedded, trusted=Markup
+    )
     environment.globals.update(t=cache(say.marked), text=say.plain)
     findings = sorted(report.findings, key=lambda one: -ORDER.index(one.verdict))
     of = families(report)
@@ -260,7 +262,8 @@ def _headline(report: Report, whole: Sequence[Part], say: Speaker) -> list[Marku
     if strongest == "clear":
         said = [say.marked("headline.clear", total)]
     else:
-        said = [say.marked(f"headline.{strongest}", of[strongest], total)]
+        one = "_one" * (total == 1)
+        said = [say.marked(f"headline.{strongest}{one}", of[strongest], total)]
     named = [part for part in whole if part.named]
     if strongest in ("derived", "resembles") and named:
         names, more = named[0].others

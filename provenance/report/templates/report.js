@@ -162,11 +162,11 @@
 
   // What differs inside two lines: names that stand for others throughout, and the rest. Null
   // where they share so little that they are two lines, not one that was changed.
-  const cut = (line) => [...line.matchAll(/\w+|[^\w\s]/g)].map((found) => [found.index, found[0]]);
+  const cut = (line) => [...line.matchAll(/\d[\w.]*|\w+|[^\w\s]/g)].map((found) => [found.index, found[0]]);
   function marks(one, other, left, right) {
     const [x, y] = [cut(one), cut(other)];
     const pairs = heaviest(x.length, y.length, (a, b) => (x[a][1] === y[b][1] ? 1 : 0));
-    if (form(one) !== form(other) && pairs.length < 0.5 * Math.max(x.length, y.length)) return null;
+    if ((form(one) !== form(other) || !form(one).includes("_")) && pairs.length < 0.5 * Math.max(x.length, y.length)) return null;
     const differing = (side, kept, names) => side
       .filter(([, word], at) => !kept.has(at) && /\w/.test(word))
       .map(([at, word]) => [at, at + word.length, names.some((name) => word === name || (name.length > 2 && word.includes(name))) ? "renamed" : "edited"]);
@@ -281,7 +281,7 @@
   }
   function lineage(finding) {
     const items = finding.lineage.map((one) => [one.first_seen, [code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin))], one.origin === finding.reference.origin ? "named" : ""]);
-    items.push([data.suspect_date, [el("b", {}, say("lineage.suspect"))], "suspect"]);
+    items.push([(finding.seen && finding.seen.day) || data.suspect_date, [el("b", {}, say("lineage.suspect"))], "suspect"]);
     items.sort((a, b) => ((a[0] || "9") < (b[0] || "9") ? -1 : (a[0] || "9") > (b[0] || "9") ? 1 : 0));
     const known = items.map(([day]) => day && Date.parse(day)).filter(Boolean);
     const made = el("div", {}, el("p", { class: "note" }, finding.families <= 1 ? say("lineage.one") : say("lineage.many", finding.families)));
@@ -299,6 +299,10 @@
     made.append(el("ol", { class: "timeline" }, items.map(([day, what, kind]) => el("li", { class: kind }, el("span", { class: "day" }, day || unknown()), el("span", {}, what)))));
     const rest = finding.families - finding.lineage.length;
     if (rest > 0) made.append(el("p", { class: "note" }, say("lineage.more", rest)));
+    const older = finding.chain || [];
+    if (older.length)
+      made.append(el("p", { class: "note" }, say("chain")), el("ol", { class: "timeline" }, older.map((one) => el("li", {},
+        el("span", { class: "day" }, one.first_seen), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${percent(one.resemblance)}`))))));
     if (finding.also.length) made.append(el("p", { class: "note" }, `${say("also")}: `, finding.also.map((one, at) => [at ? ", " : "", el("bdi", {}, one)])));
     return made;
   }
@@ -332,6 +336,13 @@
     contra.push(say("against.third"));
     return [pro, contra];
   }
+  // Since when the scanned side is as it is, and the lines by which it is declared.
+  function since({ seen }) {
+    if (!seen || seen.source !== "git") return `${say("n.date")}: ${(seen && seen.day) || data.suspect_date || unknown()}`;
+    return `${say("seen.git", seen.day, seen.lines, seen.of, seen.earliest, seen.latest)}${seen.bounded ? ` ${say("seen.bounded")}` : ""}`;
+  }
+  const declarations = (finding) => (finding.declarations || []).map((one) =>
+    [el("br"), el("span", { class: "where" }, el("bdi", {}, one.path), `:${one.line} `), code(one.text), one.family === finding.reference.family ? "" : ` (${one.family})`]);
   const release = (reference) => `${reference.package}${reference.version ? ` ${reference.version}` : ""}`;
   const spans = (blocks) => blocks.map((one) => `${one.suspect_start}–${one.suspect_end} = ${one.reference_start}–${one.reference_end}`).join(", ");
 
@@ -358,7 +369,7 @@
       el("div", { class: "two who" },
         el("div", {}, el("h3", {}, say("suspect")),
           el("p", {}, code(suspect.name), el("br"), file >= 0 ? el("a", { href: `#file-${file}` }, el("bdi", {}, suspect.path)) : suspect.path, `:${suspect.start_line}–${suspect.end_line}`, cell ? ` (${cell})` : "", el("br"),
-            `${say("n.date")}: ${data.suspect_date || unknown()} · `, say(`attribution.${finding.attribution}`))),
+            since(finding), el("br"), say(`attribution.${finding.attribution}`), declarations(finding))),
         el("div", {}, el("h3", {}, say("reference")),
           el("p", {}, code(reference.name), " ", el("bdi", {}, reference.title), reference.organisation ? `, ${reference.organisation}` : "", reference.country ? ` (${reference.country})` : "", el("br"),
             el("bdi", {}, `${release(reference)} ${reference.path}`), `:${reference.start_line}–${reference.end_line}`, el("br"),
@@ -481,6 +492,7 @@
       `${say("reference")}: ${release(reference)} ${reference.path}:${reference.start_line}-${reference.end_line} ${reference.name}`,
       `  ${reference.title}; ${reference.license || unknown()}; ${say("first_seen")} ${reference.first_seen || unknown()}`,
       reference.link ? `  ${reference.link}` : null,
+      ...(finding.declarations || []).map((one) => `  ${one.path}:${one.line} ${one.text}`),
       `${say("score.resemblance")} ${percent(finding.resemblance)}; ${say("score.this")} ${percent(finding.suspect_containment)}; ${say("score.that")} ${percent(finding.reference_containment)}`,
       `${say("for")}:`, ...items(pro), `${say("against")}:`, ...items(contra),
       `${say("spans", finding.blocks.length)}: ${spans(finding.blocks)}`,
