@@ -71,7 +71,7 @@ def of_different_families(count: int, seed: int) -> list[Original]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Random pairs of unrelated families.")
-    parser.add_argument("--files", type=int, default=80, help="how many files (80)")
+    parser.add_argument("--files", type=int, default=60, help="how many files (60)")
     parser.add_argument("--seed", type=int, default=1, help="draws them (1)")
     parser.add_argument("--misses", action="store_true", help="list what is named")
     options = parser.parse_args()
