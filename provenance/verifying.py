@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -60,9 +61,14 @@ def verify_bundle(
     """
     shown = safe(path)
     try:
-        size = os.stat(path).st_size
-        if size > MOST_BYTES:
-            raise BundleError(f"{shown}: found {size:,} bytes, expected at most {MOST_BYTES:,}")
+        state = os.stat(path)
+        if not stat.S_ISREG(state.st_mode):
+            raise BundleError(f"{shown}: found no file, expected a bundle of evidence")
+        if state.st_size > MOST_BYTES:
+            raise BundleError(
+                f"{shown}: found {state.st_size:,} bytes, expected a bundle of evidence of at most "
+                f"{MOST_BYTES:,}"
+            )
         data = Path(path).read_bytes()
     except OSError as error:
         raise BundleError(

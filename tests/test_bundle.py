@@ -397,6 +397,17 @@ def test_what_cannot_be_read_is_a_message(name: str, tmp_path: Path) -> None:
     assert "expected a bundle" in done.output
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(BundleError, match="found no file"):
+        verify_bundle(str(tmp_path / "pipe.zip"))
+    (tmp_path / "big.zip").touch()
+    os.truncate(tmp_path / "big.zip", 3_000_000_000)  # of holes: it takes no room
+    with pytest.raises(BundleError, match="3,000,000,000 bytes, expected a bundle"):
+        verify_bundle(str(tmp_path / "big.zip"))
+
+
 def test_a_bundle_is_written_whole_or_not_at_all(repository: Path, tmp_path: Path) -> None:
     done = run(repository, "audit", "--bundle", str(tmp_path / "no" / "folder" / "e.zip"))
     assert done.exit_code == 3
