@@ -154,7 +154,13 @@ def _installed(distribution: str) -> Callable[[Path], str]:
 
 def _ours(job: Job) -> list[str]:
     command = [sys.executable, "-m", "provenance", "scan", str(job.suspects), "--format", "json"]
-    return [*command, "--no-default-index", "--index", str(job.scratch / "references.db")]
+    return [
+        *command,
+        "--no-cache",
+        "--no-default-index",
+        "--index",
+        str(job.scratch / "references.db"),
+    ]
 
 
 def _ours_ranked(job: Job, printed: str) -> Ranked:

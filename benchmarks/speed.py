@@ -171,7 +171,9 @@ def main() -> None:
             with zipfile.ZipFile(archive) as opened:
                 text = opened.read(path)
             Path(folder, "one.py").write_bytes(text)
-            return wall([*command, "scan", str(Path(folder, "one.py")), *more]) / wall(sketches)
+            return wall(
+                [*command, "scan", "--no-cache", str(Path(folder, "one.py")), *more]
+            ) / wall(sketches)
 
         row(
             "`provenance --help` over `import click`",

@@ -24,17 +24,19 @@ from provenance.model import (
 )
 from provenance.references import DEFAULT_INDEX
 from provenance.release import checked_day
-from provenance.workers import BOUNDS, Bounds, Progress, run
+from provenance.workers import BOUNDS, Bounds, Progress, emptied, run
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from provenance.cache import Cache
     from provenance.declared import Beside, Said
     from provenance.history import Wanted
     from provenance.library import Library
     from provenance.model import Parsed
     from provenance.notices import NoticeFile
+    from provenance.source import Source
 
 _Outcome = tuple[FileResult, tuple[Finding, ...]]
 
@@ -55,6 +57,7 @@ def scan(
     jobs: int = 1,
     limits: Bounds = BOUNDS,
     progress: Progress | None = None,
+    cache: str | None = None,
 ) -> Report:
     """Find what in a source resembles reference code.
 
@@ -72,6 +75,8 @@ def scan(
         jobs: how many processes may work; the result does not depend on it.
         limits: what a worker process may take for its files.
         progress: called with (done, total) files.
+        cache: a file that keeps what was found in each file, see ``provenance.cache``; the result
+            does not depend on it. None for none.
 
     Raises:
         ProvenanceError: the source or an index could not be opened, or a worker died.
@@ -101,8 +106,11 @@ def scan(
     skipped = [one for one in notices if isinstance(one, Skipped)]
     given = checked_day(suspect_date, "--suspect-date")
     dated = given or opened.release.date
-    for outcome in run(_scan_batch, opened, skipped, jobs, settings, progress, limits=limits):
-        for result, found in outcome:
+    with _Remembered(opened, cache, settings, used) as asked:
+        for outcome in run(_scan_batch, asked, skipped, jobs, settings, progress, limits=limits):
+            for result, found in outcome:
+                asked.keep(result, found)
+        for result, found in sorted(asked.found, key=lambda one: (one[0].path, one[0].sha256)):
             files.append(result)
             findings += found
     from provenance.attribute import strength
@@ -111,7 +119,6 @@ def scan(
     from provenance.identity import vendored
     from provenance.verdict import directed
 
-    files.sort(key=lambda file: file.path)
     composition, common, novel = of_repository(files, standing)
     past = (
         NOTHING
@@ -136,6 +143,58 @@ def scan(
         notice_files=tuple(path for path, _ in read),
         history=past.reason,
     )
+
+
+class _Remembered:
+    """A source without the files whose results are known; it gathers the results of all."""
+
+    def __init__(
+        self,
+        opened: Source,
+        path: str | None,
+        settings: _Settings,
+        used: tuple[IndexUsed, ...],
+    ) -> None:
+        self.found: list[_Outcome] = []
+        self._opened = opened
+        self._cache: Cache | None = None
+        self._read: dict[tuple[str, str], SourceFile] = {}
+        if path is not None:
+            from provenance.cache import Cache, context
+
+            decides = replace(settings, indexes=())  # their places do not
+            indexes = [(one.name, one.checksum) for one in used]
+            self._cache = Cache(path, context(indexes, decides))
+
+    def __enter__(self) -> _Remembered:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._cache is not None:
+            self._cache.close()
+
+    @property
+    def total(self) -> int:
+        """How many files there are, those that are skipped and known ones too."""
+        return self._opened.total
+
+    def files(self) -> Iterator[SourceFile | Skipped]:
+        """The files that must be looked at."""
+        for file in self._opened.files():
+            if self._cache is not None and isinstance(file, SourceFile):
+                known = self._cache.recall(file)
+                if known is not None:
+                    self.found.append(known)
+                    continue
+                self._read[file.path, file.sha256] = emptied(file)
+            yield file
+
+    def keep(self, result: FileResult, findings: tuple[Finding, ...]) -> None:
+        """Take the results of a file that was looked at."""
+        self.found.append((result, findings))
+        read = self._read.pop((result.path, result.sha256), None)
+        if self._cache is not None and read is not None:
+            self._cache.keep(read, (result, findings))
 
 
 def _asked(files: Sequence[FileResult], findings: Iterable[Finding]) -> list[Wanted]:

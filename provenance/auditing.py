@@ -198,6 +198,7 @@ def audit(
         ProvenanceError: the source, an index or the baseline cannot be read.
     """
     from provenance.audit import scan
+    from provenance.cache import place
 
     policy = plan.policy
     _check_licenses(plan)
@@ -215,6 +216,7 @@ def audit(
         jobs=jobs,
         limits=Bounds(seconds=policy.timeout, memory=policy.memory * 10**6),
         progress=progress,
+        cache=None if policy.no_cache else place(),
     )
     whole = only is None
     today = _today(policy.today) if any(one.expires for one in policy.declared) else None
@@ -275,9 +277,17 @@ def _incomplete(plan: Plan, report: Report) -> tuple[str, ...]:
         for one in report.skipped
         if not one.reason.endswith(IN_THE_SAME_TREE) and not (lets and lets.wants(one.path))
     ]
-    if not report.files and not report.skipped:
+    if not report.files and not report.skipped and not _only_files(plan):
         missing.append(_NO_FILE)
     return tuple(missing)
+
+
+def _only_files(plan: Plan) -> bool:
+    """Whether files were named one by one: that the policy wants none of them is no fault, as
+    when a hook passes what is committed."""
+    return plan.only is not None and all(
+        not os.path.isdir(os.path.join(plan.root, path)) for path in plan.only
+    )
 
 
 def _families(plan: Plan, report: Report) -> dict[str, Family]:

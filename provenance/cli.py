@@ -69,6 +69,9 @@ def main() -> None:
 @main.command(epilog=EXIT_CODES)
 @click.argument("path", metavar="SOURCE")
 @INDEXES
+@click.option(
+    "--no-cache", is_flag=True, envvar="PROVENANCE_NO_CACHE", help="Parse unchanged files again."
+)
 @_FILES
 @REPORT
 def scan(
@@ -78,6 +81,7 @@ def scan(
     as_of: str | None,
     exclude_origin: tuple[str, ...],
     suspect_date: str | None,
+    no_cache: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     jobs: int | None,
@@ -89,6 +93,7 @@ def scan(
 ) -> None:
     """Find what in SOURCE resembles indexed reference code."""
     from provenance.audit import scan as run
+    from provenance.cache import place
 
     with progress_bar("Scanning") as progress:
         report = run(
@@ -102,6 +107,7 @@ def scan(
             jobs=jobs or cores(),
             limits=limits(),
             progress=progress,
+            cache=None if no_cache else place(),
         )
     if html:
         write_page(html, report, lang, include, exclude)

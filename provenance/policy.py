@@ -91,6 +91,7 @@ SETTINGS = (
         decides=False,
         paths=True,
     ),
+    Setting("no-cache", "flag", "Parse unchanged files again.", decides=False),
     Setting(
         "bundle",
         "text",
@@ -152,6 +153,7 @@ class Policy:
     baseline: str = "provenance-baseline.json"
     today: str | None = None
     output: tuple[str, ...] = ()
+    no_cache: bool = False
     bundle: str | None = None
     jobs: int | None = None
     timeout: int = 60

@@ -4,7 +4,9 @@ progress bar. Imports nothing heavy."""
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +28,8 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _ended_by_signals():
+                return super().invoke(ctx)
         except ProvenanceError as error:
             click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
@@ -45,6 +48,28 @@ class Group(click.Group):
                 ctx.exit(ExitCode.NOT_COMPLETED)
             click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(ExitCode.NOT_COMPLETED)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Being told to end is like Ctrl-C: what was begun is cleared away, and it is said."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def printable(text: str) -> str:

@@ -20,12 +20,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from provenance.model import Skipped, SourceFile
-
-if TYPE_CHECKING:
-    from provenance.source import Source
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) files as work goes on."""
@@ -40,6 +37,19 @@ _Done = TypeVar("_Done")
 _Work = Callable[[Sequence[SourceFile], Any], list[_Done]]
 
 _Resource = TypeVar("_Resource", covariant=True)
+
+
+class Yields(Protocol):
+    """Where files come from."""
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        ...
+
+    def files(self) -> Iterator[SourceFile | Skipped]:
+        """The files, one at a time, or why one is not read."""
+        ...
 
 
 class Opens(Protocol[_Resource]):
@@ -64,7 +74,7 @@ BOUNDS = Bounds()
 
 def run(
     work: _Work[_Done],
-    source: Source,
+    source: Yields,
     skipped: list[Skipped],
     jobs: int,
     settings: Opens[Any],
@@ -103,6 +113,8 @@ def run(
         size += sum(len(file.content) for file in batch)
         if jobs < 2 or size > _FEW_BYTES:
             break
+    if not head:  # nothing to do: what the work needs is not even opened
+        return
     whole = _chain(head, batches)
     if jobs < 2 or size <= _FEW_BYTES:
         with settings.open() as resource:
@@ -258,7 +270,7 @@ def _chain(
 
 
 def _batches(
-    source: Source, skipped: list[Skipped], known: Callable[[SourceFile], bool]
+    source: Yields, skipped: list[Skipped], known: Callable[[SourceFile], bool]
 ) -> Iterator[list[SourceFile]]:
     """Files in batches that bound memory; what could not be read goes to ``skipped``."""
     batch: list[SourceFile] = []

@@ -393,7 +393,10 @@ def test_what_was_not_read_is_never_clean(clean: Path) -> None:
 
 
 def test_nothing_to_read_is_not_clean(clean: Path) -> None:
+    """But where files are named one by one, as a hook does, that the policy wants none is."""
     assert "no Python file was scanned" in run("audit", "--include", "nothing", code=3).output
+    assert "no Python file was scanned" in run("audit", "src", "--exclude", "src", code=3).output
+    run("audit", "src/own.py", "--exclude", "src", code=0)
 
 
 def test_no_baseline_is_written_of_what_is_not_complete(dirty: Path) -> None:
@@ -476,3 +479,71 @@ def test_a_read_only_folder_is_said(dirty: Path) -> None:
     Path("closed").mkdir(mode=0o500)
     output = run("audit", "--output", "closed/a.json", code=3).output
     assert "closed" in output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
+def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str) -> None:
+    """Told to end, it says so with 3; killed, it leaves what was there before."""
+    import signal
+    import time
+
+    Path("old.json").write_text("{}")
+    for seed in range(40):
+        Path(f"src/more{seed}.py").write_text(program(seed + 100, functions=40))
+    code = (
+        "import sys\n"
+        "from provenance.cli import main\n"
+        "from provenance import audit\n"
+        "work = audit._explained\n"
+        "def slowly(*given):\n"
+        "    import time\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(60)\n"
+        "    return work(*given)\n"
+        "audit._explained = slowly\n"
+        "main(['audit', '--jobs', '1', '--output', 'old.json'])\n"
+    )
+    started = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline() == "begun\n"
+    begun = time.monotonic()
+    started.send_signal(getattr(signal, name))
+    output, errors = started.communicate(timeout=30)
+    assert time.monotonic() - begun < 30
+    assert started.returncode == (-9 if name == "SIGKILL" else 3)
+    assert "Clean" not in output
+    if name != "SIGKILL":
+        assert errors == "provenance: interrupted; nothing was written\n"
+    assert Path("old.json").read_text() == "{}"
+    assert not [one for one in os.listdir() if one.endswith(".part")]
+
+
+def test_a_file_that_vanishes_while_it_is_scanned_is_not_clean(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed, but gone when it is read."""
+    from provenance.folder import list_folder
+
+    def list_and_lose(*given: Any) -> Any:
+        found = list_folder(*given)
+        (dirty / "src" / "borrowed.py").unlink()
+        return found
+
+    monkeypatch.setattr("provenance.source.list_folder", list_and_lose)
+    output = run("audit", code=3).output
+    assert "vanished" in output
+    assert "Clean" not in output
+
+
+def test_a_damaged_index_is_not_clean(clean: Path, index: Path) -> None:
+    data = bytearray(index.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 2000] = b"\0" * 2000
+    Path("damaged.db").write_bytes(data)
+    Path("src/borrowed.py").write_text(renamed(program(0)))
+    result = CliRunner().invoke(main, ["audit", "--index", "damaged.db"])
+    assert result.exit_code in (1, 3), "found all the same, or said to be damaged"
+    Path("damaged.db").write_bytes(data[: len(data) // 2])
+    assert "damaged.db" in run("audit", "--index", "damaged.db", code=3).output

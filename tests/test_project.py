@@ -32,6 +32,7 @@ ALLOWED = {
     "mark": "",
     "origins": "",
     "release": "errors",
+    "cache": "model pypi",
     "pages": "",
     "order": "",
     "null": "",
@@ -112,7 +113,7 @@ ALLOWED = {
     "history": "decode folder model release",
     # audit wires, cli asks audit
     "audit": (
-        "attribute candidates composition declared errors history identity index indexing library "
+        "attribute cache candidates composition declared errors history identity index indexing library "
         "model notices parse references.__init__ release sketch source verdict workers"
     ),
     "indexing": (
@@ -127,7 +128,7 @@ ALLOWED = {
     "report.audit": "model report.json report.text",
     "report.notices": "model",
     "auditing": (
-        "audit errors folder index ledger licenses model patterns policy references.__init__ "
+        "audit cache errors folder index ledger licenses model patterns policy references.__init__ "
         "release report.notices ruling workers"
     ),
     "cli_audit": (
@@ -146,7 +147,7 @@ ALLOWED = {
         "sides terminal"
     ),
     "cli": (
-        "audit cli_audit cli_bundle cli_explain cli_report errors families index indexing "
+        "audit cache cli_audit cli_bundle cli_explain cli_report errors families index indexing "
         "references.__init__ references.manifest terminal version"
     ),
     "__init__": "audit errors indexing model report.json report.text version",

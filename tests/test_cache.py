@@ -1,0 +1,288 @@
+"""The cache: the same bytes with and without it, whatever is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from programs import program, renamed
+
+import provenance
+from provenance.audit import scan
+from provenance.cache import Cache, context
+from provenance.model import FileResult, SourceFile
+from provenance.report.json import json_report
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("index")
+    (folder / "birds").mkdir()
+    for seed in range(3):
+        (folder / "birds" / f"m{seed}.py").write_text(program(seed))
+    path = folder / "birds.db"
+    provenance.build_index([str(folder / "birds")], path, date="2025-01-02", license="MIT")
+    return path
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Copies renamed, as they are and in part, own code, and a file that cannot be read."""
+    folder = tmp_path / "mine"
+    (folder / "more").mkdir(parents=True)
+    (folder / "copy.py").write_text(renamed(program(0)))
+    (folder / "same.py").write_text(program(1))
+    (folder / "more" / "both.py").write_text(program(2) + "\n\n" + renamed(program(0)))
+    (folder / "own.py").write_text(program(77))
+    (folder / "broken.py").write_text("def f(:\n" + program(2))
+    (folder / "bad.py").write_bytes(b"\xff\xfe\x00")
+    return folder
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the files that were parsed."""
+    seen: list[str] = []
+    from provenance import audit
+
+    work = audit._explained
+
+    def explained(files: list[SourceFile], *rest: object) -> object:
+        seen.extend(file.path for file in files)
+        return work(files, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(audit, "_explained", explained)
+    return seen
+
+
+def test_the_result_does_not_depend_on_it(mine: Path, index: Path, asked: list[str]) -> None:
+    """Not on what it holds, nor on how files were put together when it was written."""
+    cache = str(mine.parent / "cache" / "results.db")
+    without = json_report(scan(str(mine), [index]))
+    asked.clear()
+    assert json_report(scan(str(mine), [index], include=["copy.py"], cache=cache)) != without
+    assert asked == ["copy.py"]
+    asked.clear()
+    assert json_report(scan(str(mine), [index], cache=cache)) == without
+    assert asked == ["broken.py", "more/both.py", "own.py", "same.py"]
+    asked.clear()
+    assert json_report(scan(str(mine), [index], cache=cache)) == without
+    assert json_report(scan(str(mine), [index], cache=cache, jobs=2)) == without
+    assert asked == []
+
+
+def test_whatever_decides_a_result_is_part_of_the_key(
+    mine: Path, index: Path, asked: list[str]
+) -> None:
+    """Content, path, index, and what is hidden of it; not the place of the index."""
+    cache = str(mine.parent / "results.db")
+
+    def parsed(*indexes: Path, **more: object) -> set[str]:
+        asked.clear()
+        with_it = scan(str(mine), indexes or [index], cache=cache, **more)  # type: ignore[arg-type]
+        found = set(asked)
+        assert with_it == scan(str(mine), indexes or [index], **more)  # type: ignore[arg-type]
+        return found
+
+    everything = {"broken.py", "copy.py", "more/both.py", "own.py", "same.py"}
+    assert parsed() == everything
+    assert parsed() == set()
+    assert parsed(as_of="2024-01-01") == everything
+    assert parsed(exclude_origin=["birds/m0"]) == everything
+    assert parsed(suspect_date="2026-01-01") == set(), "days are told after it"
+    (mine / "own.py").write_text(program(78))
+    assert parsed() == {"own.py"}
+    (mine / "own.py").rename(mine / "new.py")
+    assert parsed() == {"new.py"}
+    moved = mine.parent / "elsewhere" / index.name
+    moved.parent.mkdir()
+    moved.write_bytes(index.read_bytes())
+    assert parsed(moved) == set()
+    other = mine.parent / "other.db"
+    provenance.build_index([str(index.parent / "birds" / "m0.py")], other, date="2025-01-02")
+    assert parsed(other) == everything - {"own.py"} | {"new.py"}
+    assert parsed(index, other) == everything - {"own.py"} | {"new.py"}
+
+
+def test_the_code_of_the_package_is_part_of_the_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another version never gets the answers of this one."""
+    before = context([("a", "b")], 1)
+    assert context([("a", "b")], 1) == before
+    assert context([("a", "c")], 1) != before
+    assert context([("a", "b")], 2) != before
+    (tmp_path / "model.py").write_text("changed")
+    monkeypatch.setattr("provenance.cache.__file__", str(tmp_path / "cache.py"))
+    assert context([("a", "b")], 1) != before
+
+
+# --- what is wrong with it ----------------------------------------------------------------
+
+
+def result(path: str) -> tuple[SourceFile, FileResult]:
+    file = SourceFile(path, b"", "0" * 64)
+    return file, FileResult(path, file.sha256, 3, 1, 0.1, (), 0.1, 0.9, ())
+
+
+def test_what_is_damaged_is_ignored_and_written_again(
+    mine: Path, index: Path, asked: list[str]
+) -> None:
+    """A changed value, a torn file, text, another database, an empty one."""
+    path = mine.parent / "results.db"
+    without = scan(str(mine), [index])
+    scan(str(mine), [index], cache=str(path))
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE entry SET value = substr(value, 1, 40) || x'00'")
+    database.close()
+    whole = path.read_bytes()
+
+    def changed(what: str) -> None:
+        with sqlite3.connect(path) as database:
+            database.execute("PRAGMA ignore_check_constraints = 1")
+            database.execute(f"UPDATE OR IGNORE entry SET {what}")
+        database.close()
+
+    def other() -> None:
+        path.unlink()
+        with sqlite3.connect(path) as database:
+            database.execute("PRAGMA user_version = 1")
+            database.execute("CREATE TABLE entry (other)")
+        database.close()
+
+    damages: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: path.write_bytes(whole[: len(whole) // 2]),
+        lambda: path.write_bytes(b"not a database, " * 500),
+        lambda: path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100)),
+        lambda: path.write_bytes(b""),
+        other,
+        lambda: changed("run = 'x'"),
+        lambda: changed("value = NULL"),
+        lambda: changed("value = 3"),
+        lambda: changed("run = 9223372036854775807"),
+    ]
+    for damage in damages:
+        damage()
+        for _ in range(2):  # damage seen while reading is mended by the next scan
+            assert scan(str(mine), [index], cache=str(path)) == without
+        asked.clear()
+        assert scan(str(mine), [index], cache=str(path)) == without
+        assert asked == []
+
+
+def test_an_entry_of_another_file_is_not_taken(tmp_path: Path) -> None:
+    """The checksum is over the key too."""
+    path = str(tmp_path / "results.db")
+    first, found = result("a.py")
+    second, _ = result("b.py")
+    cache = Cache(path, "x")
+    cache.keep(first, (found, ()))
+    cache.keep(second, (replace(found, path="b.py"), ()))
+    cache.close()
+    with sqlite3.connect(path) as database:
+        values = [row[0] for row in database.execute("SELECT value FROM entry ORDER BY rowid")]
+        keys = [row[0] for row in database.execute("SELECT key FROM entry ORDER BY rowid")]
+        for key, value in zip(keys, reversed(values), strict=True):
+            database.execute("UPDATE entry SET value = ? WHERE key = ?", (value, key))
+    database.close()
+    cache = Cache(path, "x")
+    assert cache.recall(first) is None
+    cache.close()
+
+
+def test_a_place_that_cannot_be_written_costs_nothing_but_time(mine: Path, index: Path) -> None:
+    """A file where a folder should be; a folder where the file should be."""
+    without = scan(str(mine), [index])
+    (mine.parent / "file").write_text("")
+    (mine.parent / "folder").mkdir()
+    for path in ("file/results.db", "folder"):
+        assert scan(str(mine), [index], cache=str(mine.parent / path)) == without
+    assert (mine.parent / "file").read_text() == ""
+
+
+def test_a_locked_one_is_done_without(
+    mine: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is still whole afterwards."""
+    monkeypatch.setattr("provenance.cache._WAIT_SECONDS", 0.1)
+    path = str(mine.parent / "results.db")
+    without = scan(str(mine), [index], cache=path)
+    with sqlite3.connect(path, isolation_level=None) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        assert scan(str(mine), [index], cache=path) == without
+        database.execute("ROLLBACK")
+    database.close()
+    assert scan(str(mine), [index], cache=path) == without
+
+
+def test_its_size_is_bounded_and_what_was_long_not_asked_for_goes_first(tmp_path: Path) -> None:
+    path = str(tmp_path / "results.db")
+    names = [f"{number}.py" for number in range(60)]
+    for run in range(60):
+        cache = Cache(path, "x", most_bytes=40_000)
+        file, found = result(names[run])
+        noise = os.urandom(1500).hex()
+        cache.keep(file, (replace(found, verdict="clear", sha256=noise), ()))
+        always, one = result("always.py")
+        if cache.recall(always) is None:
+            cache.keep(always, (one, ()))
+        cache.close()
+    assert os.path.getsize(path) < 80_000
+    cache = Cache(path, "x")
+    held = [name for name in names if cache.recall(result(name)[0]) is not None]
+    assert held
+    assert held == names[-len(held) :]
+    assert cache.recall(result("always.py")[0]) is not None, "it was asked for all the time"
+    cache.close()
+
+
+def test_several_processes_may_use_it_at_once(mine: Path, index: Path) -> None:
+    """Each gets the right answer, and all of it is there afterwards."""
+    path = mine.parent / "results.db"
+    code = (
+        "import sys\n"
+        "from provenance.audit import scan\n"
+        "from provenance.report.json import json_report\n"
+        "for _ in range(4):\n"
+        "    text = json_report(scan(sys.argv[1], [sys.argv[2]], cache=sys.argv[3]))\n"
+        "print(text, end='')\n"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(mine), str(index), str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    texts = {process.communicate()[0] for process in running}
+    assert all(process.returncode == 0 for process in running)
+    assert texts == {json_report(scan(str(mine), [index]))}
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT count(*) FROM entry").fetchone() == (5,)
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+def test_the_command_uses_it_unless_told_not_to(
+    mine: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from provenance.cli import main
+
+    monkeypatch.delenv("PROVENANCE_NO_CACHE")
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "cache"))
+    command = ["scan", str(mine), "--no-default-index", "--index", str(index)]
+    CliRunner().invoke(main, [*command, "--no-cache"])
+    assert not (tmp_path / "cache").exists()
+    first = CliRunner().invoke(main, command).output
+    assert (tmp_path / "cache" / "results.db").exists()
+    assert CliRunner().invoke(main, command).output == first
