@@ -117,12 +117,15 @@ def planned(
         policy=policy,
         file=file,
         given=found.given | {name.replace("_", "-") for name in given},
-        places=_places(policy, given, home or root),
+        places=_places(policy, given, home or root, None if config else root),
     )
 
 
-def _places(policy: Policy, given: Mapping[str, Any], home: str) -> dict[str, tuple[str, ...]]:
-    """Settings that are paths, absolute: those of a call from where it is made."""
+def _places(
+    policy: Policy, given: Mapping[str, Any], home: str, bound: str | None
+) -> dict[str, tuple[str, ...]]:
+    """Settings that are paths, absolute: those of a call from where it is made. What a policy that
+    was found in a repository has written stays in that repository, ``bound``."""
     places = {}
     for setting in SETTINGS:
         if setting.paths:
@@ -130,6 +133,13 @@ def _places(policy: Policy, given: Mapping[str, Any], home: str) -> dict[str, tu
             base = os.getcwd() if setting.name in given else home
             listed = value if isinstance(value, tuple) else (value,) if value else ()
             places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
+            for path in places[setting.key]:
+                ours = bound is None or setting.name in given or setting.key == "index"
+                if not ours and not _inside(os.path.realpath(path), os.path.realpath(bound or "")):
+                    raise UsageError(
+                        f"{setting.key}: found {shown(path)} in a policy, expected a path inside "
+                        f"of {bound}; name another with --{setting.key}"
+                    )
     return places
 
 

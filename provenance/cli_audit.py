@@ -122,13 +122,14 @@ def audit(
         done = run(plan, jobs=plan.policy.jobs or cores(), progress=progress, fresh=write_baseline)
     said = done.audit
     failed = _write_all(plan, said)
+    shown = replace(said, incomplete=(*said.incomplete, *failed))
     if write_baseline and not said.incomplete:
         (path,) = plan.places["baseline"]
         write_whole(Path(path), baseline_text(plan, done, reason), "--baseline")
         count = len(said.failures)
         click.echo(f"{printable(os.path.relpath(path))}: {count} accepted, {len(done.held)} kept")
     else:
-        click.echo(audit_text(said, width=_columns()), nl=False)
+        click.echo(audit_text(shown, width=_columns()), nl=False)
         if write_baseline:
             click.echo("provenance: the baseline was not written: not complete", err=True)
     for message in failed:

@@ -5,7 +5,7 @@ Globs are those of gitignore, against the POSIX path inside the source: ``*`` do
 matches a folder takes all that is in it, so ``models/llama`` and ``models/llama/*`` both mean
 the whole folder. ``{a,b}`` stands for either. The last matching pattern of a list decides, one
 that begins with ``!`` takes back. What is excluded stays out, whatever is included. ``only``
-are no globs but paths of files and folders: beside them nothing is looked at.
+are no globs but paths of files and folders: no other file is wanted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ class Patterns:
         self._include = _spec(include)
         self._exclude = _spec(exclude)
         self._only = None if only is None else frozenset(only)
-        self._above = {above for path in self._only or () for above in _above(path)}
 
     def wants(self, path: str) -> bool:
         """Whether a file is to be looked at."""
@@ -51,8 +50,6 @@ class Patterns:
 
     def excludes_folder(self, path: str) -> bool:
         """Whether all of a folder is left out, so that it need not be walked."""
-        if self._only is not None and path not in self._above and not self._asked_for(path):
-            return True
         return self._exclude is not None and self._exclude.match_file(path + "/")
 
     def _asked_for(self, path: str) -> bool:

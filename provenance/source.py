@@ -104,7 +104,7 @@ def open_source(
         text: a directory, a file, a notebook, an archive, or ``pypi:NAME==VERSION``.
         include: globs of paths to look at, all where empty; see ``provenance.patterns``.
         exclude: globs of paths to leave out, whatever is included.
-        only: paths of files and folders beside which nothing is looked at; None for no bound.
+        only: paths of files and folders beside which no file is wanted; None for no bound.
         limits: what is read at most.
 
     Raises:

@@ -34,7 +34,7 @@ class Group(click.Group):
             click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("provenance: interrupted; nothing was written", err=True)
+            click.echo("provenance: interrupted; nothing is written by half", err=True)
             ctx.exit(ExitCode.NOT_COMPLETED)
         except MemoryError:
             click.echo(

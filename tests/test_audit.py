@@ -435,6 +435,31 @@ def test_reports_are_written_on_failure_too_and_one_that_cannot_be_stops_no_othe
     assert Path("d.txt").read_text() == Path("c.txt").read_text()
 
 
+def test_an_audit_whose_report_could_not_be_written_is_not_clean(clean: Path) -> None:
+    output = run("audit", "--output", "no/a.json", code=3).output
+    assert "Clean" not in output
+    assert "No failure, but not complete" in output
+
+
+def test_the_policy_of_a_repository_writes_nothing_outside_of_it(dirty: Path) -> None:
+    """It may be anybody's; whoever calls may name any place."""
+    policy = Path("provenance.toml")
+    before = policy.read_text()
+    keys = ("output = ['{}']", "baseline = '{}'", "notices-file = '{}'", "bundle = '{}'")
+    for key in keys:
+        for path in ("../out.txt", str(dirty.parent / "out.txt")):
+            policy.write_text(key.format(path) + "\n" + before)
+            for command in (["audit"], ["audit", "--write-baseline"], ["notices", "--write"]):
+                assert "expected a path inside" in run(*command, code=2).output
+    policy.write_text(before)
+    assert sorted(path.name for path in dirty.parent.iterdir()) == ["repository"]
+    run("audit", "--output", "../out.txt", code=1)
+    elsewhere = dirty.parent / "shared.toml"
+    elsewhere.write_text("output = ['shared.txt']\n" + before)
+    run("audit", "--config", elsewhere, code=1)
+    assert (dirty.parent / "shared.txt").exists(), "a policy that is named is trusted"
+
+
 def test_the_same_input_gives_the_same_bytes(dirty: Path) -> None:
     """Whatever the number of processes."""
     texts = set()
@@ -516,7 +541,7 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str
     assert started.returncode == (-9 if name == "SIGKILL" else 3)
     assert "Clean" not in output
     if name != "SIGKILL":
-        assert errors == "provenance: interrupted; nothing was written\n"
+        assert errors == "provenance: interrupted; nothing is written by half\n"
     assert Path("old.json").read_text() == "{}"
     assert not [one for one in os.listdir() if one.endswith(".part")]
 
