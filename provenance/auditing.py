@@ -408,5 +408,11 @@ def with_stanzas(plan: Plan, said: Audit, reason: str) -> tuple[str, str, str]:
         before += "\n\n" if before else ""
     added = stanzas(said, plan.prefix, reason, head)
     if added:
-        parsed(before + added, file)
+        try:
+            parsed(before + added, file)
+        except UsageError as error:
+            raise UsageError(
+                f"{file}: found a policy to whose end no [[{head}]] can be added, as where it is "
+                f"written inline; add them by hand, or write it as [tool.provenance]\n\n{added}"
+            ) from error
     return file, before, added

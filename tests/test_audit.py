@@ -132,6 +132,28 @@ def test_the_header_comment_alone_declares_as_well(dirty: Path) -> None:
     assert run("audit", code=0).output.startswith("Clean")
 
 
+@pytest.mark.parametrize("name", ["it's [a] {b,c} *!#?.py", "größe 模型.py", "#a.py", "!a.py"])
+def test_files_of_any_name_can_be_declared(dirty: Path, name: str) -> None:
+    if sys.platform == "win32":
+        pytest.skip("such names are none there")
+    Path("src/borrowed.py").rename(name)
+    run("audit", code=1)
+    run("notices", "--write", code=0)
+    run("audit", code=0)
+
+
+def test_a_policy_that_cannot_be_added_to_is_said(dirty: Path) -> None:
+    """And is left as it was."""
+    policy = Path("provenance.toml")
+    text = "declared = [{path = 'a', origin = 'b'}]\n" + policy.read_text()
+    policy.write_text(text)
+    output = run("notices", "--write", code=2).output
+    assert "add them by hand" in output
+    assert "path = " in output
+    assert policy.read_text() == text
+    assert not Path("THIRD_PARTY_NOTICES.md").exists()
+
+
 def test_notices_of_others_are_not_overwritten(dirty: Path) -> None:
     Path("THIRD_PARTY_NOTICES.md").write_text("by hand\n")
     assert "did not write" in run("notices", "--write", code=2).output
@@ -517,7 +539,8 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str
     for seed in range(40):
         Path(f"src/more{seed}.py").write_text(program(seed + 100, functions=40))
     code = (
-        "import sys\n"
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"
         "from provenance.cli import main\n"
         "from provenance import audit\n"
         "work = audit._explained\n"

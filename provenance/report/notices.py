@@ -174,6 +174,7 @@ def _quoted(text: str) -> str:
 
 
 def _glob(path: str) -> str:
-    """A glob that matches this path alone."""
-    escaped = "".join(f"\\{c}" if c in "\\*?[]!# {}" else c for c in path)
+    """A glob that matches this path alone, but for braces in it."""
+    signs = path.replace("{", "?").replace("}", "?")  # which no glob can escape: any sign
+    escaped = "".join(f"\\{c}" if c in "\\*[]!# " else c for c in signs)
     return escaped if "/" in path else f"/{escaped}"
