@@ -21,9 +21,7 @@ from provenance.patterns import Patterns
 from provenance.policy import (
     OWN_FILE,
     PROJECT_FILE,
-    SETTINGS,
     Found,
-    Policy,
     find,
     parsed,
     read,
@@ -32,6 +30,7 @@ from provenance.policy import (
 from provenance.references import DEFAULT_INDEX
 from provenance.release import checked_day
 from provenance.ruling import Scope, rulings
+from provenance.settings import SETTINGS, Policy
 from provenance.workers import Bounds, Progress
 
 _ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

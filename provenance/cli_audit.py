@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provenance.errors import ExitCode, ProvenanceError, UsageError
-from provenance.policy import SETTINGS, Setting
+from provenance.settings import SETTINGS, Setting
 from provenance.terminal import cores, options, printable, progress_bar, write_whole
 
 if TYPE_CHECKING:
@@ -207,7 +207,8 @@ def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
 
 def _init(paths: tuple[str, ...]) -> None:
     """Add a policy to the project's file, or begin one of its own."""
-    from provenance.policy import OWN_FILE, PROJECT_FILE, find, starting
+    from provenance.policy import OWN_FILE, PROJECT_FILE, find
+    from provenance.settings import starting
 
     folder = os.path.abspath(paths[0] if paths else ".")
     if not os.path.isdir(folder):

@@ -26,7 +26,7 @@ from provenance.model import (
     UseOf,
 )
 from provenance.patterns import Patterns
-from provenance.policy import Declaration, Policy
+from provenance.settings import Declaration, Policy
 from provenance.verdict import ORDER
 
 GRAVEST: tuple[Rule, ...] = (

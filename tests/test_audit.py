@@ -16,7 +16,7 @@ from programs import inserted, program, renamed
 import provenance
 from provenance.auditing import planned, under
 from provenance.cli import main
-from provenance.policy import SETTINGS
+from provenance.settings import SETTINGS
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from provenance.errors import UsageError
-from provenance.policy import SETTINGS, Declaration, Policy, find, parsed, read, starting
+from provenance.policy import find, parsed, read
+from provenance.settings import SETTINGS, Declaration, Policy, starting
 
 PROJECT = "pyproject.toml"
 

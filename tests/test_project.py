@@ -122,18 +122,19 @@ ALLOWED = {
     ),
     "terminal": "errors report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
-    "policy": "errors release",
-    "ruling": "licenses model patterns policy verdict",
+    "settings": "",
+    "policy": "errors release settings",
+    "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model",
     "report.audit": "model report.json report.text",
     "report.notices": "model",
     "auditing": (
         "audit cache errors folder index ledger licenses model patterns policy references.__init__ "
-        "release report.notices ruling workers"
+        "release report.notices ruling settings workers"
     ),
     "cli_audit": (
         "auditing bundle errors model policy release report.audit report.formats report.notices "
-        "sides terminal"
+        "settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from provenance.cli import main
 from provenance.errors import ExitCode
-from provenance.policy import SETTINGS
+from provenance.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
