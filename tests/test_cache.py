@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -222,14 +223,18 @@ def test_a_locked_one_is_done_without(
     assert scan(str(mine), [index], cache=path) == without
 
 
-def test_its_size_is_bounded_and_what_was_long_not_asked_for_goes_first(tmp_path: Path) -> None:
+def test_its_size_is_bounded_and_what_was_long_not_asked_for_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance.cache._RUNS", 2)
+    noise = random.Random(1)
     path = str(tmp_path / "results.db")
     names = [f"{number}.py" for number in range(60)]
     for run in range(60):
         cache = Cache(path, "x", most_bytes=40_000)
         file, found = result(names[run])
-        noise = os.urandom(1500).hex()
-        cache.keep(file, (replace(found, verdict="clear", sha256=noise), ()))
+        text = f"{noise.getrandbits(12_000):x}"
+        cache.keep(file, (replace(found, sha256=text), ()))
         always, one = result("always.py")
         if cache.recall(always) is None:
             cache.keep(always, (one, ()))
