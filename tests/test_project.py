@@ -113,8 +113,8 @@ ALLOWED = {
     "history": "decode folder model release",
     # audit wires, cli asks audit
     "audit": (
-        "attribute cache candidates composition declared errors history identity index indexing library "
-        "model notices parse references.__init__ release sketch source verdict workers"
+        "attribute cache candidates composition declared errors history identity index indexing "
+        "library model notices parse references.__init__ release sketch source verdict workers"
     ),
     "indexing": (
         "baseline build errors index model origins parse pypi references.manifest release schema "
@@ -158,7 +158,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder history archive zipped tarred pypi index build schema audit indexing workers "
-    "policy auditing terminal cli cli_audit cli_explain cli_report bundle verifying explained "
+    "policy cache auditing terminal cli cli_audit cli_explain cli_report bundle verifying explained "
     "__init__ __main__ references.__init__ references.manifest".split()
 )
 WORLD = set(
