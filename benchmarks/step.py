@@ -47,7 +47,7 @@ def steps(root: Path, package: str) -> None:
     print("|---|---:|---|---:|---:|")
     for line in ("init -q -b main .", "add .", "commit -q -m package"):
         git(root, *line.split())
-    audit(root, "as it is")
+    audit(root, "as it is", "--no-cache")
     place = root / next(root.glob("*/__init__.py")).parent.name / "vision.py"
     with zipfile.ZipFile(fetch(*parse_requirement(MODEL[0]))) as opened:
         text = opened.read(MODEL[1]).decode()
@@ -56,8 +56,9 @@ def steps(root: Path, package: str) -> None:
     for old, new in RENAMES:
         text = text.replace(old, new)
     place.write_text('"""Our own vision model."""\n\n\n' + OWN + text, "utf-8")
-    audit(root, "the file added", "--no-cache")
-    audit(root, "again, with the cache")
+    audit(root, "the file added")
+    audit(root, "the same again, nothing changed")
+    audit(root, "only what changed", "--no-cache", "--diff", "main")
     command(root, "`notices --write`", "notices", "--write")
     audit(root, "declared")
     text = place.read_text("utf-8")

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from provenance.errors import UsageError
-from provenance.folder import IN_THE_SAME_TREE, read_file, shown
+from provenance.folder import IN_THE_SAME_TREE, list_folder, read_file, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import Audit, Family, Report
 from provenance.patterns import Patterns
@@ -212,7 +212,7 @@ def audit(
     policy = plan.policy
     _check_licenses(plan)
     entries = _baseline(plan, fresh)
-    only = plan.only
+    only = _asked(plan)
     report = scan(
         plan.source,
         indexes(plan),
@@ -250,7 +250,7 @@ def audit(
         policy_file=plan.shown_file,
         rulings=told,
         fixed=fixed,
-        incomplete=_incomplete(plan, report),
+        incomplete=_incomplete(plan, only, report),
     )
     return Done(done, held)
 
@@ -276,7 +276,7 @@ def indexes(plan: Plan) -> tuple[str, ...]:
     return (*default, *plan.places["index"])
 
 
-def _incomplete(plan: Plan, report: Report) -> tuple[str, ...]:
+def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tuple[str, ...]:
     """What was not looked at and should have been: every file that was skipped, but those that
     the policy lets, and links to what is looked at where it is."""
     policy = plan.policy
@@ -286,17 +286,29 @@ def _incomplete(plan: Plan, report: Report) -> tuple[str, ...]:
         for one in report.skipped
         if not one.reason.endswith(IN_THE_SAME_TREE) and not (lets and lets.wants(one.path))
     ]
-    if not report.files and not report.skipped and not _only_files(plan):
+    if not report.files and not report.skipped and not _only_files(plan, only):
         missing.append(_NO_FILE)
     return tuple(missing)
 
 
-def _only_files(plan: Plan) -> bool:
+def _asked(plan: Plan) -> tuple[str, ...] | None:
+    """The paths inside the source that are to be scanned, None for all."""
+    policy, prefix, base = plan.policy, plan.prefix, plan.policy.diff
+    if base is None:
+        return plan.only
+    from provenance.changed import changed
+
+    if not os.path.isdir(plan.source):
+        raise UsageError(f"{plan.source}: found an archive, expected a repository for --diff")
+    wanted = Patterns(under(prefix, policy.include), under(prefix, policy.exclude), plan.only)
+    listed, _ = list_folder(plan.root, wanted)
+    return tuple(sorted(changed(plan.root, base, listed)))
+
+
+def _only_files(plan: Plan, only: tuple[str, ...] | None) -> bool:
     """Whether files were named one by one: that the policy wants none of them is no fault, as
     when a hook passes what is committed."""
-    return plan.only is not None and all(
-        not os.path.isdir(os.path.join(plan.root, path)) for path in plan.only
-    )
+    return only is not None and not any(os.path.isdir(os.path.join(plan.root, p)) for p in only)
 
 
 def _families(plan: Plan, report: Report) -> dict[str, Family]:

@@ -80,9 +80,12 @@ NOTHING = History({})
 
 
 @dataclass(frozen=True, slots=True)
-class _Repository:
-    """Where objects are, which commit is checked out, and which commits have lost parents."""
+class Repository:
+    """Where a checkout's git files, those it shares with other worktrees, and objects are, which
+    commit is checked out, and which commits have lost parents."""
 
+    directory: str
+    shared: str
     objects: str
     head: str
     inner: str  # the path from the repository's root to the scanned folder, "" or ending in "/"
@@ -107,18 +110,18 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
     if not os.path.isdir(root):  # a link to a file: git knows the file
         places = {one.path: os.path.basename(root) for one in wanted}
         root = os.path.dirname(root)
-    found = _repository(root)
+    found = repository(root)
     if found is None:
         return NOTHING
     if isinstance(found, Reason):
         return History({}, str(found))
-    git = _program()
+    git = program()
     if git is None:
         return History({}, "found a git repository, but no git program; install git for its days")
     until = time.monotonic() + SECONDS_IN_ALL
     try:
         with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
-            _skeleton(Path(place), found)
+            skeleton(Path(place), found)
             with ThreadPoolExecutor(max(1, jobs)) as pool:
                 answers = list(
                     pool.map(
@@ -139,7 +142,7 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
     return History(lines, said)
 
 
-def _program() -> str | None:
+def program() -> str | None:
     """The git program, of the absolute folders of the path only: never one of the scanned tree."""
     name = "git.exe" if sys.platform == "win32" else "git"
     for folder in os.environ.get("PATH", "").split(os.pathsep):
@@ -152,7 +155,7 @@ def _program() -> str | None:
 # --- the repository -----------------------------------------------------------------------
 
 
-def _repository(root: str) -> _Repository | Reason | None:
+def repository(root: str) -> Repository | Reason | None:
     """The repository that a folder stands in, None where it stands in none."""
     top = root
     while not os.path.lexists(os.path.join(top, ".git")):
@@ -180,7 +183,9 @@ def _repository(root: str) -> _Repository | Reason | None:
     if head is None:
         return Reason("found no commit that is checked out (HEAD); commit, or check one out")
     listed = (_text(os.path.join(whole, "shallow")) or "").split()
-    return _Repository(objects, head, inner, frozenset(o for o in listed if _OID.match(o)))
+    return Repository(
+        directory, whole, objects, head, inner, frozenset(o for o in listed if _OID.match(o))
+    )
 
 
 def _git_directory(top: str) -> str | Reason:
@@ -218,7 +223,24 @@ def _text(path: str, limit: int = _LONGEST) -> str | None:
 
 def _head(directory: str, whole: str) -> str | None:
     """The commit that is checked out."""
-    said = (_text(os.path.join(directory, "HEAD")) or "").strip()
+    return _followed((_text(os.path.join(directory, "HEAD")) or "").strip(), directory, whole)
+
+
+def ref(found: Repository, name: str) -> str | None:
+    """The commit, or tag, that a name of a branch, tag or remote branch means; None for none."""
+    if name == "HEAD":
+        return found.head
+    for pattern in ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}"):
+        full = pattern.format(name)
+        if _REF.match(full) and ".." not in full:
+            known = _followed(f"ref: {full}", found.directory, found.shared)
+            if known:
+                return known
+    return None
+
+
+def _followed(said: str, directory: str, whole: str) -> str | None:
+    """The hash at the end of a chain of references."""
     for _ in range(5):
         if _OID.match(said):
             return said
@@ -238,7 +260,7 @@ def _head(directory: str, whole: str) -> str | None:
 # --- one file -----------------------------------------------------------------------------
 
 
-def _skeleton(place: Path, found: _Repository) -> None:
+def skeleton(place: Path, found: Repository) -> None:
     """A repository of our own with nothing in it but the commit that is checked out."""
     directory = place / "git"
     for folder in (directory / "refs", directory / "objects", place / "tree"):
@@ -257,7 +279,7 @@ def _blame(
     git: str,
     place: str,
     root: str,
-    found: _Repository,
+    found: Repository,
     wanted: Wanted,
     path: str,
     until: float,
@@ -274,6 +296,33 @@ def _blame(
     content = decode(data)
     if isinstance(content, Reason):
         return content
+    call = ["blame", "--porcelain", "-w", "-M", "-C", "--root", "--contents", "-"]
+    for first, last in merged(wanted.ranges):
+        call += ["-L", f"{first},{last}"]
+    try:
+        ended = ask(git, place, found, [*call, "--", found.inner + path], left, content)
+    except subprocess.TimeoutExpired:
+        return Reason(f"git took longer than {SECONDS} seconds, or all longer than was allowed")
+    if ended.returncode:
+        if b"no such path" in ended.stderr:
+            return {}  # not committed yet
+        return Reason("git could not read their history; 'git fsck' says what is wrong")
+    return read_porcelain(ended.stdout, found.shallow)
+
+
+def ask(
+    git: str,
+    place: str,
+    found: Repository,
+    arguments: Sequence[str],
+    seconds: float,
+    given: bytes = b"",
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in the repository of our own at ``place``, on the objects of the scanned one.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer.
+    """
     kept = {name: value for name, value in os.environ.items() if name.upper() in _KEPT}
     environment = {
         **kept,
@@ -286,26 +335,15 @@ def _blame(
     }
     call = [git, "--no-pager", "--literal-pathspecs"]
     call += ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"]
-    call += ["blame", "--porcelain", "-w", "-M", "-C", "--root", "--contents", "-"]
-    for first, last in merged(wanted.ranges):
-        call += ["-L", f"{first},{last}"]
-    try:
-        ended = subprocess.run(
-            [*call, "--", found.inner + path],
-            input=content,
-            capture_output=True,
-            cwd=os.path.join(place, "tree"),
-            env=environment,
-            timeout=left,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Reason(f"git took longer than {SECONDS} seconds, or all longer than was allowed")
-    if ended.returncode:
-        if b"no such path" in ended.stderr:
-            return {}  # not committed yet
-        return Reason("git could not read their history; 'git fsck' says what is wrong")
-    return read_porcelain(ended.stdout, found.shallow)
+    return subprocess.run(
+        [*call, *arguments],
+        input=given,
+        capture_output=True,
+        cwd=os.path.join(place, "tree"),
+        env=environment,
+        timeout=seconds,
+        check=False,
+    )
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -64,6 +64,7 @@ SETTINGS = (
     Setting("exclude-origin", "texts", "Hide origins, e.g. your own published code."),
     Setting("suspect-date", "day", "Since when the code is as it is.", "DATE"),
     Setting("baseline", "text", "Findings that are known and do not fail.", "FILE", paths=True),
+    Setting("diff", "text", "Only files changed since this commit.", "BASE", decides=False),
     Setting("today", "day", "The day by which declarations expire.  [default: today]", "DATE"),
     Setting(
         "output",
@@ -133,6 +134,7 @@ class Policy:
     exclude_origin: tuple[str, ...] = ()
     suspect_date: str | None = None
     baseline: str = "provenance-baseline.json"
+    diff: str | None = None
     today: str | None = None
     output: tuple[str, ...] = ()
     no_cache: bool = False
@@ -168,7 +170,7 @@ def starting(prefix: str = "tool.provenance") -> str:
     default = Policy()
     lines = [f"[{prefix}]"] if prefix else []
     for setting in SETTINGS:
-        if setting.key in ("jobs", "timeout", "memory", "no-cache", "today"):
+        if setting.key in ("diff", "jobs", "timeout", "memory", "no-cache", "today"):
             continue
         value = getattr(default, setting.name)
         if setting.key == "baseline":

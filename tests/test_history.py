@@ -381,7 +381,7 @@ def test_a_day_given_by_hand_rules_and_an_archive_has_its_own(
     def refuse(*_: object) -> None:
         raise AssertionError("git was asked")
 
-    monkeypatch.setattr(module, "_repository", refuse)
+    monkeypatch.setattr(module, "repository", refuse)
     given = provenance.scan(str(root), [index], suspect_date="2020-01-01", include=["m.py"])
     assert {one.seen.source for one in given.findings} == {"given"}
     assert {one.direction for one in given.findings} == {"younger"}

@@ -158,10 +158,27 @@ def test_the_action_passes_what_it_is_given_and_nothing_is_run_of_it(
     assert ended.returncode == 0, ended.stderr
     assert "2 files" in ended.stdout
     evil = '"; touch evil; $(touch evil) `touch evil`'
-    for name in ("paths", "config"):
+    for name in ("paths", "config", "diff"):
         ended, _, _ = run_step(repository, tmp_path, **{name: evil})
         assert ended.returncode in (2, 3), ended.stdout
         assert not list(repository.rglob("evil"))
+
+
+@posix
+def test_the_action_looks_at_what_a_pull_request_changes(repository: Path, tmp_path: Path) -> None:
+    """With ``auto`` since its base; without a base at everything."""
+    borrow(repository)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "borrowed before")
+    base = git(repository, "rev-parse", "HEAD")
+    (repository / "src" / "new.py").write_text(OWN)
+    ended, _, _ = run_step(repository, tmp_path, diff="auto", base=base)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.startswith("Clean: 1 file ")
+    ended, _, _ = run_step(repository, tmp_path, diff="auto")
+    assert ended.returncode == 1
+    ended, _, _ = run_step(repository, tmp_path, diff="auto", base="0" * 40)
+    assert ended.returncode == 2, "a base that was not fetched"
 
 
 @posix
@@ -331,3 +348,17 @@ def test_gitlabs_job_writes_the_reports_that_it_names(repository: Path, tmp_path
     assert artifacts["when"] == "always"
     for name in named:
         assert (repository / name).is_file(), name
+
+
+@posix
+def test_gitlabs_job_looks_at_what_a_merge_request_changes(
+    repository: Path, tmp_path: Path
+) -> None:
+    borrow(repository)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "borrowed before")
+    base = git(repository, "rev-parse", "HEAD")
+    (repository / "src" / "new.py").write_text(OWN)
+    ended = gitlab(repository, tmp_path, CI_MERGE_REQUEST_DIFF_BASE_SHA=base)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.startswith("Clean: 1 file ")

@@ -1,0 +1,116 @@
+"""changed: a checkout and a commit of it -> the paths that are no longer as they were there.
+
+As a pull request sees it: since the commit where the branch began, what is not committed too. No
+index, filter or configuration of the repository is asked: the tree of that commit says which bytes
+stood at each path, and those that stand there now are hashed as git does. git itself runs only as
+in ``history``, on objects alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from provenance.decode import Reason
+from provenance.errors import SourceError, UsageError
+from provenance.folder import read_file, shown
+from provenance.history import Repository, ask, program, ref, repository, skeleton
+
+SECONDS = 120
+"""So long may git take for one answer."""
+
+_LONGEST = 100_000_000
+_NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d*)*)")
+
+
+def changed(root: str, base: str, paths: Iterable[tuple[str, str | Reason]]) -> Iterator[str]:
+    """The paths whose files are not those of the commit where the branch left ``base``.
+
+    Args:
+        root: the root of a checkout, absolute and real.
+        base: a branch, tag, remote branch, ``HEAD`` or hash, with ``~N`` and ``^N`` behind it.
+        paths: ``(path from the root, where it is, or why it cannot be read)``.
+
+    Raises:
+        UsageError: no commit is meant by ``base``.
+        SourceError: there is no repository, or git could not tell.
+    """
+    before = _tree(root, base)
+    for path, place in paths:
+        known = before.get(path)
+        data = place if known is None or isinstance(place, Reason) else read_file(place, _LONGEST)
+        if known is None or not isinstance(data, bytes) or known not in _hashes(data, len(known)):
+            yield path
+
+
+def _hashes(data: bytes, length: int) -> Iterator[str]:
+    """What git calls these bytes, and the same with the line ends that it may have changed."""
+    for one in (data, data.replace(b"\r\n", b"\n")):
+        blob = b"blob %d\0" % len(one) + one
+        made = hashlib.sha1(blob, usedforsecurity=False) if length == 40 else hashlib.sha256(blob)
+        yield made.hexdigest()
+
+
+def _tree(root: str, base: str) -> dict[str, str]:
+    """The hash of every file of the commit where the branch began, by path."""
+    found = repository(root)
+    git = program()
+    if not isinstance(found, Repository):
+        raise SourceError(
+            f"{root}: {found or 'found no git repository'}; --diff {base} expects one"
+        )
+    if git is None:
+        raise SourceError(f"found no git program, --diff {base} expects one; install git")
+    try:
+        with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
+            skeleton(Path(place), found)
+
+            def told(*arguments: str) -> str | None:
+                ended = ask(git, place, found, arguments, SECONDS)
+                return None if ended.returncode else ended.stdout.decode("utf-8", "surrogateescape")
+
+            commit = _commit(found, base, told)
+            began = told("merge-base", commit, "HEAD")
+            if began is None:
+                raise SourceError(
+                    f"--diff {base}: found no commit that it has in common with HEAD, expected "
+                    "one; fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)"
+                )
+            listed = told("ls-tree", "-r", "-z", "--full-tree", began.strip())
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SourceError(f"--diff {base}: git could not be run ({error}); run it again") from error
+    if listed is None:
+        raise SourceError(
+            f"--diff {base}: its files cannot be listed; 'git fsck' says what is wrong"
+        )
+    return dict(_read(listed))
+
+
+def _read(listed: str) -> Iterator[tuple[str, str]]:
+    """Regular files of ``git ls-tree -z``, by path."""
+    for line in listed.split("\0"):
+        head, tab, path = line.partition("\t")
+        parts = head.split()
+        if tab and len(parts) == 3 and parts[0].startswith("100"):
+            yield shown(os.fsdecode(path.encode("utf-8", "surrogateescape"))), parts[2]
+
+
+def _commit(found: Repository, base: str, told: Callable[..., str | None]) -> str:
+    """The hash of the commit that is meant."""
+    match = _NAMED.fullmatch(base)
+    if match:
+        named = ref(found, match["name"]) or match["name"]
+        if re.fullmatch(r"[0-9a-f]{4,64}", named):
+            verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+            answer = told(*verify, f"{named}{match['back']}^{{commit}}")
+            if answer is not None:
+                return answer.strip()
+    raise UsageError(
+        f"--diff: found {base!r}, expected a branch, tag or commit that is in this repository; "
+        "'git fetch' it with its history (fetch-depth: 0, GIT_DEPTH: 0)"
+    )

@@ -1,0 +1,209 @@
+"""--diff: only what changed since the branch began, with the verdicts of a full run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from programs import program, renamed
+
+import provenance
+from provenance.cli import main
+
+OWN = "def f(a):\n    return [a.b(c) for c in a if c.d]\n"
+
+if shutil.which("git") is None:
+    pytest.skip("needs git", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("index")
+    (folder / "birds").mkdir()
+    for seed in range(3):
+        (folder / "birds" / f"m{seed}.py").write_text(program(seed))
+    path = folder / "birds.db"
+    provenance.build_index([str(folder / "birds")], path, date="2025-01-02", license="MIT")
+    return path
+
+
+def git(*arguments: str, cwd: Path | None = None) -> str:
+    command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.invalid", *arguments]
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    ended = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=True
+    )
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def branch(tmp_path: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A branch that changed one borrowed file and added another; main went on since."""
+    root = tmp_path / "repository"
+    (root / "src").mkdir(parents=True)
+    monkeypatch.chdir(root)
+    (root / "provenance.toml").write_text(
+        f"fail-on = 'resembles'\ndefault-index = false\nindex = [{json.dumps(str(index))}]\n"
+    )
+    (root / "src" / "own.py").write_text(OWN)
+    (root / "src" / "old.py").write_text(renamed(program(0)))
+    (root / "src" / "touched.py").write_text(renamed(program(1)))
+    (root / "src" / "gone.py").write_text(OWN)
+    git("init", "-q", "-b", "main", ".")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    git("tag", "began")
+    git("checkout", "-q", "-b", "work")
+    (root / "src" / "touched.py").write_text(OWN + "\n\n" + renamed(program(1)))
+    (root / "src" / "added.py").write_text(renamed(program(2)))
+    (root / "src" / "gone.py").unlink()
+    git("add", ".")
+    git("commit", "-q", "-m", "two")
+    git("checkout", "-q", "main")
+    (root / "src" / "own.py").write_text(OWN + "\nX = 1\n")
+    git("commit", "-q", "-a", "-m", "three")
+    git("checkout", "-q", "work")
+    return root
+
+
+def audited(*arguments: str, code: int) -> dict[str, Any]:
+    result = CliRunner().invoke(main, ["audit", *arguments, "--output", "../audit.json"])
+    assert result.exit_code == code, result.output
+    found: dict[str, Any] = json.loads(Path("../audit.json").read_text("utf-8"))
+    return found
+
+
+def paths(found: dict[str, Any]) -> list[str]:
+    return [file["path"] for file in found["report"]["files"]]
+
+
+CHANGED = ["src/added.py", "src/touched.py"]
+
+
+@pytest.mark.parametrize(
+    "base", ["main", "refs/heads/main", "began", "HEAD~1", "work^", "heads/main"]
+)
+def test_what_changed_since_the_branch_began_is_scanned(branch: Path, base: str) -> None:
+    """And nothing that the base changed since; by any name of it."""
+    assert paths(audited("--diff", base, code=1)) == CHANGED
+
+
+def test_hashes_and_remote_branches_mean_commits_too(branch: Path) -> None:
+    whole = git("rev-parse", "began")
+    assert paths(audited("--diff", whole, code=1)) == CHANGED
+    assert paths(audited("--diff", whole[:8], code=1)) == CHANGED
+    git("update-ref", "refs/remotes/origin/main", "main")
+    assert paths(audited("--diff", "origin/main", code=1)) == CHANGED
+    git("pack-refs", "--all")
+    git("gc", "-q")
+    assert paths(audited("--diff", "origin/main", code=1)) == CHANGED
+    git("tag", "-a", "-m", "annotated", "named", "began")
+    assert paths(audited("--diff", "named", code=1)) == CHANGED
+
+
+def test_the_verdicts_are_those_of_a_full_run(branch: Path) -> None:
+    """Ruling by ruling, for the files that changed."""
+    for arguments in ([], ["--deny-family", "m1"], ["--vendored", "added.py"]):
+        full = audited(*arguments, code=1)
+        part = audited(*arguments, "--diff", "main", code=1)
+        expected = [one for one in full["rulings"] if one["path"] in CHANGED]
+        assert part["rulings"] == expected
+        assert expected
+        assert len(full["rulings"]) > len(expected)
+
+
+def test_what_is_not_committed_counts(branch: Path) -> None:
+    """Changed, added and moved in the folder; not what git ignores."""
+    (branch / "src" / "own.py").write_text("X = 2\n")
+    (branch / "src" / "new.py").write_text("X = 3\n")
+    (branch / "src" / "ignored.py").write_text("X = 4\n")
+    (branch / ".gitignore").write_text("ignored.py\n")
+    (branch / "src" / "old.py").rename(branch / "src" / "moved.py")
+    assert paths(audited("--diff", "main", code=1)) == [
+        "src/added.py",
+        "src/moved.py",
+        "src/new.py",
+        "src/own.py",
+        "src/touched.py",
+    ]
+
+
+def test_nothing_changed_is_clean(branch: Path) -> None:
+    result = CliRunner().invoke(main, ["audit", "--diff", "HEAD"])
+    assert (result.exit_code, result.output) == (0, "Clean: 0 files (0 lines).\n")
+
+
+def test_other_line_ends_are_no_change(branch: Path) -> None:
+    """A checkout may have changed them."""
+    own = branch / "src" / "own.py"
+    own.write_bytes(own.read_bytes().replace(b"\n", b"\r\n"))
+    assert paths(audited("--diff", "main", code=1)) == CHANGED
+
+
+def test_paths_and_globs_bound_it_further(branch: Path) -> None:
+    assert paths(audited("src/added.py", "--diff", "main", code=1)) == ["src/added.py"]
+    assert paths(audited("--diff", "main", "--exclude", "added.py", code=1)) == ["src/touched.py"]
+
+
+def test_names_of_any_letters(branch: Path) -> None:
+    name = branch / "src" / "größe 模型.py"
+    name.write_text("X = 1\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "four")
+    assert paths(audited("--diff", "HEAD", code=0)) == []
+    name.write_text("X = 2\n")
+    assert paths(audited("--diff", "HEAD", code=0)) == ["src/größe 模型.py"]
+
+
+@pytest.mark.parametrize(
+    "base",
+    ["nothing", "origin/main", "--help", "HEAD@{1}", "a..b", ":/one", "HEAD~9", "../x", "0000"],
+)
+def test_a_base_that_is_none_is_refused(branch: Path, base: str) -> None:
+    """With 2, and what to do; no option gets to git."""
+    result = CliRunner().invoke(main, ["audit", f"--diff={base}"])
+    assert result.exit_code == 2, result.output
+    assert f"--diff: found {base!r}" in result.output
+    assert "fetch" in result.output
+
+
+def test_without_history_or_repository_it_is_not_completed(branch: Path, tmp_path: Path) -> None:
+    """A shallow clone has no commit in common with another branch."""
+    clone = tmp_path / "clone"
+    git("clone", "-q", "--depth", "1", "-b", "work", branch.as_uri(), str(clone))
+    git("fetch", "-q", "--depth", "1", "origin", "main:refs/remotes/origin/main", cwd=clone)
+    os.chdir(clone)
+    result = CliRunner().invoke(main, ["audit", "--diff", "origin/main"])
+    assert result.exit_code == 3, result.output
+    assert "fetch-depth: 0" in result.output
+    shutil.rmtree(clone / ".git", ignore_errors=True)
+    result = CliRunner().invoke(main, ["audit", "--diff", "main"])
+    assert result.exit_code == 3
+    assert "no git repository" in result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="writes a shell script")
+def test_a_repository_cannot_make_git_run_anything(branch: Path) -> None:
+    """Filters, monitors, hooks and aliases of its configuration are not read."""
+    script = branch.parent / "evil.sh"
+    script.write_text(f"#!/bin/sh\ntouch {branch.parent}/ran\ncat\n")
+    script.chmod(0o755)
+    for key in (
+        "core.fsmonitor",
+        "filter.x.clean",
+        "diff.x.textconv",
+        "core.pager",
+        "diff.external",
+    ):
+        git("config", key, str(script))
+    git("config", "alias.merge-base", f"!{script}")
+    (branch / ".gitattributes").write_text("*.py filter=x diff=x\n")
+    assert paths(audited("--diff", "main", code=1)) == CHANGED
+    assert not (branch.parent / "ran").exists()
