@@ -117,7 +117,7 @@ def scan(
     from provenance.composition import of_repository
     from provenance.history import NOTHING, history
     from provenance.identity import vendored
-    from provenance.verdict import directed
+    from provenance.verdict import directed, of_files
 
     composition, common, novel = of_repository(files, standing)
     past = (
@@ -125,7 +125,7 @@ def scan(
         if given or opened.release.sha256
         else history(source, _asked(files, findings), jobs)
     )
-    told = directed(findings, dated, "given" if given else "archive", past.lines)
+    told = list(directed(findings, dated, "given" if given else "archive", past.lines))
     return Report(
         source=source,
         indexes=used,
@@ -133,7 +133,7 @@ def scan(
         as_of=as_of,
         exclude_origin=tuple(exclude_origin),
         suspect_date=dated,
-        files=tuple(files),
+        files=tuple(of_files(files, told)),
         findings=tuple(sorted(_told_apart(told), key=strength)),
         vendored=vendored(files),
         skipped=tuple(sorted(skipped, key=lambda one: (one.path, one.reason))),

@@ -132,6 +132,7 @@ def directed(
     lines: Mapping[str, Mapping[int, LineDay]] | None = None,
 ) -> Iterator[Finding]:
     """The findings with since when the suspect is as it is, and whether the reference is older.
+    What is younger is no earlier source: nothing is *derived* from it.
 
     Args:
         findings: with the first days of their references.
@@ -140,18 +141,31 @@ def directed(
         lines: by path, the days of lines; they rule where a finding has any.
     """
     for finding in findings:
-        first = finding.reference.first_seen
+        first, before = finding.reference.first_seen, finding.reference.absent_before
         paired = sorted({n for one in finding.blocks for n in _lines_of(one)})
         known = (lines or {}).get(finding.suspect.path, {})
         dated = [known[number] for number in paired if number in known]
         if dated:
             seen = _seen(dated, len(paired))
-            yield replace(finding, seen=seen, direction=_direction_of(dated, len(paired), first))
+            direction = _direction_of(dated, len(paired), first, before)
         elif day is None:
-            yield replace(finding, seen=SuspectSeen(None, "none"), direction="unknown")
+            seen, direction = SuspectSeen(None, "none"), "unknown"
         else:
-            direction = _side(day, first) if first else "unknown"
-            yield replace(finding, seen=SuspectSeen(day, source), direction=direction)
+            seen = SuspectSeen(day, source)
+            direction = _side(day, first, before) if first else "unknown"
+        verdict = finding.verdict
+        if direction == "younger" and verdict == "derived":
+            verdict = "resembles"
+        yield replace(finding, seen=seen, direction=direction, verdict=verdict)
+
+
+def of_files(files: Iterable[FileResult], findings: Iterable[Finding]) -> Iterator[FileResult]:
+    """The files, with the verdicts that their findings have now."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.suspect.path, []).append(finding)
+    for file in files:
+        yield replace(file, verdict=of_file(file, found.get(file.path, ())))
 
 
 def _lines_of(block: Block) -> range:
@@ -174,20 +188,37 @@ def _seen(dated: Sequence[LineDay], of: int) -> SuspectSeen:
     )
 
 
-def _side(day: str, first: str) -> Direction:
-    """Whether a reference of a first day is older than what is of ``day``."""
-    apart = (date.fromisoformat(day) - date.fromisoformat(first)).days
-    return "older" if apart > DAYS else "younger" if apart < -DAYS else "same"
+def _side(day: str, first: str, before: str | None) -> Direction:
+    """Whether a reference is older than what is of ``day``.
+
+    Args:
+        day: of the suspect.
+        first: of the first indexed release with the reference.
+        before: of the last one without it, None where there is none. The reference appeared
+            between the two, so that a suspect of that time is neither older nor younger.
+    """
+    apart = _days(first, day)
+    if apart > DAYS:
+        return "older"
+    if apart >= -DAYS:
+        return "same"
+    return "younger" if before and _days(before, day) < -DAYS else "unknown"
 
 
-def _direction_of(dated: Sequence[LineDay], of: int, first: str | None) -> Direction:
+def _days(first: str, second: str) -> int:
+    return (date.fromisoformat(second) - date.fromisoformat(first)).days
+
+
+def _direction_of(
+    dated: Sequence[LineDay], of: int, first: str | None, before: str | None
+) -> Direction:
     """What most lines say, by both clocks. A line at the end of a shallow history may be older
     than it seems: it never makes the reference older."""
     if first is None:
         return "unknown"
     sides: Counter[Direction] = Counter()
     for one in dated:
-        said = {_side(one.authored, first), _side(one.committed, first)}
+        said = {_side(day, first, before) for day in (one.authored, one.committed)}
         if len(said) == 1 and not (one.bounded and said != {"younger"}):
             sides.update(said)
     direction, count = max(sides.items(), key=lambda item: item[1], default=("unknown", 0))

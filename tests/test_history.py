@@ -341,7 +341,11 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = root / "birds" / "models" / "wren"
     folder.mkdir(parents=True)
     (folder / "modeling_wren.py").write_text(program(1))
-    provenance.build_index([str(root / "birds")], root / "i.db", date="2023-06-01")
+    first = root / "before" / "birds" / "models" / "wren"  # an earlier release, without it
+    first.mkdir(parents=True)
+    (first / "modeling_wren.py").write_text(program(9))
+    provenance.build_index([str(root / "before" / "birds")], root / "i.db", date="2022-06-01")
+    provenance.build_index([str(root / "birds")], root / "i.db", date="2023-06-01", extend=True)
     return root / "i.db"
 
 
@@ -352,6 +356,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("2022-01-01", "2022-01-02", "younger"),
         ("2023-06-02", "2023-06-01", "same"),
         ("2022-01-01", "2024-01-01", "unknown"),
+        ("2023-01-01", "2023-01-02", "unknown"),  # the reference appeared between two releases
     ],
 )
 def test_a_finding_says_since_when_its_lines_are_there(

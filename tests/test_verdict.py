@@ -95,3 +95,22 @@ def test_a_file_has_the_strongest_verdict(verdicts: tuple[str, ...], expected: s
     assert verdict.of_file(file, found) == expected
     same = Identity("birds/wren", "birds", "1", ("1",), "a.py", None, None, True, ())
     assert verdict.of_file(replace(file, identical=same), found) == "derived"
+
+
+@pytest.mark.parametrize(
+    ("day", "before", "direction", "said"),
+    [
+        ("2024-06-01", "2023-06-01", "older", "derived"),
+        ("2024-01-02", "2023-06-01", "same", "derived"),
+        ("2023-09-01", "2023-06-01", "unknown", "derived"),  # it appeared between the two releases
+        ("2023-01-01", "2023-06-01", "younger", "resembles"),
+        ("2023-01-01", None, "unknown", "derived"),  # nobody knows what older releases have
+    ],
+)
+def test_nothing_is_derived_from_what_is_younger(
+    day: str, before: str | None, direction: str, said: str
+) -> None:
+    known = finding(0.0001, said="derived")
+    known = replace(known, reference=replace(known.reference, absent_before=before))
+    (told,) = verdict.directed([known], day)
+    assert (told.direction, told.verdict) == (direction, said)
