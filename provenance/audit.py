@@ -283,10 +283,9 @@ def _explained(
 
     from provenance.attribute import attribute
     from provenance.candidates import candidates
-    from provenance.declared import declared, of_exact, of_identical, said
+    from provenance.declared import declared, of_exact, of_identical
     from provenance.identity import same_bytes, same_layout
-    from provenance.parse import parse, syntax
-    from provenance.sketch import sketch
+    from provenance.sketch import sketches
 
     outcomes: dict[int, _Outcome] = {}
     for at, file in enumerate(files):
@@ -295,26 +294,33 @@ def _explained(
     parsed: dict[int, Parsed] = {}
     told: dict[int, Said] = {}
     for at, file in enumerate(files):
-        if at not in outcomes:  # one at a time: a tree is walked while it is warm, and let go
-            trees = syntax(file.content)
-            parsed[at] = parse(file.content, trees)
-            told[at] = said(file, trees, library, notices)
+        if at not in outcomes:
+            parsed[at], told[at] = _read(file, library, notices)
             if same := same_layout(file, parsed[at], library):
                 outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]
-    sketches = [sketch(parsed[at], library.parameters, library.permutations) for at in left]
+    sketched = [*sketches([parsed[at] for at in left], library.parameters, library.permutations)]
     proposed: list[list[NDArray[np.int64]]] = [[] for _ in left]
     for number, index in enumerate(library.indexes):
         for listed, pairs in zip(
-            proposed, candidates(sketches, index, library.hidden(number)), strict=True
+            proposed, candidates(sketched, index, library.hidden(number)), strict=True
         ):
             listed.append(np.insert(pairs, 1, number, axis=1))
-    for at, drawn, listed in zip(left, sketches, proposed, strict=True):
+    for at, drawn, listed in zip(left, sketched, proposed, strict=True):
         joined = np.concatenate(listed)
         by_row = joined[np.argsort(joined[:, 0], kind="stable")]
         result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
         outcomes[at] = declared(result, findings, told[at], library)
     return [outcomes[at] for at in range(len(files))]
+
+
+def _read(file: SourceFile, library: Library, notices: Sequence[Beside]) -> tuple[Parsed, Said]:
+    """What a file's syntax tree is read for; the tree is let go while it is warm."""
+    from provenance.declared import said
+    from provenance.parse import parse, syntax
+
+    trees = syntax(file.content)
+    return parse(file.content, trees), said(file, trees, library, notices)
 
 
 # --- compare ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 A shingle is a hash of k consecutive elements of the structure view (w-shingling: Broder 1997).
 MinHash signatures follow datasketch's ``affine32`` scheme with datasketch's permutations
-bit for bit (a test holds them equal); a whole file's units are signed in one numpy call.
+bit for bit (a test holds them equal); the units of many files are signed in one numpy call.
 Winnowing: Schleimer, Wilkerson, Aiken, "Winnowing: Local Algorithms for Document
 Fingerprinting" (SIGMOD 2003), section 3: the rightmost minimal hash of every window, so that
 any run of ``window + k - 1`` equal elements shares a fingerprint. The *robust* variant is not
@@ -11,7 +11,9 @@ used: as printed its pseudo-code breaks the guarantee at the start (authors' err
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import blake2b
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +21,8 @@ import numpy as np
 from provenance.model import Parameters, Parsed, Sketch, Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
     Hashes = NDArray[np.uint64]
@@ -50,6 +54,13 @@ def mix(values: Hashes) -> Hashes:
     return result
 
 
+@cache
+def _power(width: int) -> np.uint64:
+    """What joins runs of ``width`` elements to those behind them."""
+    factor: np.uint64 = np.uint64(pow(_FACTOR, width, 1 << 64))
+    return factor
+
+
 def shingles(view: Hashes, k: int) -> Hashes:
     """Hashes of the ``max(0, n - k + 1)`` runs of k consecutive elements: uint64, in order.
 
@@ -65,14 +76,14 @@ def shingles(view: Hashes, k: int) -> Hashes:
         if k & width:
             if joined:
                 size = min(power.size - joined, total.size)
-                factor = np.uint64(pow(_FACTOR, width, 1 << 64))
+                factor = _power(width)
                 total = total[:size] * factor + power[joined : joined + size]
             else:
                 total = power
             joined += width
         if joined == k:
             return mix(total)
-        factor = np.uint64(pow(_FACTOR, width, 1 << 64))
+        factor = _power(width)
         power = power[: power.size - width] * factor + power[width:]
         width *= 2
 
@@ -82,11 +93,16 @@ def winnow(hashes: Hashes, window: int) -> NDArray[np.intp]:
 
     A sequence shorter than the window counts as one window.
     """
-    size = hashes.size
-    if size == 0:
+    if hashes.size == 0:
         return np.empty(0, np.intp)
-    window = min(window, size)
-    least, value = np.arange(size, dtype=np.intp), hashes
+    chosen = np.zeros(hashes.size, bool)
+    chosen[_least(hashes, min(window, hashes.size))] = True
+    return np.flatnonzero(chosen)
+
+
+def _least(hashes: Hashes, window: int) -> NDArray[np.intp]:
+    """The position of the rightmost least hash of the window that starts at each."""
+    least, value = np.arange(hashes.size, dtype=np.intp), hashes
     reach = 1
     while reach < window:  # least[i] is the answer for the window of ``reach`` starting at i
         step = min(reach, window - reach)
@@ -94,9 +110,7 @@ def winnow(hashes: Hashes, window: int) -> NDArray[np.intp]:
         least = np.where(right <= left, least[step:], least[:-step])
         value = np.minimum(left, right)
         reach += step
-    fresh = np.ones(least.size, bool)  # the answers ascend: equal ones stand together
-    np.not_equal(least[1:], least[:-1], out=fresh[1:])
-    return least[fresh]
+    return least
 
 
 def signatures(hashes: Hashes, spans: NDArray[np.intp], drawn: Permutations) -> NDArray[np.uint32]:
@@ -136,6 +150,13 @@ def digest(view: Hashes) -> int:
     return int.from_bytes(blake2b(view.data, digest_size=8).digest(), "little")
 
 
+def _digests(view: Hashes, spans: list[tuple[int, int]]) -> Hashes:
+    """``digest`` of each half-open span."""
+    data = view.data.cast("B")
+    found = [blake2b(data[8 * first : 8 * stop], digest_size=8).digest() for first, stop in spans]
+    return np.frombuffer(b"".join(found), "<u8").astype(np.uint64)
+
+
 def body(units: tuple[Unit, ...], position: int) -> list[tuple[int, int]]:
     """Half-open spans of a class without its functions and classes, or of a module body."""
     unit = units[position]
@@ -160,18 +181,59 @@ def positions(spans: list[tuple[int, int]]) -> NDArray[np.intp]:
 
 def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketch:
     """Sketch the units of one file that have at least ``parameters.tiny`` elements."""
-    units, tokens = parsed.units, parsed.tokens
-    # The module body comes after the file's own elements, so that each unit is one span.
-    rest = positions(body(units, 0))
-    structure = np.concatenate([tokens.structure, tokens.structure[rest]])
-    text = np.concatenate([tokens.text, tokens.text[rest]])
-    wanted: list[int] = []
+    return next(sketches([parsed], parameters, drawn))
+
+
+_AT_ONCE = 15_000
+"""Elements that are sketched together: of many small files, as many as stay near the processor."""
+
+
+def sketches(
+    files: Iterable[Parsed], parameters: Parameters, drawn: Permutations
+) -> Iterator[Sketch]:
+    """Sketch files, each as ``sketch`` does: what numpy asks for each call is shared by many."""
+    group: list[Parsed] = []
+    size = 0
+    for parsed in files:
+        group.append(parsed)
+        size += len(parsed.tokens)
+        if size >= _AT_ONCE:
+            yield from _sketched(group, parameters, drawn)
+            group, size = [], 0
+    if group:
+        yield from _sketched(group, parameters, drawn)
+
+
+def _sketched(
+    files: Sequence[Parsed], parameters: Parameters, drawn: Permutations
+) -> Iterator[Sketch]:
+    # The module body comes after a file's own elements, so that each unit is one span.
+    rests = [positions(body(parsed.units, 0)) for parsed in files]
+    structure = _end_to_end([parsed.tokens.structure for parsed in files], rests)
+    text = _end_to_end([parsed.tokens.text for parsed in files], rests)
+    sizes = [len(parsed.tokens) + rest.size for parsed, rest in zip(files, rests, strict=True)]
+    bounds = np.cumsum([0, *sizes])
+    wanted: list[int] = []  # a row is a unit of one of the files that is not tiny
     spans: list[tuple[int, int]] = []
-    for position, unit in enumerate(units):
-        start, stop = (unit.start, unit.stop) if position else (len(tokens), structure.size)
-        if stop - start >= parameters.tiny:
-            wanted.append(position)
-            spans.append((start, stop))
+    outer: list[int] = []
+    rows = [0]  # of each file, the first
+    owner = np.full(structure.size, -1, np.intp)  # of each element, the innermost row outside
+    for parsed, (first, end) in zip(files, pairwise(bounds.tolist()), strict=True):
+        within = within_function(parsed.units)  # what repeats nothing is fingerprinted once
+        classes: dict[int, int] = {}
+        for position, unit in enumerate(parsed.units):
+            start, stop = first + unit.start, first + unit.stop
+            if not position:
+                start, stop = stop, end
+            if stop - start >= parameters.tiny:
+                if not within[position]:
+                    owner[start:stop] = len(spans)
+                if unit.kind == "class":
+                    classes[position] = len(spans) - rows[-1]
+                wanted.append(position)
+                spans.append((start, stop))
+                outer.append(classes.get(unit.parent, -1))
+        rows.append(len(spans))
     edges = np.array(spans, np.intp).reshape(-1, 2)
     size = edges[:, 1] - edges[:, 0]
     large = np.flatnonzero(size >= max(parameters.large, parameters.k))
@@ -180,38 +242,67 @@ def sketch(parsed: Parsed, parameters: Parameters, drawn: Permutations) -> Sketc
         hashes = shingles(structure, parameters.k)
         signed = signatures(hashes, edges[large] - np.array([0, parameters.k - 1]), drawn)
         band = band_keys(signed, parameters.bands)
-    owner = np.full(structure.size, -1, np.intp)  # of each element, the innermost row outside
-    within = within_function(units)  # functions: what repeats nothing is fingerprinted once
-    class_row = {at: row for row, at in enumerate(wanted) if units[at].kind == "class"}
-    for row, (position, (start, stop)) in enumerate(zip(wanted, spans, strict=True)):
-        if not within[position]:
-            owner[start:stop] = row
-    return Sketch(
-        unit=np.array(wanted, np.intp),
-        text_digest=np.array([digest(text[a:b]) for a, b in spans], np.uint64),
-        structure_digest=np.array([digest(structure[a:b]) for a, b in spans], np.uint64),
-        size=size,
-        outer=np.array([class_row.get(units[position].parent, -1) for position in wanted], np.intp),
-        large=large,
-        band=band,
-        run=_owned(structure, parameters.run, parameters.window, owner, size >= parameters.large),
-        text_run=_owned(
-            text, parameters.text_run, parameters.window, owner, size >= parameters.small
-        ),
+    runs = _owned(
+        structure, parameters.run, parameters.window, bounds, owner, size >= parameters.large
+    )
+    text_runs = _owned(
+        text, parameters.text_run, parameters.window, bounds, owner, size >= parameters.small
+    )
+    text_digest = _digests(text, spans)
+    structure_digest = np.zeros(len(spans), np.uint64)
+    structure_digest[large] = _digests(structure, [spans[row] for row in large.tolist()])
+    position_of, member_of = np.array(wanted, np.intp), np.array(outer, np.intp)
+    for (first, end), run, text_run in zip(pairwise(rows), runs, text_runs, strict=True):
+        own = slice(first, end)
+        own_large = slice(*np.searchsorted(large, (first, end)))
+        yield Sketch(
+            unit=position_of[own],
+            text_digest=text_digest[own],
+            structure_digest=structure_digest[own],
+            size=size[own],
+            outer=member_of[own],
+            large=large[own_large] - first,
+            band=band[own_large],
+            run=(run[0], run[1] - first),
+            text_run=(text_run[0], text_run[1] - first),
+        )
+
+
+def _end_to_end(views: list[Hashes], rests: list[NDArray[np.intp]]) -> Hashes:
+    """Each view with a part of it repeated behind it, one after another."""
+    return np.concatenate(
+        [part for view, rest in zip(views, rests, strict=True) for part in (view, view[rest])]
     )
 
 
 def _owned(
-    view: Hashes, size: int, window: int, owner: NDArray[np.intp], owns: NDArray[np.bool_]
-) -> tuple[Hashes, NDArray[np.intp]]:
-    """Winnowed fingerprints and the rows that own them, each once: the innermost that spans all
-    of their elements, where it may own any."""
+    view: Hashes,
+    size: int,
+    window: int,
+    bounds: NDArray[np.intp],
+    owner: NDArray[np.intp],
+    owns: NDArray[np.bool_],
+) -> Iterator[tuple[Hashes, NDArray[np.intp]]]:
+    """Of each file between two bounds its winnowed fingerprints and the rows that own them, each
+    once: the innermost that spans all of their elements, where it may own any."""
     hashes = shingles(view, size)
-    chosen = winnow(hashes, window)
-    row = owner[chosen]
-    kept = (row >= 0) & (row == owner[chosen + size - 1])
+    sizes = np.diff(bounds)
+    file = np.repeat(np.arange(sizes.size), sizes)  # of each element
+    reach = size + window - 2  # from the first element of a window to its last
+    least = _least(hashes, window)[: max(0, view.size - reach)]
+    chosen = np.zeros(view.size, bool)
+    chosen[least[file[: least.size] == file[reach:]]] = True
+    for short in np.flatnonzero((sizes >= size) & (sizes <= reach)):  # all of it is one window
+        first = bounds[short]
+        chosen[first + winnow(hashes[first : bounds[short + 1] - size + 1], window)] = True
+    at = np.flatnonzero(chosen)
+    row = owner[at]
+    kept = (row >= 0) & (row == owner[at + size - 1])
     kept[kept] = owns[row[kept]]
-    return hashes[chosen[kept]], row[kept]
+    at = at[kept]
+    edges = np.searchsorted(at, bounds)
+    for first, end in pairwise(edges.tolist()):
+        yield hashes[at[first:end]], owner[at[first:end]]
 
 
 def within_function(units: tuple[Unit, ...]) -> list[bool]:
