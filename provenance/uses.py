@@ -270,6 +270,7 @@ def _parts(module: str) -> tuple[str, tuple[str, ...]]:
     return f"{parts[0]}/", tuple(_plain(part)[1] for part in parts if part)
 
 
+@lru_cache(maxsize=1)  # asked for each import that is called like a family
 def _is_about_models(content: bytes) -> bool:
     return any(word in content for word in _FRAMEWORKS)
 
