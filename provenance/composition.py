@@ -21,7 +21,7 @@ MARGIN = 0.15
 """An origin explains a unit that scores at most this much less in it than in the nearest one."""
 NEAR = 0.1
 """And counts for it the more the less that is: nothing from this on."""
-YEAR = 0.3
+YEAR = 0.4
 """What a year is worth: of two that explain as much the older is likelier the source of both."""
 WIDELY = 0.2
 """And what it is worth that its units stand in other origins: the power of how often."""
