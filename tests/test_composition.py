@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provenance.composition import MARGIN, named, nearest, of_repository
 from provenance.model import FileResult, Share
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is slow to draw, too."""
 DAY = "2024-01-01"
 EQUAL = dict.fromkeys("abcdef", (DAY, 0))
 GAPS = st.dictionaries(
@@ -17,7 +19,7 @@ PARTS = st.lists(
     st.tuples(st.integers(1, 50).map(float), GAPS, st.sampled_from("abcdef")).map(
         lambda one: (one[0], {**one[1], one[2]: 0.0})  # somebody is the nearest
     ),
-    max_size=12,
+    max_size=8,
 )
 
 
@@ -59,6 +61,7 @@ def test_without_a_day_an_origin_is_as_young_as_the_youngest() -> None:
     assert named(parts, dict.fromkeys("ab", undated)) == ["a"]
 
 
+@UNHURRIED
 @given(PARTS)
 def test_every_part_is_named_by_one_that_is_near(
     parts: list[tuple[float, dict[str, float]]],
@@ -91,6 +94,7 @@ def test_what_is_named_elsewhere_is_said_to_be_as_close() -> None:
     assert of_repository(files, EQUAL) == ((Share("a", 1.0, ("b", "c")),), 0.0, 0.0)
 
 
+@UNHURRIED
 @given(
     st.lists(
         st.tuples(st.integers(0, 400), st.lists(st.integers(0, 9), min_size=3, max_size=3)),
