@@ -7,6 +7,7 @@ for. Where either is missing these tests are skipped, and say so.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 import provenance
-from provenance.model import Report
+from provenance.model import Ancestor, Declaration, Report, SuspectSeen
 from provenance.report.html import html_report
 from provenance.report.words import catalogue
 from provenance.sides import reference_texts, suspect_texts
@@ -167,6 +168,43 @@ def test_the_hostile_line_is_text_and_does_nothing(
     assert page.locator("img").count() == 0
 
 
+def test_hostile_names_are_text_wherever_they_stand(
+    report: tuple[Report, Path], open_page: Open
+) -> None:
+    made, _ = report
+    name = "</noscript></title><img src=x onerror=alert(1)><script>alert(2)</script>"
+    path = "a/</noscript><svg onload=alert(3)>.py"
+    old = made.findings[0].suspect.path
+    changed = replace(
+        made,
+        source=name,
+        files=tuple(
+            replace(file, path=path if file.path == old else file.path) for file in made.files
+        ),
+        findings=tuple(
+            replace(
+                one,
+                suspect=replace(
+                    one.suspect, name=name, path=path if one.suspect.path == old else "deep/part.py"
+                ),
+                reference=replace(one.reference, name=name, title=name, license=name),
+            )
+            for one in made.findings
+        ),
+    )
+    page = open_page(html_report(changed, {path: name}))
+    page.locator(".finding > summary").first.click()
+    page.locator("#files .file > summary").first.click()
+    assert page.locator(".finding code").first.text_content() == name
+    assert page.title() == f"Provenance: {name}"
+    page.fill("#q", "onerror")
+    page.select_option("#language", "ko")
+    assert page.locator("img, svg[onload]").count() == 0
+    assert page.evaluate("document.scripts.length") == len(
+        re.findall("<script", html_report(changed, {path: name}))
+    )
+
+
 def test_filters_search_and_order(report: tuple[Report, Path], open_page: Open) -> None:
     made, _ = report
     page = open_page(written(report))
@@ -262,6 +300,30 @@ def test_both_sides_scroll_together(report: tuple[Report, Path], open_page: Open
     after = box.evaluate(at)
     assert before[0] == before[1]
     assert after[0] == after[1] == before[0] - 40
+
+
+def test_what_the_code_says_of_its_days_and_sources_is_shown(
+    report: tuple[Report, Path], open_page: Open
+) -> None:
+    made, _ = report
+    one = finding(report, "MineScores")
+    told = replace(
+        one,
+        attribution="declared elsewhere",
+        seen=SuspectSeen("2025-02-03", "git", "2025-01-31", "2025-01-30", "2025-03-01", 7, 8, True),
+        declarations=(Declaration("adapted", "NOTICE", 4, "Adapted from <b>kite</b>", "kite"),),
+        chain=(Ancestor("reference/kite", "kite.py", "KiteScores", "2024-05-06", 0.71),),
+        lineage=(),
+    )
+    others = tuple(other for other in made.findings if other is not one)
+    changed = replace(made, findings=(told, *others), history="no git here")
+    page = open_page(html_report(changed, suspect_texts(made)), f"#{one.id}")
+    said = page.locator(f'[id="{one.id}"] .body').inner_text()
+    assert "In git since 2025-02-03" in said
+    assert "the first 2025-01-30, the last 2025-03-01" in said
+    assert "NOTICE:4 Adapted from <b>kite</b> (kite)" in said
+    assert re.search(r"2024-05-06\s+KiteScores reference/kite 71\s%", said)
+    assert "no git here" in page.locator("#method").inner_text()
 
 
 def test_keys_go_from_finding_to_finding(report: tuple[Report, Path], open_page: Open) -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import provenance
 from provenance import model
 from provenance.cli import main
+from provenance.licenses import DutyKind
 from provenance.model import Report, Skipped
 from provenance.report import html, quoted
 from provenance.report.html import html_report
@@ -428,6 +429,7 @@ def test_every_key_is_used_and_there() -> None:
         ("attribution", get_args(model.Attribution)),
         ("type", get_args(model.CloneType)),
         ("against", ("younger", "same", "unknown")),
+        ("duty", get_args(DutyKind)),
         ("own", ("long",)),
         ("common", ("long",)),
     ):
@@ -435,7 +437,7 @@ def test_every_key_is_used_and_there() -> None:
     plain_keys = re.findall(r"(?:\bt|text|say|marked|act)\(['\"]([a-z_.]+)['\"][,)]", said)
     assert set(plain_keys) <= keys
     built: tuple[str, ...] = ("verdict.", "attribution.", "type.", "against.", "notice.")
-    built = (*built, "own.", "common.", "headline.", "sort.", "key.", "n.")
+    built = (*built, "own.", "common.", "headline.", "sort.", "key.", "n.", "duty.")
     assert not {key for key in keys if key not in said and not key.startswith(built)}
 
 
@@ -488,6 +490,10 @@ def test_the_command_offers_the_languages_there_are() -> None:
 
 def _command(*words: str) -> Any:
     return CliRunner().invoke(main, [*words])
+
+
+def test_a_saved_result_is_the_result(scanned: tuple[Report, Path]) -> None:
+    assert report_of(json_report(scanned[0]), "result.json") == scanned[0]
 
 
 def test_a_saved_result_gives_the_same_page(scanned: tuple[Report, Path], tmp_path: Path) -> None:

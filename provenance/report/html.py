@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from provenance.model import Finding, Report
 from provenance.report.json import counts
 from provenance.report.quoted import Quotes, Release
-from provenance.report.shares import Part, families, of_file, of_repository, ranked
+from provenance.report.shares import Part, families, merged, of_file, of_repository, ranked
 from provenance.report.text import safe
 from provenance.report.tiles import MOST, WIDTH, height, tiles
-from provenance.report.words import Speaker, asset, catalogue, fine, finest, languages, percent
+from provenance.report.words import Speaker, asset, catalogue, fine, languages, percent
 from provenance.verdict import DERIVED, ORDER, SUPPORTED
 from provenance.version import VERSION
 
@@ -68,7 +68,12 @@ def html_report(
         undefined=StrictUndefined,
     )
     environment.filters.update(
-        visible=safe, percent=percent, fine=fine, finest=finest, embedded=_embedded, trusted=Markup
+        merged=merged,
+        visible=safe,
+        percent=percent,
+        fine=fine,
+        embedded=_embedded,
+        trusted=Markup,
     )
     environment.globals.update(t=cache(say.marked), text=say.plain)
     findings = sorted(report.findings, key=lambda one: -ORDER.index(one.verdict))
@@ -237,14 +242,17 @@ def _embedded(value: Any) -> Markup:
     return Markup(text)  # noqa: S704 - what could end it is escaped
 
 
-def _duties(report: Report) -> dict[str, list[str]]:
-    """What the licences of the references ask, by their expression."""
+def _duties(report: Report) -> dict[str, list[tuple[str, str]]]:
+    """What the licences of the references ask, by their expression: kinds and sentences."""
     from provenance.licenses import duties
 
     expressions = {one.reference.license for one in report.findings} - {None}
     return {
         safe(expression): [
-            safe(f"{one.text} ({one.license}, {one.section})" if one.section else one.text)
+            (
+                one.kind,
+                safe(f"{one.text} ({one.license}, {one.section})" if one.section else one.text),
+            )
             for one in duties(expression)
         ]
         for expression in sorted(filter(None, expressions))

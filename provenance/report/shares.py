@@ -145,6 +145,18 @@ def _rest(common: float, own: float) -> list[Part]:
     return [part for part in parts if part.share]
 
 
+def merged(parts: list[Part]) -> list[Part]:
+    """The parts, those without a colour of their own as one."""
+    small = [part for part in parts if part.fill == "0"]
+    if len(small) < 2:
+        return parts
+    share = sum(part.share for part in small)
+    one = Part("", "", share, "0", small[0].x)
+    at = parts.index(small[0])
+    rest = [part for part in parts if part.fill != "0"]
+    return [*rest[:at], one, *rest[at:]]
+
+
 def _placed(parts: list[Part]) -> list[Part]:
     at, placed = 0.0, []
     for one in parts:

@@ -81,10 +81,5 @@ def fine(share: float) -> str:
     return f"{100 * share:.2g}\u00a0%" if 0 < share < 0.1 else percent(share)
 
 
-def finest(share: float) -> str:
-    """A share near 1, with two decimals, rounded down."""
-    return f"{int(10_000 * share) / 100:g}\u00a0%" if 0.99 < share < 1 else percent(share)
-
-
 def _word(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -281,7 +281,7 @@
   }
   function lineage(finding) {
     const items = finding.lineage.map((one) => [one.first_seen, [code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin))], one.origin === finding.reference.origin ? "named" : ""]);
-    items.push([(finding.seen && finding.seen.day) || data.suspect_date, [el("b", {}, say("lineage.suspect"))], "suspect"]);
+    items.push([finding.seen.day || data.suspect_date, [el("b", {}, say("lineage.suspect"))], "suspect"]);
     items.sort((a, b) => ((a[0] || "9") < (b[0] || "9") ? -1 : (a[0] || "9") > (b[0] || "9") ? 1 : 0));
     const known = items.map(([day]) => day && Date.parse(day)).filter(Boolean);
     const made = el("div", {}, el("p", { class: "note" }, finding.families <= 1 ? say("lineage.one") : say("lineage.many", finding.families)));
@@ -299,9 +299,8 @@
     made.append(el("ol", { class: "timeline" }, items.map(([day, what, kind]) => el("li", { class: kind }, el("span", { class: "day" }, day || unknown()), el("span", {}, what)))));
     const rest = finding.families - finding.lineage.length;
     if (rest > 0) made.append(el("p", { class: "note" }, say("lineage.more", rest)));
-    const older = finding.chain || [];
-    if (older.length)
-      made.append(el("p", { class: "note" }, say("chain")), el("ol", { class: "timeline" }, older.map((one) => el("li", {},
+    if (finding.chain.length)
+      made.append(el("p", { class: "note" }, say("chain")), el("ol", { class: "timeline" }, finding.chain.map((one) => el("li", {},
         el("span", { class: "day" }, one.first_seen), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${percent(one.resemblance)}`))))));
     if (finding.also.length) made.append(el("p", { class: "note" }, `${say("also")}: `, finding.also.map((one, at) => [at ? ", " : "", el("bdi", {}, one)])));
     return made;
@@ -338,10 +337,10 @@
   }
   // Since when the scanned side is as it is, and the lines by which it is declared.
   function since({ seen }) {
-    if (!seen || seen.source !== "git") return `${say("n.date")}: ${(seen && seen.day) || data.suspect_date || unknown()}`;
+    if (seen.source !== "git") return `${say("n.date")}: ${seen.day || data.suspect_date || unknown()}`;
     return `${say("seen.git", seen.day, seen.lines, seen.of, seen.earliest, seen.latest)}${seen.bounded ? ` ${say("seen.bounded")}` : ""}`;
   }
-  const declarations = (finding) => (finding.declarations || []).map((one) =>
+  const declarations = (finding) => finding.declarations.map((one) =>
     [el("br"), el("span", { class: "where" }, el("bdi", {}, one.path), `:${one.line} `), code(one.text), one.family === finding.reference.family ? "" : ` (${one.family})`]);
   const release = (reference) => `${reference.package}${reference.version ? ` ${reference.version}` : ""}`;
   const spans = (blocks) => blocks.map((one) => `${one.suspect_start}–${one.suspect_end} = ${one.reference_start}–${one.reference_end}`).join(", ");
@@ -392,7 +391,7 @@
             el("dt", {}, say("score.matched")), el("dd", {}, el("b", {}, number(finding.matched))))),
         el("div", {}, el("h3", {}, say("baseline")), plot(finding)),
         el("div", {}, el("h3", {}, say("lineage")), lineage(finding)),
-        el("div", {}, el("h3", {}, say("duties.finding")), duties ? el("ul", { lang: "en" }, duties.map((one) => el("li", {}, one))) : el("p", { class: "note" }, say("duties.none")))),
+        el("div", {}, el("h3", {}, say("duties.finding")), duties ? el("ul", {}, duties.map(([kind, text]) => el("li", {}, el("b", {}, say(`duty.${kind}`)), ". ", el("span", { lang: "en" }, text)))) : el("p", { class: "note" }, say("duties.none")))),
       el("div", { class: "acts" }, act("copy", () => put(at)), act("previous", () => step(-1)), act("next", () => step(1)),
         el("a", { href: `#${finding.id}` }, say("link")), code(finding.id)));
   }
@@ -492,7 +491,7 @@
       `${say("reference")}: ${release(reference)} ${reference.path}:${reference.start_line}-${reference.end_line} ${reference.name}`,
       `  ${reference.title}; ${reference.license || unknown()}; ${say("first_seen")} ${reference.first_seen || unknown()}`,
       reference.link ? `  ${reference.link}` : null,
-      ...(finding.declarations || []).map((one) => `  ${one.path}:${one.line} ${one.text}`),
+      ...finding.declarations.map((one) => `  ${one.path}:${one.line} ${one.text}`),
       `${say("score.resemblance")} ${percent(finding.resemblance)}; ${say("score.this")} ${percent(finding.suspect_containment)}; ${say("score.that")} ${percent(finding.reference_containment)}`,
       `${say("for")}:`, ...items(pro), `${say("against")}:`, ...items(contra),
       `${say("spans", finding.blocks.length)}: ${spans(finding.blocks)}`,
