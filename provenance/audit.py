@@ -164,7 +164,8 @@ class _Remembered:
 
             decides = replace(settings, indexes=())  # their places do not
             indexes = [(one.name, one.checksum) for one in used]
-            self._cache = Cache(path, context(indexes, decides))
+            bare = replace(decides, notices=())
+            self._cache = Cache(path, context(indexes, decides), context(indexes, bare))
 
     def __enter__(self) -> _Remembered:
         return self

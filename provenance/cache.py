@@ -46,14 +46,21 @@ _RUNS = 16  # so exact is the number of the last run: to change a row is to writ
 
 
 class Cache:
-    """The entries of one context: what decides all results of a scan but the file itself."""
+    """The entries of one context: what decides all results of a scan but the file itself.
 
-    def __init__(self, path: str, context: str, most_bytes: int = MOST_BYTES) -> None:
+    ``bare`` is what decides the results of files with nothing found in them, where that is less.
+    """
+
+    def __init__(
+        self, path: str, context: str, bare: str | None = None, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._path, self._most_bytes = path, most_bytes
-        self._context = blake2b(context.encode("utf-8", "surrogatepass")).digest()
+        self._context, self._bare = (
+            blake2b(one.encode("utf-8", "surrogatepass")).digest()
+            for one in (context, context if bare is None else bare)
+        )
         self._new: dict[bytes, bytes] = {}
         self._asked: list[bytes] = []
-        self.hits = 0
         self._database = _opened(path)
         self._run = 1
         with suppress(sqlite3.Error):
@@ -71,9 +78,14 @@ class Cache:
 
     def recall(self, file: SourceFile) -> Outcome | None:
         """What was found in this very file, None where that is not known."""
+        found = self._recalled(self._key(file, self._bare), file)
+        if found is not None and is_bare(found):
+            return found
+        return self._recalled(self._key(file, self._context), file)
+
+    def _recalled(self, key: bytes, file: SourceFile) -> Outcome | None:
         if self._database is None:
             return None
-        key = self._key(file)
         try:
             row = self._database.execute(
                 "SELECT value, run FROM entry WHERE key = ?", (key,)
@@ -85,7 +97,6 @@ class Cache:
             return None
         found = _unpacked(key, row[0])
         if found is not None and found[0].path == file.path:
-            self.hits += 1
             if not isinstance(row[1], int) or row[1] < self._run - _RUNS:
                 self._asked.append(key)
             return found
@@ -95,17 +106,17 @@ class Cache:
         """Remember what was found in a file."""
         if self._database is None:
             return
-        key = self._key(file)
+        key = self._key(file, self._bare if is_bare(found) else self._context)
         value = _packed(key, found)
         if value is not None:
             self._new[key] = value
             if len(self._new) >= _HELD:
                 self._write()
 
-    def _key(self, file: SourceFile) -> bytes:
+    def _key(self, file: SourceFile, context: bytes) -> bytes:
         text = f"{file.path}\0{file.sha256}\0{file.modified or ''}"
         plain = text.encode("utf-8", "surrogatepass")
-        return blake2b(self._context + plain, digest_size=_DIGEST).digest()
+        return blake2b(context + plain, digest_size=_DIGEST).digest()
 
     def _write(self) -> None:
         database, new, asked = self._database, self._new, self._asked
@@ -156,6 +167,13 @@ class Cache:
         if _is_damage(error):
             with suppress(OSError):
                 os.unlink(self._path)
+
+
+def is_bare(found: Outcome) -> bool:
+    """Whether nothing was found in a file that could be declared, so that what is declared beside
+    it decides nothing."""
+    result, findings = found
+    return not findings and result.identical is None and not result.notices
 
 
 def _opened(path: str) -> sqlite3.Connection | None:

@@ -105,6 +105,12 @@ def test_whatever_decides_a_result_is_part_of_the_key(
     moved.parent.mkdir()
     moved.write_bytes(index.read_bytes())
     assert parsed(moved) == set()
+    (mine / "NOTICE").write_text("The code of birds/m0 is by somebody.\n")
+    found_in = everything - {"own.py"}  # only what is found can be declared there
+    assert parsed() == found_in
+    assert parsed() == set()
+    (mine / "NOTICE").unlink()
+    assert parsed() == set()
     other = mine.parent / "other.db"
     provenance.build_index([str(index.parent / "birds" / "m0.py")], other, date="2025-01-02")
     assert parsed(other) == everything - {"own.py"} | {"new.py"}
@@ -183,7 +189,7 @@ def test_an_entry_of_another_file_is_not_taken(tmp_path: Path) -> None:
     path = str(tmp_path / "results.db")
     first, found = result("a.py")
     second, _ = result("b.py")
-    cache = Cache(path, "x")
+    cache = Cache(path, "x", "y")
     cache.keep(first, (found, ()))
     cache.keep(second, (replace(found, path="b.py"), ()))
     cache.close()
@@ -193,7 +199,7 @@ def test_an_entry_of_another_file_is_not_taken(tmp_path: Path) -> None:
         for key, value in zip(keys, reversed(values), strict=True):
             database.execute("UPDATE entry SET value = ? WHERE key = ?", (value, key))
     database.close()
-    cache = Cache(path, "x")
+    cache = Cache(path, "x", "y")
     assert cache.recall(first) is None
     cache.close()
 
@@ -231,7 +237,7 @@ def test_its_size_is_bounded_and_what_was_long_not_asked_for_goes_first(
     path = str(tmp_path / "results.db")
     names = [f"{number}.py" for number in range(60)]
     for run in range(60):
-        cache = Cache(path, "x", most_bytes=40_000)
+        cache = Cache(path, "x", "y", most_bytes=40_000)
         file, found = result(names[run])
         text = f"{noise.getrandbits(12_000):x}"
         cache.keep(file, (replace(found, sha256=text), ()))
@@ -240,7 +246,7 @@ def test_its_size_is_bounded_and_what_was_long_not_asked_for_goes_first(
             cache.keep(always, (one, ()))
         cache.close()
     assert os.path.getsize(path) < 80_000
-    cache = Cache(path, "x")
+    cache = Cache(path, "x", "y")
     held = [name for name in names if cache.recall(result(name)[0]) is not None]
     assert held
     assert held == names[-len(held) :]
