@@ -29,6 +29,8 @@ Exit codes
   3  not completed; the message says why
 """
 
+NOTICES_CODES = AUDIT_CODES.replace("  0  clean\n  1  failures\n", "  0  done\n")
+
 
 def _option(setting: Setting) -> Callable[..., Any]:
     """A setting as an option with its variable."""
@@ -227,7 +229,7 @@ def _init(paths: tuple[str, ...]) -> None:
     click.echo("next: provenance audit")
 
 
-@click.command(epilog=AUDIT_CODES)
+@click.command(epilog=NOTICES_CODES)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @_SETTINGS
 @click.option("--write", is_flag=True, help="Write the notices, and declare in the policy.")
