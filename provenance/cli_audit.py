@@ -175,8 +175,13 @@ def _write_all(plan: Plan, audit: Audit) -> list[str]:
     for path, made, option in jobs:
         try:
             write_whole(path, made(), option)
-        except (OSError, ProvenanceError) as error:
-            failed.append(str(error) if isinstance(error, ProvenanceError) else f"{path}: {error}")
+        except ProvenanceError as error:
+            failed.append(str(error))
+        except OSError as error:
+            failed.append(
+                f"{path}: found no way to write it ({error.strerror or error}), expected room and "
+                f"permission; name another place with {option}"
+            )
     return failed
 
 

@@ -513,7 +513,9 @@ def test_a_full_disk_leaves_nothing_half_written(dirty: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 3, ended.stdout + ended.stderr
-    assert "old.json" in ended.stderr
+    assert "old.json: found no way to write it" in ended.stderr
+    assert "name another place with --output" in ended.stderr
+    assert "Clean" not in ended.stdout
     assert "Traceback" not in ended.stderr
     assert Path("old.json").read_text() == "{}"
     assert not Path("new.json").exists()
