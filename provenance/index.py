@@ -12,7 +12,7 @@ import json
 import sqlite3
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
-from provenance.order import distinct, firsts
+from provenance.order import distinct, firsts, inserted
 from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
 from provenance.schema import (
     DOORS,
@@ -50,10 +50,14 @@ if TYPE_CHECKING:
 
 KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
 LARGE_WORD = 0xFFFF
+_MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
 NO_DAY = "9999-99-99"
 """Sorts behind every day: what is not dated is not called older than what is."""
 
 _Row = TypeVar("_Row")
+
+_Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
+"""A page of postings: its keys, where each one's units begin and the last ones end, the units."""
 
 
 class _Recent(OrderedDict[int, _Row]):
@@ -164,7 +168,8 @@ class Index:
         except BaseException:
             self.connection.close()
             raise
-        self._posted: _Recent[tuple[Any, Any, Any]] = _Recent(12_000)
+        self._recent: _Recent[_Page] = _Recent(512)
+        self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
         self._words: _Recent[tuple[Any, list[str]]] = _Recent(1024)
         self._names: _Recent[list[str]] = _Recent(512)
         self._pieces: _Recent[_Pieces] = _Recent(256)
@@ -288,46 +293,66 @@ class Index:
         stored = 64 if door in EXACT else KEY_BITS
         sought, inverse = distinct(keys >> np.uint64(64 - stored), stored)
         leading = sought >> np.uint64(stored - self._bits[door])
-        # Pages are cut by leading bits: one after another their keys ascend.
-        numbers = leading[firsts(leading)].tolist()
-        pages = [self._page(door, number) for number in numbers]
-        page_keys = np.concatenate([page[0] for page in pages])
-        counts = np.concatenate([page[1] for page in pages])
-        every = np.concatenate([page[2] for page in pages])
+        numbers = leading[firsts(leading)]
+        if numbers.size == 1:
+            page_keys, edges, units = self._page(door, int(numbers[0]))
+        else:
+            page_keys, edges, units = self._pages(door, numbers)
         if not page_keys.size:
-            return np.empty(0, np.intp), every, np.zeros(keys.size, np.intp)
+            return np.empty(0, np.intp), units, np.zeros(keys.size, np.intp)
         at = page_keys.searchsorted(sought.astype(page_keys.dtype))
         at[at == page_keys.size] = 0
         found = page_keys[at] == sought
-        listed = np.where(found, counts[at], 0)
-        start = (np.cumsum(counts) - counts)[at][inverse]
+        start = edges[at].astype(np.intp)
+        listed = np.where(found, edges[at + 1] - start, 0)
         held = np.where(found & (listed == 0), self.parameters.common + 1, listed)
         count = listed[inverse]
         position = np.repeat(np.arange(keys.size), count)
-        return position, every[stretches(start, count)], held[inverse]
+        return position, units[stretches(start[inverse], count)], held[inverse]
 
-    def _page(
-        self, door: int, number: int
-    ) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.intp], NDArray[np.uint32]]:
-        """Keys of a page, how many units each has, and the units, one list after another."""
+    def _pages(self, door: int, numbers: NDArray[np.uint64]) -> _Page:
+        """At least the pages of these numbers, ascending, as one page: all that were asked for so
+        far, where these are not too many."""
+        known, page = self._joined.get(door, (numbers[:0], None))
+        missing = np.setdiff1d(numbers, known, assume_unique=True)
+        every = 1 << self._bits[door]
+        if page is None or known.size + missing.size > _MOST_JOINED:
+            page = self._posted(door, numbers.tolist())
+            self._joined[door] = numbers, page
+        elif missing.size:
+            if _MOST_JOINED >= every < 3 * known.size:  # the others will be asked for too
+                missing = np.setdiff1d(np.arange(every, dtype=np.uint64), known, assume_unique=True)
+            keys, edges, units = self._posted(door, missing.tolist())
+            at = page[0].searchsorted(keys)
+            behind = np.repeat(page[1][at].astype(np.intp), np.diff(edges))
+            page = (
+                inserted(page[0], at, keys),
+                _edges(inserted(np.diff(page[1]), at, np.diff(edges))),
+                inserted(page[2], behind, units),
+            )
+            self._joined[door] = np.union1d(known, missing), page
+        return page
+
+    def _page(self, door: int, number: int) -> _Page:
+        """The page of a number."""
         key = door << 40 | number
-        page = self._posted.recall(key)
-        if page is None:
-            try:
-                keys, counts, firsts, steps = self._read("posting", key)
-                page = (
-                    sums(keys).astype(np.uint64 if door in EXACT else np.uint32, copy=False),
-                    counts.astype(np.intp),
-                    unpack_lists(counts, firsts, steps),
-                )
-            except (ValueError, MemoryError) as error:
-                raise self._damaged(f"posting page {key}: {error}") from error
-            if page[0].size != counts.size:
-                raise self._damaged(f"posting page {key} is uneven")
-            most = {FILE: self.counts["tree"], LAYOUT: self.counts["tree"]}.get(door, self.units)
-            if page[2].max(initial=0) > most:
-                raise self._damaged(f"posting page {key} names what is not there")
-            self._posted.keep(key, page)
+        return self._recent.recall(key) or self._recent.keep(key, self._posted(door, [number]))
+
+    def _posted(self, door: int, numbers: Sequence[int]) -> _Page:
+        """Pages of ascending numbers as one. They are cut by leading bits of their keys, which
+        ascend from one to the next."""
+        read = [self._read("posting", door << 40 | number) for number in numbers]
+        try:
+            steps, counts, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
+            keys = sums(steps, [one[0].size for one in read]).astype(_key_type(door), copy=False)
+            page = keys, _edges(counts), unpack_lists(counts, *lists)
+        except (ValueError, TypeError, MemoryError) as error:
+            raise self._damaged(f"posting pages of door {door}: {error}") from error
+        if keys.size != counts.size:
+            raise self._damaged(f"posting pages of door {door} are uneven")
+        most = {FILE: self.counts["tree"], LAYOUT: self.counts["tree"]}.get(door, self.units)
+        if page[2].max(initial=0) > most:
+            raise self._damaged(f"posting pages of door {door} name what is not there")
         return page
 
     # --- trees ------------------------------------------------------------------------
@@ -776,6 +801,17 @@ class Index:
     def origins(self) -> list[OriginFacts]:
         """Every origin, by name."""
         return sorted(self.origin_facts.values(), key=lambda one: one.name)
+
+
+def _key_type(door: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint64 if door in EXACT else np.uint32
+
+
+def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:
+    """Where each of some lists begins, one after another, and where the last one ends."""
+    edges = np.zeros(counts.size + 1, np.uint32)
+    np.cumsum(counts, out=edges[1:])
+    return edges
 
 
 def _joined(

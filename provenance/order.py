@@ -7,7 +7,7 @@ both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,3 +47,17 @@ def firsts(ascending: NDArray[np.uint64]) -> NDArray[np.bool_]:
     fresh = np.ones(ascending.size, bool)
     np.not_equal(ascending[1:], ascending[:-1], out=fresh[1:])
     return fresh
+
+
+def inserted(
+    values: NDArray[np.unsignedinteger[Any]], at: NDArray[np.intp], new: NDArray[Any]
+) -> NDArray[np.unsignedinteger[Any]]:
+    """The values with new ones before the ascending positions ``at``, as ``numpy.insert`` says,
+    which sorts the positions first."""
+    place = at + np.arange(at.size)
+    result = np.empty(values.size + new.size, values.dtype)
+    kept = np.ones(result.size, bool)
+    kept[place] = False
+    result[place] = new
+    result[kept] = values
+    return result

@@ -113,9 +113,15 @@ def deltas(values: NDArray[Any]) -> NDArray[np.uint64]:
     return result
 
 
-def sums(differences: NDArray[Any]) -> NDArray[np.uint64]:
-    """The inverse of ``deltas``."""
-    return np.cumsum(differences, dtype=np.uint64)
+def sums(differences: NDArray[Any], sizes: Sequence[int] | None = None) -> NDArray[np.uint64]:
+    """The inverse of ``deltas``; of several lists one after another where sizes are given."""
+    total: NDArray[np.uint64] = np.cumsum(differences, dtype=np.uint64)
+    if sizes is None:
+        return total
+    each = np.array(sizes, np.intp)
+    before = np.concatenate([np.zeros(1, np.uint64), total])[np.cumsum(each) - each]
+    total -= np.repeat(before, each)
+    return total
 
 
 def stretches(starts: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.intp]:
@@ -155,15 +161,12 @@ def unpack_lists(
     if not total:
         return np.empty(0, np.uint32)
     starts = np.cumsum(filled) - filled
-    joined = np.empty(total, np.int64)
+    values = np.empty(total, np.uint32)
     inner = np.ones(total, bool)
     inner[starts] = False
-    joined[inner] = steps
-    before = firsts.astype(np.int64)
-    # What the running sum must change by at a list's start, so that it stands at its first value.
-    joined[starts] = 0
-    summed = np.cumsum(joined)
-    result: NDArray[np.uint32] = (summed + np.repeat(before - summed[starts], filled)).astype(
-        np.uint32
-    )
-    return result
+    values[inner] = steps
+    values[starts] = 0
+    np.cumsum(values, out=values)
+    # What the running sum lacks at a list's start, so that it stands at its first value there.
+    values += np.repeat(firsts.astype(np.uint32) - values[starts], filled)
+    return values

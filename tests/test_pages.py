@@ -97,6 +97,16 @@ def test_sums_undo_deltas(values: list[int]) -> None:
     assert sum(ascending) == max(values, default=0)
 
 
+@given(ascending_lists())
+def test_sums_of_several_lists(lists: list[list[int]]) -> None:
+    """Each starts anew, empty ones too."""
+    parts = [deltas(array(one)) for one in lists]
+    joined = np.concatenate([array([]), *parts])
+    assert sums(joined, [part.size for part in parts]).tolist() == [
+        value for one in lists for value in one
+    ]
+
+
 @given(st.lists(st.integers(0, 2**32 - 1)))
 def test_deltas_leave_what_they_are_given(values: list[int]) -> None:
     """Whatever its type."""
