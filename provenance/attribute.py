@@ -25,7 +25,7 @@ from provenance.align import align, blocks, clone_type, renames
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
 from provenance.chain import chain
 from provenance.composition import named, nearest
-from provenance.library import Library, Shingled, shingled
+from provenance.library import Library, shingled
 from provenance.mark import with_mark
 from provenance.model import (
     Alignment,
@@ -202,6 +202,7 @@ class _Attribution:
         self.scores: dict[int, tuple[Scored, ...]] = {}
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of = sketch.unit.tolist()
+        self.digest = dict(zip(positions_of, sketch.text_digest.tolist(), strict=True))
         for row, number, unit, equality, telling in proposed.tolist():
             one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
@@ -302,33 +303,36 @@ class _Attribution:
         if position in self.scores:
             return self.scores[position]
         listed = self.proposed[position]
-        least = EQUAL_STRUCTURE if self._size(position) >= _TELLING_STRUCTURE else EQUAL_TEXT
-        equal = []
-        if any(one[2] >= least for one in listed):
-            equal = [one for one in listed if one[2]]
-        own: Shingled | None = None
-        scored: list[Scored] = []
-        for number, unit, same, telling in equal or listed:
-            if same == EQUAL_TEXT:
-                scored.append(Scored(number, unit, 1.0, 1.0, telling, self._size(position)))
-                continue
-            if own is None:
-                elements = self.parsed.tokens[span(self.parsed, position)]
-                own = shingled(elements, self.library.parameters)
-            other = self.library.shingled(number, unit)
-            scored.append(
-                Scored(
-                    number,
-                    unit,
-                    _resemblance(own.structure, other.structure),
-                    _resemblance(own.text, other.text),
-                    telling,
-                    own.structure.size + self.library.parameters.k - 1,
-                )
-            )
-        scored.sort(key=lambda one: (-one.score, one.number, one.unit))
-        self.scores[position] = tuple(scored)
+        key = self.digest[position], np.array(listed).tobytes()
+        known: tuple[Scored, ...] | None = self.library.scores.recall(key)
+        self.scores[position] = known or self.library.scores.keep(
+            key, self._compared(position, listed)
+        )
         return self.scores[position]
+
+    def _compared(
+        self, position: int, listed: list[tuple[int, int, int, int]]
+    ) -> tuple[Scored, ...]:
+        size = self._size(position)
+        least = EQUAL_STRUCTURE if size >= _TELLING_STRUCTURE else EQUAL_TEXT
+        if any(one[2] >= least for one in listed):
+            listed = [one for one in listed if one[2]]
+        scored = [
+            Scored(number, unit, 1.0, 1.0, telling, size)
+            for number, unit, same, telling in listed
+            if same == EQUAL_TEXT
+        ]
+        rest = [one for one in listed if one[2] != EQUAL_TEXT]
+        if rest:
+            own = shingled(self.parsed.tokens[span(self.parsed, position)], self.library.parameters)
+            for number, unit, _, telling in rest:
+                other = self.library.shingled(number, unit)
+                structure = _resemblance(own.structure, other.structure)
+                text = _resemblance(own.text, other.text)
+                large = own.structure.size + self.library.parameters.k - 1
+                scored.append(Scored(number, unit, structure, text, telling, large))
+        scored.sort(key=lambda one: (-one.score, one.number, one.unit))
+        return tuple(scored)
 
     # --- what is to be explained ------------------------------------------------------
 
@@ -407,8 +411,8 @@ class _Attribution:
     def _findings(self, entries: Sequence[_Entry], origins: Sequence[str]) -> list[_Made]:
         made = []
         for entry, origin in zip(entries, origins, strict=True):
-            chosen = entry.best[origin]
-            found = _finding(self.file, self.parsed, entry, origin, chosen, self.library)
+            chosen, digest = entry.best[origin], self.digest[entry.position]
+            found = _finding(self.file, self.parsed, entry, digest, origin, chosen, self.library)
             if found is not None:
                 made.append((*found, entry))
         return made
@@ -546,6 +550,7 @@ def _finding(
     file: SourceFile,
     parsed: Parsed,
     entry: _Entry,
+    digest: int,
     origin: str,
     chosen: Scored,
     library: Library,
@@ -557,7 +562,10 @@ def _finding(
     place = library.first_place(chosen.number, chosen.unit, origin)
     index = library.indexes[chosen.number]
     reference = index.tokens_at(place.tree, place.position)
-    alignment = align(suspect, reference)
+    pair = digest, chosen.number, chosen.unit
+    alignment = library.alignments.recall(pair)
+    if alignment is None:
+        alignment = library.alignments.keep(pair, align(suspect, reference))
     if not entry.whole and not telling_run(alignment, suspect):
         return None
     if alignment.matched < min(library.parameters.small, len(suspect)):

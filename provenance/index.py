@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
 from provenance.order import distinct, firsts, inserted
 from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
+from provenance.recent import Recent
 from provenance.schema import (
     DOORS,
     EXACT,
@@ -54,30 +54,8 @@ _MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter
 NO_DAY = "9999-99-99"
 """Sorts behind every day: what is not dated is not called older than what is."""
 
-_Row = TypeVar("_Row")
-
 _Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
 """A page of postings: its keys, where each one's units begin and the last ones end, the units."""
-
-
-class _Recent(OrderedDict[int, _Row]):
-    """The most recently used values, at most ``size`` of them."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.size = size
-
-    def recall(self, key: int) -> _Row | None:
-        if key not in self:
-            return None
-        self.move_to_end(key)
-        return self[key]
-
-    def keep(self, key: int, value: _Row) -> _Row:
-        self[key] = value
-        if len(self) > self.size:
-            self.popitem(last=False)
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +86,8 @@ class OriginFacts:
 class Tree:
     """One distinct file content: its pieces and its units in source order, in parallel arrays.
 
-    Pieces: their numbers, sizes in elements, the 1-based line of their first element. Units:
+    Pieces: their numbers, sizes in elements, where each begins and the last one ends, the 1-based
+    line of their first element. Units:
     numbers, half-open spans of elements, 1-based inclusive lines, positions in ``KINDS``,
     numbers of their names. ``holders`` are those its copyright lines name, ``licenses`` the SPDX
     expressions of the licences it states.
@@ -120,6 +99,7 @@ class Tree:
     licenses: tuple[str, ...]
     pieces: NDArray[np.intp]
     sizes: NDArray[np.intp]
+    edges: NDArray[np.intp]
     lines: NDArray[np.intp]
     units: NDArray[np.intp]
     start: NDArray[np.intp]
@@ -168,18 +148,18 @@ class Index:
         except BaseException:
             self.connection.close()
             raise
-        self._recent: _Recent[_Page] = _Recent(512)
+        self._recent: Recent[int, _Page] = Recent(512)
         self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
-        self._words: _Recent[tuple[Any, list[str]]] = _Recent(1024)
-        self._names: _Recent[list[str]] = _Recent(512)
-        self._pieces: _Recent[_Pieces] = _Recent(256)
-        self._packs: _Recent[tuple[Any, Any, Any]] = _Recent(64)
-        self._trees: _Recent[Tree] = _Recent(500)
-        self._tokens: _Recent[Tokens] = _Recent(800)
-        self._units: _Recent[tuple[Any, Any, Any, Any, Any]] = _Recent(2048)
-        self._files: _Recent[tuple[Any, ...]] = _Recent(256)
-        self._standing: _Recent[tuple[Standing, ...]] = _Recent(50_000)
-        self._holders: _Recent[tuple[str, ...]] = _Recent(50_000)
+        self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
+        self._names: Recent[int, list[str]] = Recent(512)
+        self._pieces: Recent[int, _Pieces] = Recent(256)
+        self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(64)
+        self._trees: Recent[int, Tree] = Recent(500)
+        self._tokens: Recent[int, Tokens] = Recent(800)
+        self._units: Recent[int, tuple[Any, Any, Any, Any, Any]] = Recent(2048)
+        self._files: Recent[int, tuple[Any, ...]] = Recent(256)
+        self._standing: Recent[int, tuple[Standing, ...]] = Recent(50_000)
+        self._holders: Recent[int, tuple[str, ...]] = Recent(50_000)
 
     def _load(self) -> None:
         meta, releases, origins = opening_rows(self.connection)
@@ -377,6 +357,7 @@ class Index:
                     tuple(map(self.name, licenses.tolist())),
                     pieces,
                     sizes,
+                    np.concatenate([[0], np.cumsum(sizes)]),
                     np.cumsum(lines),
                     units,
                     start,
@@ -605,8 +586,7 @@ class Index:
 
     def _tokens_at(self, tree: Tree, position: int) -> Tokens:
         start, stop = int(tree.start[position]), int(tree.stop[position])
-        edges = np.concatenate([[0], np.cumsum(tree.sizes)])
-        chosen = np.flatnonzero((edges[1:] > start) & (edges[:-1] < stop))
+        edges = tree.edges
         if KINDS[int(tree.kinds[position])] == "module":  # what no function or class spans
             inner = tree.kinds != KINDS.index("module")
             depth = np.zeros(int(edges[-1]) + 1, np.intp)
@@ -615,9 +595,10 @@ class Index:
             chosen = np.flatnonzero(np.cumsum(depth)[edges[:-1]] == 0)
             parts = [self._piece(tree, at) for at in chosen.tolist()]
             return _joined(parts, self._hashes)
-        parts = [self._piece(tree, at) for at in chosen.tolist()]
-        whole = _joined(parts, self._hashes)
-        before = int(edges[chosen[0]]) if chosen.size else 0
+        first = int(edges.searchsorted(start, "right")) - 1
+        last = int(edges.searchsorted(stop, "left"))
+        whole = _joined([self._piece(tree, at) for at in range(first, last)], self._hashes)
+        before = int(edges[first])
         if len(whole) == stop - start:
             return whole
         found = whole[start - before : stop - before]  # a part of an outer function

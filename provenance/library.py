@@ -10,13 +10,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.index import NO_DAY, Index, Standing
 from provenance.model import (
+    Alignment,
     Family,
     Identity,
     LineageMember,
@@ -25,6 +26,7 @@ from provenance.model import (
     Reference,
     Tokens,
 )
+from provenance.recent import Recent
 from provenance.schema import TEXT
 from provenance.sketch import digest, shingles
 
@@ -119,7 +121,15 @@ class Library:
         self._notices: dict[
             tuple[str, str | None, str], tuple[tuple[str, ...], tuple[str, ...]]
         ] = {}
-        self._shingled: dict[tuple[int, int], Shingled] = {}
+        self._shingled: Recent[tuple[int, int], Shingled] = Recent(4000)
+        self._lineages: Recent[
+            tuple[int, tuple[tuple[int, int], ...]], tuple[tuple[LineageMember, ...], int]
+        ] = Recent(4096)
+        self._places: Recent[tuple[int, int, str], Place] = Recent(8192)
+        self.scores: Recent[tuple[int, bytes], tuple[Any, ...]] = Recent(8192)
+        """What attribute found of a unit, by its text's digest and its candidates."""
+        self.alignments: Recent[tuple[int, int, int], Alignment] = Recent(2048)
+        """Alignments, by the digest of the suspect's text and the reference's unit."""
 
     def __enter__(self) -> Library:
         return self
@@ -180,9 +190,12 @@ class Library:
 
     def first_place(self, number: int, unit: int, origin: str) -> Place:
         """The oldest place of a unit in an origin that has it."""
+        key = number, unit, origin
+        if known := self._places.recall(key):
+            return known
         index = self.indexes[number]
         files = [one for one in self.standing(number, unit) if index.origin_of(one) == origin]
-        place = index.place(unit, index.oldest(files))
+        place = self._places.keep(key, index.place(unit, index.oldest(files)))
         tree = index.tree(place.tree)
         self._notices[origin, place.version, place.path] = (tree.holders, tree.licenses)
         return place
@@ -308,6 +321,13 @@ class Library:
     ) -> tuple[tuple[LineageMember, ...], int]:
         """The first place of each origin that has one of some units, (index number, unit), by
         day, at most ``most``; and how many families these origins are of."""
+        key = most, tuple(units)
+        known = self._lineages.recall(key)
+        return known or self._lineages.keep(key, self._lineage(key[1], most))
+
+    def _lineage(
+        self, units: Iterable[tuple[int, int]], most: int
+    ) -> tuple[tuple[LineageMember, ...], int]:
         first: dict[str, tuple[str, int, int, Standing]] = {}
         for number, unit in units:
             index = self.indexes[number]
@@ -338,10 +358,8 @@ class Library:
     def shingled(self, number: int, unit: int) -> Shingled:
         """The shingle sets of a reference unit."""
         key = (number, unit)
-        found = self._shingled.get(key)
+        found = self._shingled.recall(key)
         if found is None:
             found = shingled(self.indexes[number].tokens(unit), self.parameters)
-            if len(self._shingled) > 4000:
-                self._shingled.clear()
-            self._shingled[key] = found
+            self._shingled.keep(key, found)
         return found

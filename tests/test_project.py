@@ -35,6 +35,7 @@ ALLOWED = {
     "cache": "model pypi",
     "pages": "",
     "order": "",
+    "recent": "",
     "null": "",
     "verdict": "model",
     "workers": "errors model",
@@ -63,10 +64,10 @@ ALLOWED = {
     "align": "mark model sketch",
     # index: the store, its writer, its two readers; the grammar says what a stored kind means
     "schema": "errors",
-    "index": "errors model null order pages parse schema sketch",
+    "index": "errors model null order pages parse recent schema sketch",
     "build": "errors index mark model pages parse schema sketch statements",
     "candidates": "index model order schema",
-    "library": "errors index model notices schema sketch uses",
+    "library": "errors index model notices recent schema sketch uses",
     "chain": "library model null verdict",
     # attribute judges: it compares with align what candidates proposed and library holds
     "attribute": ("align candidates chain composition library mark model parse sketch verdict"),
