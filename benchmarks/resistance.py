@@ -273,9 +273,9 @@ def index_of_models() -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         build_index([MODELS], path, exclude=["modular_*.py"], jobs=1)
-        for older in folder.glob(f"{PACKAGE}-*.db"):
-            if older != path:
-                older.unlink()
+        built = sorted(folder.glob(f"{PACKAGE}-*.db"), key=lambda one: one.stat().st_mtime)
+        for older in built[:-8]:  # another run may be using one that is not so old
+            older.unlink(missing_ok=True)
     return path
 
 
