@@ -202,15 +202,24 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
 def notices(
     result: FileResult, findings: Sequence[Finding], told: Said, library: Library
 ) -> tuple[Notice, ...]:
-    """The notices of the reference files that explain a good part of the file, most first."""
-    shares = {share.origin: share.share for share in result.composition}
+    """The notices of the reference files that explain a good part of the file, most first: those of
+    what is *derived* or equal, or where there is no baseline, of all that is not common."""
+    judges = any(index.baseline for index in library.indexes)
+    composed = {share.origin: share for share in result.composition}
     first: dict[str, Finding] = {}
     for finding in findings:
-        if finding.verdict != "common":
+        equal = finding.clone_type in ("type-1", "type-2")
+        if finding.verdict == "derived" or (
+            finding.verdict == "resembles" and (equal or not judges)
+        ):
             first.setdefault(finding.reference.origin, finding)
-    asked = [origin for origin in first if shares.get(origin, 0.0) >= _LEAST_SHARE]
-    asked.sort(key=lambda one: (-shares[one], one))
-    return tuple(_notice(first[one].reference, shares[one], told, library) for one in asked)
+    asked = [composed[one] for one in first if one in composed]
+    asked = [one for one in asked if one.share >= _LEAST_SHARE]
+    asked.sort(key=lambda one: (-one.share, one.origin))
+    return tuple(
+        replace(_notice(first[one.origin].reference, one.share, told, library), also=one.also)
+        for one in asked
+    )
 
 
 def of_identical(result: FileResult, told: Said, library: Library) -> FileResult:

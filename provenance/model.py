@@ -457,7 +457,8 @@ class Notice:
     names. ``publishers`` publish the package for others and stand apart. ``elsewhere`` are holders
     and licences that stand in no line of this file but in a notice file (``NOTICE``, ``LICENSE``
     ...) beside or above it; they are not missing. ``replaced``: a holder is missing and another
-    one named."""
+    one named. ``also`` are the origins that are as close: where there are any, nothing says that
+    these notices and not theirs were to be kept."""
 
     origin: str
     path: str
@@ -471,6 +472,7 @@ class Notice:
     missing_licenses: tuple[str, ...]
     replaced: bool
     elsewhere: tuple[Declaration, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -331,8 +331,9 @@ class _Judge:
             yield "license", said
 
     def _of_notice(self, notice: Notice | None) -> Iterator[tuple[Rule, str]]:
-        """What is gone of the notices, but for what the notices of the repository name."""
-        if notice is None:
+        """What is gone of the notices, but for what the notices of the repository name. Where other
+        origins are as close, nobody can say whose notices were to be kept."""
+        if notice is None or notice.also:
             return
         gone = [
             one

@@ -138,14 +138,21 @@ def _or(share: Share) -> str:
 
 
 def _notice(notice: Notice, width: int) -> Iterator[str]:
-    """Only what is amiss is said here; the JSON has all."""
+    """Only what is amiss is said here; the JSON has all. Where other origins are as close, it is
+    not said that these notices were to be kept."""
+    lead = f"notice: {safe(notice.origin)}"
+    if notice.also:
+        others = f"{safe(notice.also[0])} and {len(notice.also) - 1} more"
+        others = others if len(notice.also) > 1 else safe(notice.also[0])
+        lead = f"notice, were it of {safe(notice.origin)} and not of {others}: that"
     if notice.missing_holders:
-        text = f"notice: {safe(notice.origin)} names {_names(notice.missing_holders)}"
+        text = f"{lead} names {_names(notice.missing_holders)}"
         if notice.new_holders:
-            text += f", this file {_names(notice.new_holders)} instead"
+            instead = "" if notice.also else " instead"
+            text += f", this file {_names(notice.new_holders)}{instead}"
         yield from wrapped(text, width, "  ")
     if notice.missing_licenses:
-        text = f"notice: {safe(notice.origin)} states {_names(notice.missing_licenses)}"
+        text = f"{lead} states {_names(notice.missing_licenses)}"
         yield from wrapped(text + ", this file does not", width, "  ")
     for one in notice.elsewhere[:_MOST_ALSO]:
         says = "names" if one.kind == "copyright" else "states"
