@@ -8,7 +8,7 @@ The ground truth comes from the package itself (truth.py): the parents that ``mo
 declare, and ``# Copied from`` comments. Everything goes through the product: an index built
 from the release, for lineage from older ones too, which say since when each family is there, and
 a scan with the origins hidden that the case must not see. For a lineage case these are all
-families that are not older than the child (families.csv); for a ``Copied from`` pair it is the
+families that are not older than the child (first_days.csv); for a ``Copied from`` pair it is the
 child's own family.
 """
 

@@ -8,7 +8,7 @@ that truth and tool cannot share a mistake:
   ``modeling_*.py`` and its kin by pasting the base's code: child <- declared parents.
 
     python benchmarks/truth.py WHEEL_OR_DIRECTORY    count what there is
-    python benchmarks/truth.py --families            make families.csv again (downloads)
+    python benchmarks/truth.py --families            make first_days.csv again (downloads)
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-FAMILIES = Path(__file__).with_name("families.csv")
+FAMILIES = Path(__file__).parent.parent / "provenance" / "references" / "first_days.csv"
 RELEASES = (
     "4.0.0 4.5.0 4.10.0 4.15.0 4.18.0 4.21.0 4.24.0 4.27.0 4.30.0 4.31.0 4.32.0 4.33.0 4.34.0 "
     "4.35.0 4.36.0 4.37.0 4.38.0 4.39.0 4.40.0 4.41.0 4.42.0 4.43.0 4.44.0 4.45.0 4.46.0 4.47.0 "
-    "4.48.0 4.49.0 4.50.0 4.51.0 4.52.1 4.53.0 4.54.0 4.55.0 4.56.0 4.57.0 4.57.1"
+    "4.48.0 4.49.0 4.50.0 4.51.0 4.52.1 4.53.0 4.54.0 4.55.0 4.56.0 4.57.0 4.57.1 "
+    "5.0.0 5.1.0 5.2.0 5.3.0 5.4.0 5.5.0 5.6.1 5.7.0 5.8.0 5.9.0 5.10.1 5.11.0 5.12.0 5.13.0 "
+    "5.14.0 5.15.0 5.16.0 5.17.0 5.18.0 5.19.0 5.20.1 5.21.0 5.22.0 5.23.0"
 ).split()
-"""The releases families.csv is made from; 4.0.0 is the first to have a directory a family."""
+"""The releases the first days are of; 4.0.0 is the first to have a directory a family."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -413,13 +415,13 @@ def read_files(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def read_families(path: Path = FAMILIES) -> dict[str, FirstRelease]:
-    """families.csv: each family's first release."""
+    """The first release of each family."""
     with path.open(encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(line for line in stream if not line.startswith("#"))
         return {r["family"]: FirstRelease(r["first_version"], r["date"]) for r in rows}
 
 
-# --- families.csv -------------------------------------------------------------------------
+# --- first days -------------------------------------------------------------------------
 
 
 def first_releases(wheels: Iterable[tuple[str, Path]]) -> dict[str, FirstRelease]:
@@ -444,7 +446,7 @@ def first_releases(wheels: Iterable[tuple[str, Path]]) -> dict[str, FirstRelease
 
 
 def make_families(cache: Path, out: Path = FAMILIES) -> int:
-    """Download the wheels of ``RELEASES`` where they are not cached, and write families.csv."""
+    """Download the wheels of ``RELEASES`` where they are not cached, and write the first days."""
     cache.mkdir(parents=True, exist_ok=True)
     wheels: list[tuple[str, Path]] = []
     for version in RELEASES:
@@ -459,7 +461,7 @@ def make_families(cache: Path, out: Path = FAMILIES) -> int:
         stream.write(
             "# First release of transformers that ships each family (a directory of models/),\n"
             "# among the releases named below; the date is that of the wheel's newest member.\n"
-            "# Made by `python benchmarks/truth.py --families` from the wheels on PyPI:\n"
+            "# Made by `python benchmarks/truth.py --families` from the released wheels:\n"
             f"# {' '.join(RELEASES)}\n"
         )
         writer = csv.writer(stream, lineterminator="\n")
@@ -491,7 +493,7 @@ def main(kind: Literal["count", "families"], source: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Ground truth for the benchmarks.")
     parser.add_argument("source", nargs="?", type=Path, help="a wheel, or one unpacked")
-    parser.add_argument("--families", action="store_true", help="make families.csv again")
+    parser.add_argument("--families", action="store_true", help="make first_days.csv again")
     parser.add_argument("--cache", type=Path, default=Path("/tmp/provenance-old-wheels"))
     arguments = parser.parse_args()
     if arguments.families:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from provenance.index import Index, OriginFacts
 from provenance.model import Family
+from provenance.references import first_days
 from provenance.references.manifest import Manifest, Package, ReleaseEntry
 from provenance.schema import TREES_PER_PAGE
 
@@ -49,6 +50,7 @@ def families_of(index: Index, pattern: str = "*") -> list[FamilyRow]:
         if not any(fnmatchcase(word.lower(), pattern.lower()) for word in words):
             continue
         days = [facts.first for facts in origins if facts.first]
+        days += [first_days()[name] for name in names if name in first_days()]
         found.append(
             FamilyRow(
                 family=family,

@@ -27,6 +27,7 @@ from provenance.model import (
     Tokens,
 )
 from provenance.recent import Recent
+from provenance.references import first_days
 from provenance.schema import TEXT
 from provenance.sketch import digest, shingles
 
@@ -346,12 +347,12 @@ class Library:
 
     @cached_property
     def standings(self) -> dict[str, tuple[str, int]]:
-        """Of every origin the first day it was seen, ``NO_DAY`` where it has none, and how often
+        """Of every origin the first day it is known of, ``NO_DAY`` where it has none, and how often
         one of its units stands in another origin too."""
         found: dict[str, tuple[str, int]] = {}
         for index in self.indexes:
             for facts in index.origin_facts.values():
-                day, shared = found.get(facts.name, (NO_DAY, 0))
+                day, shared = found.get(facts.name, (first_days().get(facts.name, NO_DAY), 0))
                 found[facts.name] = min(day, facts.first or NO_DAY), shared + facts.shared
         return found
 

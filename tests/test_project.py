@@ -67,14 +67,14 @@ ALLOWED = {
     "index": "errors model null order pages parse recent schema sketch",
     "build": "errors index mark model pages parse schema sketch statements",
     "candidates": "index model order schema",
-    "library": "errors index model notices recent schema sketch uses",
+    "library": "errors index model notices recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
     # attribute judges: it compares with align what candidates proposed and library holds
     "attribute": ("align candidates chain composition library mark model parse sketch verdict"),
     "identity": "library model sketch",
     "composition": "model",
     "declared": "library licenses model notices statements uses",
-    "families": "index model references.manifest schema",
+    "families": "index model references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
     "baseline": "attribute index library null pages schema sketch verdict",
     # report: Report -> str
