@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from provenance.library import Library
@@ -179,7 +180,8 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
     near = [
         Declaration(claim.kind, told.path, claim.line, claim.text, family)
         for claim, family in told.claims
-        if (claim.line <= last and claim.end_line >= first) or claim.line <= _HEAD_LINES
+        if ((claim.line <= last and claim.end_line >= first) or claim.line <= _HEAD_LINES)
+        and (family in families or not _of_its_neighbour(claim, told.path))
     ]
     lines = [one for one in near if one.family in families]
     lines += (
@@ -274,6 +276,12 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
         replaced=bool(missing["copyright"] and kept.new_holders),
         elsewhere=tuple(elsewhere),
     )
+
+
+def _of_its_neighbour(claim: Claim, path: str) -> bool:
+    """Whether a claim says that a file was generated from one of its own folder."""
+    folder = PurePosixPath(claim.target).parent.name
+    return claim.kind == "generated" and folder in ("", PurePosixPath(path).parent.name)
 
 
 _Kept = tuple[str, int, str]

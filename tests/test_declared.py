@@ -64,6 +64,21 @@ def test_a_finding_says_whether_the_file_names_its_source(
 
 
 @pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("owl", "undeclared"), ("mine", "declared elsewhere"), ("wren", "declared elsewhere")],
+)
+def test_what_was_generated_from_its_neighbour_names_no_other_source(
+    folder: str, expected: str, index: Path, tmp_path: Path
+) -> None:
+    """A file of owl, generated from the file beside it, says nothing of wren, nor of another."""
+    head = "# This file was automatically generated from birds/models/owl/modular_owl.py.\n"
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "m.py").write_text(head + renamed(program(1)))
+    report = provenance.scan(str(tmp_path), [index])
+    assert {finding.attribution for finding in report.findings} == {expected}
+
+
+@pytest.mark.parametrize(
     ("head", "kind", "line", "text"),
     [
         (
