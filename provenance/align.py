@@ -183,9 +183,12 @@ def blocks(alignment: Alignment, suspect: Tokens, reference: Tokens) -> tuple[Bl
     if not alignment.matched:
         return ()
     i, j = alignment.suspect, alignment.reference
-    breaks = np.flatnonzero((np.diff(i) != 1) | (np.diff(j) != 1))
-    firsts = np.concatenate([[0], breaks + 1])
-    lasts = np.concatenate([breaks, [i.size - 1]])
+    if i is j:  # equal structure: one run
+        firsts, lasts = np.array([0]), np.array([i.size - 1])
+    else:
+        breaks = np.flatnonzero((np.diff(i) != 1) | (np.diff(j) != 1))
+        firsts = np.concatenate([[0], breaks + 1])
+        lasts = np.concatenate([breaks, [i.size - 1]])
     found: list[Block] = []
     rows = zip(
         suspect.line[i[firsts]].tolist(),

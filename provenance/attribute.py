@@ -25,7 +25,7 @@ from provenance.align import align, blocks, clone_type, renames
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
 from provenance.chain import chain
 from provenance.composition import named, nearest
-from provenance.library import Library, shingled
+from provenance.library import Library, resemblances, score, shingled
 from provenance.mark import with_mark
 from provenance.model import (
     Alignment,
@@ -140,11 +140,7 @@ class Scored:
     text: float
     telling: int
     size: int  # of the suspect unit, in elements, what repeats counted once
-
-    @property
-    def score(self) -> float:
-        """By which candidates are ranked: names tell more than structure, which all share."""
-        return round((self.structure + 2 * self.text) / 3, _ROUNDED)
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +215,8 @@ class _Attribution:
                 if entry.whole and entry.scored[0].size >= self.large
             }
             entries = self._entries(self.ordered, known)
-        made = self._findings(entries, self._named(entries))
+            origins = self._named(entries)
+        made = self._findings(entries, origins)
         residue: list[int] = []
         for _, covered, entry in made:
             position = entry.position
@@ -247,8 +244,11 @@ class _Attribution:
         result = _result(self.file, self.parsed, shares, common)
         ordered = tuple(sorted(findings, key=strength))
         percentile, alarms = of_file_rates(of_families, size, self.null)
-        result = replace(result, percentile=percentile, false_alarm_rate=alarms)
-        return replace(result, verdict=of_file(result, ordered)), ordered
+        verdict = of_file(result, ordered)
+        return (
+            replace(result, percentile=percentile, false_alarm_rate=alarms, verdict=verdict),
+            ordered,
+        )
 
     def _traced(self, finding: Finding, entry: _Entry) -> Finding:
         """The finding with what its reference is itself like, where it is derived: of what merely
@@ -262,7 +262,8 @@ class _Attribution:
             if origin in self.library.origins(one.number, one.unit)
         )
         others = [one[:2] for one in self.proposed[entry.position] if one[:2] != named]
-        return replace(finding, chain=chain(finding, named, others, self.library, self.null))
+        found = chain(finding, named, others, self.library, self.null)
+        return replace(finding, chain=found) if found else finding
 
     def _shares(self, made: list[_Made]) -> tuple[list[Share], float]:
         """How much of the file's elements each origin explains, the most first, and how much is
@@ -318,19 +319,22 @@ class _Attribution:
         if any(one[2] >= least for one in listed):
             listed = [one for one in listed if one[2]]
         scored = [
-            Scored(number, unit, 1.0, 1.0, telling, size)
+            Scored(number, unit, 1.0, 1.0, telling, size, 1.0)
             for number, unit, same, telling in listed
             if same == EQUAL_TEXT
         ]
         rest = [one for one in listed if one[2] != EQUAL_TEXT]
         if rest:
             own = shingled(self.parsed.tokens[span(self.parsed, position)], self.library.parameters)
-            for number, unit, _, telling in rest:
-                other = self.library.shingled(number, unit)
-                structure = _resemblance(own.structure, other.structure)
-                text = _resemblance(own.text, other.text)
-                large = own.structure.size + self.library.parameters.k - 1
-                scored.append(Scored(number, unit, structure, text, telling, large))
+            others = [self.library.shingled(number, unit) for number, unit, _, _ in rest]
+            large = own.structure.size + self.library.parameters.k - 1
+            structures = resemblances(own.structure, [other.structure for other in others])
+            texts = resemblances(own.text, [other.text for other in others])
+            for (number, unit, _, telling), structure, text in zip(
+                rest, structures, texts, strict=True
+            ):
+                both = score(structure, text)
+                scored.append(Scored(number, unit, structure, text, telling, large, both))
         scored.sort(key=lambda one: (-one.score, one.number, one.unit))
         return tuple(scored)
 
@@ -495,18 +499,6 @@ def span(parsed: Parsed, position: int) -> slice | NDArray[np.intp]:
     return slice(unit.start, unit.stop)
 
 
-def _resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
-    """Jaccard resemblance of two ascending arrays of distinct values."""
-    union = left.size + right.size
-    if left.size > right.size:
-        left, right = right, left
-    if not left.size:
-        return 0.0
-    nearest = right.take(right.searchsorted(left), mode="clip")
-    shared = int(np.count_nonzero(nearest == left))
-    return shared / (union - shared)
-
-
 def strength(finding: Finding) -> tuple[float | str, ...]:
     """Sort key: the most matched elements, weighed by resemblance, first."""
     weight = finding.matched * max(finding.suspect_containment, finding.reference_containment)
@@ -572,8 +564,6 @@ def _finding(
         return None
     renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
     written_same = not renamed
-    family = library.family(origin)
-    first_seen = library.first_day(chosen.number, chosen.unit, reference)
     alike = _alike(entry, chosen)
     also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
     lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
@@ -584,27 +574,11 @@ def _finding(
         rate_ = round(rate(alone, families, index.families), _ROUNDED)
         percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
+    key = f"{unit.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
     finding = Finding(
-        id="",
+        id=blake2b(key, digest_size=10).hexdigest(),
         suspect=_suspect(file, unit),
-        reference=Reference(
-            origin=place.origin,
-            package=place.package,
-            version=place.version,
-            path=place.path,
-            name=place.name,
-            start_line=place.first_line,
-            end_line=place.last_line,
-            license=place.license,
-            first_seen=first_seen,
-            date_source=place.date_source,
-            absent_before=index.absent_before(place.package, first_seen),
-            family=family.name,
-            title=family.title,
-            organisation=family.organisation,
-            country=family.country,
-            link=_link(place),
-        ),
+        reference=_reference(chosen, origin, place, reference, library),
         clone_type=clone_type(alignment, same_names=written_same),
         resemblance=round(alignment.resemblance, _ROUNDED),
         suspect_containment=round(alignment.suspect_containment, _ROUNDED),
@@ -623,9 +597,37 @@ def _finding(
         false_alarm_rate=rate_,
         direction="unknown",
     )
-    key = f"{finding.suspect.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
-    identity = blake2b(key, digest_size=10).hexdigest()
-    return replace(finding, id=identity), where[alignment.suspect]
+    return finding, where[alignment.suspect]
+
+
+def _reference(
+    chosen: Scored, origin: str, place: Place, elements: Tokens, library: Library
+) -> Reference:
+    """The reference side of a finding: a unit's place in an origin, and its elements."""
+    key = chosen.number, chosen.unit, origin
+    if known := library.references.recall(key):
+        return known
+    family = library.family(origin)
+    first_seen = library.first_day(chosen.number, chosen.unit, elements)
+    made = Reference(
+        origin=place.origin,
+        package=place.package,
+        version=place.version,
+        path=place.path,
+        name=place.name,
+        start_line=place.first_line,
+        end_line=place.last_line,
+        license=place.license,
+        first_seen=first_seen,
+        date_source=place.date_source,
+        absent_before=library.indexes[chosen.number].absent_before(place.package, first_seen),
+        family=family.name,
+        title=family.title,
+        organisation=family.organisation,
+        country=family.country,
+        link=_link(place),
+    )
+    return library.references.keep(key, made)
 
 
 def _alike(entry: _Entry, chosen: Scored) -> list[Scored]:
@@ -690,7 +692,11 @@ def _renamed(
         return ()
     # Pairs are told apart by one number each, far cheaper than by rows.
     joint = mix(left * np.uint64(0x9E3779B97F4A7C15) + right)
-    _, first, counts = np.unique(joint, return_index=True, return_counts=True)
+    order = joint.argsort(kind="stable")
+    joint = joint[order]
+    starts = np.flatnonzero(np.concatenate([[True], joint[1:] != joint[:-1]]))
+    counts = np.diff(starts, append=joint.size)
+    first = order[starts]
     pairs = left[first], right[first]
     written = _written(parsed)
     theirs = library.indexes[number].names(pairs[1])

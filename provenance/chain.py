@@ -10,14 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from provenance.model import Ancestor, Finding
 from provenance.verdict import SUPPORTED
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from provenance.library import Library
     from provenance.null import Baseline
 
@@ -50,7 +46,7 @@ def chain(
     known = {finding.reference.family}
     known |= {library.family(one.origin).name for one in finding.lineage}
     best: dict[str, tuple[float, Ancestor]] = {}
-    there = library.shingled(*named)
+    size = library.shingled(*named).structure.size + library.parameters.k - 1
     for number, unit in others:
         members, _ = library.lineage([(number, unit)], 1)
         if not members or members[0].first_seen is None or members[0].first_seen >= first:
@@ -58,11 +54,7 @@ def chain(
         family = library.family(members[0].origin).name
         if family in known:
             continue
-        other = library.shingled(number, unit)
-        structure = _resemblance(there.structure, other.structure)
-        text = _resemblance(there.text, other.text)
-        score = round((structure + 2 * text) / 3, 6)
-        size = there.structure.size + library.parameters.k - 1
+        score = library.alike(named, (number, unit))
         rate = null.false_alarm_rate(score, size) if null else 0.0 if score >= LEAST else 1.0
         if rate <= SUPPORTED and score > best.get(family, (0.0, None))[0]:
             one = members[0]
@@ -72,10 +64,3 @@ def chain(
             )
     found = sorted((one for _, one in best.values()), key=lambda a: (a.first_seen, a.origin))
     return tuple(found[:MOST])
-
-
-def _resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
-    """Jaccard resemblance of two arrays of distinct values."""
-    shared = np.intersect1d(left, right, assume_unique=True).size
-    union = left.size + right.size - shared
-    return shared / union if union else 0.0

@@ -48,15 +48,17 @@ def named(
         units within ``MARGIN``; then the same of what is left.
     """
     worth = _worth({origin: standing[origin] for _, gaps in parts for origin in gaps})
-    total: dict[str, float] = {}
+    total = dict.fromkeys(worth, 0.0)
     for weight, gaps in parts:
         for origin, gap in gaps.items():
-            total[origin] = total.get(origin, 0.0) + weight * max(0.0, 1 - gap / NEAR)
+            if gap < NEAR:
+                total[origin] += weight * (1 - gap / NEAR)
+    ranked = {one: (-round(size * worth[one], 9), one) for one, size in total.items()}
     found = [""] * len(parts)
     left = list(range(len(parts)))
     while left:
-        _, origin = min((-round(total[one] * worth[one], 9), one) for one in total)
-        rest = []
+        _, origin = min(ranked.values())
+        rest, fewer = [], set()
         for at in left:
             weight, gaps = parts[at]
             if gaps.get(origin, 1.0) > MARGIN:
@@ -64,9 +66,12 @@ def named(
                 continue
             found[at] = origin
             for other, gap in gaps.items():
-                if other in total:
-                    total[other] -= weight * max(0.0, 1 - gap / NEAR)
-        del total[origin]
+                if gap < NEAR and other in total:
+                    total[other] -= weight * (1 - gap / NEAR)
+                    fewer.add(other)
+        del total[origin], ranked[origin]
+        for other in fewer - {origin}:
+            ranked[other] = (-round(total[other] * worth[other], 9), other)
         left = rest
     return found
 
@@ -77,14 +82,14 @@ def _worth(standing: Mapping[str, tuple[str, int]]) -> dict[str, float]:
     known = [day for day, _ in standing.values() if day < _YOUNGEST]
     youngest = max(known, default="2000-01-01")
     return {
-        origin: exp(-YEAR * _years(min(day, youngest))) * (1 + shared) ** WIDELY
-        for origin, (day, shared) in standing.items()
+        origin: _worth_of(min(day, youngest), shared) for origin, (day, shared) in standing.items()
     }
 
 
-@lru_cache(maxsize=4096)
-def _years(day: str) -> float:
-    return (date.fromisoformat(day) - date(2020, 1, 1)).days / 365.25
+@lru_cache(maxsize=16384)
+def _worth_of(day: str, shared: int) -> float:
+    years = (date.fromisoformat(day) - date(2020, 1, 1)).days / 365.25
+    return exp(-YEAR * years) * float((1 + shared) ** WIDELY)
 
 
 def of_repository(

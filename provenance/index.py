@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
 LARGE_WORD = 0xFFFF
+_MOST_TEXTS = 20_000
 _MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
 NO_DAY = "9999-99-99"
 """Sorts behind every day: what is not dated is not called older than what is."""
@@ -120,15 +121,21 @@ class Standing:
     path: int
 
 
+_NO_HASH, _NO_KIND, _NO_LINE = np.empty(0, np.uint64), np.empty(0, np.uint8), np.empty(0, np.intp)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
-    """A page of pieces: where each one's elements and words begin; kinds, line steps, words."""
+    """A page of pieces: where each one's elements begin; of the elements kinds, both views, and
+    their lines as sums of the steps from one to the next. ``before``: of each piece, what these
+    sums are less than the line of its first element."""
 
-    elements: NDArray[np.intp]
-    leaves: NDArray[np.intp]
+    elements: list[int]
     kinds: NDArray[np.uint8]
-    steps: NDArray[np.intp]
-    words: NDArray[np.intp]
+    structure: NDArray[np.uint64]
+    text: NDArray[np.uint64]
+    lines: NDArray[np.intp]
+    before: list[int]
 
 
 class Index:
@@ -152,9 +159,10 @@ class Index:
         self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
         self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
         self._names: Recent[int, list[str]] = Recent(512)
+        self._texts: dict[int, str] = {}  # of words
         self._pieces: Recent[int, _Pieces] = Recent(256)
-        self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(64)
-        self._trees: Recent[int, Tree] = Recent(500)
+        self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(256)
+        self._trees: Recent[int, Tree] = Recent(1500)
         self._tokens: Recent[int, Tokens] = Recent(800)
         self._units: Recent[int, tuple[Any, Any, Any, Any, Any]] = Recent(2048)
         self._files: Recent[int, tuple[Any, ...]] = Recent(256)
@@ -593,11 +601,10 @@ class Index:
             np.add.at(depth, tree.start[inner], 1)
             np.add.at(depth, tree.stop[inner], -1)
             chosen = np.flatnonzero(np.cumsum(depth)[edges[:-1]] == 0)
-            parts = [self._piece(tree, at) for at in chosen.tolist()]
-            return _joined(parts, self._hashes)
+            return self._joined_pieces(tree, chosen.tolist())
         first = int(edges.searchsorted(start, "right")) - 1
         last = int(edges.searchsorted(stop, "left"))
-        whole = _joined([self._piece(tree, at) for at in range(first, last)], self._hashes)
+        whole = self._joined_pieces(tree, range(first, last))
         before = int(edges[first])
         if len(whole) == stop - start:
             return whole
@@ -606,18 +613,22 @@ class Index:
             raise ValueError("a unit that its file's pieces do not hold")
         return found
 
-    def _piece(
-        self, tree: Tree, at: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]:
-        """Kinds, 1-based lines, and numbers of the leaves' words of one piece of a tree."""
-        number, piece = divmod(int(tree.pieces[at]), PIECES_PER_PAGE)
-        page = self._piece_page(number)
-        low, high = int(page.elements[piece]), int(page.elements[piece + 1])
-        if high - low != int(tree.sizes[at]):
-            raise ValueError("a piece that is not as long as its place")
-        lines = np.cumsum(page.steps[low:high]) + tree.lines[at]
-        words = page.words[int(page.leaves[piece]) : int(page.leaves[piece + 1])]
-        return page.kinds[low:high], lines, words
+    def _joined_pieces(self, tree: Tree, chosen: Iterable[int]) -> Tokens:
+        """The elements of some pieces of a tree, one piece after another."""
+        structure, text, kinds, lines = [_NO_HASH], [_NO_HASH], [_NO_KIND], [_NO_LINE]
+        for at in chosen:
+            number, piece = divmod(int(tree.pieces[at]), PIECES_PER_PAGE)
+            page = self._piece_page(number)
+            low, high = page.elements[piece], page.elements[piece + 1]
+            if high - low != int(tree.sizes[at]):
+                raise ValueError("a piece that is not as long as its place")
+            structure.append(page.structure[low:high])
+            text.append(page.text[low:high])
+            kinds.append(page.kinds[low:high])
+            lines.append(page.lines[low:high] + (int(tree.lines[at]) + page.before[piece]))
+        masked, written = np.concatenate(structure), np.concatenate(text)
+        line = np.concatenate(lines).astype(np.uint32)
+        return Tokens(masked, written, np.concatenate(kinds), line, masked ^ written)
 
     def _piece_page(self, number: int) -> _Pieces:
         page = self._pieces.recall(number)
@@ -628,13 +639,18 @@ class Index:
             words = words_of(low, high)
             kinds = kinds.astype(np.uint8, copy=False)
             elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
-            leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
-            if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
+            leaves = grammar().is_leaf[kinds]
+            if not kinds.size == steps.size == elements[-1] or words.size != np.count_nonzero(
+                leaves
+            ):
                 raise self._damaged(f"piece page {number} is uneven")
-            page = self._pieces.keep(
-                number,
-                _Pieces(elements, leaves, kinds, steps.astype(np.intp), words),
-            )
+            structure = grammar().kind_hash[kinds]
+            text = structure.copy()
+            text[leaves] ^= self._hashes(words)
+            lines = np.cumsum(steps, dtype=np.intp)
+            before = -np.concatenate([[0], lines])[elements]
+            page = _Pieces(elements.tolist(), kinds, structure, text, lines, before.tolist())
+            self._pieces.keep(number, page)
         return page
 
     # --- words and names --------------------------------------------------------------
@@ -676,13 +692,20 @@ class Index:
         known = self._word_hashes
         if not known.size:
             return [""] * words.size
-        at = known.searchsorted(words, sorter=self._by_hash)
-        numbers = self._by_hash[np.minimum(at, known.size - 1)]
-        found = known[numbers] == words
-        return [
-            self._word_page(number // WORDS_PER_PAGE)[1][number % WORDS_PER_PAGE] if same else ""
-            for number, same in zip(numbers.tolist(), found.tolist(), strict=True)
-        ]
+        if len(self._texts) > _MOST_TEXTS:
+            self._texts.clear()
+        texts, listed = self._texts, words.tolist()
+        missing = np.array([word for word in listed if word not in texts], np.uint64)
+        if missing.size:
+            at = known.searchsorted(missing, sorter=self._by_hash)
+            numbers = self._by_hash[np.minimum(at, known.size - 1)]
+            found = known[numbers] == missing
+            for word, number, same in zip(
+                missing.tolist(), numbers.tolist(), found.tolist(), strict=True
+            ):
+                page, position = divmod(number, WORDS_PER_PAGE)
+                texts[word] = self._word_page(page)[1][position] if same else ""
+        return [texts[word] for word in listed]
 
     def name(self, number: int) -> str:
         """A path, or the qualified name of a unit, by its number."""
@@ -699,6 +722,14 @@ class Index:
         return names[position]
 
     # --- where units stand ------------------------------------------------------------
+
+    def named(self, unit: int, standing: Standing) -> tuple[str, str]:
+        """Path and name of the first place of a unit in one file of one release."""
+        tree = self.tree(standing.tree)
+        found = np.flatnonzero(tree.units == unit)
+        if not found.size:
+            raise self._damaged(f"unit {unit} is not in tree {standing.tree}")
+        return self.name(standing.path), self.name(int(tree.names[found[0]]))
 
     def place(self, unit: int, standing: Standing) -> Place:
         """The first place of a unit in one file of one release."""
@@ -793,22 +824,6 @@ def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:
     edges = np.zeros(counts.size + 1, np.uint32)
     np.cumsum(counts, out=edges[1:])
     return edges
-
-
-def _joined(
-    parts: list[tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.intp]]],
-    hashes: Any,
-) -> Tokens:
-    from provenance.parse import grammar
-
-    known = grammar()
-    kinds = np.concatenate([np.empty(0, np.uint8), *(part[0] for part in parts)])
-    lines = np.concatenate([np.empty(0, np.intp), *(part[1] for part in parts)])
-    words = np.zeros(kinds.size, np.uint64)
-    numbers = np.concatenate([np.empty(0, np.intp), *(part[2] for part in parts)])
-    words[known.is_leaf[kinds]] = hashes(numbers)
-    structure = known.kind_hash[kinds]
-    return Tokens(structure, structure ^ words, kinds, lines.astype(np.uint32), words)
 
 
 def words_of(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.intp]:

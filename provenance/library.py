@@ -64,6 +64,33 @@ def _distinct(view: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
     return hashes[fresh]
 
 
+def resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
+    """Jaccard resemblance of two ascending arrays of distinct values."""
+    union = left.size + right.size
+    if left.size > right.size:
+        left, right = right, left
+    if not left.size:
+        return 0.0
+    nearest = right.take(right.searchsorted(left), mode="clip")
+    shared = int(np.count_nonzero(nearest == left))
+    return shared / (union - shared)
+
+
+def resemblances(own: NDArray[np.uint64], others: Sequence[NDArray[np.uint64]]) -> list[float]:
+    """``resemblance`` of one array with each of several, none empty."""
+    sizes = [other.size for other in others]
+    every = np.concatenate(others)
+    same = own.take(own.searchsorted(every), mode="clip") == every
+    starts = np.cumsum([0, *sizes[:-1]])
+    shared = np.add.reduceat(same, starts, dtype=np.intp).tolist()
+    return [one / (own.size + size - one) for one, size in zip(shared, sizes, strict=True)]
+
+
+def score(structure: float, text: float) -> float:
+    """By which candidates are ranked: names tell more than structure, which all share."""
+    return round((structure + 2 * text) / 3, 6)
+
+
 LIBRARY = " library code"
 """What titles of families end with that are no models but what models are written with: to use
 those is no reuse of a model."""
@@ -122,11 +149,14 @@ class Library:
         self._notices: dict[
             tuple[str, str | None, str], tuple[tuple[str, ...], tuple[str, ...]]
         ] = {}
-        self._shingled: Recent[tuple[int, int], Shingled] = Recent(4000)
+        self._shingled: Recent[tuple[int, int], Shingled] = Recent(8000)
         self._lineages: Recent[
             tuple[int, tuple[tuple[int, int], ...]], tuple[tuple[LineageMember, ...], int]
         ] = Recent(4096)
         self._places: Recent[tuple[int, int, str], Place] = Recent(8192)
+        self.references: Recent[tuple[int, int, str], Reference] = Recent(8192)
+        """What attribute says of a unit, (index number, unit), in an origin."""
+        self._alike: Recent[tuple[int, int, int, int], float] = Recent(8192)
         self.scores: Recent[tuple[int, bytes], tuple[Any, ...]] = Recent(8192)
         """What attribute found of a unit, by its text's digest and its candidates."""
         self.alignments: Recent[tuple[int, int, int], Alignment] = Recent(2048)
@@ -340,9 +370,8 @@ class Library:
         order = sorted(first.items(), key=lambda item: (item[1][0], item[0]))[:most]
         members = []
         for origin, (day, number, unit, one) in order:
-            place = self.indexes[number].place(unit, one)
-            seen = None if day == NO_DAY else day
-            members.append(LineageMember(origin, place.path, place.name, seen))
+            path, name = self.indexes[number].named(unit, one)
+            members.append(LineageMember(origin, path, name, None if day == NO_DAY else day))
         return tuple(members), len(families)
 
     @cached_property
@@ -364,3 +393,13 @@ class Library:
             found = shingled(self.indexes[number].tokens(unit), self.parameters)
             self._shingled.keep(key, found)
         return found
+
+    def alike(self, one: tuple[int, int], other: tuple[int, int]) -> float:
+        """The score of two reference units, (index number, unit) each."""
+        key = *one, *other
+        known = self._alike.recall(key)
+        if known is None:
+            left, right = self.shingled(*one), self.shingled(*other)
+            structure = resemblance(left.structure, right.structure)
+            known = self._alike.keep(key, score(structure, resemblance(left.text, right.text)))
+        return known

@@ -18,10 +18,10 @@ class Recent(OrderedDict[_Key, _Row]):
 
     def recall(self, key: _Key) -> _Row | None:
         """The value kept under a key, None where it is not there, or no longer."""
-        if key not in self:
-            return None
-        self.move_to_end(key)
-        return self[key]
+        value = self.get(key)
+        if value is not None:
+            self.move_to_end(key)
+        return value
 
     def keep(self, key: _Key, value: _Row) -> _Row:
         """The value, kept; the one not used for longest goes where there are too many."""

@@ -86,7 +86,8 @@ def judged(
             supported = finding.false_alarm_rate <= SUPPORTED and of_file <= FILE
             if finding.false_alarm_rate <= DERIVED or supported:
                 verdict = "derived"
-        said.append(replace(finding, verdict=verdict))
+        same = verdict == finding.verdict
+        said.append(finding if same else replace(finding, verdict=verdict))
     return tuple(said)
 
 
@@ -156,7 +157,10 @@ def directed(
         verdict = finding.verdict
         if direction == "younger" and verdict == "derived":
             verdict = "resembles"
-        yield replace(finding, seen=seen, direction=direction, verdict=verdict)
+        if (seen, direction, verdict) == (finding.seen, finding.direction, finding.verdict):
+            yield finding
+        else:
+            yield replace(finding, seen=seen, direction=direction, verdict=verdict)
 
 
 def of_files(files: Iterable[FileResult], findings: Iterable[Finding]) -> Iterator[FileResult]:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from programs import program
 
 import provenance
-from provenance.attribute import _resemblance
 from provenance.baseline import _resemblance as resemblances
 from provenance.baseline import _View, measure
 from provenance.index import Index
+from provenance.library import resemblance
+from provenance.library import resemblances as of_several
 from provenance.null import SIZES, STEPS, Baseline, Survival, counted
 
 _SCORES = st.lists(st.floats(0, 1), max_size=60)
@@ -155,7 +156,9 @@ def test_resemblance_is_that_of_a_scan(left: list[list[int]], right: list[list[i
 
     one, other = ([np.unique(np.array(each, np.uint64)) for each in sets] for sets in (left, right))
     found = resemblances(_View(one), _View(other))
-    assert found.tolist() == [[_resemblance(a, b) for b in other] for a in one]
+    assert found.tolist() == [[resemblance(a, b) for b in other] for a in one]
+    if other:
+        assert found.tolist() == [of_several(a, other) for a in one]
 
 
 def test_programs_of_nothing_in_common_score_low(build: Build) -> None:
