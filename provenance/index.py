@@ -121,21 +121,19 @@ class Standing:
     path: int
 
 
-_NO_HASH, _NO_KIND, _NO_LINE = np.empty(0, np.uint64), np.empty(0, np.uint8), np.empty(0, np.intp)
+_NO_WORD = np.empty(0, np.uint32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
-    """A page of pieces: where each one's elements begin; of the elements kinds, both views, and
-    their lines as sums of the steps from one to the next. ``before``: of each piece, what these
-    sums are less than the line of its first element."""
+    """A page of pieces: where each one's elements and words begin; kinds, line steps, words, kept
+    small, so that many pages can be."""
 
     elements: list[int]
+    leaves: list[int]
     kinds: NDArray[np.uint8]
-    structure: NDArray[np.uint64]
-    text: NDArray[np.uint64]
-    lines: NDArray[np.intp]
-    before: list[int]
+    steps: NDArray[Any]
+    words: NDArray[np.uint32]
 
 
 class Index:
@@ -160,7 +158,7 @@ class Index:
         self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
         self._names: Recent[int, list[str]] = Recent(512)
         self._texts: dict[int, str] = {}  # of words
-        self._pieces: Recent[int, _Pieces] = Recent(256)
+        self._pieces: Recent[int, _Pieces] = Recent(1024)
         self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(256)
         self._trees: Recent[int, Tree] = Recent(1500)
         self._tokens: Recent[int, Tokens] = Recent(800)
@@ -601,10 +599,10 @@ class Index:
             np.add.at(depth, tree.start[inner], 1)
             np.add.at(depth, tree.stop[inner], -1)
             chosen = np.flatnonzero(np.cumsum(depth)[edges[:-1]] == 0)
-            return self._joined_pieces(tree, chosen.tolist())
+            return self._joined_pieces(tree, chosen)
         first = int(edges.searchsorted(start, "right")) - 1
         last = int(edges.searchsorted(stop, "left"))
-        whole = self._joined_pieces(tree, range(first, last))
+        whole = self._joined_pieces(tree, np.arange(first, last))
         before = int(edges[first])
         if len(whole) == stop - start:
             return whole
@@ -613,22 +611,30 @@ class Index:
             raise ValueError("a unit that its file's pieces do not hold")
         return found
 
-    def _joined_pieces(self, tree: Tree, chosen: Iterable[int]) -> Tokens:
+    def _joined_pieces(self, tree: Tree, chosen: NDArray[np.intp]) -> Tokens:
         """The elements of some pieces of a tree, one piece after another."""
-        structure, text, kinds, lines = [_NO_HASH], [_NO_HASH], [_NO_KIND], [_NO_LINE]
-        for at in chosen:
-            number, piece = divmod(int(tree.pieces[at]), PIECES_PER_PAGE)
+        from provenance.parse import grammar
+
+        known = grammar()
+        kinds, steps, words = [np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [_NO_WORD]
+        sizes = tree.sizes[chosen]
+        for at, size in zip(tree.pieces[chosen].tolist(), sizes.tolist(), strict=True):
+            number, piece = divmod(at, PIECES_PER_PAGE)
             page = self._piece_page(number)
             low, high = page.elements[piece], page.elements[piece + 1]
-            if high - low != int(tree.sizes[at]):
+            if high - low != size:
                 raise ValueError("a piece that is not as long as its place")
-            structure.append(page.structure[low:high])
-            text.append(page.text[low:high])
             kinds.append(page.kinds[low:high])
-            lines.append(page.lines[low:high] + (int(tree.lines[at]) + page.before[piece]))
-        masked, written = np.concatenate(structure), np.concatenate(text)
-        line = np.concatenate(lines).astype(np.uint32)
-        return Tokens(masked, written, np.concatenate(kinds), line, masked ^ written)
+            steps.append(page.steps[low:high])
+            words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
+        kind = np.concatenate(kinds)
+        structure = known.kind_hash[kind]
+        word = np.zeros(kind.size, np.uint64)
+        word[known.is_leaf[kind]] = self._hashes(np.concatenate(words))
+        line = np.cumsum(np.concatenate(steps), dtype=np.intp)
+        before = np.concatenate([[0], line])[np.cumsum(sizes) - sizes]
+        line += np.repeat(tree.lines[chosen] - before, sizes)  # each piece has a first line
+        return Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
 
     def _piece_page(self, number: int) -> _Pieces:
         page = self._pieces.recall(number)
@@ -639,18 +645,21 @@ class Index:
             words = words_of(low, high)
             kinds = kinds.astype(np.uint8, copy=False)
             elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
-            leaves = grammar().is_leaf[kinds]
-            if not kinds.size == steps.size == elements[-1] or words.size != np.count_nonzero(
-                leaves
-            ):
+            leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
+            if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
                 raise self._damaged(f"piece page {number} is uneven")
-            structure = grammar().kind_hash[kinds]
-            text = structure.copy()
-            text[leaves] ^= self._hashes(words)
-            lines = np.cumsum(steps, dtype=np.intp)
-            before = -np.concatenate([[0], lines])[elements]
-            page = _Pieces(elements.tolist(), kinds, structure, text, lines, before.tolist())
-            self._pieces.keep(number, page)
+            if words.max(initial=0) >= max(1, self._word_hashes.size):
+                raise self._damaged(f"piece page {number} names words that are not there")
+            page = self._pieces.keep(
+                number,
+                _Pieces(
+                    elements.tolist(),
+                    leaves.tolist(),
+                    kinds.copy(),  # which lets the bytes that were read go
+                    steps.copy(),
+                    words.astype(np.uint32),
+                ),
+            )
         return page
 
     # --- words and names --------------------------------------------------------------
