@@ -227,7 +227,8 @@ def clone_type(alignment: Alignment, *, same_names: bool) -> CloneType:
         same_names: whether equal texts are equal as written, family marks included.
     """
     n, m = alignment.suspect_size, alignment.reference_size
-    if alignment.matched == n == m and bool(np.array_equal(alignment.reference, np.arange(m))):
+    whole = alignment.matched == n == m
+    if whole and bool((alignment.suspect == alignment.reference).all()):
         return "type-1" if same_names and bool(alignment.same_text.all()) else "type-2"
     return "type-3" if alignment.suspect_containment >= 0.5 else "fragment"
 

@@ -159,7 +159,7 @@ class Index:
         self._names: Recent[int, list[str]] = Recent(512)
         self._texts: dict[int, str] = {}  # of words
         self._pieces: Recent[int, _Pieces] = Recent(1024)
-        self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(256)
+        self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(512)
         self._trees: Recent[int, Tree] = Recent(1500)
         self._tokens: Recent[int, Tokens] = Recent(800)
         self._units: Recent[int, tuple[Any, Any, Any, Any, Any]] = Recent(2048)

@@ -153,6 +153,8 @@ class Library:
         self._lineages: Recent[
             tuple[int, tuple[tuple[int, int], ...]], tuple[tuple[LineageMember, ...], int]
         ] = Recent(4096)
+        self._standing: Recent[tuple[int, int], tuple[Standing, ...]] = Recent(20_000)
+        self._origins: Recent[tuple[int, int], tuple[str, ...]] = Recent(20_000)
         self._places: Recent[tuple[int, int, str], Place] = Recent(8192)
         self.references: Recent[tuple[int, int, str], Reference] = Recent(8192)
         """What attribute says of a unit, (index number, unit), in an origin."""
@@ -199,7 +201,13 @@ class Library:
     def standing(self, number: int, unit: int) -> tuple[Standing, ...]:
         """The files that have a unit and may be seen; empty where it is hidden."""
         index = self.indexes[number]
-        return self._seen(index, index.standing(unit))
+        if not self.hides:
+            return index.standing(unit)
+        known = self._standing.recall((number, unit))
+        if known is None:
+            seen = self._seen(index, index.standing(unit))
+            known = self._standing.keep((number, unit), seen)
+        return known
 
     def _seen(self, index: Index, files: Iterable[Standing]) -> tuple[Standing, ...]:
         if not self.hides:
@@ -217,7 +225,11 @@ class Library:
         index = self.indexes[number]
         if not self.hides:
             return index.origins_of(unit)
-        return tuple(sorted({index.origin_of(one) for one in self.standing(number, unit)}))
+        known = self._origins.recall((number, unit))
+        if known is None:
+            names = {index.origin_of(one) for one in self.standing(number, unit)}
+            known = self._origins.keep((number, unit), tuple(sorted(names)))
+        return known
 
     def first_place(self, number: int, unit: int, origin: str) -> Place:
         """The oldest place of a unit in an origin that has it."""

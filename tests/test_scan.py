@@ -18,6 +18,9 @@ from programs import inserted, program, renamed
 import provenance
 from provenance import Report, SourceError, UsageError
 from provenance.attribute import strength
+from provenance.audit import _Outcome, _scan_batch, _Settings
+from provenance.model import SourceFile
+from provenance.source import open_source
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -327,6 +330,34 @@ def test_the_report_does_not_depend_on_batches(
     together = provenance.scan(mine, [index], exclude=left_out)
     monkeypatch.setattr("provenance.workers._BATCH_FILES", 1)
     assert provenance.scan(mine, [index], exclude=left_out) == together
+
+
+@pytest.mark.parametrize("as_of", [None, "2025-01-01"])
+def test_what_is_remembered_changes_no_result(
+    mine: str, index: Path, as_of: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files one after another in two orders, each with nothing remembered of others, and all with
+    nothing remembered at all. Their code recurs under other names, in other files, at other lines.
+    """
+    moved = OWN + "\n# three\n# lines\n# more\n"
+    read = open_source(mine).files()
+    texts = [file.content for file in read if isinstance(file, SourceFile)]
+    texts += [renamed(program(seed)).encode() for seed in (0, 3, 5)]
+    texts += [(moved + inserted(program(seed), seed, 0.1)).encode() for seed in (2, 6, 6)]
+    texts += [(moved + program(seed) + program(seed + 1)).encode() for seed in (2, 3, 6)]
+    files = [SourceFile(f"{at}.py", text, "0" * 64) for at, text in enumerate(texts * 2)]
+    settings = _Settings((str(index),), as_of, ())
+
+    def scanned(some: list[SourceFile]) -> dict[str, list[_Outcome]]:
+        with settings.open() as opened:
+            return {file.path: _scan_batch([file], opened) for file in some}
+
+    forwards = scanned(files)
+    assert sum(len(found[0][1]) for found in forwards.values()) > 40
+    assert scanned(files[::-1]) == forwards
+    assert {path: found for file in files for path, found in scanned([file]).items()} == forwards
+    monkeypatch.setattr("provenance.recent.Recent.keep", lambda self, key, value: value)
+    assert scanned(files) == forwards
 
 
 _REPORT = "import sys, provenance as p; print(p.json_report(p.scan(sys.argv[1], sys.argv[2:])))"
