@@ -77,12 +77,13 @@ def resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
 
 
 def resemblances(own: NDArray[np.uint64], others: Sequence[NDArray[np.uint64]]) -> list[float]:
-    """``resemblance`` of one array with each of several, none empty."""
+    """``resemblance`` of one array with each of several."""
     sizes = [other.size for other in others]
+    if not own.size:
+        return [0.0] * len(sizes)
     every = np.concatenate(others)
     same = own.take(own.searchsorted(every), mode="clip") == every
-    starts = np.cumsum([0, *sizes[:-1]])
-    shared = np.add.reduceat(same, starts, dtype=np.intp).tolist()
+    shared = np.diff(np.concatenate([[0], np.cumsum(same)])[np.cumsum([0, *sizes])]).tolist()
     return [one / (own.size + size - one) for one, size in zip(shared, sizes, strict=True)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -334,7 +335,7 @@ def test_the_report_does_not_depend_on_batches(
 
 @pytest.mark.parametrize("as_of", [None, "2025-01-01"])
 def test_what_is_remembered_changes_no_result(
-    mine: str, index: Path, as_of: str | None, monkeypatch: pytest.MonkeyPatch
+    mine: str, index: Path, tmp_path: Path, as_of: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Files one after another in two orders, each with nothing remembered of others, and all with
     nothing remembered at all. Their code recurs under other names, in other files, at other lines.
@@ -346,7 +347,12 @@ def test_what_is_remembered_changes_no_result(
     texts += [(moved + inserted(program(seed), seed, 0.1)).encode() for seed in (2, 6, 6)]
     texts += [(moved + program(seed) + program(seed + 1)).encode() for seed in (2, 3, 6)]
     files = [SourceFile(f"{at}.py", text, "0" * 64) for at, text in enumerate(texts * 2)]
-    settings = _Settings((str(index),), as_of, ())
+    joined = "".join(map(program, (3, 11, 12)))  # two origins have what is in both, one has more
+    texts += [(moved + joined).encode(), (moved + program(3)).encode()]
+    path = Path(shutil.copy(index, tmp_path))
+    source = write(tmp_path / "third", joined=joined)
+    provenance.build_index([source], path, date="2024-06-01", extend=True)
+    settings = _Settings((str(path),), as_of, ())
 
     def scanned(some: list[SourceFile]) -> dict[str, list[_Outcome]]:
         with settings.open() as opened:
