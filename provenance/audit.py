@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import ProvenanceError, UsageError
+from provenance.errors import ProvenanceError, TooLongError, UsageError
 from provenance.model import (
     FileResult,
     Finding,
@@ -73,7 +73,7 @@ def scan(
         suspect_date: ISO day since when the source is as it is. If None: of each finding, that of
             its lines in git, where the source is in a repository; else that of the archive.
         jobs: how many processes may work; the result does not depend on it.
-        limits: what a worker process may take for its files.
+        limits: what the work on a file may take; all of it where it is done in a worker process.
         progress: called with (done, total) files.
         cache: a file that keeps what was found in each file, see ``provenance.cache``; the result
             does not depend on it. None for none.
@@ -100,7 +100,7 @@ def scan(
     opened = open_source(source, include=include, exclude=exclude, only=only)
     notices = opened.notices()
     read = [one for one in notices if not isinstance(one, Skipped)]
-    settings = replace(settings, notices=notice_files(read))
+    settings = replace(settings, notices=notice_files(read), seconds=limits.seconds)
     files: list[FileResult] = []
     findings: list[Finding] = []
     skipped = [one for one in notices if isinstance(one, Skipped)]
@@ -162,7 +162,7 @@ class _Remembered:
         if path is not None:
             from provenance.cache import Cache, context
 
-            decides = replace(settings, indexes=())  # their places do not
+            decides = replace(settings, indexes=(), seconds=0.0)  # places and patience do not
             indexes = [(one.name, one.checksum) for one in used]
             bare = replace(decides, notices=())
             self._cache = Cache(path, context(indexes, decides), context(indexes, bare))
@@ -231,6 +231,7 @@ class _Settings:
     as_of: str | None
     exclude_origin: tuple[str, ...]
     notices: tuple[NoticeFile, ...] = ()
+    seconds: float = BOUNDS.seconds
 
     def open(self) -> _Opened:
         from provenance.library import Library
@@ -238,14 +239,19 @@ class _Settings:
         return _Opened(
             Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin),
             self.notices,
+            self.seconds,
         )
 
 
 class _Opened:
-    """What is known when a file is scanned: the indexes, and what notice files say."""
+    """What is known when a file is scanned: the indexes, what notice files say, and how long its
+    parsing may take."""
 
-    def __init__(self, library: Library, notices: Sequence[NoticeFile]) -> None:
+    def __init__(
+        self, library: Library, notices: Sequence[NoticeFile], seconds: float = BOUNDS.seconds
+    ) -> None:
         self.library = library
+        self.seconds = seconds
         self._notices = notices
 
     @cached_property
@@ -266,8 +272,8 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[_Outcome]:
     """All of the work on a batch of files."""
     library = opened.library
     try:
-        return _explained(files, library, opened.beside)
-    except ProvenanceError:
+        return _explained(files, library, opened.beside, opened.seconds)
+    except (ProvenanceError, TooLongError):
         raise
     except Exception:
         from provenance.index import verify
@@ -278,7 +284,7 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[_Outcome]:
 
 
 def _explained(
-    files: Sequence[SourceFile], library: Library, notices: Sequence[Beside]
+    files: Sequence[SourceFile], library: Library, notices: Sequence[Beside], seconds: float
 ) -> list[_Outcome]:
     import numpy as np
 
@@ -296,7 +302,7 @@ def _explained(
     told: dict[int, Said] = {}
     for at, file in enumerate(files):
         if at not in outcomes:
-            parsed[at], told[at] = _read(file, library, notices)
+            parsed[at], told[at] = _read(file, library, notices, seconds)
             if same := same_layout(file, parsed[at], library):
                 outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]
@@ -315,12 +321,14 @@ def _explained(
     return [outcomes[at] for at in range(len(files))]
 
 
-def _read(file: SourceFile, library: Library, notices: Sequence[Beside]) -> tuple[Parsed, Said]:
+def _read(
+    file: SourceFile, library: Library, notices: Sequence[Beside], seconds: float
+) -> tuple[Parsed, Said]:
     """What a file's syntax tree is read for; the tree is let go while it is warm."""
     from provenance.declared import said
     from provenance.parse import parse, syntax
 
-    trees = syntax(file.content)
+    trees = syntax(file.content, seconds)
     return parse(file.content, trees), said(file, trees, library, notices)
 
 
@@ -345,7 +353,7 @@ def compare(
         include: globs of suspect files.
         exclude: globs of suspect files to leave out.
         jobs: how many processes may work.
-        limits: what a worker process may take for its files.
+        limits: what the work on a file may take; all of it where it is done in a worker process.
         progress: called with (done, total) files of the side that is being read.
     """
     with tempfile.TemporaryDirectory(prefix="provenance-") as folder:

@@ -6,7 +6,8 @@
     ├── IndexFileError    an index is missing, damaged or does not fit  exit 3
     └── BundleError       a bundle of evidence is damaged or was changed  exit 3
 
-A bad *file* inside a source is no exception: it is a ``Skipped`` in the result.
+A bad *file* inside a source is no exception: it is a ``Skipped`` in the result. ``TooLongError``
+travels from a stage to ``workers``, which makes one of it.
 """
 
 from __future__ import annotations
@@ -45,3 +46,7 @@ class IndexFileError(ProvenanceError):
 
 class BundleError(ProvenanceError):
     """A bundle of evidence is damaged, was changed, or is none."""
+
+
+class TooLongError(Exception):
+    """The work on one file was given up. No error of a whole call: the file is skipped."""

@@ -19,7 +19,7 @@ from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.index import Index, verify
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
 from provenance.origins import origin_of
-from provenance.parse import parse
+from provenance.parse import parse, syntax
 from provenance.pypi import fetch
 from provenance.references.manifest import Manifest, Package, ReleaseEntry, load
 from provenance.release import checked_day
@@ -136,7 +136,9 @@ def _enter(
 ) -> tuple[int, int]:
     """Enter the files of a source whose origin has a name; returns how many, and how many of
     them were parsed."""
-    settings = _SketchSettings(builder.parameters, tuple(map(tuple, builder.drawn.tolist())))
+    settings = _SketchSettings(
+        builder.parameters, tuple(map(tuple, builder.drawn.tolist())), limits.seconds
+    )
 
     def known(file: SourceFile) -> bool:
         return builder.knows_tree(file.sha256) or named(file.path) is None
@@ -298,6 +300,7 @@ class _SketchSettings:
 
     parameters: Parameters
     permutations: tuple[tuple[int, ...], ...]
+    seconds: float
 
     def open(self) -> AbstractContextManager[_SketchSettings]:
         return nullcontext(self)
@@ -310,7 +313,7 @@ def _sketch_batch(files: Sequence[SourceFile], settings: _SketchSettings) -> lis
     drawn = np.array(settings.permutations, np.uint32)
     made: list[_Made] = []
     for file in files:
-        parsed = parse(file.content)
+        parsed = parse(file.content, syntax(file.content, settings.seconds))
         drawing = sketch(parsed, settings.parameters, drawn)
         made.append((emptied(file), parsed, drawing, statements(file.content)))
     return made

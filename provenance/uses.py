@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Literal
 
-from tree_sitter import Node, Parser, Tree
+from tree_sitter import Node, Tree
 
 from provenance.mark import words
-from provenance.parse import grammar
+from provenance.parse import syntax
 
 UseKind = Literal[
     "import",
@@ -200,7 +200,7 @@ def uses(
     if not _is_worth_parsing(content, known):
         return ()
     if trees is None:
-        trees = [Parser(grammar().language).parse(content)]
+        trees = syntax(content)
     file = _File(content, path, [tree.root_node for tree in trees])
     found = dict.fromkeys(islice(_found(file), MOST))
     if known is None:

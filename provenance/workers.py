@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeVar
 
+from provenance.errors import TooLongError
 from provenance.model import Skipped, SourceFile
 
 Progress = Callable[[int, int], None]
@@ -93,8 +94,8 @@ def run(
         settings: what the work needs.
         progress: is told how many files are done.
         known: files that need no parsing; they travel without their content.
-        limits: of a worker. Without workers there are none: what is small enough for that is
-            bounded by its size.
+        limits: of a worker. In this process the work itself gives a file up, with
+            ``TooLongError``.
     """
     batches = _batches(source, skipped, known)
     done = 0
@@ -119,7 +120,7 @@ def run(
     if jobs < 2 or size <= _FEW_BYTES:
         with settings.open() as resource:
             for batch in whole:
-                yield work(batch, resource)
+                yield list(_here(work, batch, resource, limits, skipped))
                 tell(len(batch))
         return
     task = _Task(work, settings, limits, skipped)
@@ -148,7 +149,7 @@ class _Task:
             return broken
 
 
-_DIED = (BrokenProcessPool, MemoryError)
+_DIED = (BrokenProcessPool, MemoryError, TooLongError)
 
 
 def _spread(task: _Task, batches: Iterator[list[SourceFile]], jobs: int) -> Iterator[list[Any]]:
@@ -177,6 +178,34 @@ def _spread(task: _Task, batches: Iterator[list[SourceFile]], jobs: int) -> Iter
             yield _alone(task, batch) if lost else future.result()
 
 
+def _here(
+    work: _Work[_Done],
+    batch: Sequence[SourceFile],
+    resource: Any,
+    limits: Bounds,
+    skipped: list[Skipped],
+) -> Iterator[_Done]:
+    """Results of a batch in this process, without the files whose work was given up."""
+    try:
+        yield from work(batch, resource)
+    except TooLongError:
+        if len(batch) > 1:
+            half = len(batch) // 2
+            for part in (batch[:half], batch[half:]):
+                yield from _here(work, part, resource, limits, skipped)
+        else:
+            skipped.append(_at_fault(batch[0], limits))
+
+
+def _at_fault(file: SourceFile, limits: Bounds) -> Skipped:
+    return Skipped(
+        file.path,
+        f"found a file that a worker process did not survive, or on which it spent more than "
+        f"{limits.seconds:g} seconds or {limits.memory:,} bytes, expected less; look at "
+        "the file, leave it out with --exclude, or raise --timeout or --memory",
+    )
+
+
 def _alone(task: _Task, batch: Sequence[SourceFile]) -> list[Any]:
     """A batch in a process of its own; where that dies too, its halves."""
     with _pool(1, task.limits) as pool:
@@ -187,12 +216,7 @@ def _alone(task: _Task, batch: Sequence[SourceFile]) -> list[Any]:
     if len(batch) > 1:
         half = len(batch) // 2
         return _alone(task, batch[:half]) + _alone(task, batch[half:])
-    reason = (
-        f"found a file that a worker process did not survive, or on which it spent more than "
-        f"{task.limits.seconds:g} seconds or {task.limits.memory:,} bytes, expected less; look at "
-        "the file, leave it out with --exclude, or raise --timeout or --memory"
-    )
-    task.skipped.extend(Skipped(file.path, reason) for file in batch)
+    task.skipped.extend(_at_fault(file, task.limits) for file in batch)
     return []
 
 

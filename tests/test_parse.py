@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from hashlib import sha256
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import program, reformatted, renamed, shuffled_names
 
+from provenance.errors import TooLongError
 from provenance.model import Parsed
-from provenance.parse import parse
+from provenance.parse import parse, syntax
 
 SEEDS = st.integers(0, 10**6)
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -380,6 +382,66 @@ def test_any_bytes_are_parsed(content: bytes) -> None:
     check_nesting(parse(content), content.count(b"\n") + 1)
 
 
+# --- comments without end -----------------------------------------------------------------
+
+
+def _among(comments: str, times: int) -> tuple[str, str]:
+    """A program with and without many lines of comments, inside of it and behind."""
+    body = "class A:\n    def f(self, a):\n        b = a + 1\n{}        return b * 2\n{}\nc = A()\n"
+    return body.format(comments * times, comments * times), body.format("", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# copied\n",
+        "        # copied\n\n",
+        "  # a\n      # b\n",
+        "# a\n\\\n",
+        '# \'\n# """\n',
+        "\f# é\n",
+    ],
+)
+def test_a_long_run_of_comments_changes_neither_view(line: str) -> None:
+    """300 lines on end and more are not shown to the grammar: what stands around is as ever."""
+    for times in (100, 299, 300, 700):
+        commented, plain = _among(line, times)
+        assert views(commented) == views(plain)
+        names = {u.name: u.start_line for u in parse(commented.encode()).units}
+        assert names == {"<module>": 1, "A": 1, "A.f": 2}
+
+
+@pytest.mark.parametrize("quotes", ['"""', "'''"])
+@pytest.mark.parametrize("prefix", ["", "f", "rb"])
+@pytest.mark.parametrize("more", ["", "# it's\n", '# "quoted"\n'])
+def test_what_looks_like_comments_in_a_string_is_text(quotes: str, prefix: str, more: str) -> None:
+    """However many such strings, and comments behind what ends one of them."""
+    inside = f"# a\n{more}" * 400
+    text = f"x = {prefix}{quotes}\n{inside}# end {quotes}\n" + "# out\n" * 400 + "y = 2\n"
+    changed = text.replace("# a\n", "# b\n", 1)
+    assert views(text * 3)[1] != views(changed + text * 2)[1]
+    assert views(text * 3)[1] == views(text.replace("# out\n", "") * 3)[1]
+
+
+@pytest.mark.parametrize("line", ["# " + "c" * 100 + "\n", " # a\n   # b\n", "  # c\n\\\n"])
+def test_time_follows_the_number_of_comments(line: str) -> None:
+    """100,000 of them would take the grammar an hour."""
+    begun = time.process_time()
+    assert (
+        len(parse(("def f():\n  x = 1\n" + line * 50_000 + "  y = 2\n").encode()).tokens.line) == 10
+    )
+    assert time.process_time() - begun < 5
+
+
+def test_parsing_is_given_up_in_time() -> None:
+    """What slows the grammar down in a way that nobody thought of costs its file alone."""
+    slow = ("def f(\n" * 20_000).encode()
+    begun = time.process_time()
+    with pytest.raises(TooLongError):
+        syntax(slow, seconds=0.01)
+    assert time.process_time() - begun < 5
+
+
 # --- broken syntax ------------------------------------------------------------------------
 
 _WHOLE = "def first(a, b):\n    return a * b + 1\n\n\n"
@@ -483,8 +545,9 @@ def test_ten_thousand_nested_definitions() -> None:
 
 _DIGEST = """
 import sys
+import time
 from hashlib import sha256
-from provenance.parse import parse
+from provenance.parse import parse, syntax
 parsed = parse(sys.stdin.buffer.read())
 t = parsed.tokens
 total = sha256()

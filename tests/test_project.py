@@ -55,7 +55,7 @@ ALLOWED = {
         "archive decode errors folder model notebook notices patterns pypi release tarred zipped"
     ),
     # the stages: they know the nouns and the pure helpers
-    "parse": "mark model",
+    "parse": "errors mark model",
     "statements": "",
     "notices": "patterns statements",
     "uses": "mark parse",

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from provenance.errors import TooLongError
 from provenance.model import Skipped, SourceFile
 from provenance.source import open_source
 from provenance.workers import BOUNDS, Bounds, run
@@ -38,6 +39,8 @@ def act(batch: Sequence[SourceFile], _: None) -> list[str]:
             os._exit(9)
         if said == "#hang":
             time.sleep(600)
+        if said == "#slow":
+            raise TooLongError
         if said == "#eat":
             held = bytearray(2_000_000_000)
             held[::4096] = b"x" * len(held[::4096])
@@ -94,6 +97,18 @@ def test_a_file_that_kills_its_worker_costs_itself_alone(
     assert told.path == "f04.py"
     assert "--timeout" in told.reason
     assert "--exclude" in told.reason
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_is_given_up_costs_itself_alone(folder: Path, jobs: int) -> None:
+    """In a worker, and where there is none."""
+    say(folder, "f04.py", "#slow ")
+    skipped: list[Skipped] = []
+    results = run(act, open_source(str(folder)), skipped, jobs, Nothing(), None)
+    paths = [path for batch in results for path in batch]
+    assert paths == [f"f{number:02}.py" for number in range(12) if number != 4]
+    assert [one.path for one in skipped] == ["f04.py"]
+    assert "--timeout" in skipped[0].reason
 
 
 def test_several_at_fault_are_all_told(folder: Path) -> None:
