@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from provenance.settings import BY_KEY, Declaration, Policy, Setting
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
 _LONGEST = 1_000_000
+_PART = r"""(?:[\w-]{1,99}|"(?:[^"\\\n]|\\.){0,99}"|'[^'\n]{0,99}')"""
+_DEEP = re.compile(rf"""(?<![\w."'-])(?:{_PART}[ \t]*\.[ \t]*){{50}}""")
+"""Readers of TOML take time by the square of a key's parts, and what they make is as deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,11 @@ def _text(path: str) -> str:
 
 def _table(text: str, path: str) -> Mapping[str, Any] | None:
     """What a policy file says, None for a ``pyproject.toml`` that says nothing of it."""
+    if deep := _DEEP.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise UsageError(
+            f"{path}:{line}: found a key of more than 50 parts, expected a few; mend it"
+        )
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         whole: dict[str, Any] = toml.loads(text)
@@ -145,8 +154,11 @@ def parsed(text: str, path: str) -> Found:
     stanzas = table.get("declared", [])
     if not isinstance(stanzas, list) or not all(isinstance(one, dict) for one in stanzas):
         raise _wrong(text, path, "declared", prefix, stanzas, f"tables, [[{head}]]")
+    heads = heads_of(text, head)
+    heads += [1] * (len(stanzas) - len(heads))  # written in another way
     values["declared"] = tuple(
-        _declaration(one, text, path, head, number) for number, one in enumerate(stanzas)
+        _declaration(one, text, path, head, number, heads[number])
+        for number, one in enumerate(stanzas)
     )
     return Found(Policy(**values), path, frozenset(table))
 
@@ -196,7 +208,7 @@ _STANZA = ("path", "symbol", "origin", "license", "reason", "expires")
 
 
 def _declaration(
-    stanza: Mapping[str, Any], text: str, path: str, head: str, number: int
+    stanza: Mapping[str, Any], text: str, path: str, head: str, number: int, line: int
 ) -> Declaration:
     for key, value in stanza.items():
         if key not in _STANZA:
@@ -214,7 +226,6 @@ def _declaration(
                 "expires": "a day such as 2026-01-26",
             }.get(key, "a string")
             raise _wrong(text, path, key, head, value, expected, number)
-    line = line_of(text, None, head, number)
     if "origin" not in stanza or not ("path" in stanza or "symbol" in stanza):
         raise UsageError(
             f"{path}:{line}: found a declaration without "
@@ -236,8 +247,9 @@ def _declaration(
 def _wrong(
     text: str, path: str, key: str, table: str, value: object, expected: str, number: int = 0
 ) -> UsageError:
+    shown = reprlib.repr(value) if isinstance(value, (dict, list)) else str(value)
     return UsageError(
-        f"{path}:{line_of(text, key, table, number)}: found {key} = {str(value)[:60]!r}, "
+        f"{path}:{line_of(text, key, table, number)}: found {key} = {shown[:60]!r}, "
         f"expected {expected}"
     )
 
@@ -254,21 +266,34 @@ def _unknown(
     )
 
 
-def line_of(text: str, key: str | None, table: str, number: int = 0) -> int:
-    """The 1-based line of a key, or with None of the head, of the ``number``-th table of a name;
-    that of the table, else 1, where it is written in another way than one key a line.
+_HEAD = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+
+
+def heads_of(text: str, table: str) -> list[int]:
+    """The 1-based lines of the heads of the tables of a name."""
+    found = []
+    for at, line in enumerate(text.splitlines(), 1):
+        opened = _HEAD.match(line)
+        if opened and re.sub(r"[\s\"']", "", opened.group(1)) == table:
+            found.append(at)
+    return found
+
+
+def line_of(text: str, key: str, table: str, number: int = 0) -> int:
+    """The 1-based line of a key of the ``number``-th table of a name; that of the table, else 1,
+    where it is written in another way than one key a line.
 
     The TOML reader of the standard library keeps no lines, nor do the others."""
     here, seen, head = table == "", -1, 1
-    wanted = re.compile(rf"\s*[\"']?{re.escape(key or '')}[\"']?\s*=") if key else None
+    wanted = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
     for at, line in enumerate(text.splitlines(), 1):
-        opened = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$", line)
+        opened = _HEAD.match(line)
         if opened and "=" not in opened.group(1):
             name = re.sub(r"[\s\"']", "", opened.group(1))
             seen += name == table
             here = name == table and seen == number
             if here:
                 head = at
-        elif here and wanted and wanted.match(line):
+        elif here and wanted.match(line):
             return at
     return head

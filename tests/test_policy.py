@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,36 @@ def test_every_setting_has_its_attribute_and_variable() -> None:
         assert hasattr(Policy(), one.name)
         assert one.variable == "PROVENANCE_" + one.key.upper().replace("-", "_")
         assert one.variable != "PROVENANCE_CACHE", "that one names the folder"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jobs" + ".a" * 100_000 + " = 1",
+        "jobs = {" + "a." * 100_000 + "b = 1}",
+        '"' + '".a."'.join(["x"] * 50_000) + '" = 1',
+        "[" + "a." * 100_000 + "b]",
+        "jobs = " + "[" * 300 + "]" * 300,
+        "jobs = " + "[" * 100_000,
+        "jobs = " + "{a=" * 100_000,
+        "jobs = " + "9" * 10_000,
+        "[" + " " * 900_000,
+        "[[declared]]\n" * 50_000,
+        "[[a.b]]\n" * 50_000,
+    ],
+)
+def test_no_configuration_holds_an_audit_up(text: str) -> None:
+    """Deep, long or many: refused with the place, in a moment."""
+    begun = time.process_time()
+    with pytest.raises(UsageError, match=r"provenance\.toml:\d+: found"):
+        parsed(text, "provenance.toml")
+    assert time.process_time() - begun < 5
+
+
+def test_many_declarations_are_read_in_linear_time() -> None:
+    """20,000, each with its line."""
+    begun = time.process_time()
+    text = "[[declared]]\npath = 'x'\norigin = 'y'\n" * 20_000
+    found = parsed(text, "provenance.toml").policy.declared
+    assert [one.line for one in found] == list(range(1, 60_000, 3))
+    assert time.process_time() - begun < 10
