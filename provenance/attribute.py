@@ -120,6 +120,19 @@ def telling_run(alignment: Alignment, suspect: Tokens) -> bool:
     return False
 
 
+def _shares_run(suspect: Tokens, reference: Tokens) -> bool:
+    """Whether two units share a run that ``telling_run`` may accept, wherever it stands: what
+    costs far less than to pair them."""
+    for left, right, size in (
+        (suspect.structure, reference.structure, TELLING_RUN),
+        (suspect.text, reference.text, TELLING_TEXT_RUN),
+    ):
+        own, others = shingles(left, size), np.sort(shingles(right, size))
+        if others.size and (others.take(others.searchsorted(own), mode="clip") == own).any():
+            return True
+    return False
+
+
 def _longest(flags: NDArray[np.bool_]) -> tuple[int, int]:
     """The first longest run of True: where it starts, and its length."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
@@ -206,6 +219,8 @@ class _Attribution:
         self.weak = False  # whether some class scores too low but where its origin is known
 
     def result(self) -> tuple[FileResult, tuple[Finding, ...]]:
+        if not any(map(self._may_stand, self.ordered)):
+            return self._clear(), ()
         entries = self._entries(self.ordered)
         origins = self._named(entries)
         if self.weak:
@@ -217,6 +232,8 @@ class _Attribution:
             entries = self._entries(self.ordered, known)
             origins = self._named(entries)
         made = self._findings(entries, origins)
+        if not made:
+            return self._clear(), ()
         residue: list[int] = []
         for _, covered, entry in made:
             position = entry.position
@@ -241,14 +258,25 @@ class _Attribution:
         findings = [
             self._traced(finding, entry) for finding, (_, _, entry) in zip(told, made, strict=True)
         ]
-        result = _result(self.file, self.parsed, shares, common)
         ordered = tuple(sorted(findings, key=strength))
-        percentile, alarms = of_file_rates(of_families, size, self.null)
-        verdict = of_file(result, ordered)
-        return (
-            replace(result, percentile=percentile, false_alarm_rate=alarms, verdict=verdict),
-            ordered,
+        rates = of_file_rates(of_families, size, self.null)
+        result = _result(self.file, self.parsed, shares, common, *rates)
+        return replace(result, verdict=of_file(result, ordered)), ordered
+
+    def _may_stand(self, position: int) -> bool:
+        """Whether a unit may be more than what ``_supported`` leaves out where there is nothing
+        else: not where neither a part of it tells nor a large unit is accepted."""
+        if any(telling for *_, telling in self.proposed[position]):
+            return True
+        most = max(self._size(position), self.library.parameters.k)  # what repeats counted once
+        return most >= self.large and any(
+            accepted(one.structure, one.text, one.size, self.large) for one in self._score(position)
         )
+
+    def _clear(self) -> FileResult:
+        """The result where nothing was found."""
+        percentile, alarms = of_file_rates({}, len(self.parsed.tokens), self.null)
+        return _result(self.file, self.parsed, [], 0.0, percentile, alarms)
 
     def _traced(self, finding: Finding, entry: _Entry) -> Finding:
         """The finding with what its reference is itself like, where it is derived: of what merely
@@ -520,7 +548,14 @@ def _as_close(findings: Sequence[Finding]) -> dict[str, tuple[str, ...]]:
     return {origin: nearest(others, total[origin]) for origin, others in shared.items()}
 
 
-def _result(file: SourceFile, parsed: Parsed, shares: list[Share], common: float) -> FileResult:
+def _result(
+    file: SourceFile,
+    parsed: Parsed,
+    shares: list[Share],
+    common: float,
+    percentile: float | None,
+    alarms: float | None,
+) -> FileResult:
     similarity = round(sum((share.share for share in shares), common), _ROUNDED)
     return FileResult(
         path=file.path,
@@ -532,6 +567,8 @@ def _result(file: SourceFile, parsed: Parsed, shares: list[Share], common: float
         common=common,
         novel=round(1.0 - similarity, _ROUNDED),
         error_lines=parsed.error_lines,
+        percentile=percentile,
+        false_alarm_rate=alarms,
     )
 
 
@@ -551,6 +588,10 @@ def _finding(
     unit = parsed.units[entry.position]
     elements = span(parsed, entry.position)
     suspect = parsed.tokens[elements]
+    if not entry.whole:
+        there = library.indexes[chosen.number].tokens(chosen.unit)
+        if not _shares_run(suspect, there):
+            return None
     place = library.first_place(chosen.number, chosen.unit, origin)
     index = library.indexes[chosen.number]
     reference = index.tokens_at(place.tree, place.position)

@@ -295,16 +295,17 @@ def _explained(
     from provenance.sketch import sketches
 
     outcomes: dict[int, _Outcome] = {}
-    for at, file in enumerate(files):
-        if same := same_bytes(file, library):
-            outcomes[at] = of_exact(same, library), ()
+    for at, same in same_bytes(files, library).items():
+        outcomes[at] = of_exact(same, library), ()
     parsed: dict[int, Parsed] = {}
     told: dict[int, Said] = {}
     for at, file in enumerate(files):
         if at not in outcomes:
             parsed[at], told[at] = _read(file, library, notices, seconds)
-            if same := same_layout(file, parsed[at], library):
-                outcomes[at] = of_identical(same, told[at], library), ()
+    read = list(parsed)
+    for place, same in same_layout([(files[at], parsed[at]) for at in read], library).items():
+        at = read[place]
+        outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]
     sketched = [*sketches([parsed[at] for at in left], library.parameters, library.permutations)]
     proposed: list[list[NDArray[np.int64]]] = [[] for _ in left]

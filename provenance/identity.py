@@ -7,34 +7,44 @@ one line of a report, not a finding for each of its functions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from provenance.library import Library
 from provenance.model import FileResult, Identity, Parsed, Share, SourceFile, Vendored
+from provenance.schema import FILE, LAYOUT
 from provenance.sketch import digest
 
 
-def same_bytes(file: SourceFile, library: Library) -> FileResult | None:
-    """The result for a file whose very bytes are indexed; None where they are not, or are too
-    few to say anything (below ``Parameters.large`` elements)."""
-    if not (found := library.same_file(file.sha256)):
-        return None
-    lines = file.content.count(b"\n") + (file.content[-1:] not in (b"\n", b""))
-    return _result(file, max(1, lines), found[0].units, (), library.identity(found, exact=True))
+def same_bytes(files: Sequence[SourceFile], library: Library) -> dict[int, FileResult]:
+    """The results for files whose very bytes are indexed, by their places among the files; none
+    for those too small to say anything (below ``Parameters.large`` elements)."""
+    results: dict[int, FileResult] = {}
+    for at in library.held(FILE, [int(file.sha256[:16], 16) for file in files]):
+        file = files[at]
+        if found := library.same_file(file.sha256):
+            lines = max(1, file.content.count(b"\n") + (file.content[-1:] not in (b"\n", b"")))
+            identity = library.identity(found, exact=True)
+            results[at] = _result(file, lines, found[0].units, (), identity)
+    return results
 
 
-def same_layout(file: SourceFile, parsed: Parsed, library: Library) -> FileResult | None:
-    """The result for a file that equals an indexed one but for layout, comments, docstrings,
-    annotations and imports, names included."""
-    if len(parsed.tokens) < library.parameters.large:
-        return None
-    found = library.same_layout(digest(parsed.tokens.text), parsed.mark)
-    if not found:
-        return None
-    identity = library.identity(found, exact=False)
-    units, lines = len(parsed.units), parsed.units[0].end_line
-    return _result(file, lines, units, parsed.error_lines, identity)
+def same_layout(
+    files: Sequence[tuple[SourceFile, Parsed]], library: Library
+) -> dict[int, FileResult]:
+    """The results for files that equal indexed ones but for layout, comments, docstrings,
+    annotations and imports, names included; by their places among the files."""
+    large = library.parameters.large
+    asked = [at for at, (_, parsed) in enumerate(files) if len(parsed.tokens) >= large]
+    digests = [digest(files[at][1].tokens.text) for at in asked]
+    results: dict[int, FileResult] = {}
+    for held in library.held(LAYOUT, digests):
+        file, parsed = files[asked[held]]
+        if found := library.same_layout(digests[held], parsed.mark):
+            identity = library.identity(found, exact=False)
+            units, lines = len(parsed.units), parsed.units[0].end_line
+            results[asked[held]] = _result(file, lines, units, parsed.error_lines, identity)
+    return results
 
 
 def _result(

@@ -155,6 +155,7 @@ class Index:
             raise
         self._recent: Recent[int, _Page] = Recent(512)
         self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
+        self._present: dict[int, tuple[NDArray[np.bool_], np.uint64]] = {}
         self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
         self._names: Recent[int, list[str]] = Recent(512)
         self._texts: dict[int, str] = {}  # of words
@@ -277,7 +278,22 @@ class Index:
         if not keys.size:
             return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
         stored = 64 if door in EXACT else KEY_BITS
-        sought, inverse = distinct(keys >> np.uint64(64 - stored), stored)
+        asked = keys >> np.uint64(64 - stored)
+        if door not in self._present:
+            return self._looked_up(door, asked, stored)
+        present, shift = self._present[door]
+        at = np.flatnonzero(present[asked >> shift])
+        held = np.zeros(keys.size, np.intp)
+        position, units, held[at] = self._looked_up(door, asked[at], stored)
+        return at[position], units, held
+
+    def _looked_up(
+        self, door: int, keys: NDArray[np.uint64], stored: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
+        """``lookup`` of keys as they are stored, in so many bits."""
+        if not keys.size:
+            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
+        sought, inverse = distinct(keys, stored)
         leading = sought >> np.uint64(stored - self._bits[door])
         numbers = leading[firsts(leading)]
         if numbers.size == 1:
@@ -303,8 +319,7 @@ class Index:
         missing = np.setdiff1d(numbers, known, assume_unique=True)
         every = 1 << self._bits[door]
         if page is None or known.size + missing.size > _MOST_JOINED:
-            page = self._posted(door, numbers.tolist())
-            self._joined[door] = numbers, page
+            known, page = numbers, self._posted(door, numbers.tolist())
         elif missing.size:
             if _MOST_JOINED >= every < 3 * known.size:  # the others will be asked for too
                 missing = np.setdiff1d(np.arange(every, dtype=np.uint64), known, assume_unique=True)
@@ -316,7 +331,13 @@ class Index:
                 _edges(inserted(np.diff(page[1]), at, np.diff(edges))),
                 inserted(page[2], behind, units),
             )
-            self._joined[door] = np.union1d(known, missing), page
+            known = np.concatenate([known, missing])
+            known.sort()
+        else:
+            return page
+        self._joined[door] = known, page
+        if known.size == every:
+            self._present[door] = _present(page[0], 64 if door in EXACT else KEY_BITS)
         return page
 
     def _page(self, door: int, number: int) -> _Page:
@@ -337,6 +358,8 @@ class Index:
         if keys.size != counts.size:
             raise self._damaged(f"posting pages of door {door} are uneven")
         most = {FILE: self.counts["tree"], LAYOUT: self.counts["tree"]}.get(door, self.units)
+        if door not in EXACT and keys.max(initial=0) >> KEY_BITS:
+            raise self._damaged(f"posting pages of door {door} hold keys that are too long")
         if page[2].max(initial=0) > most:
             raise self._damaged(f"posting pages of door {door} name what is not there")
         return page
@@ -826,6 +849,18 @@ class Index:
 
 def _key_type(door: int) -> type[np.unsignedinteger[Any]]:
     return np.uint64 if door in EXACT else np.uint32
+
+
+def _present(
+    ascending: NDArray[np.unsignedinteger[Any]], stored: int
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Of all leading parts of keys of so many bits, those that some key has, and how many bits
+    stand behind such a part: of four parts at most one is some key's."""
+    bits = min(stored, ascending.size.bit_length() + 2)
+    behind = np.uint64(stored - bits)
+    present = np.zeros(1 << bits, bool)
+    present[ascending.astype(np.uint64, copy=False) >> behind] = True
+    return present, behind
 
 
 def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:

@@ -262,6 +262,11 @@ class Library:
         )
         return None if day == NO_DAY else day
 
+    def held(self, door: int, keys: Sequence[int]) -> list[int]:
+        """Which of some keys of a door any index has."""
+        sought = np.array(keys, np.uint64)
+        return sorted({at for one in self.indexes for at in one.lookup(door, sought)[0].tolist()})
+
     def same_file(self, sha256: str) -> list[_Same]:
         """The files of these bytes that may be seen; none where they are too small to tell."""
         trees = ((index, index.same_file(sha256)) for index in self.indexes)

@@ -71,7 +71,7 @@ ALLOWED = {
     "chain": "library model null verdict",
     # attribute judges: it compares with align what candidates proposed and library holds
     "attribute": ("align candidates chain composition library mark model parse sketch verdict"),
-    "identity": "library model sketch",
+    "identity": "library model schema sketch",
     "composition": "model",
     "declared": "library licenses model notices statements uses",
     "families": "index model references.manifest schema references.__init__",

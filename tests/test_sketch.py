@@ -18,6 +18,7 @@ import provenance
 from provenance.index import Index
 from provenance.model import Parameters, Parsed, Sketch
 from provenance.parse import parse
+from provenance.references import DEFAULT_INDEX
 from provenance.schema import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN
 from provenance.sketch import (
     band_keys,
@@ -392,6 +393,20 @@ def test_each_door_yields_the_units_that_hold_a_key(tmp_path: Path) -> None:
             at, units, held = index.lookup(door, nobody)
             assert at.size == units.size == held.sum() == 0
             assert held.size == nobody.size
+
+
+@pytest.mark.parametrize("door", [BAND, RUN, TEXT_RUN])
+def test_a_door_that_was_read_whole_answers_as_before(door: int) -> None:
+    """Keys that no unit holds are then refused at once; nothing that is held is."""
+    keys = np.random.default_rng(5).integers(0, 1 << 64, 60_000, dtype=np.uint64)
+    with Index(DEFAULT_INDEX) as index:
+        at, units, held = index.lookup(door, keys)
+        at_again, units_again, held_again = index.lookup(door, keys)
+        assert door in index._present
+    assert at.size > 50
+    assert at.tolist() == at_again.tolist()
+    assert units.tolist() == units_again.tolist()
+    assert held.tolist() == held_again.tolist()
 
 
 def test_no_keys_yield_nothing(tmp_path: Path) -> None:
