@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeVar
@@ -231,11 +231,18 @@ def _pool(jobs: int, limits: Bounds) -> Iterator[ProcessPoolExecutor]:
     first = (ends_with_us, limits.memory)
     with _unshadowed():
         pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=first)
+    calls = getattr(pool, "_call_queue", None)
     try:
         yield pool
-        pool.shutdown()
+        if not getattr(pool, "_broken", False):
+            pool.shutdown()
     finally:
         held.close()  # workers that are still about something give up
+        if sys.version_info < (3, 11, 5) and calls is not None:
+            # Where a worker died, a batch that is half written into the queue waits for a reader
+            # for ever (CPython issue 94777, mended in 3.11.5).
+            with suppress(OSError):
+                calls._reader.close()
         pool.shutdown(cancel_futures=True)
         ends_with_us.close()
 
