@@ -12,6 +12,7 @@ a folder is a corpus to begin with and to add to.
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
@@ -31,7 +32,7 @@ with atheris.instrument_imports(include=["provenance"]):
     from provenance.errors import ProvenanceError
     from provenance.model import Parameters, Skipped
     from provenance.notebook import read_notebook
-    from provenance.null import Baseline
+    from provenance.null import Baseline, counted
     from provenance.parse import parse
     from provenance.patterns import Patterns
     from provenance.release import from_metadata
@@ -155,6 +156,34 @@ def fuzz_configuration(data: bytes) -> None:
             Patterns([text], []).wants("transformers/models/llama/modeling_llama.py")
 
 
+def _seeds() -> dict[str, list[bytes]]:
+    """Inputs to begin with, so that the fuzzer need not invent the formats."""
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from hostile.corpus import MAKERS, tars, zips
+
+    made = Path(tempfile.mkdtemp(prefix="provenance-seeds-"))
+    for name in ("nesting", "encodings", "notebooks"):
+        (made / name).mkdir()
+        MAKERS[name](made / name)
+    texts = [path.read_bytes()[:4_000] for path in sorted(made.rglob("*.py"))]
+    here = Path(__file__).parent.parent.parent
+    texts += [path.read_bytes()[:20_000] for path in sorted(here.glob("fixtures/*/*/*.py"))]
+    page = pages.plain(3, np.arange(40), np.arange(5) * 1_000_000, pages.texts(["a", "bc"]))
+    return {
+        "parse": texts,
+        "statements": texts,
+        "notebook": [path.read_bytes()[:4_000] for path in sorted(made.rglob("*.ipynb"))],
+        "zip": [b"\1a.py    x = 1", *(one[:4_000] for one in zips().values())],
+        "tar": [gzip.decompress(tars()["links"]), gzip.decompress(tars()["twice"])],
+        "pages": [b"\3" + page, b"\3" + pages.compress(page)],
+        "configuration": [
+            b"Metadata-Version: 2.1\nName: a\nLicense: MIT\n",
+            counted(20, [0.1, 0.9]).__repr__().encode(),
+            b"transformers/**/{a,b}*.py",
+        ],
+    }
+
+
 def _targets() -> dict[str, Callable[[bytes], None]]:
     return {name[5:]: value for name, value in globals().items() if name.startswith("fuzz_")}
 
@@ -168,8 +197,11 @@ def main() -> None:
         return
     if wanted not in _targets():
         raise SystemExit(f"expected one of: all {' '.join(_targets())}")
+    corpus = Path(tempfile.mkdtemp(prefix="provenance-corpus-"))
+    for number, seed in enumerate(_seeds().get(wanted, [])):
+        (corpus / str(number)).write_bytes(seed)
     os.chdir(_folder())
-    atheris.Setup([sys.argv[0], *more], _targets()[wanted])
+    atheris.Setup([sys.argv[0], *more, str(corpus)], _targets()[wanted])
     atheris.Fuzz()
 
 
