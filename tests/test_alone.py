@@ -9,7 +9,7 @@ import pytest
 
 import provenance
 from provenance.align import align
-from provenance.attribute import TELLING_RUN, TELLING_TEXT_RUN, telling_run
+from provenance.finding import TELLING_RUN, TELLING_TEXT_RUN, telling_run
 from provenance.parse import parse
 
 BLEND = """

@@ -70,7 +70,8 @@ ALLOWED = {
     "library": "errors index model notices recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
     # attribute judges: it compares with align what candidates proposed and library holds
-    "attribute": ("align candidates chain composition library mark model parse sketch verdict"),
+    "finding": "align library mark model parse sketch verdict",
+    "attribute": "candidates chain composition finding library model sketch verdict",
     "identity": "library model schema sketch",
     "composition": "model",
     "declared": "library licenses model notices statements uses",

@@ -1,0 +1,300 @@
+"""finding: one unit and the candidate that is named for it -> a finding. Pure but for the library.
+
+The two are paired element by element; all that the finding says is counted from these pairs. What
+else scores as well is said beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.align import align, blocks, clone_type, renames
+from provenance.library import Library
+from provenance.mark import with_mark
+from provenance.model import (
+    Alignment,
+    CellPlace,
+    Finding,
+    Parsed,
+    Place,
+    Reference,
+    Rename,
+    SourceFile,
+    Suspect,
+    Tokens,
+    Unit,
+)
+from provenance.parse import grammar
+from provenance.sketch import body, mix, positions, shingles
+from provenance.verdict import is_common, rarity, rate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ALIKE = 0.02
+"""Scores that differ by less than this do not tell two origins apart; a choice, as is TWIN."""
+TWIN = 0.1
+"""Nor do units of equal structure whose text resemblance differs by no more than this, and what
+two names changed in one place make of it (each is in five shingles)."""
+TELLING_RUN, TELLING_TEXT_RUN = 64, 36
+"""Elements in a row that make a part worth reporting, what repeats counted once: of 98,780 units of
+packages without model code none shared so long a run with the default index, of which the longest
+were 39 and 33 (benchmarks/README.md)."""
+_MOST_LINEAGE = 8
+_ROUNDED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate unit and how alike it is: resemblance of both views' shingle sets."""
+
+    number: int
+    unit: int
+    structure: float
+    text: float
+    telling: int
+    size: int  # of the suspect unit, in elements, what repeats counted once
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A unit of the file that is to be explained, with its candidates, best first."""
+
+    position: int
+    elements: int
+    scored: tuple[Scored, ...]
+    best: dict[str, Scored]  # of each origin
+    whole: bool  # False where only a part of the unit may be explained
+
+
+def telling_run(alignment: Alignment, suspect: Tokens) -> bool:
+    """Whether a part of a unit is reported: 64 equal elements in a row, or 36 equal as written.
+    A table of numbers repeats one shingle, however long it is: it is counted as short as its
+    distinct shingles are few.
+    """
+    if not alignment.matched:
+        return False
+    unbroken = (np.diff(alignment.suspect) == 1) & (np.diff(alignment.reference) == 1)
+    same = alignment.same_text
+    for view, run, k, least in (
+        (suspect.structure, unbroken, 8, TELLING_RUN),
+        (suspect.text, unbroken & same[1:] & same[:-1], 5, TELLING_TEXT_RUN),
+    ):
+        first, size = _longest(run)
+        if size + 1 >= least:
+            start = int(alignment.suspect[first])
+            hashes = shingles(view[start : start + size + 1], k)
+            if np.unique(hashes).size + k - 1 >= least:
+                return True
+    return False
+
+
+def _shares_run(suspect: Tokens, reference: Tokens) -> bool:
+    """Whether two units share a run that ``telling_run`` may accept, wherever it stands: what
+    costs far less than to pair them."""
+    for left, right, size in (
+        (suspect.structure, reference.structure, TELLING_RUN),
+        (suspect.text, reference.text, TELLING_TEXT_RUN),
+    ):
+        own, others = shingles(left, size), np.sort(shingles(right, size))
+        if others.size and (others.take(others.searchsorted(own), mode="clip") == own).any():
+            return True
+    return False
+
+
+def _longest(flags: NDArray[np.bool_]) -> tuple[int, int]:
+    """The first longest run of True: where it starts, and its length."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    if not edges.size:
+        return 0, 0
+    lengths = edges[1::2] - edges[::2]
+    best = int(lengths.argmax())
+    return int(edges[2 * best]), int(lengths[best])
+
+
+def span(parsed: Parsed, position: int) -> slice | NDArray[np.intp]:
+    """The elements of a unit: all between its ends, but of a module only its body."""
+    unit = parsed.units[position]
+    if unit.kind == "module":
+        return positions(body(parsed.units, position))
+    return slice(unit.start, unit.stop)
+
+
+def finding_of(
+    file: SourceFile,
+    parsed: Parsed,
+    entry: Entry,
+    digest: int,
+    origin: str,
+    chosen: Scored,
+    library: Library,
+) -> tuple[Finding, NDArray[np.intp]] | None:
+    """The finding and the file's elements it explains; None where too little is shared."""
+    unit = parsed.units[entry.position]
+    elements = span(parsed, entry.position)
+    suspect = parsed.tokens[elements]
+    if not entry.whole:
+        there = library.indexes[chosen.number].tokens(chosen.unit)
+        if not _shares_run(suspect, there):
+            return None
+    place = library.first_place(chosen.number, chosen.unit, origin)
+    index = library.indexes[chosen.number]
+    reference = index.tokens_at(place.tree, place.position)
+    pair = digest, chosen.number, chosen.unit
+    alignment = library.alignments.recall(pair)
+    if alignment is None:
+        alignment = library.alignments.keep(pair, align(suspect, reference))
+    if not entry.whole and not telling_run(alignment, suspect):
+        return None
+    if alignment.matched < min(library.parameters.small, len(suspect)):
+        return None
+    renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
+    written_same = not renamed
+    alike = _alike(entry, chosen)
+    also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
+    lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
+    null = index.baseline
+    rate_ = percentile = None
+    if null is not None and entry.whole:
+        alone = null.false_alarm_rate(chosen.score, chosen.size)
+        rate_ = round(rate(alone, families, index.families), _ROUNDED)
+        percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
+    where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
+    key = f"{unit.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
+    finding = Finding(
+        id=blake2b(key, digest_size=10).hexdigest(),
+        suspect=_suspect(file, unit),
+        reference=_reference(chosen, origin, place, reference, library),
+        clone_type=clone_type(alignment, same_names=written_same),
+        resemblance=round(alignment.resemblance, _ROUNDED),
+        suspect_containment=round(alignment.suspect_containment, _ROUNDED),
+        reference_containment=round(alignment.reference_containment, _ROUNDED),
+        same_text=round(float(alignment.same_text.mean()), _ROUNDED),
+        matched=alignment.matched,
+        also=tuple(sorted(also)),
+        blocks=blocks(alignment, suspect, reference),
+        renames=renamed,
+        verdict="common" if is_common(families, index.families) else "resembles",
+        attribution="undeclared",
+        families=families,
+        lineage=lineage,
+        rarity=round(rarity(families, index.families), _ROUNDED),
+        percentile=percentile,
+        false_alarm_rate=rate_,
+        direction="unknown",
+    )
+    return finding, where[alignment.suspect]
+
+
+def _reference(
+    chosen: Scored, origin: str, place: Place, elements: Tokens, library: Library
+) -> Reference:
+    """The reference side of a finding: a unit's place in an origin, and its elements."""
+    key = chosen.number, chosen.unit, origin
+    if known := library.references.recall(key):
+        return known
+    family = library.family(origin)
+    first_seen = library.first_day(chosen.number, chosen.unit, elements)
+    made = Reference(
+        origin=place.origin,
+        package=place.package,
+        version=place.version,
+        path=place.path,
+        name=place.name,
+        start_line=place.first_line,
+        end_line=place.last_line,
+        license=place.license,
+        first_seen=first_seen,
+        date_source=place.date_source,
+        absent_before=library.indexes[chosen.number].absent_before(place.package, first_seen),
+        family=family.name,
+        title=family.title,
+        organisation=family.organisation,
+        country=family.country,
+        link=_link(place),
+    )
+    return library.references.keep(key, made)
+
+
+def _alike(entry: Entry, chosen: Scored) -> list[Scored]:
+    """The candidates that score as well as the named one, or better, itself included."""
+    return [
+        one
+        for one in entry.scored
+        if one is chosen
+        or (
+            one.structure == chosen.structure
+            and one.text >= chosen.text - TWIN - 10 / entry.elements
+        )
+        or one.score >= chosen.score - ALIKE
+    ]
+
+
+def _link(place: Place) -> str | None:
+    """A public address of a place's lines."""
+    if place.link is None or place.version is None:
+        return None
+    values = {"version": place.version, "path": place.path}
+    lines = {"first": str(place.first_line), "last": str(place.last_line)}
+    return re.sub(r"\{(\w+)\}", lambda found: {**values, **lines}.get(found[1], ""), place.link)
+
+
+def _suspect(file: SourceFile, unit: Unit) -> Suspect:
+    cell = None
+    if file.cells:
+        first, last = _cell(file, unit.start_line), _cell(file, unit.end_line)
+        cell = CellPlace(*first, *last)
+    return Suspect(file.path, unit.name, unit.kind, unit.start_line, unit.end_line, cell)
+
+
+def _cell(file: SourceFile, line: int) -> tuple[int, int]:
+    number, first = file.cells[0]
+    for candidate in file.cells:
+        if candidate[1] <= line:
+            number, first = candidate
+    return number, line - first + 1
+
+
+@lru_cache(maxsize=1)
+def _written(parsed: Parsed) -> dict[int, bytes]:
+    """The texts of a file by their hashes."""
+    return {word: raw for raw, word in parsed.words.items()}
+
+
+def _renamed(
+    parsed: Parsed,
+    suspect: Tokens,
+    reference: Tokens,
+    alignment: Alignment,
+    place: Place,
+    library: Library,
+    number: int,
+) -> tuple[Rename, ...]:
+    """The renames between the paired identifiers of the two units."""
+    i, j = alignment.suspect, alignment.reference
+    named = suspect.kind[i] == grammar().identifier
+    left, right = suspect.word[i[named]], reference.word[j[named]]
+    if not left.size or (place.mark == parsed.mark and np.array_equal(left, right)):
+        return ()
+    # Pairs are told apart by one number each, far cheaper than by rows.
+    joint = mix(left * np.uint64(0x9E3779B97F4A7C15) + right)
+    order = joint.argsort(kind="stable")
+    joint = joint[order]
+    starts = np.flatnonzero(np.concatenate([[True], joint[1:] != joint[:-1]]))
+    counts = np.diff(starts, append=joint.size)
+    first = order[starts]
+    pairs = left[first], right[first]
+    written = _written(parsed)
+    theirs = library.indexes[number].names(pairs[1])
+    counted: dict[tuple[str, str], int] = {}
+    for word, name, count in zip(pairs[0].tolist(), theirs, counts.tolist(), strict=True):
+        mine = written.get(word, b"").decode("utf-8", "replace")
+        counted[mine, with_mark(name, place.mark)] = count
+    return renames(counted, certain=alignment.resemblance == 1.0)
