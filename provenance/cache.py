@@ -251,10 +251,11 @@ def context(indexes: Sequence[tuple[str, str]], *more: object) -> str:
 
 
 def _code() -> str:
-    """A digest of this package's code, and the versions of what results depend on."""
+    """A digest of this package's code, of the days of families that it reads, and the versions of
+    what results depend on. The default index counts by its checksum."""
     digest = blake2b(digest_size=_DIGEST)
     root = Path(__file__).parent
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted([*root.rglob("*.py"), *root.rglob("*.csv")]):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     for name in ("tree-sitter", "tree-sitter-python", "numpy", "license-expression"):
         with suppress(metadata.PackageNotFoundError):

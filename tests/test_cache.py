@@ -15,6 +15,7 @@ import pytest
 from programs import program, renamed
 
 import provenance
+from provenance import cache
 from provenance.audit import scan
 from provenance.cache import Cache, context
 from provenance.model import FileResult, SourceFile
@@ -297,3 +298,21 @@ def test_the_command_uses_it_unless_told_not_to(
     first = CliRunner().invoke(main, command).output
     assert (tmp_path / "cache" / "results.db").exists()
     assert CliRunner().invoke(main, command).output == first
+
+
+@pytest.mark.parametrize("name", ["mark.py", "references/first_days.csv"])
+def test_another_line_of_code_or_of_what_it_reads_is_another_context(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later version of the package asks for none of an earlier one's results."""
+    root = Path(cache.__file__).parent
+    for path in [*root.rglob("*.py"), *root.rglob("*.csv")]:
+        copy = tmp_path / path.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    before = cache.context([])
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    assert cache.context([]) == before
+    with (tmp_path / name).open("a", encoding="utf-8") as changed:
+        changed.write("\n")
+    assert cache.context([]) != before
