@@ -16,7 +16,7 @@ from hashlib import sha256
 from provenance.errors import ProvenanceError, SourceError
 from provenance.model import Report, SourceFile
 from provenance.pypi import cached, parse_requirement
-from provenance.source import open_source
+from provenance.source import Source, open_source
 
 _PLAIN = re.compile(r"[\w./+-]+")
 _FEW = 200
@@ -42,9 +42,7 @@ def suspect_texts(
     """
     found = {finding.suspect.path for finding in report.findings}
     wanted = {file.path: file.sha256 for file in report.files if file.path in found}
-    if not include and not exclude:
-        include = _globs(wanted)
-    opened = open_source(_at_hand(source or report.source), include=include, exclude=exclude)
+    opened = _again(report, source, include, exclude, wanted)
     return {
         file.path: file.content.decode()
         for file in opened.files()
@@ -75,14 +73,25 @@ def suspect_contents(
     wanted = {
         file.path: file.sha256 for file in report.files if file.path in found or file.identical
     }
-    if not include and not exclude:
-        include = _globs(wanted)
-    opened = open_source(_at_hand(source or report.source), include=include, exclude=exclude)
+    opened = _again(report, source, include, exclude, wanted)
     return {
         path: content
         for path, content in opened.contents()
         if path in wanted and sha256(content).hexdigest() == wanted[path]
     }
+
+
+def _again(
+    report: Report,
+    source: str | None,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    wanted: Collection[str],
+) -> Source:
+    """What was scanned, opened again; without globs only the files that are wanted."""
+    if not include and not exclude:
+        include = _globs(wanted)
+    return open_source(_at_hand(source or report.source), include=include, exclude=exclude)
 
 
 def _at_hand(source: str) -> str:
