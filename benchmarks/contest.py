@@ -35,10 +35,10 @@ import truth
 from attacks import ATTACKS
 from development import WITHOUT_MODELS
 
-from provenance.audit import scan
 from provenance.index import Index
 from provenance.model import FileResult, Finding, Report, SourceFile
 from provenance.references import DEFAULT_INDEX
+from provenance.scanning import scan
 from provenance.source import open_source
 
 CONFIRMATION = (

@@ -16,7 +16,7 @@ import argparse
 from collections import Counter
 from dataclasses import dataclass
 
-from provenance.audit import scan
+from provenance.scanning import scan
 
 PORTS = ("**/modeling_tf_*.py", "**/modeling_flax_*.py")
 NOT_INDEXED = ("**/__init__.py", "**/modular_*.py", "**/convert_*.py", "**/*_to_hf.py", *PORTS)

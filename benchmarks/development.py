@@ -24,12 +24,12 @@ from pathlib import Path, PurePosixPath
 
 import truth
 
-from provenance.audit import scan
 from provenance.index import Index
 from provenance.indexing import build_index
 from provenance.model import Finding, Report, SourceFile, Unit
 from provenance.origins import origin_of
 from provenance.parse import parse
+from provenance.scanning import scan
 from provenance.source import open_source
 
 PACKAGE = "transformers"

@@ -27,10 +27,10 @@ from dataclasses import dataclass, field
 import truth
 from resistance import MODELS, PACKAGE, Original, draw, index_of_models, is_model
 
-from provenance.audit import scan
 from provenance.index import Index
 from provenance.model import SourceFile
 from provenance.origins import origin_of
+from provenance.scanning import scan
 from provenance.source import open_source
 
 

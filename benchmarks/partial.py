@@ -29,9 +29,9 @@ from pathlib import Path
 from attacks import ATTACKS
 from resistance import MODELS, Original, draw, index_of_models, is_code, is_model
 
-from provenance.audit import scan
 from provenance.model import Finding, Report
 from provenance.parse import parse
+from provenance.scanning import scan
 
 HOSTS = ("pypi:sympy==1.13.3", "pypi:django==5.1.4", "pypi:sqlalchemy==2.0.36")
 LEAST_LINES, TIMES = 40, 5

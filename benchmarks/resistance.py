@@ -32,12 +32,12 @@ from attacks import ATTACKS, COMBINED, merge, split
 from tqdm import tqdm
 
 import provenance
-from provenance.audit import scan
 from provenance.indexing import build_index
 from provenance.model import Finding, Report, SourceFile, Unit
 from provenance.origins import origin_of
 from provenance.parse import parse
 from provenance.pypi import cache_folder
+from provenance.scanning import scan
 from provenance.source import open_source
 
 PACKAGE = "transformers"

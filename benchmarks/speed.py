@@ -46,7 +46,7 @@ print(len(texts), sum(map(len, texts)), time.process_time() - start)
 _SCAN = """
 import itertools, json, sys, time
 from provenance import source
-from provenance.audit import scan
+from provenance.scanning import scan
 whole = source.Source.files
 source.Source.files = lambda self: itertools.islice(whole(self), 2500)
 if __name__ == "__main__":

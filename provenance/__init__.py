@@ -14,11 +14,11 @@ from provenance.errors import IndexFileError, ProvenanceError, SourceError, Usag
 from provenance.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from provenance.audit import compare, scan
     from provenance.indexing import Built, build_index
     from provenance.model import FileResult, Finding, Report
     from provenance.report.json import json_report
     from provenance.report.text import text_report
+    from provenance.scanning import compare, scan
 
 __all__ = [
     "Built",
@@ -40,8 +40,8 @@ __all__ = [
 _HOMES = {
     "Built": "indexing",
     "build_index": "indexing",
-    "compare": "audit",
-    "scan": "audit",
+    "compare": "scanning",
+    "scan": "scanning",
     "FileResult": "model",
     "Finding": "model",
     "Report": "model",

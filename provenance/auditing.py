@@ -206,8 +206,8 @@ def audit(
     Raises:
         ProvenanceError: the source, an index or the baseline cannot be read.
     """
-    from provenance.audit import scan
     from provenance.cache import place
+    from provenance.scanning import scan
 
     policy = plan.policy
     _check_licenses(plan)

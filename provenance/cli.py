@@ -92,8 +92,8 @@ def scan(
     fail_on: str,
 ) -> None:
     """Find what in SOURCE resembles indexed reference code."""
-    from provenance.audit import scan as run
     from provenance.cache import place
+    from provenance.scanning import scan as run
 
     with progress_bar("Scanning") as progress:
         report = run(
@@ -153,7 +153,7 @@ def compare(
       provenance compare my-model/ their-model/
       provenance compare modeling_mine.py pypi:transformers==4.57.1
     """
-    from provenance.audit import compare as run
+    from provenance.scanning import compare as run
 
     with progress_bar("Comparing") as progress:
         report = run(

@@ -46,9 +46,9 @@ def explained(
         UsageError: there is no such file, or several.
         ProvenanceError: as for ``scan``.
     """
-    from provenance.audit import scan
     from provenance.library import Library
     from provenance.report.explain import Quoted, explain
+    from provenance.scanning import scan
     from provenance.sides import reference_texts, suspect_texts
     from provenance.spread import spread
 

@@ -93,7 +93,7 @@ def verify_bundle(
         words = f"not at hand: {', '.join(missing)}; name it with --index"
         return (*checks, Check("indexes", "open", words))
     checks.append(Check("indexes", "holds", f"{len(found)} with the recorded checksums"))
-    from provenance.audit import scan
+    from provenance.scanning import scan
 
     call = about.call
     packed = _seen(content["report.json"])

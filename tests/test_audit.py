@@ -544,14 +544,14 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"
         "from provenance.cli import main\n"
-        "from provenance import audit\n"
-        "work = audit._explained\n"
+        "from provenance import scanning\n"
+        "work = scanning._explained\n"
         "def slowly(*given):\n"
         "    import time\n"
         "    print('begun', flush=True)\n"
         "    time.sleep(60)\n"
         "    return work(*given)\n"
-        "audit._explained = slowly\n"
+        "scanning._explained = slowly\n"
         "main(['audit', '--jobs', '1', '--output', 'old.json'])\n"
     )
     started = subprocess.Popen(

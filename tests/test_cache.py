@@ -16,10 +16,10 @@ from programs import program, renamed
 
 import provenance
 from provenance import cache
-from provenance.audit import scan
 from provenance.cache import Cache, context
 from provenance.model import FileResult, SourceFile
 from provenance.report.json import json_report
+from provenance.scanning import scan
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +51,15 @@ def mine(tmp_path: Path) -> Path:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the files that were parsed."""
     seen: list[str] = []
-    from provenance import audit
+    from provenance import scanning
 
-    work = audit._explained
+    work = scanning._explained
 
     def explained(files: list[SourceFile], *rest: object) -> object:
         seen.extend(file.path for file in files)
         return work(files, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(audit, "_explained", explained)
+    monkeypatch.setattr(scanning, "_explained", explained)
     return seen
 
 
@@ -260,7 +260,7 @@ def test_several_processes_may_use_it_at_once(mine: Path, index: Path) -> None:
     path = mine.parent / "results.db"
     code = (
         "import sys\n"
-        "from provenance.audit import scan\n"
+        "from provenance.scanning import scan\n"
         "from provenance.report.json import json_report\n"
         "for _ in range(4):\n"
         "    text = json_report(scan(sys.argv[1], [sys.argv[2]], cache=sys.argv[3]))\n"

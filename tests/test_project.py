@@ -110,11 +110,11 @@ ALLOWED = {
     "sides": "errors model pypi source",
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
-    "explained": ("audit errors library model references.__init__ report.explain sides spread"),
+    "explained": ("scanning errors library model references.__init__ report.explain sides spread"),
     # history: since when git has the scanned lines
     "history": "decode folder model release",
-    # audit wires, cli asks audit
-    "audit": (
+    # scanning wires, cli asks it
+    "scanning": (
         "attribute cache candidates composition declared errors history identity index indexing "
         "library model notices parse references.__init__ release sketch source verdict workers"
     ),
@@ -132,7 +132,7 @@ ALLOWED = {
     "report.notices": "model",
     "changed": "decode errors folder history",
     "auditing": (
-        "audit cache changed errors folder index ledger licenses model patterns policy "
+        "scanning cache changed errors folder index ledger licenses model patterns policy "
         "references.__init__ release report.notices ruling settings workers"
     ),
     "cli_audit": (
@@ -141,7 +141,7 @@ ALLOWED = {
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (
-        "audit bundle errors index model references.__init__ report.formats report.json "
+        "scanning bundle errors index model references.__init__ report.formats report.json "
         "report.text sides version workers"
     ),
     "cli_explain": "explained references.__init__ terminal",
@@ -151,16 +151,16 @@ ALLOWED = {
         "sides terminal"
     ),
     "cli": (
-        "audit cache cli_audit cli_bundle cli_explain cli_report errors families index indexing "
+        "scanning cache cli_audit cli_bundle cli_explain cli_report errors families index indexing "
         "references.__init__ references.manifest terminal version"
     ),
-    "__init__": "audit errors indexing model report.json report.text version",
+    "__init__": "scanning errors indexing model report.json report.text version",
     "__main__": "cli",
 }
 """What each module may import of ours, anywhere in it. A new module needs a line here."""
 
 TOUCHES_THE_DISK = set(
-    "source folder history changed archive zipped tarred pypi index build schema audit indexing "
+    "source folder history changed archive zipped tarred pypi index build schema scanning indexing "
     "workers policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ references.__init__ references.manifest".split()
 )
@@ -262,8 +262,8 @@ def test_the_nouns_stand_alone() -> None:
     assert _foreign("model") <= {"__future__", "dataclasses", "typing", "numpy"}
 
 
-@pytest.mark.parametrize("module", sorted(set(MODULES) - {"audit", "indexing", "cli"}))
-def test_only_audit_brings_source_and_the_stages_together(module: str) -> None:
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"scanning", "indexing", "cli"}))
+def test_only_scanning_brings_source_and_the_stages_together(module: str) -> None:
     found = _ours(module) - _for_types_only(module)
     assert not {"source", "parse"} <= found
     assert not {"source", "index"} <= found

@@ -19,8 +19,8 @@ from programs import inserted, program, renamed
 import provenance
 from provenance import Report, SourceError, UsageError
 from provenance.attribute import strength
-from provenance.audit import _Outcome, _scan_batch, _Settings
 from provenance.model import SourceFile
+from provenance.scanning import _Outcome, _scan_batch, _Settings
 from provenance.source import open_source
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"

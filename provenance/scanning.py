@@ -1,4 +1,4 @@
-"""audit: wires the stages into the jobs ``scan`` and ``compare``.
+"""scanning: wires the stages into the jobs ``scan`` and ``compare``.
 
 Files flow in batches: read here, parsed to findings in worker processes (or in this one, for
 few files), collected in order.
