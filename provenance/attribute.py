@@ -31,6 +31,7 @@ from provenance.model import (
     Sketch,
     SourceFile,
 )
+from provenance.near import near
 from provenance.sketch import body
 from provenance.verdict import judged, of_file, of_file_rates, rarity
 
@@ -187,8 +188,13 @@ class _Attribution:
         return _result(self.file, self.parsed, [], 0.0, percentile, alarms)
 
     def _traced(self, finding: Finding, entry: Entry) -> Finding:
-        """The finding with what its reference is itself like, where it is derived: of what merely
-        resembles, much resembles much else."""
+        """The finding with the next families below it, unless it is common, and with what its
+        reference is itself like, where it is derived: of what merely resembles, much resembles
+        much else."""
+        if finding.verdict != "common" and entry.whole:
+            besides = self.library.families_of((finding.reference.origin, *finding.also))
+            below = near(self._score(entry.position), self.library, besides)
+            finding = replace(finding, near=below) if below else finding
         if finding.verdict != "derived":
             return finding
         origin = finding.reference.origin

@@ -25,6 +25,7 @@ from provenance.model import (
     Place,
     Reference,
     Rename,
+    Scores,
     SourceFile,
     Suspect,
     Tokens,
@@ -61,6 +62,13 @@ class Scored:
     telling: int
     size: int  # of the suspect unit, in elements, what repeats counted once
     score: float
+
+    @property
+    def scores(self) -> Scores:
+        """What it is ranked by, rounded as reports have it."""
+        return Scores(
+            round(self.structure, _ROUNDED), round(self.text, _ROUNDED), round(self.score, _ROUNDED)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +197,7 @@ def finding_of(
         percentile=percentile,
         false_alarm_rate=rate_,
         direction="unknown",
+        scores=chosen.scores if entry.whole else None,
     )
     return finding, where[alignment.suspect]
 

@@ -329,6 +329,10 @@ class Library:
         """The family of an origin that some index has."""
         return self._family[origin]
 
+    def families_of(self, origins: Iterable[str]) -> set[str]:
+        """The names of the families of some origins."""
+        return {self._family[origin].name for origin in origins}
+
     @cached_property
     def names(self) -> dict[str, str]:
         """The names by which the families that may be seen are known, see ``uses``."""

@@ -439,6 +439,29 @@ class Ancestor:
 
 
 @dataclass(frozen=True, slots=True)
+class Scores:
+    """How alike two units are as a whole: the resemblance of their shingle sets in both views, and
+    (structure + 2 text) / 3, by which candidates are ranked."""
+
+    structure: float
+    text: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The unit of a family that is nearest to a scanned one, of those that were compared: its first
+    place in the oldest origin of the family that has it."""
+
+    family: str
+    origin: str
+    path: str
+    name: str
+    first_seen: str | None
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
 class UseOf:
     """Reuse without copying: a line that imports, extends, registers, loads or patches code of a
     family, or names its model type or weights."""
@@ -491,6 +514,9 @@ class Finding:
     ``direction`` says whether the reference is older than the suspect, whose day is ``seen``.
     ``declarations`` are the lines by which it is declared, or declared elsewhere. ``chain`` are
     older units that the named one is itself like, oldest first, where the verdict is derived.
+    ``scores`` are those by which the named unit was ranked, ``None`` where only a part was found;
+    ``near`` the next families below it and those as close, the nearest first, where the verdict is
+    not common.
     """
 
     id: str
@@ -516,6 +542,8 @@ class Finding:
     seen: SuspectSeen = SuspectSeen(None, "none")
     declarations: tuple[Declaration, ...] = ()
     chain: tuple[Ancestor, ...] = ()
+    scores: Scores | None = None
+    near: tuple[Near, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

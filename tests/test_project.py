@@ -69,9 +69,10 @@ ALLOWED = {
     "candidates": "index model order schema",
     "library": "errors index model notices recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
+    "near": "finding library model",
     # attribute judges: it compares with align what candidates proposed and library holds
     "finding": "align library mark model parse sketch verdict",
-    "attribute": "candidates chain composition finding library model sketch verdict",
+    "attribute": "candidates chain composition finding library model near sketch verdict",
     "identity": "library model schema sketch",
     "composition": "model",
     "declared": "library licenses model notices statements uses",

@@ -10,7 +10,7 @@ from typing import Any
 from provenance.model import Report
 from provenance.version import VERSION
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the JSON.
 
 1: first version (never released).
@@ -18,6 +18,7 @@ FORMAT_VERSION = 3
 3: composition, common and novel of all files together; findings: since when the suspect is as it
    is, by which lines it is declared, what its reference is itself like; files: percentile and
    false-alarm rate; notices: what stands in notice files; notice_files; history.
+4: findings: the scores by which families were ranked, and the next families below.
 """
 
 

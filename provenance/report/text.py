@@ -212,7 +212,13 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         width,
         "     ",
     )
-    for text in (days(finding), lineage(finding), before(finding), declared_by(finding)):
+    for text in (
+        days(finding),
+        lineage(finding),
+        below(finding),
+        before(finding),
+        declared_by(finding),
+    ):
         if text:
             yield from wrapped(text, width, "     ")
     if finding.renames:
@@ -271,6 +277,15 @@ def lineage(finding: Finding) -> str:
     if names[1:]:
         text += f", then {', '.join(names[1:])}"
     return text + (f" and {more} more" if more > 0 else "")
+
+
+def below(finding: Finding) -> str:
+    """The families that are nearest but less near than the named one; empty where there are none,
+    or none was compared."""
+    if not finding.near or finding.scores is None:
+        return ""
+    names = [f"{safe(one.origin)} {one.scores.score:.2f}" for one in finding.near]
+    return f"ranked by score {finding.scores.score:.2f}; less near: {', '.join(names)}"
 
 
 def before(finding: Finding) -> str:

@@ -303,6 +303,9 @@
       made.append(el("p", { class: "note" }, say("chain")), el("ol", { class: "timeline" }, finding.chain.map((one) => el("li", {},
         el("span", { class: "day" }, one.first_seen), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${percent(one.resemblance)}`))))));
     if (finding.also.length) made.append(el("p", { class: "note" }, `${say("also")}: `, finding.also.map((one, at) => [at ? ", " : "", el("bdi", {}, one)])));
+    if (finding.near.length && finding.scores)
+      made.append(el("p", { class: "note" }, say("near", finding.scores.score.toFixed(2))), el("ol", { class: "timeline" }, finding.near.map((one) => el("li", {},
+        el("span", { class: "day" }, one.first_seen || unknown()), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${one.scores.score.toFixed(2)}`))))));
     return made;
   }
   function reasons(finding) {
