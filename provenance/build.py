@@ -23,19 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
+from provenance.elements import LARGE_WORD, words_of
 from provenance.errors import IndexFileError
-from provenance.index import (
-    KINDS,
-    LARGE_WORD,
-    NO_DAY,
-    Index,
-    checksum,
-    logical_rows,
-    opening_rows,
-    opening_sum,
-    parameters_json,
-    words_of,
-)
+from provenance.index import KINDS, NO_DAY, Index, parameters_json
 from provenance.mark import without_mark
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
 from provenance.pages import (

@@ -1,8 +1,7 @@
 """index: the fingerprints of reference code in one file, and look-ups in it.
 
-A scan opens it read-only. Look-ups are made in bulk: postings are not rows but pages of
-sorted keys, found by the leading bits of a key, so that one page answers many keys with one
-``searchsorted`` and the cost hardly grows with the index. No source text is stored: kinds and
+A scan opens it read-only. What shares a key is found by ``postings``, what a unit is made of by
+``elements``; here is what its files, trees and units are. No source text is stored: kinds and
 hashes of elements, identifiers, spans.
 """
 
@@ -10,8 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -19,29 +17,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
+from provenance.elements import Elements
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
-from provenance.order import distinct, firsts, inserted
-from provenance.pages import decompress, split, stretches, sums, unpack, unpack_lists
+from provenance.pages import split, stretches, unpack_lists
+from provenance.postings import Postings
 from provenance.recent import Recent
 from provenance.schema import (
     DOORS,
-    EXACT,
     FILE,
     FORMAT_VERSION,
     KEY_BITS,
     LAYOUT,
-    NAMES_PER_PAGE,
-    PAGED,
-    PIECES_PER_PAGE,
-    TABLES,
     TREES_PER_PACK,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
-    WORDS_PER_PAGE,
-    open_checked,
     sealed,
 )
+from provenance.stored import Stored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,14 +43,8 @@ if TYPE_CHECKING:
     from provenance.null import Baseline
 
 KINDS: tuple[UnitKind, ...] = ("module", "class", "function", "method", "nested")
-LARGE_WORD = 0xFFFF
-_MOST_TEXTS = 20_000
-_MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
 NO_DAY = "9999-99-99"
 """Sorts behind every day: what is not dated is not called older than what is."""
-
-_Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
-"""A page of postings: its keys, where each one's units begin and the last ones end, the units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +109,14 @@ class Standing:
     path: int
 
 
-_NO_WORD = np.empty(0, np.uint32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pieces:
-    """A page of pieces: where each one's elements and words begin; kinds, line steps, words, kept
-    small, so that many pages can be."""
-
-    elements: list[int]
-    leaves: list[int]
-    kinds: NDArray[np.uint8]
-    steps: NDArray[Any]
-    words: NDArray[np.uint32]
-
-
 class Index:
     """An open index, read-only. Use as a context manager or ``close`` it."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        self.connection = open_checked(Path(path))
+        stored = Stored(path)
+        self.connection = stored.connection
+        self._read, self._damaged = stored.read, stored.damaged
         try:
             self._load()
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
@@ -153,13 +128,9 @@ class Index:
         except BaseException:
             self.connection.close()
             raise
-        self._recent: Recent[int, _Page] = Recent(512)
-        self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
-        self._present: dict[int, tuple[NDArray[np.bool_], np.uint64]] = {}
-        self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
-        self._names: Recent[int, list[str]] = Recent(512)
-        self._texts: dict[int, str] = {}  # of words
-        self._pieces: Recent[int, _Pieces] = Recent(1024)
+        most = self.units, int(self.counts["tree"])
+        self._postings = Postings(stored, self._bits, self.parameters.common, most)
+        self._elements = Elements(stored)
         self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(512)
         self._trees: Recent[int, Tree] = Recent(1500)
         self._tokens: Recent[int, Tokens] = Recent(800)
@@ -235,134 +206,20 @@ class Index:
         """Close the file; look-ups fail from now on."""
         self.connection.close()
 
-    # --- pages ------------------------------------------------------------------------
-
-    def _read(self, table: str, number: int) -> list[NDArray[Any]]:
-        """The arrays of a page."""
-        try:
-            row = self.connection.execute(
-                f"SELECT data FROM {table} WHERE id = ?",  # noqa: S608
-                (number,),
-            ).fetchone()
-        except (sqlite3.DatabaseError, OverflowError) as error:
-            raise self._damaged(str(error)) from error
-        if row is None:
-            raise self._damaged(f"no {table} page {number} where one must be")
-        try:
-            return unpack(number, row[0])
-        except (ValueError, TypeError) as error:
-            raise self._damaged(f"{table} {number}: {error}") from error
-
-    def _damaged(self, what: str) -> IndexFileError:
-        return IndexFileError(
-            f"{self.path}: found a damaged index ({what}), expected what "
-            "'provenance index verify' accepts; build it again"
-        )
-
-    # --- look-ups ---------------------------------------------------------------------
-
     def lookup(
         self, door: int, keys: NDArray[np.uint64]
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
-        """All units posted under each key.
+        """All units posted under each key, see ``Postings.lookup``."""
+        return self._postings.lookup(door, keys)
 
-        Args:
-            door: which kind of key.
-            keys: uint64[n], in any order, repeated or not.
+    def names(self, words: NDArray[np.uint64]) -> list[str]:
+        """The identifiers with the given hashes, '' where there is none; the signs of a family
+        mark stand as they are."""
+        return self._elements.names(words)
 
-        Returns:
-            Positions in ``keys`` and unit ids, in parallel, by position and then by unit; and
-            intp[n], how many units hold each key: those of a common fingerprint are not
-            listed, and ``Parameters.common + 1`` stands for their number.
-        """
-        if not keys.size:
-            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
-        stored = 64 if door in EXACT else KEY_BITS
-        asked = keys >> np.uint64(64 - stored)
-        if door not in self._present:
-            return self._looked_up(door, asked, stored)
-        present, shift = self._present[door]
-        at = np.flatnonzero(present[asked >> shift])
-        held = np.zeros(keys.size, np.intp)
-        position, units, held[at] = self._looked_up(door, asked[at], stored)
-        return at[position], units, held
-
-    def _looked_up(
-        self, door: int, keys: NDArray[np.uint64], stored: int
-    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
-        """``lookup`` of keys as they are stored, in so many bits."""
-        if not keys.size:
-            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
-        sought, inverse = distinct(keys, stored)
-        leading = sought >> np.uint64(stored - self._bits[door])
-        numbers = leading[firsts(leading)]
-        if numbers.size == 1:
-            page_keys, edges, units = self._page(door, int(numbers[0]))
-        else:
-            page_keys, edges, units = self._pages(door, numbers)
-        if not page_keys.size:
-            return np.empty(0, np.intp), units, np.zeros(keys.size, np.intp)
-        at = page_keys.searchsorted(sought.astype(page_keys.dtype))
-        at[at == page_keys.size] = 0
-        found = page_keys[at] == sought
-        start = edges[at].astype(np.intp)
-        listed = np.where(found, edges[at + 1] - start, 0)
-        held = np.where(found & (listed == 0), self.parameters.common + 1, listed)
-        count = listed[inverse]
-        position = np.repeat(np.arange(keys.size), count)
-        return position, units[stretches(start[inverse], count)], held[inverse]
-
-    def _pages(self, door: int, numbers: NDArray[np.uint64]) -> _Page:
-        """At least the pages of these numbers, ascending, as one page: all that were asked for so
-        far, where these are not too many."""
-        known, page = self._joined.get(door, (numbers[:0], None))
-        missing = np.setdiff1d(numbers, known, assume_unique=True)
-        every = 1 << self._bits[door]
-        if page is None or known.size + missing.size > _MOST_JOINED:
-            known, page = numbers, self._posted(door, numbers.tolist())
-        elif missing.size:
-            if _MOST_JOINED >= every < 3 * known.size:  # the others will be asked for too
-                missing = np.setdiff1d(np.arange(every, dtype=np.uint64), known, assume_unique=True)
-            keys, edges, units = self._posted(door, missing.tolist())
-            at = page[0].searchsorted(keys)
-            behind = np.repeat(page[1][at].astype(np.intp), np.diff(edges))
-            page = (
-                inserted(page[0], at, keys),
-                _edges(inserted(np.diff(page[1]), at, np.diff(edges))),
-                inserted(page[2], behind, units),
-            )
-            known = np.concatenate([known, missing])
-            known.sort()
-        else:
-            return page
-        self._joined[door] = known, page
-        if known.size == every:
-            self._present[door] = _present(page[0], 64 if door in EXACT else KEY_BITS)
-        return page
-
-    def _page(self, door: int, number: int) -> _Page:
-        """The page of a number."""
-        key = door << 40 | number
-        return self._recent.recall(key) or self._recent.keep(key, self._posted(door, [number]))
-
-    def _posted(self, door: int, numbers: Sequence[int]) -> _Page:
-        """Pages of ascending numbers as one. They are cut by leading bits of their keys, which
-        ascend from one to the next."""
-        read = [self._read("posting", door << 40 | number) for number in numbers]
-        try:
-            steps, counts, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
-            keys = sums(steps, [one[0].size for one in read]).astype(_key_type(door), copy=False)
-            page = keys, _edges(counts), unpack_lists(counts, *lists)
-        except (ValueError, TypeError, MemoryError) as error:
-            raise self._damaged(f"posting pages of door {door}: {error}") from error
-        if keys.size != counts.size:
-            raise self._damaged(f"posting pages of door {door} are uneven")
-        most = {FILE: self.counts["tree"], LAYOUT: self.counts["tree"]}.get(door, self.units)
-        if door not in EXACT and keys.max(initial=0) >> KEY_BITS:
-            raise self._damaged(f"posting pages of door {door} hold keys that are too long")
-        if page[2].max(initial=0) > most:
-            raise self._damaged(f"posting pages of door {door} name what is not there")
-        return page
+    def name(self, number: int) -> str:
+        """A path, or the qualified name of a unit, by its number."""
+        return self._elements.name(number)
 
     # --- trees ------------------------------------------------------------------------
 
@@ -622,10 +479,10 @@ class Index:
             np.add.at(depth, tree.start[inner], 1)
             np.add.at(depth, tree.stop[inner], -1)
             chosen = np.flatnonzero(np.cumsum(depth)[edges[:-1]] == 0)
-            return self._joined_pieces(tree, chosen)
+            return self._elements.tokens(tree, chosen)
         first = int(edges.searchsorted(start, "right")) - 1
         last = int(edges.searchsorted(stop, "left"))
-        whole = self._joined_pieces(tree, np.arange(first, last))
+        whole = self._elements.tokens(tree, np.arange(first, last))
         before = int(edges[first])
         if len(whole) == stop - start:
             return whole
@@ -633,125 +490,6 @@ class Index:
         if len(found) != stop - start:
             raise ValueError("a unit that its file's pieces do not hold")
         return found
-
-    def _joined_pieces(self, tree: Tree, chosen: NDArray[np.intp]) -> Tokens:
-        """The elements of some pieces of a tree, one piece after another."""
-        from provenance.parse import grammar
-
-        known = grammar()
-        kinds, steps, words = [np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [_NO_WORD]
-        sizes = tree.sizes[chosen]
-        for at, size in zip(tree.pieces[chosen].tolist(), sizes.tolist(), strict=True):
-            number, piece = divmod(at, PIECES_PER_PAGE)
-            page = self._piece_page(number)
-            low, high = page.elements[piece], page.elements[piece + 1]
-            if high - low != size:
-                raise ValueError("a piece that is not as long as its place")
-            kinds.append(page.kinds[low:high])
-            steps.append(page.steps[low:high])
-            words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
-        kind = np.concatenate(kinds)
-        structure = known.kind_hash[kind]
-        word = np.zeros(kind.size, np.uint64)
-        word[known.is_leaf[kind]] = self._hashes(np.concatenate(words))
-        line = np.cumsum(np.concatenate(steps), dtype=np.intp)
-        before = np.concatenate([[0], line])[np.cumsum(sizes) - sizes]
-        line += np.repeat(tree.lines[chosen] - before, sizes)  # each piece has a first line
-        return Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
-
-    def _piece_page(self, number: int) -> _Pieces:
-        page = self._pieces.recall(number)
-        if page is None:
-            from provenance.parse import grammar
-
-            sizes, kinds, steps, low, high = self._read("piece", number)
-            words = words_of(low, high)
-            kinds = kinds.astype(np.uint8, copy=False)
-            elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
-            leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
-            if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
-                raise self._damaged(f"piece page {number} is uneven")
-            if words.max(initial=0) >= max(1, self._word_hashes.size):
-                raise self._damaged(f"piece page {number} names words that are not there")
-            page = self._pieces.keep(
-                number,
-                _Pieces(
-                    elements.tolist(),
-                    leaves.tolist(),
-                    kinds.copy(),  # which lets the bytes that were read go
-                    steps.copy(),
-                    words.astype(np.uint32),
-                ),
-            )
-        return page
-
-    # --- words and names --------------------------------------------------------------
-
-    def _hashes(self, numbers: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """Hashes of words by their numbers."""
-        result: NDArray[np.uint64] = self._word_hashes[numbers]
-        return result
-
-    @cached_property
-    def _word_hashes(self) -> NDArray[np.uint64]:
-        """The hash of every word, by its number."""
-        (last,) = self.connection.execute("SELECT max(id) FROM word").fetchone()
-        pages = range(0 if last is None else last + 1)
-        every = [self._word_page(page)[0] for page in pages]
-        return np.concatenate([np.empty(0, np.uint64), *every])
-
-    @cached_property
-    def _by_hash(self) -> NDArray[np.intp]:
-        """The numbers of all words, by their hashes."""
-        return np.argsort(self._word_hashes)
-
-    def _word_page(self, page: int) -> tuple[NDArray[np.uint64], list[str]]:
-        found = self._words.recall(page)
-        if found is None:
-            try:
-                hashes, written = self._read("word", page)
-                texts = split(written)
-            except ValueError as error:
-                raise self._damaged(f"word page {page}: {error}") from error
-            if hashes.size != len(texts):
-                raise self._damaged(f"word page {page} is uneven")
-            found = self._words.keep(page, (hashes.astype(np.uint64), texts))
-        return found
-
-    def names(self, words: NDArray[np.uint64]) -> list[str]:
-        """The identifiers with the given hashes, '' where there is none; the signs of a family
-        mark stand as they are."""
-        known = self._word_hashes
-        if not known.size:
-            return [""] * words.size
-        if len(self._texts) > _MOST_TEXTS:
-            self._texts.clear()
-        texts, listed = self._texts, words.tolist()
-        missing = np.array([word for word in listed if word not in texts], np.uint64)
-        if missing.size:
-            at = known.searchsorted(missing, sorter=self._by_hash)
-            numbers = self._by_hash[np.minimum(at, known.size - 1)]
-            found = known[numbers] == missing
-            for word, number, same in zip(
-                missing.tolist(), numbers.tolist(), found.tolist(), strict=True
-            ):
-                page, position = divmod(number, WORDS_PER_PAGE)
-                texts[word] = self._word_page(page)[1][position] if same else ""
-        return [texts[word] for word in listed]
-
-    def name(self, number: int) -> str:
-        """A path, or the qualified name of a unit, by its number."""
-        page, position = divmod(number, NAMES_PER_PAGE)
-        names = self._names.recall(page)
-        if names is None:
-            try:
-                (written,) = self._read("name", page)
-                names = self._names.keep(page, split(written))
-            except ValueError as error:
-                raise self._damaged(f"name page {page}: {error}") from error
-        if position >= len(names):
-            raise self._damaged(f"no name {number}")
-        return names[position]
 
     # --- where units stand ------------------------------------------------------------
 
@@ -847,43 +585,6 @@ class Index:
         return sorted(self.origin_facts.values(), key=lambda one: one.name)
 
 
-def _key_type(door: int) -> type[np.unsignedinteger[Any]]:
-    return np.uint64 if door in EXACT else np.uint32
-
-
-def _present(
-    ascending: NDArray[np.unsignedinteger[Any]], stored: int
-) -> tuple[NDArray[np.bool_], np.uint64]:
-    """Of all leading parts of keys of so many bits, those that some key has, and how many bits
-    stand behind such a part: of four parts at most one is some key's."""
-    bits = min(stored, ascending.size.bit_length() + 2)
-    behind = np.uint64(stored - bits)
-    present = np.zeros(1 << bits, bool)
-    present[ascending.astype(np.uint64, copy=False) >> behind] = True
-    return present, behind
-
-
-def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:
-    """Where each of some lists begins, one after another, and where the last one ends."""
-    edges = np.zeros(counts.size + 1, np.uint32)
-    np.cumsum(counts, out=edges[1:])
-    return edges
-
-
-def words_of(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.intp]:
-    """Numbers of words from their two low bytes each, and the large ones in order.
-
-    Raises:
-        ValueError: the two do not fit together.
-    """
-    words = low.astype(np.uint8, copy=False).view("<u2").astype(np.intp)
-    large = words == LARGE_WORD
-    if np.count_nonzero(large) != high.size:
-        raise ValueError("a page of words that do not fit together")
-    words[large] = high
-    return words
-
-
 def _age(place: Place) -> tuple[Any, ...]:
     return (
         place.date or NO_DAY,
@@ -899,47 +600,6 @@ def _age(place: Place) -> tuple[Any, ...]:
 def parameters_json(parameters: Parameters) -> str:
     """The parameters as they are stored: JSON with sorted keys."""
     return json.dumps(asdict(parameters), sort_keys=True)
-
-
-_Rows = list[tuple[Any, ...]]
-
-
-def opening_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows, _Rows]:
-    """All that is read at opening: meta, the rows of release, those of origin."""
-    return (
-        dict(connection.execute("SELECT key, value FROM meta")),
-        connection.execute("SELECT * FROM release ORDER BY id").fetchall(),
-        connection.execute("SELECT * FROM origin ORDER BY id").fetchall(),
-    )
-
-
-def opening_sum(meta: dict[str, Any], releases: _Rows, origins: _Rows) -> int:
-    """CRC-32 of all that is read at opening, but for itself: these values stand in no page."""
-    stated = sorted(item for item in meta.items() if item[0] != "rows")
-    return zlib.crc32(ascii((stated, releases, origins)).encode())
-
-
-def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """Every row that the checksum covers, in order; pages as they read."""
-    for table in TABLES:
-        for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
-            if table == "meta" and row[0] in ("checksum", "rows"):
-                continue
-            yield (table, row[0], decompress(row[1])) if table in PAGED else (table, *row)
-
-
-def checksum(rows: Iterable[tuple[Any, ...]]) -> str:
-    """SHA-256 over the rows' values with their types and lengths."""
-    from hashlib import sha256
-
-    total = sha256()
-    for row in rows:
-        for value in row:
-            data = value if isinstance(value, bytes) else str(value).encode("utf-8")
-            total.update(f"{type(value).__name__}{len(data)}:".encode())
-            total.update(data)
-        total.update(b"\n")
-    return total.hexdigest()
 
 
 def verify(path: str | Path) -> str:

@@ -24,7 +24,8 @@ from programs import program, renamed
 import provenance
 from provenance import IndexFileError, ProvenanceError, pages
 from provenance.build import Builder
-from provenance.index import KINDS, Index, checksum, logical_rows, opening_rows, opening_sum, verify
+from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
+from provenance.index import KINDS, Index, verify
 from provenance.model import Tokens
 from provenance.parse import parse
 from provenance.schema import PAGED, seal, sealed

@@ -402,7 +402,7 @@ def test_a_door_that_was_read_whole_answers_as_before(door: int) -> None:
     with Index(DEFAULT_INDEX) as index:
         at, units, held = index.lookup(door, keys)
         at_again, units_again, held_again = index.lookup(door, keys)
-        assert door in index._present
+        assert door in index._postings._present
     assert at.size > 50
     assert at.tolist() == at_again.tolist()
     assert units.tolist() == units_again.tolist()

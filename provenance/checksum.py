@@ -1,0 +1,54 @@
+"""checksum: what an index says, value by value -> the sums that are stored in it.
+
+They cover what is stored, not the bytes of the file, which the seal behind its end covers.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from provenance.pages import decompress
+from provenance.schema import PAGED, TABLES
+
+_Rows = list[tuple[Any, ...]]
+
+
+def opening_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows, _Rows]:
+    """All that is read at opening: meta, the rows of release, those of origin."""
+    return (
+        dict(connection.execute("SELECT key, value FROM meta")),
+        connection.execute("SELECT * FROM release ORDER BY id").fetchall(),
+        connection.execute("SELECT * FROM origin ORDER BY id").fetchall(),
+    )
+
+
+def opening_sum(meta: dict[str, Any], releases: _Rows, origins: _Rows) -> int:
+    """CRC-32 of all that is read at opening, but for itself: these values stand in no page."""
+    stated = sorted(item for item in meta.items() if item[0] != "rows")
+    return zlib.crc32(ascii((stated, releases, origins)).encode())
+
+
+def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every row that the checksum covers, in order; pages as they read."""
+    for table in TABLES:
+        for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
+            if table == "meta" and row[0] in ("checksum", "rows"):
+                continue
+            yield (table, row[0], decompress(row[1])) if table in PAGED else (table, *row)
+
+
+def checksum(rows: Iterable[tuple[Any, ...]]) -> str:
+    """SHA-256 over the rows' values with their types and lengths."""
+    from hashlib import sha256
+
+    total = sha256()
+    for row in rows:
+        for value in row:
+            data = value if isinstance(value, bytes) else str(value).encode("utf-8")
+            total.update(f"{type(value).__name__}{len(data)}:".encode())
+            total.update(data)
+        total.update(b"\n")
+    return total.hexdigest()

@@ -1,0 +1,178 @@
+"""elements: pieces, words and names of an open index -> the elements of its trees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from provenance.model import Tokens
+from provenance.pages import split
+from provenance.recent import Recent
+from provenance.schema import NAMES_PER_PAGE, PIECES_PER_PAGE, WORDS_PER_PAGE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.index import Tree
+    from provenance.stored import Stored
+
+LARGE_WORD = 0xFFFF
+_MOST_TEXTS = 20_000
+_NO_WORD = np.empty(0, np.uint32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    """A page of pieces: where each one's elements and words begin; kinds, line steps, words, kept
+    small, so that many pages can be."""
+
+    elements: list[int]
+    leaves: list[int]
+    kinds: NDArray[np.uint8]
+    steps: NDArray[Any]
+    words: NDArray[np.uint32]
+
+
+class Elements:
+    """What the trees of an open index are made of."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
+        self._names: Recent[int, list[str]] = Recent(512)
+        self._texts: dict[int, str] = {}  # of words
+        self._pieces: Recent[int, _Pieces] = Recent(1024)
+
+    def tokens(self, tree: Tree, chosen: NDArray[np.intp]) -> Tokens:
+        """The elements of some pieces of a tree, one piece after another."""
+        from provenance.parse import grammar
+
+        known = grammar()
+        kinds, steps, words = [np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [_NO_WORD]
+        sizes = tree.sizes[chosen]
+        for at, size in zip(tree.pieces[chosen].tolist(), sizes.tolist(), strict=True):
+            number, piece = divmod(at, PIECES_PER_PAGE)
+            page = self._piece_page(number)
+            low, high = page.elements[piece], page.elements[piece + 1]
+            if high - low != size:
+                raise ValueError("a piece that is not as long as its place")
+            kinds.append(page.kinds[low:high])
+            steps.append(page.steps[low:high])
+            words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
+        kind = np.concatenate(kinds)
+        structure = known.kind_hash[kind]
+        word = np.zeros(kind.size, np.uint64)
+        word[known.is_leaf[kind]] = self._hashes(np.concatenate(words))
+        line = np.cumsum(np.concatenate(steps), dtype=np.intp)
+        before = np.concatenate([[0], line])[np.cumsum(sizes) - sizes]
+        line += np.repeat(tree.lines[chosen] - before, sizes)  # each piece has a first line
+        return Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
+
+    def _piece_page(self, number: int) -> _Pieces:
+        page = self._pieces.recall(number)
+        if page is None:
+            from provenance.parse import grammar
+
+            sizes, kinds, steps, low, high = self._stored.read("piece", number)
+            words = words_of(low, high)
+            kinds = kinds.astype(np.uint8, copy=False)
+            elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
+            leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
+            if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
+                raise self._stored.damaged(f"piece page {number} is uneven")
+            if words.max(initial=0) >= max(1, self._word_hashes.size):
+                raise self._stored.damaged(f"piece page {number} names words that are not there")
+            page = self._pieces.keep(
+                number,
+                _Pieces(
+                    elements.tolist(),
+                    leaves.tolist(),
+                    kinds.copy(),  # which lets the bytes that were read go
+                    steps.copy(),
+                    words.astype(np.uint32),
+                ),
+            )
+        return page
+
+    def _hashes(self, numbers: NDArray[np.intp]) -> NDArray[np.uint64]:
+        """Hashes of words by their numbers."""
+        result: NDArray[np.uint64] = self._word_hashes[numbers]
+        return result
+
+    @cached_property
+    def _word_hashes(self) -> NDArray[np.uint64]:
+        """The hash of every word, by its number."""
+        (last,) = self._stored.connection.execute("SELECT max(id) FROM word").fetchone()
+        pages = range(0 if last is None else last + 1)
+        every = [self._word_page(page)[0] for page in pages]
+        return np.concatenate([np.empty(0, np.uint64), *every])
+
+    @cached_property
+    def _by_hash(self) -> NDArray[np.intp]:
+        """The numbers of all words, by their hashes."""
+        return np.argsort(self._word_hashes)
+
+    def _word_page(self, page: int) -> tuple[NDArray[np.uint64], list[str]]:
+        found = self._words.recall(page)
+        if found is None:
+            try:
+                hashes, written = self._stored.read("word", page)
+                texts = split(written)
+            except ValueError as error:
+                raise self._stored.damaged(f"word page {page}: {error}") from error
+            if hashes.size != len(texts):
+                raise self._stored.damaged(f"word page {page} is uneven")
+            found = self._words.keep(page, (hashes.astype(np.uint64), texts))
+        return found
+
+    def names(self, words: NDArray[np.uint64]) -> list[str]:
+        """The identifiers with the given hashes, '' where there is none; the signs of a family
+        mark stand as they are."""
+        known = self._word_hashes
+        if not known.size:
+            return [""] * words.size
+        if len(self._texts) > _MOST_TEXTS:
+            self._texts.clear()
+        texts, listed = self._texts, words.tolist()
+        missing = np.array([word for word in listed if word not in texts], np.uint64)
+        if missing.size:
+            at = known.searchsorted(missing, sorter=self._by_hash)
+            numbers = self._by_hash[np.minimum(at, known.size - 1)]
+            found = known[numbers] == missing
+            for word, number, same in zip(
+                missing.tolist(), numbers.tolist(), found.tolist(), strict=True
+            ):
+                page, position = divmod(number, WORDS_PER_PAGE)
+                texts[word] = self._word_page(page)[1][position] if same else ""
+        return [texts[word] for word in listed]
+
+    def name(self, number: int) -> str:
+        """A path, or the qualified name of a unit, by its number."""
+        page, position = divmod(number, NAMES_PER_PAGE)
+        names = self._names.recall(page)
+        if names is None:
+            try:
+                (written,) = self._stored.read("name", page)
+                names = self._names.keep(page, split(written))
+            except ValueError as error:
+                raise self._stored.damaged(f"name page {page}: {error}") from error
+        if position >= len(names):
+            raise self._stored.damaged(f"no name {number}")
+        return names[position]
+
+
+def words_of(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.intp]:
+    """Numbers of words from their two low bytes each, and the large ones in order.
+
+    Raises:
+        ValueError: the two do not fit together.
+    """
+    words = low.astype(np.uint8, copy=False).view("<u2").astype(np.intp)
+    large = words == LARGE_WORD
+    if np.count_nonzero(large) != high.size:
+        raise ValueError("a page of words that do not fit together")
+    words[large] = high
+    return words

@@ -1,0 +1,173 @@
+"""postings: keys -> the units that hold them, out of the pages of an open index.
+
+Look-ups are made in bulk: postings are not rows but pages of sorted keys, found by the leading
+bits of a key, so that one page answers many keys with one ``searchsorted`` and the cost hardly
+grows with the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from provenance.order import distinct, firsts, inserted
+from provenance.pages import stretches, sums, unpack_lists
+from provenance.recent import Recent
+from provenance.schema import EXACT, FILE, KEY_BITS, LAYOUT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.stored import Stored
+
+_MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
+
+_Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
+"""A page of postings: its keys, where each one's units begin and the last ones end, the units."""
+
+
+class Postings:
+    """The doors of an open index.
+
+    Args:
+        stored: its pages.
+        bits: of each door, how many leading bits of a key name its page.
+        common: most units that a fingerprint lists.
+        most: the greatest numbers of a unit and of a tree.
+    """
+
+    def __init__(
+        self, stored: Stored, bits: Sequence[int], common: int, most: tuple[int, int]
+    ) -> None:
+        self._stored, self._bits, self._common, self._most = stored, bits, common, most
+        self._recent: Recent[int, _Page] = Recent(512)
+        self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
+        self._present: dict[int, tuple[NDArray[np.bool_], np.uint64]] = {}
+
+    def lookup(
+        self, door: int, keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
+        """All units posted under each key.
+
+        Args:
+            door: which kind of key.
+            keys: uint64[n], in any order, repeated or not.
+
+        Returns:
+            Positions in ``keys`` and unit ids, in parallel, by position and then by unit; and
+            intp[n], how many units hold each key: those of a common fingerprint are not
+            listed, and ``Parameters.common + 1`` stands for their number.
+        """
+        if not keys.size:
+            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
+        stored = 64 if door in EXACT else KEY_BITS
+        asked = keys >> np.uint64(64 - stored)
+        if door not in self._present:
+            return self._looked_up(door, asked, stored)
+        present, shift = self._present[door]
+        at = np.flatnonzero(present[asked >> shift])
+        held = np.zeros(keys.size, np.intp)
+        position, units, held[at] = self._looked_up(door, asked[at], stored)
+        return at[position], units, held
+
+    def _looked_up(
+        self, door: int, keys: NDArray[np.uint64], stored: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
+        """``lookup`` of keys as they are stored, in so many bits."""
+        if not keys.size:
+            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
+        sought, inverse = distinct(keys, stored)
+        leading = sought >> np.uint64(stored - self._bits[door])
+        numbers = leading[firsts(leading)]
+        if numbers.size == 1:
+            page_keys, edges, units = self._page(door, int(numbers[0]))
+        else:
+            page_keys, edges, units = self._pages(door, numbers)
+        if not page_keys.size:
+            return np.empty(0, np.intp), units, np.zeros(keys.size, np.intp)
+        at = page_keys.searchsorted(sought.astype(page_keys.dtype))
+        at[at == page_keys.size] = 0
+        found = page_keys[at] == sought
+        start = edges[at].astype(np.intp)
+        listed = np.where(found, edges[at + 1] - start, 0)
+        held = np.where(found & (listed == 0), self._common + 1, listed)
+        count = listed[inverse]
+        position = np.repeat(np.arange(keys.size), count)
+        return position, units[stretches(start[inverse], count)], held[inverse]
+
+    def _pages(self, door: int, numbers: NDArray[np.uint64]) -> _Page:
+        """At least the pages of these numbers, ascending, as one page: all that were asked for so
+        far, where these are not too many."""
+        known, page = self._joined.get(door, (numbers[:0], None))
+        missing = np.setdiff1d(numbers, known, assume_unique=True)
+        every = 1 << self._bits[door]
+        if page is None or known.size + missing.size > _MOST_JOINED:
+            known, page = numbers, self._posted(door, numbers.tolist())
+        elif missing.size:
+            if _MOST_JOINED >= every < 3 * known.size:  # the others will be asked for too
+                missing = np.setdiff1d(np.arange(every, dtype=np.uint64), known, assume_unique=True)
+            keys, edges, units = self._posted(door, missing.tolist())
+            at = page[0].searchsorted(keys)
+            behind = np.repeat(page[1][at].astype(np.intp), np.diff(edges))
+            page = (
+                inserted(page[0], at, keys),
+                _edges(inserted(np.diff(page[1]), at, np.diff(edges))),
+                inserted(page[2], behind, units),
+            )
+            known = np.concatenate([known, missing])
+            known.sort()
+        else:
+            return page
+        self._joined[door] = known, page
+        if known.size == every:
+            self._present[door] = _present(page[0], 64 if door in EXACT else KEY_BITS)
+        return page
+
+    def _page(self, door: int, number: int) -> _Page:
+        """The page of a number."""
+        key = door << 40 | number
+        return self._recent.recall(key) or self._recent.keep(key, self._posted(door, [number]))
+
+    def _posted(self, door: int, numbers: Sequence[int]) -> _Page:
+        """Pages of ascending numbers as one. They are cut by leading bits of their keys, which
+        ascend from one to the next."""
+        read = [self._stored.read("posting", door << 40 | number) for number in numbers]
+        try:
+            steps, counts, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
+            keys = sums(steps, [one[0].size for one in read]).astype(_key_type(door), copy=False)
+            page = keys, _edges(counts), unpack_lists(counts, *lists)
+        except (ValueError, TypeError, MemoryError) as error:
+            raise self._stored.damaged(f"posting pages of door {door}: {error}") from error
+        if keys.size != counts.size:
+            raise self._stored.damaged(f"posting pages of door {door} are uneven")
+        most = self._most[1 if door in (FILE, LAYOUT) else 0]
+        if door not in EXACT and keys.max(initial=0) >> KEY_BITS:
+            raise self._stored.damaged(f"posting pages of door {door} hold keys that are too long")
+        if page[2].max(initial=0) > most:
+            raise self._stored.damaged(f"posting pages of door {door} name what is not there")
+        return page
+
+
+def _key_type(door: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint64 if door in EXACT else np.uint32
+
+
+def _present(
+    ascending: NDArray[np.unsignedinteger[Any]], stored: int
+) -> tuple[NDArray[np.bool_], np.uint64]:
+    """Of all leading parts of keys of so many bits, those that some key has, and how many bits
+    stand behind such a part: of four parts at most one is some key's."""
+    bits = min(stored, ascending.size.bit_length() + 2)
+    behind = np.uint64(stored - bits)
+    present = np.zeros(1 << bits, bool)
+    present[ascending.astype(np.uint64, copy=False) >> behind] = True
+    return present, behind
+
+
+def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:
+    """Where each of some lists begins, one after another, and where the last one ends."""
+    edges = np.zeros(counts.size + 1, np.uint32)
+    np.cumsum(counts, out=edges[1:])
+    return edges

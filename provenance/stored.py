@@ -1,0 +1,49 @@
+"""stored: an index file, open, page by page."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from provenance.errors import IndexFileError
+from provenance.pages import unpack
+from provenance.schema import open_checked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Stored:
+    """The pages of an open index file."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self.connection = open_checked(Path(path))
+
+    def read(self, table: str, number: int) -> list[NDArray[Any]]:
+        """The arrays of a page.
+
+        Raises:
+            IndexFileError: it is not there, or not as it was written.
+        """
+        try:
+            row = self.connection.execute(
+                f"SELECT data FROM {table} WHERE id = ?",  # noqa: S608
+                (number,),
+            ).fetchone()
+        except (sqlite3.DatabaseError, OverflowError) as error:
+            raise self.damaged(str(error)) from error
+        if row is None:
+            raise self.damaged(f"no {table} page {number} where one must be")
+        try:
+            return unpack(number, row[0])
+        except (ValueError, TypeError) as error:
+            raise self.damaged(f"{table} {number}: {error}") from error
+
+    def damaged(self, what: str) -> IndexFileError:
+        """The error that says that something of the file is not as it was written."""
+        return IndexFileError(
+            f"{self.path}: found a damaged index ({what}), expected what "
+            "'provenance index verify' accepts; build it again"
+        )
