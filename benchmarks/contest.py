@@ -35,11 +35,14 @@ import truth
 from attacks import ATTACKS
 from development import WITHOUT_MODELS
 
+from provenance.explained import weigh
 from provenance.index import Index
+from provenance.library import Library
 from provenance.model import FileResult, Finding, Report, SourceFile
 from provenance.references import DEFAULT_INDEX
 from provenance.scanning import scan
 from provenance.source import open_source
+from provenance.weigh import Weighing
 
 CONFIRMATION = (
     "flask==3.1.0",
@@ -191,13 +194,23 @@ def judge(
     all_parents = {families.of_path(one.path) for child in children for one in child.parents}
     others = [origin for origin, name in families.of_origin.items() if name not in all_parents]
     parents_only = scan(source, [index], include=[path], as_of=case.day, exclude_origin=others)
-    for child in children:
-        parents = {families.of_path(parent.path) for parent in child.parents}
-        judged.declared.update(parents)
-        visible = {one for one in parents if families.first.get(one, "9999") < case.day}
-        judged.counts["hidden" if not visible else "classes"] += 1
-        if visible:
-            _judge_class(judged, child.child.name, visible, report, parents_only, families)
+    (scanned,) = (one for one in open_source(source, include=[path]).files())
+    if not isinstance(scanned, SourceFile):
+        raise SystemExit(f"{path}: {scanned.reason}")
+    with Library(
+        [str(index)], as_of=case.day, exclude_origin=families.origins(case.family)
+    ) as library:
+        wanted = {one: families.origins(one) for one in sorted(all_parents)}
+        weighing = weigh(scanned, report.findings, library, wanted)
+        for child in children:
+            parents = {families.of_path(parent.path) for parent in child.parents}
+            judged.declared.update(parents)
+            visible = {one for one in parents if families.first.get(one, "9999") < case.day}
+            judged.counts["hidden" if not visible else "classes"] += 1
+            if visible:
+                name = child.child.name
+                if not _judge_class(judged, name, visible, report, parents_only, families):
+                    _judge_why(judged, name, visible, weighing)
     file = report.files[0]
     judged.verdict = file.verdict
     judged.composition = described(file)
@@ -224,7 +237,8 @@ def _judge_class(
     report: Report,
     parents_only: Report,
     families: Families,
-) -> None:
+) -> bool:
+    """Whether a finding of the class tells a parent."""
     found = _of(name, report)
     alone = _of(name, parents_only)
     reached = _said(alone) if alone else "nothing"
@@ -238,10 +252,34 @@ def _judge_class(
         judged.counts["named"] += bool(families.of([found.reference.origin]) & parents)
         judged.counts["told"] += bool(told)
         if told:
-            return
+            return True
         judged.counts["common" if found.verdict == "common" else "other"] += 1
         what = _said(found)
     judged.misses.append(f"{name}: {what}; declared {sorted(parents)}, alone: {reached}")
+    return False
+
+
+def _judge_why(judged: Judged, name: str, parents: set[str], weighing: Weighing) -> None:
+    """Why ``provenance explain --against PARENT`` says that no parent is named for a class. It is
+    *shown* where every unit of the parent that could be seen on that day scores less than what is
+    named, or too little to be reported. It is a fault of ours where a parent is as close and was
+    not proposed, or is near enough and was left out."""
+    units = weighing.parsed.units
+    position = next(at for at, unit in enumerate(units) if unit.name == name)
+    unit = weighing.unit(position)
+    best = next(one for one in unit.weighed if one.family in parents)
+    judged.counts[f"why {best.reason}"] += 1
+    judged.counts["shown"] += best.reason in ("lower", "below", "hidden")
+    said = f"{best.family} {best.reason}"
+    if best.near:
+        said += f", {best.near.name} {best.near.scores.score:.2f}"
+        if unit.finding and unit.finding.scores:
+            said += f", named {unit.finding.scores.score:.2f}"
+        elif best.false_alarm_rate is not None:
+            said += f", as {best.false_alarm_rate:.1%} of unrelated families"
+    if best.hidden:
+        said += f"; hidden: {best.hidden.scores.score:.2f}, first seen {best.hidden.first_seen}"
+    judged.misses.append(f"    why: {said}")
 
 
 def _of(name: str, report: Report) -> Finding | None:
@@ -295,6 +333,13 @@ def models(index: Path, families: Families, wheels: Path | None, misses: bool) -
             f"| {judged.among} | {_row(judged.counts)} | {judged.itself} |"
         )
     print(f"| together | | | | | | | {_row(total)} | |")
+    reasons = sorted(one for one in total if one.startswith("why "))
+    print(
+        f"\nOf {total['classes']} classes {total['told']} tell a declared parent; of "
+        f"{total['shown']} others explain shows why not ("
+        + ", ".join(f"{total[one]} {one.removeprefix('why ')}" for one in reasons)
+        + f"): {total['told'] + total['shown']} of {total['classes']}."
+    )
     for family, lines in missed.items() if misses else ():
         print(f"\n{family}, not told:", *lines, sep="\n  ")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
 from provenance.chain import chain
-from provenance.composition import named, nearest
+from provenance.composition import named, near_to, nearest
 from provenance.finding import ALIKE, Entry, Scored, finding_of, span
 from provenance.library import Library, resemblances, score, shingled
 from provenance.model import (
@@ -71,9 +71,43 @@ def accepted(structure: float, text: float, elements: int, large: int) -> bool:
     reaches 0.39, text must be at least 0.6. What is equal is accepted whatever its size:
     ``_supported`` asks for company.
     """
-    if 1.0 in (text, structure) or structure >= 0.4 + 25 / max(1, elements):
+    if 1.0 in (text, structure):
         return True
-    return text >= (_TELLING_TEXT if elements >= large else 0.6)
+    least = needed(elements, large)
+    return structure >= least[0] or text >= least[1]
+
+
+def needed(elements: int, large: int) -> tuple[float, float]:
+    """From which resemblance of the structure view, or of the text view, on a match of units that
+    are not equal is reported; see ``accepted``."""
+    return 0.4 + 25 / max(1, elements), _TELLING_TEXT if elements >= large else 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was compared for one file, by the position of the unit, best first; and how much of the
+    file's evidence, weighed as the cover does, each origin is near to, in [0, 1]."""
+
+    compared: dict[int, tuple[Scored, ...]]
+    evidence: dict[str, float]
+
+
+def looked(
+    file: SourceFile,
+    parsed: Parsed,
+    sketch: Sketch,
+    proposed: NDArray[np.int64],
+    library: Library,
+) -> Looked:
+    """What ``attribute`` compares and weighs for the same arguments, for who asks why."""
+    work = _Attribution(file, parsed, sketch, proposed, library)
+    work.result()
+    whole = sum(weight for weight, _ in work.parts) or 1.0
+    near = near_to(work.parts)
+    return Looked(
+        {position: work._score(position) for position in work.ordered},
+        {origin: round(size / whole, _ROUNDED) for origin, size in near.items()},
+    )
 
 
 def attribute(
@@ -125,6 +159,7 @@ class _Attribution:
             one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
         self.ordered = sorted(self.proposed)
+        self.parts: list[tuple[float, dict[str, float]]] = []  # of the cover that named last
         self.weak = False  # whether some class scores too low but where its origin is known
 
     def result(self) -> tuple[FileResult, tuple[Finding, ...]]:
@@ -352,6 +387,7 @@ class _Attribution:
             telling = max(LEAST_RARITY, rarity(len(alike), self.library.families))
             weight = log2(1 + entry.elements / 16) * telling if entry.whole else PART
             parts.append((weight, gaps))
+        self.parts = parts
         return named(parts, self.library.standings)
 
     def _findings(self, entries: Sequence[Entry], origins: Sequence[str]) -> list[_Made]:

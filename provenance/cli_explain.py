@@ -46,7 +46,12 @@ INDEXES = options(
 
 @click.command(epilog=EXPLAIN_CODES)
 @click.argument("source", metavar="SOURCE")
-@click.argument("path", metavar="[PATH[:LINE]]", required=False)
+@click.argument("path", metavar="[PATH[:LINE|::NAME]]", required=False)
+@click.option(
+    "--against",
+    metavar="FAMILY",
+    help="Say why FAMILY, a name or a glob, is named here or is not: 'glm4_moe', 'qwen2*'.",
+)
 @INDEXES
 def explain(
     source: str,
@@ -56,19 +61,23 @@ def explain(
     as_of: str | None,
     exclude_origin: tuple[str, ...],
     suspect_date: str | None,
+    against: str | None,
 ) -> None:
-    """Show why a file, or a line of it, matched: both sides, what counts, what does not, and what
-    speaks for and against.
+    """Show why a file, or a line or a unit of it, matched: both sides, what counts, what does not,
+    what speaks for and against, and which families are nearest.
 
-    PATH is a file inside SOURCE; its end is enough. A SOURCE that is a file needs none and may
-    end in :LINE itself. The text of reference code is shown where its package is in the cache:
-    'provenance sources fetch ORIGIN' gets it.
+    PATH is a file inside SOURCE; its end is enough. NAME is a class or function, or Class.method.
+    A SOURCE that is a file needs no PATH and may end in :LINE or ::NAME itself. The text of
+    reference code is shown where its package is in the cache: 'provenance sources fetch ORIGIN'
+    gets it.
 
     \b
     Examples
       provenance explain my-model/modeling.py:120
       provenance explain my-model src/modeling.py:120 --as-of 2026-01-26
       provenance explain pypi:transformers==5.23.0 modeling_axk1.py:400
+      provenance explain my-model/modeling.py::MyModel --against llama
+      provenance explain my-model/modeling.py --against 'qwen2*'
     """
     import shutil
 
@@ -81,6 +90,7 @@ def explain(
         as_of=as_of,
         exclude_origin=exclude_origin,
         suspect_date=suspect_date,
+        against=against,
         width=min(200, shutil.get_terminal_size((80, 24)).columns),
         styled=sys.stdout.isatty(),
     )

@@ -48,11 +48,7 @@ def named(
         units within ``MARGIN``; then the same of what is left.
     """
     worth = _worth({origin: standing[origin] for _, gaps in parts for origin in gaps})
-    total = dict.fromkeys(worth, 0.0)
-    for weight, gaps in parts:
-        for origin, gap in gaps.items():
-            if gap < NEAR:
-                total[origin] += weight * (1 - gap / NEAR)
+    total = near_to(parts)
     ranked = {one: (-round(size * worth[one], 9), one) for one, size in total.items()}
     found = [""] * len(parts)
     left = list(range(len(parts)))
@@ -74,6 +70,16 @@ def named(
             ranked[other] = (-round(total[other] * worth[other], 9), other)
         left = rest
     return found
+
+
+def near_to(parts: Sequence[tuple[float, Mapping[str, float]]]) -> dict[str, float]:
+    """The weight of the parts, see ``named``, that each origin is near to."""
+    total: dict[str, float] = {}
+    for weight, gaps in parts:
+        for origin, gap in gaps.items():
+            near = weight * (1 - gap / NEAR) if gap < NEAR else 0.0
+            total[origin] = total.get(origin, 0.0) + near
+    return total
 
 
 def _worth(standing: Mapping[str, tuple[str, int]]) -> dict[str, float]:

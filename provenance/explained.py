@@ -1,21 +1,28 @@
-"""explained: wires a scan of one file, the text of both sides and what is common into the job
-``explain``.
+"""explained: wires a scan of one file, the text of both sides, what is common and what else is near
+into the job ``explain``.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provenance.errors import UsageError
-from provenance.model import FileResult, Report
+from provenance.model import FileResult, Finding, Report, SourceFile, Unit
 from provenance.references import DEFAULT_INDEX
 
+if TYPE_CHECKING:
+    from provenance.library import Library
+    from provenance.weigh import Weighing
+
 _PLAIN = re.compile(r"[\w./+-]+")
-_LINE = re.compile(r"(?P<path>.+):(?P<line>[1-9]\d{0,8})")
+_PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<name>[^:/\\]+)|:(?P<line>[1-9]\d{0,8}))")
 _MOST_LISTED = 10
+MOST_FAMILIES = 40
+"""Families that are weighed in one go: each of their units is compared, about 200 a family."""
 
 
 def explained(
@@ -26,37 +33,41 @@ def explained(
     as_of: str | None = None,
     exclude_origin: Sequence[str] = (),
     suspect_date: str | None = None,
+    against: str | None = None,
     width: int = 80,
     styled: bool = False,
 ) -> str:
     """Explain what was found in one file.
 
     Args:
-        source: what ``scan`` takes; a single file may end in ``:LINE``.
-        path: a file inside the source, ``PATH`` or ``PATH:LINE``; its end is enough where no
-            other file ends so. None where the source is a single file.
+        source: what ``scan`` takes; a single file may end in ``:LINE`` or ``::NAME``.
+        path: a file inside the source, ``PATH``, ``PATH:LINE`` or ``PATH::NAME``, a unit by its
+            qualified name; its end is enough where no other file ends so. None where the source is
+            a single file.
         indexes: as for ``scan``.
         as_of: as for ``scan``.
         exclude_origin: as for ``scan``.
         suspect_date: as for ``scan``.
+        against: families, by a glob over names, titles and origins: why each is named, or is not.
         width: columns.
         styled: whether escape codes may underline renamed words.
 
     Raises:
-        UsageError: there is no such file, or several.
+        UsageError: there is no such file, unit or family, or several.
         ProvenanceError: as for ``scan``.
     """
     from provenance.library import Library
     from provenance.report.explain import Quoted, explain
+    from provenance.report.weighed import of_file, of_unit
     from provenance.scanning import scan
-    from provenance.sides import reference_texts, suspect_texts
+    from provenance.sides import reference_texts, scanned_file
     from provenance.spread import spread
 
-    line = None
+    line = name = None
     if path is not None:
-        path, line = _with_line(path)
+        path, line, name = _parted(path)
     elif not os.path.exists(source):
-        source, line = _with_line(source)
+        source, line, name = _parted(source)
     plain = path is not None and _PLAIN.fullmatch(path) and ".." not in path
     include = [f"**/{(path or '').removeprefix('./').lstrip('/')}"] if plain else []
     report = scan(
@@ -70,21 +81,115 @@ def explained(
     file = _named(report, path)
     if line is not None and line > file.lines:
         raise UsageError(f"{file.path}: found {file.lines} lines, expected one of them, not {line}")
-    text = suspect_texts(report, include=include).get(file.path)
+    read = scanned_file(report, file, include=include)
     with Library([str(one) for one in indexes], as_of=as_of, exclude_origin=exclude_origin) as held:
+        families = _families(held, against)
+        weighing = units = None
+        if read is not None and not file.identical and (families or line or name):
+            found = [one for one in report.findings if one.suspect.path == file.path]
+            weighing = weigh(read, found, held, families)
+            units = _units(weighing.parsed.units, found, file.path, line, name)
+        if against is not None and read is None:
+            raise UsageError(f"{file.path}: found it changed while it was read; run again")
+        if weighing and units and against is not None:
+            told = [weighing.unit(position) for position in units]
+            if name is None and line is None:
+                return of_file(report, file, told, width=width)
+            return of_file(report, file, (), width=width) + "".join(
+                of_unit(report, one, width=width) for one in told
+            )
+        if weighing and units and name is not None:
+            line = weighing.parsed.units[units[0]].start_line
         quoted = Quoted(
-            suspect=text,
+            suspect=read.content.decode() if read else None,
             references=reference_texts(report),
-            spread=spread(text.encode(), held) if text is not None else {},
+            spread=spread(read.content, held) if read else {},
             families=max(index.families for index in held.indexes),
         )
-    return explain(report, file, quoted, line=line, width=width, styled=styled)
+        text = explain(report, file, quoted, line=line, width=width, styled=styled)
+        if weighing and units:
+            text += "\n" + of_unit(report, weighing.unit(units[0]), width=width)
+    return text
 
 
-def _with_line(text: str) -> tuple[str, int | None]:
-    """A path and the line behind its last colon."""
-    match = _LINE.fullmatch(text)
-    return (match["path"], int(match["line"])) if match else (text, None)
+def weigh(
+    file: SourceFile,
+    findings: Sequence[Finding],
+    library: Library,
+    families: Mapping[str, Sequence[str]],
+) -> Weighing:
+    """What is needed to ask of the units of one file why a family is named for them, or is not.
+
+    Args:
+        file: that was scanned.
+        findings: what was found in it.
+        library: the indexes, with what was hidden of them.
+        families: to weigh, each with its origins, as ``Library.origins_like`` gives them.
+    """
+    from provenance.attribute import looked
+    from provenance.parse import parse
+    from provenance.scanning import proposed
+    from provenance.sketch import sketches
+    from provenance.weigh import Weighing
+
+    parsed = parse(file.content)
+    (drawn,) = sketches([parsed], library.parameters, library.permutations)
+    (listed,) = proposed([drawn], library)
+    compared = looked(file, parsed, drawn, listed, library)
+    return Weighing(parsed, compared, findings, library, families)
+
+
+def _families(library: Library, pattern: str | None) -> dict[str, list[str]]:
+    """The families that are meant, with their origins."""
+    if pattern is None:
+        return {}
+    found = library.origins_like(pattern)
+    if not found:
+        raise UsageError(
+            f"--against {pattern}: found no such family in the indexes, expected a name or a glob; "
+            "'provenance families' lists them"
+        )
+    if len(found) > MOST_FAMILIES:
+        raise UsageError(
+            f"--against {pattern}: found {len(found)} families, expected at most {MOST_FAMILIES}; "
+            "name fewer"
+        )
+    return found
+
+
+def _units(
+    units: Sequence[Unit],
+    findings: Sequence[Finding],
+    path: str,
+    line: int | None,
+    name: str | None,
+) -> list[int]:
+    """The positions of the units that are meant: the one of a name; at a line the innermost one
+    with a finding, else the innermost; without either all that stand in no other."""
+    if name is not None:
+        found = [at for at, unit in enumerate(units) if unit.name == name]
+        if not found:
+            outer = [unit.name for unit in units[1:] if unit.parent == 0]
+            listed = ", ".join(outer[:_MOST_LISTED]) + (", ..." * (len(outer) > _MOST_LISTED))
+            raise UsageError(
+                f"{path}: found no class or function {name}, expected a qualified name such as "
+                f"Class.method; it has {listed or 'none'}"
+            )
+        return found[:1]
+    if line is not None:
+        spans = [at for at, one in enumerate(units) if one.start_line <= line <= one.end_line]
+        known = {(one.suspect.name, one.suspect.start_line) for one in findings}
+        told = [at for at in spans if (units[at].name, units[at].start_line) in known]
+        return (told or spans or [0])[-1:]
+    return [at for at, unit in enumerate(units) if at and unit.parent == 0]
+
+
+def _parted(text: str) -> tuple[str, int | None, str | None]:
+    """A path, and the line or the name behind it."""
+    match = _PLACE.fullmatch(text)
+    if not match:
+        return text, None, None
+    return match["path"], int(match["line"]) if match["line"] else None, match["name"]
 
 
 def _named(report: Report, path: str | None) -> FileResult:

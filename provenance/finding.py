@@ -234,16 +234,16 @@ def _reference(
 
 def _alike(entry: Entry, chosen: Scored) -> list[Scored]:
     """The candidates that score as well as the named one, or better, itself included."""
-    return [
-        one
-        for one in entry.scored
-        if one is chosen
-        or (
-            one.structure == chosen.structure
-            and one.text >= chosen.text - TWIN - 10 / entry.elements
-        )
-        or one.score >= chosen.score - ALIKE
-    ]
+    return [one for one in entry.scored if one is chosen or alike(one, chosen, entry.elements)]
+
+
+def alike(one: Scored | Scores, chosen: Scored | Scores, elements: int) -> bool:
+    """Whether a candidate scores as well as the named one, or better: the text does not tell which
+    is the source of a unit of so many elements."""
+    twin = one.structure == chosen.structure
+    return (
+        twin and one.text >= chosen.text - TWIN - 10 / elements
+    ) or one.score >= chosen.score - ALIKE
 
 
 def _link(place: Place) -> str | None:

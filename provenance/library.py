@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -184,13 +184,34 @@ class Library:
             index = self.indexes[number]
             allowed = (
                 (release, origin)
-                for release, known in index.releases.items()
-                if self.as_of is None or known.date is None or known.date < self.as_of
+                for release in self._seen_releases(index)
                 for origin, facts in index.origin_facts.items()
                 if not self._excluded(facts.name)
             )
             self._hidden[number] = ~index.visible(allowed)
         return self._hidden[number]
+
+    def _seen_releases(self, index: Index) -> list[int]:
+        as_of = self.as_of
+        return [
+            release
+            for release, known in index.releases.items()
+            if as_of is None or known.date is None or known.date < as_of
+        ]
+
+    def units_of(
+        self, number: int, origins: Collection[str]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """bool[units + 1] of an index, twice: the units of some origins that may be seen there, and
+        all of them."""
+        index = self.indexes[number]
+        wanted = [one for one, facts in index.origin_facts.items() if facts.name in origins]
+        shown = [one for one in wanted if not self._excluded(index.origin_facts[one].name)]
+        seen = self._seen_releases(index)
+        return (
+            index.visible((release, origin) for release in seen for origin in shown),
+            index.visible((release, origin) for release in index.releases for origin in wanted),
+        )
 
     def _excluded(self, origin: str) -> bool:
         known = self._is_excluded.get(origin)
@@ -328,6 +349,22 @@ class Library:
     def family(self, origin: str) -> Family:
         """The family of an origin that some index has."""
         return self._family[origin]
+
+    def origins_like(self, pattern: str) -> dict[str, list[str]]:
+        """The families whose name, title or an origin of which a glob matches, case aside, each
+        with all of its origins, the first known first."""
+        of_family: dict[str, list[str]] = {}
+        for origin in sorted(self._family, key=lambda one: (self.standings[one][0], one)):
+            of_family.setdefault(self._family[origin].name, []).append(origin)
+        wanted = pattern.lower()
+        return {
+            name: origins
+            for name, origins in sorted(of_family.items())
+            if any(
+                fnmatchcase(one.lower(), wanted)
+                for one in (name, self._family[origins[0]].title, *origins)
+            )
+        }
 
     def families_of(self, origins: Iterable[str]) -> set[str]:
         """The names of the families of some origins."""

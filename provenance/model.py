@@ -22,6 +22,18 @@ DaySource = Literal["git", "given", "archive", "none"]
 Rule = Literal["undeclared", "elsewhere", "origin", "license", "notice", "declaration", "allowed"]
 Level = Literal["error", "warning", "note"]
 Status = Literal["new", "known"]
+Reason = Literal[
+    "named",
+    "as close",
+    "lower",
+    "below",
+    "alone",
+    "inside",
+    "part",
+    "not compared",
+    "tiny",
+    "hidden",
+]
 
 
 # --- what the source stage yields --------------------------------------------------------
@@ -544,6 +556,67 @@ class Finding:
     chain: tuple[Ancestor, ...] = ()
     scores: Scores | None = None
     near: tuple[Near, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Why a family is named for a unit, or is not, though every unit of it was compared.
+
+    ``near`` is its unit that scores most of those that may be seen, with where that stands, how
+    much of both is paired, in how many families that very unit is, and how likely one unrelated
+    family scores so high (``None`` without a baseline); all empty where none may be seen.
+    ``hidden`` is one that scores more but must not be seen. ``needed``: from which resemblance of
+    structure, or of text, on a unit of this size is reported. ``first`` is the family's first day;
+    ``evidence`` the share of the file's evidence that the family is near to.
+
+    ``reason``: ``named``; ``as close``; ``lower``, it scores less than what is named; ``below``,
+    too little to be reported; ``alone``, enough, but it may be chance and has no company in the
+    file; ``inside``, the unit is a part of one that is explained as a whole; ``part``, only a part
+    of the unit is explained; ``not compared``, it is as close, or enough, but the index did not
+    propose it; ``tiny``, the unit is too small to be looked up; ``hidden``, nothing of it may be
+    seen.
+    """
+
+    family: str
+    title: str
+    first: str | None
+    reason: Reason
+    evidence: float
+    near: Near | None = None
+    hidden: Near | None = None
+    package: str = ""
+    version: str | None = None
+    start_line: int = 0
+    end_line: int = 0
+    resemblance: float = 0.0
+    suspect_containment: float = 0.0
+    reference_containment: float = 0.0
+    families: int = 0
+    false_alarm_rate: float | None = None
+    needed: tuple[float, float] = (1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitWeighed:
+    """A unit, what is named for it, ``around`` it, what is nearest, and why not another.
+
+    ``evidence``: of each family that is mentioned, the share of the file's evidence that it is near
+    to. ``rate``: how likely one unrelated family scores as high as the nearest; ``None`` without a
+    baseline, or where nothing was compared. ``needed``: see ``Weighed``.
+    """
+
+    name: str
+    kind: UnitKind
+    start_line: int
+    end_line: int
+    elements: int
+    finding: Finding | None
+    around: Finding | None
+    nearest: tuple[Near, ...]
+    needed: tuple[float, float]
+    rate: float | None
+    evidence: tuple[tuple[str, float], ...]
+    weighed: tuple[Weighed, ...]
 
 
 @dataclass(frozen=True, slots=True)

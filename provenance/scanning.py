@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from provenance.declared import Beside, Said
     from provenance.history import Wanted
     from provenance.library import Library
-    from provenance.model import Parsed
+    from provenance.model import Parsed, Sketch
     from provenance.notices import NoticeFile
     from provenance.source import Source
 
@@ -286,10 +286,7 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[_Outcome]:
 def _explained(
     files: Sequence[SourceFile], library: Library, notices: Sequence[Beside], seconds: float
 ) -> list[_Outcome]:
-    import numpy as np
-
     from provenance.attribute import attribute
-    from provenance.candidates import candidates
     from provenance.declared import declared, of_exact, of_identical
     from provenance.identity import same_bytes, same_layout
     from provenance.sketch import sketches
@@ -308,18 +305,26 @@ def _explained(
         outcomes[at] = of_identical(same, told[at], library), ()
     left = [at for at in parsed if at not in outcomes]
     sketched = [*sketches([parsed[at] for at in left], library.parameters, library.permutations)]
-    proposed: list[list[NDArray[np.int64]]] = [[] for _ in left]
-    for number, index in enumerate(library.indexes):
-        for listed, pairs in zip(
-            proposed, candidates(sketched, index, library.hidden(number)), strict=True
-        ):
-            listed.append(np.insert(pairs, 1, number, axis=1))
-    for at, drawn, listed in zip(left, sketched, proposed, strict=True):
-        joined = np.concatenate(listed)
-        by_row = joined[np.argsort(joined[:, 0], kind="stable")]
-        result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
+    for at, drawn, listed in zip(left, sketched, proposed(sketched, library), strict=True):
+        result, findings = attribute(files[at], parsed[at], drawn, listed, library)
         outcomes[at] = declared(result, findings, told[at], library)
     return [outcomes[at] for at in range(len(files))]
+
+
+def proposed(sketched: Sequence[Sketch], library: Library) -> Iterator[NDArray[np.int64]]:
+    """The candidates of some files in all indexes, as ``attribute`` takes them."""
+    import numpy as np
+
+    from provenance.candidates import candidates
+
+    found: list[list[NDArray[np.int64]]] = [[] for _ in sketched]
+    for number, index in enumerate(library.indexes):
+        listed = candidates(sketched, index, library.hidden(number))
+        for of_file, pairs in zip(found, listed, strict=True):
+            of_file.append(np.insert(pairs, 1, number, axis=1))
+    for of_file in found:
+        joined = np.concatenate(of_file)
+        yield joined[np.argsort(joined[:, 0], kind="stable")]
 
 
 def _read(

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 
 from provenance.errors import ProvenanceError, SourceError
-from provenance.model import Report, SourceFile
+from provenance.model import FileResult, Report, SourceFile
 from provenance.pypi import cached, parse_requirement
 from provenance.source import Source, open_source
 
@@ -48,6 +48,22 @@ def suspect_texts(
         for file in opened.files()
         if isinstance(file, SourceFile) and wanted.get(file.path) == file.sha256
     }
+
+
+def scanned_file(
+    report: Report, file: FileResult, *, include: Sequence[str] = ()
+) -> SourceFile | None:
+    """A scanned file, read again; None where it has changed.
+
+    Args:
+        report: of a scan with the same ``include``.
+        file: of the report.
+        include: globs of files that were scanned.
+    """
+    for one in _again(report, None, include, (), [file.path]).files():
+        if isinstance(one, SourceFile) and (one.path, one.sha256) == (file.path, file.sha256):
+            return one
+    return None
 
 
 def suspect_contents(

@@ -115,7 +115,13 @@ ALLOWED = {
     "sides": "errors model pypi source",
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
-    "explained": ("scanning errors library model references.__init__ report.explain sides spread"),
+    "explained": (
+        "attribute errors library model parse references.__init__ report.explain report.weighed "
+        "scanning sides sketch spread weigh"
+    ),
+    # weigh: why a family is named for a unit, or is not
+    "weigh": "align attribute finding index library model near",
+    "report.weighed": "model report.text",
     # history: since when git has the scanned lines
     "history": "decode folder model release",
     # scanning wires, cli asks it
