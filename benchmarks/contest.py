@@ -260,16 +260,16 @@ def _judge_class(
 
 
 def _judge_why(judged: Judged, name: str, parents: set[str], weighing: Weighing) -> None:
-    """Why ``provenance explain --against PARENT`` says that no parent is named for a class. It is
-    *shown* where every unit of the parent that could be seen on that day scores less than what is
-    named, or too little to be reported. It is a fault of ours where a parent is as close and was
-    not proposed, or is near enough and was left out."""
+    """Why no parent is named for a class, as ``provenance explain --against PARENT`` says it: every
+    unit of the parent that could be seen on that day was compared. It scores less than what is
+    named (*lower*), too little to be reported (*below*), is so small that it may be chance
+    (*alone*). *not compared* is a limit of ours: the index did not propose it."""
     units = weighing.parsed.units
     position = next(at for at, unit in enumerate(units) if unit.name == name)
     unit = weighing.unit(position)
     best = next(one for one in unit.weighed if one.family in parents)
     judged.counts[f"why {best.reason}"] += 1
-    judged.counts["shown"] += best.reason in ("lower", "below", "hidden")
+    judged.counts["shown"] += best.reason not in ("named", "as close")
     said = f"{best.family} {best.reason}"
     if best.near:
         said += f", {best.near.name} {best.near.scores.score:.2f}"

@@ -63,8 +63,8 @@ def explain(
     suspect_date: str | None,
     against: str | None,
 ) -> None:
-    """Show why a file, or a line or a unit of it, matched: both sides, what counts, what does not,
-    what speaks for and against, and which families are nearest.
+    """Show why a file, or a line of it, matched: both sides, what counts, what does not, what
+    speaks for and against, and which families are nearest.
 
     PATH is a file inside SOURCE; its end is enough. NAME is a class or function, or Class.method.
     A SOURCE that is a file needs no PATH and may end in :LINE or ::NAME itself. The text of

@@ -124,7 +124,7 @@ def weigh(
         file: that was scanned.
         findings: what was found in it.
         library: the indexes, with what was hidden of them.
-        families: to weigh, each with its origins, as ``Library.origins_like`` gives them.
+        families: to weigh, each with its origins; see ``Library.origins_like``.
     """
     from provenance.attribute import looked
     from provenance.parse import parse

@@ -352,9 +352,9 @@ class Library:
 
     def origins_like(self, pattern: str) -> dict[str, list[str]]:
         """The families whose name, title or an origin of which a glob matches, case aside, each
-        with all of its origins, the first known first."""
+        with all of its origins."""
         of_family: dict[str, list[str]] = {}
-        for origin in sorted(self._family, key=lambda one: (self.standings[one][0], one)):
+        for origin in sorted(self._family):
             of_family.setdefault(self._family[origin].name, []).append(origin)
         wanted = pattern.lower()
         return {

@@ -35,7 +35,7 @@ class Weighing:
         looked: what was compared when it was scanned.
         findings: of the file.
         library: the indexes.
-        families: the origins of each family to weigh, as ``Library.origins_like`` gives them.
+        families: the origins of each family to weigh.
     """
 
     def __init__(
@@ -47,7 +47,10 @@ class Weighing:
         families: Mapping[str, Sequence[str]],
     ) -> None:
         self.parsed, self.looked, self.library = parsed, looked, library
-        self.families = families
+        self.families = {
+            family: sorted(origins, key=lambda one: (library.standings[one][0], one))
+            for family, origins in families.items()
+        }
         self._findings = {(one.suspect.name, one.suspect.start_line): one for one in findings}
 
     def unit(self, position: int) -> UnitWeighed:

@@ -189,7 +189,10 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
         return "only a part of this unit is explained, by another family"
     if said.reason == "tiny":
         return "so small a unit is not looked up"
-    return "it is near enough, but was not among the units that the index proposed for this one"
+    return (
+        "it is near enough, but was not among the units that the index proposed for this one: it "
+        "shares too few rare runs with it"
+    )
 
 
 def _why_close(unit: UnitWeighed, said: Weighed) -> str:

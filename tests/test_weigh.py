@@ -1,0 +1,197 @@
+"""weigh: why a family is named for a unit, or is not; every unit of it is compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from programs import inserted, program
+
+import provenance
+from provenance.cli import main
+from provenance.explained import weigh
+from provenance.library import Library, resemblance, score, shingled
+from provenance.model import SourceFile, UnitWeighed
+from provenance.parse import parse
+from provenance.source import open_source
+
+EARLY, LATE = "2024-01-01", "2025-01-01"
+TEXT = program(1, functions=3, classes=2)
+OTHER = program(400, functions=1, classes=1)
+SMALL = "class Held:\n    first = None\n    second = None\n"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """near has most of it, far half, twin what near has; late has it as it is, but later."""
+    root = tmp_path_factory.mktemp("weigh")
+    near = inserted(TEXT, 10, 0.05)
+    early = {"near": near, "twin": near, "far": inserted(TEXT, 12, 0.45)}
+    early |= {f"other{n}": program(200 + n, functions=4, classes=2) for n in range(30)}
+    early["small"] = SMALL + "\n\n" + program(77, functions=2)
+    for day, families in ((EARLY, early), (LATE, {"late": TEXT})):
+        package = root / day / "birds"
+        for family, text in families.items():
+            folder = package / "models" / family
+            folder.mkdir(parents=True)
+            (folder / "modeling.py").write_text(text)
+        provenance.build_index([str(package)], root / "i.db", date=day, extend=day == LATE)
+    mine = root / "mine"
+    mine.mkdir()
+    (mine / "mine.py").write_text(f"{TEXT}\n\n{OTHER}\n\n{SMALL}")
+    return root
+
+
+def weighed(root: Path, name: str, pattern: str, as_of: str | None = "2024-06-01") -> UnitWeighed:
+    source, index = str(root / "mine"), root / "i.db"
+    report = provenance.scan(source, [index], as_of=as_of)
+    (file,) = open_source(source).files()
+    assert isinstance(file, SourceFile)
+    with Library([str(index)], as_of=as_of) as library:
+        weighing = weigh(file, report.findings, library, library.origins_like(pattern))
+        names = [unit.name for unit in weighing.parsed.units]
+        return weighing.unit(names.index(name))
+
+
+def classes(text: str) -> list[str]:
+    return [one.name for one in parse(text.encode()).units if one.kind == "class"]
+
+
+def call(root: Path, *words: str, columns: int = 80) -> Result:
+    options = ["--index", str(root / "i.db"), "--no-default-index", "--as-of", "2024-06-01"]
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(main, ["explain", *words, *options])
+
+
+def test_each_family_has_its_reason(root: Path) -> None:
+    name = classes(TEXT)[0]
+    told = {one.family: one for one in weighed(root, name, "*").weighed}
+    assert {told["near"].reason, told["twin"].reason} == {"named", "as close"}
+    assert told["far"].reason == "lower"
+    assert told["late"].reason == "hidden"
+    assert told["late"].near is None
+    assert told["late"].hidden is not None
+    assert told["late"].hidden.scores.score == 1.0
+    assert told["late"].hidden.first_seen == LATE
+    assert weighed(root, name, "late", None).weighed[0].reason == "named"
+    (nobody,) = weighed(root, classes(OTHER)[0], "near").weighed
+    assert nobody.reason == "below"
+    assert nobody.near is not None
+    assert nobody.near.scores.structure < nobody.needed[0]
+    assert nobody.near.scores.text < nobody.needed[1]
+    (inside,) = weighed(root, f"{name}.{_method(name)}", "far").weighed
+    assert inside.reason == "inside"
+
+
+def _method(name: str) -> str:
+    units = parse(TEXT.encode()).units
+    return next(one.name for one in units if one.name.startswith(f"{name}.")).split(".")[1]
+
+
+def test_the_unit_that_is_shown_is_the_best_of_all(root: Path) -> None:
+    """By the scores of the shingles of each unit of the family, computed apart."""
+    parsed = parse((root / "mine" / "mine.py").read_bytes())
+    reference = parse((root / EARLY / "birds/models/far/modeling.py").read_bytes())
+    with Library([str(root / "i.db")]) as library:
+        parameters = library.parameters
+    for unit in (one for one in parsed.units if one.kind == "class"):
+        own = shingled(parsed.tokens[unit.start : unit.stop], parameters)
+        every = {}
+        for other in reference.units[1:]:
+            that = shingled(reference.tokens[other.start : other.stop], parameters)
+            every[other.name] = score(
+                resemblance(own.structure, that.structure), resemblance(own.text, that.text)
+            )
+        (said,) = weighed(root, unit.name, "far").weighed
+        assert said.near is not None
+        assert said.near.scores.score == pytest.approx(max(every.values()), abs=2e-6)
+        assert every[said.near.name] == max(every.values())
+
+
+def test_an_equal_unit_that_is_small_is_alone(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(f"{SMALL}\n\n{OTHER}")
+    ended = call(root, f"{tmp_path}/mine.py::Held", "--against", "small")
+    text = " ".join(ended.output.split())
+    assert ended.exit_code == 0, text
+    assert "small: alone" in text
+    assert "score 1.00 (structure 1.00, text 1.00)" in text
+    assert "it may be chance" in text
+
+
+# --- as a user asks -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [40, 60, 100])
+def test_why_not_is_answered(columns: int, root: Path) -> None:
+    name = classes(TEXT)[0]
+    ended = call(root, f"{root}/mine/mine.py::{name}", "--against", "FAR", columns=columns)
+    assert ended.exit_code == 0, ended.output
+    assert max(map(len, ended.output.split("\n"))) <= max(columns, len(str(root)) + 40)
+    text = " ".join(ended.output.split())
+    for part in (
+        f"class {name}, lines ",
+        "named: birds/near",
+        "nearest families of those that were compared",
+        "birds/twin",
+        ": as close",
+        ": lower",
+        f"its unit that is nearest: birds/far {name}",
+        "less than what is named, birds/near",
+    ):
+        assert part in text, part
+
+
+def test_a_whole_file_is_answered_unit_by_unit(root: Path) -> None:
+    text = " ".join(call(root, f"{root}/mine", "--against", "far").output.split())
+    units = [one for one in parse((root / "mine/mine.py").read_bytes()).units if one.parent == 0]
+    assert f"far: of {len(units)} units" in text
+    for unit in units:
+        assert f"{unit.name} ({unit.start_line}-{unit.end_line}): " in text
+
+
+def test_what_is_hidden_is_said_to_be(root: Path) -> None:
+    name = classes(TEXT)[0]
+    ended = call(root, f"{root}/mine/mine.py::{name}", "--against", "late")
+    text = " ".join(ended.output.split())
+    assert "nothing of it may be seen" in text
+    assert f"is hidden as of 2024-06-01: first seen {LATE}" in text
+    ended = call(
+        root, f"{root}/mine/mine.py::{name}", "--against", "twin", "--exclude-origin", "*/twin"
+    )
+    assert "hidden by --exclude-origin" in " ".join(ended.output.split())
+
+
+def test_a_unit_without_a_finding_is_explained(root: Path) -> None:
+    line = (root / "mine/mine.py").read_text().count("\n", 0, len(TEXT)) + 3
+    for place in (f"mine.py::{classes(OTHER)[0]}", f"mine.py:{line}"):
+        ended = call(root, f"{root}/mine", place)
+        assert ended.exit_code == 0, ended.output
+        text = " ".join(ended.output.split())
+        assert "nothing is named for it: of a unit of its size structure from" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("mine/mine.py::Nothing",), "found no class or function Nothing"),
+        (("mine", "--against", "nowhere"), "--against nowhere: found no such family"),
+        (("mine/nothing.py::Held",), "cannot be opened"),
+    ],
+)
+def test_what_is_not_there_is_said(words: tuple[str, ...], said: str, root: Path) -> None:
+    ended = call(root, f"{root}/{words[0]}", *words[1:])
+    assert ended.exit_code in (2, 3)
+    assert said in " ".join(ended.output.split())
+    assert "Traceback" not in ended.output
+
+
+def test_too_many_families_are_refused(root: Path, tmp_path: Path) -> None:
+    for number in range(45):
+        folder = tmp_path / "many" / "models" / f"bird{number}"
+        folder.mkdir(parents=True)
+        (folder / "modeling.py").write_text(program(number, functions=2))
+    provenance.build_index([str(tmp_path / "many")], tmp_path / "m.db", baseline=False)
+    words = ("explain", f"{root}/mine", "--against", "bird*", "--no-default-index")
+    ended = CliRunner().invoke(main, [*words, "--index", str(tmp_path / "m.db")])
+    assert ended.exit_code == 2
+    assert "found 45 families, expected at most 40" in ended.output
