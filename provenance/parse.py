@@ -10,6 +10,7 @@ Imports are left out too: they say what a file uses, not what it is made of.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from bisect import bisect_left
 from functools import lru_cache
@@ -25,6 +26,8 @@ from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 GRAMMAR = "tree-sitter-python 0.25.0"
@@ -301,14 +304,46 @@ def _in_string(root: Node, at: int) -> bool:
 def _tree(parser: Parser, content: bytes, end: float) -> Tree:
     """Parse, no longer than to a time of the monotonic clock. Only text that is asked for piece by
     piece can be given up; the first piece is all of it."""
+    given: list[bytes] = []
+
+    def read(start: int, _point: object) -> bytes:
+        given.append(content[start:])
+        return given[-1]
 
     def late(_place: int, _error: bool) -> bool:
         return time.monotonic() > end
 
     try:
-        return parser.parse(lambda start, _point: content[start:], progress_callback=late)
+        return parser.parse(read, progress_callback=late)
     except ValueError as error:
         raise TooLongError("found a file whose parsing was given up") from error
+    finally:
+        if _keeps(parser):
+            while given:
+                _let_go(given.pop())
+
+
+_kept: list[bool] = []
+
+
+def _keeps(parser: Parser) -> bool:
+    """Whether the binding keeps for ever what it was given piece by piece, and so the text of every
+    file: each piece has one reference too many (py-tree-sitter, up to 0.26.1 at least)."""
+    if not _kept:
+        count: Callable[[object], int] = getattr(sys, "getrefcount", lambda _: 0)
+        piece = bytes(bytearray(b"pass\n"))
+        before = count(piece)
+        Parser(parser.language).parse(lambda at, _: b"" if at else piece)
+        _kept.append(count(piece) == before + 1)
+    return _kept[0]
+
+
+def _let_go(piece: bytes) -> None:
+    """Take back the reference too many. The empty and single bytes are the interpreter's own."""
+    if len(piece) > 1:
+        from ctypes import py_object, pythonapi
+
+        pythonapi.Py_DecRef(py_object(piece))
 
 
 def _part(content: bytes, first: int, stop: int, known: _Grammar, end: float) -> Tree:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import time
+import tracemalloc
+from contextlib import suppress
 from hashlib import sha256
 
 import numpy as np
@@ -440,6 +443,30 @@ def test_parsing_is_given_up_in_time() -> None:
     with pytest.raises(TooLongError):
         syntax(slow, seconds=0.01)
     assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("seconds", [60, 0], ids=["parsed", "given up"])
+@pytest.mark.parametrize("text", ["x = 1\n", "x = (1\ndef f():\n    return 1\n"])
+def test_no_text_is_kept_when_its_trees_are_gone(text: str, seconds: float) -> None:
+    """The binding forgot a reference to each piece it was given, and so kept every file for ever:
+    the traced memory grew by the size of a file with each one."""
+    content = (text + "x = 1\n" * 3_000).encode()
+
+    def once() -> None:
+        with suppress(TooLongError):
+            syntax(bytes(bytearray(content)), seconds)
+
+    once()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(10):
+            once()
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < len(content)
 
 
 # --- broken syntax ------------------------------------------------------------------------
