@@ -10,7 +10,6 @@ Imports are left out too: they say what a file uses, not what it is made of.
 from __future__ import annotations
 
 import re
-import sys
 import time
 from bisect import bisect_left
 from functools import lru_cache
@@ -21,13 +20,12 @@ import numpy as np
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Point, Range, Tree
 
+from provenance.binding import take_back
 from provenance.errors import TooLongError
 from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
 GRAMMAR = "tree-sitter-python 0.25.0"
@@ -318,32 +316,7 @@ def _tree(parser: Parser, content: bytes, end: float) -> Tree:
     except ValueError as error:
         raise TooLongError("found a file whose parsing was given up") from error
     finally:
-        if _keeps(parser):
-            while given:
-                _let_go(given.pop())
-
-
-_kept: list[bool] = []
-
-
-def _keeps(parser: Parser) -> bool:
-    """Whether the binding keeps for ever what it was given piece by piece, and so the text of every
-    file: each piece has one reference too many (py-tree-sitter, up to 0.26.1 at least)."""
-    if not _kept:
-        count: Callable[[object], int] = getattr(sys, "getrefcount", lambda _: 0)
-        piece = bytes(bytearray(b"pass\n"))
-        before = count(piece)
-        Parser(parser.language).parse(lambda at, _: b"" if at else piece)
-        _kept.append(count(piece) == before + 1)
-    return _kept[0]
-
-
-def _let_go(piece: bytes) -> None:
-    """Take back the reference too many. The empty and single bytes are the interpreter's own."""
-    if len(piece) > 1:
-        from ctypes import py_object, pythonapi
-
-        pythonapi.Py_DecRef(py_object(piece))
+        take_back(given)
 
 
 def _part(content: bytes, first: int, stop: int, known: _Grammar, end: float) -> Tree:
