@@ -54,7 +54,8 @@ report.html   to look at, in any browser, without a network
 report.json   the same for machines; schema: 'python -c "import provenance.report.json as r;
               print(r.schema())"'
 report.sarif  the same for code scanning
-audit.json    what the policy said of each finding, and the policy
+audit.json    what the policy said of each finding, and the policy; schema likewise, from
+              provenance.report.audit
 bundle.json   versions, parameters, and the SHA-256 of every file and index that was read
 SHA256SUMS    of all the others; check with: sha256sum -c SHA256SUMS
 

@@ -1,4 +1,5 @@
-"""The report of an audit: as text for a person at a terminal, and as JSON."""
+"""The report of an audit: as text for a person at a terminal, and as JSON, which
+``audit.schema.json`` beside this file describes."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import resources
 from typing import Any
 
 from provenance.model import Audit, Ruling
@@ -45,6 +47,13 @@ def audit_json(audit: Audit) -> str:
         "report": plain(audit.report),
     }
     return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of an audit; what it says of the report refers to the report's."""
+    text = resources.files("provenance.report").joinpath("audit.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
 
 
 def counts(audit: Audit) -> dict[str, int]:
