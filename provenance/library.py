@@ -121,7 +121,7 @@ class Library:
 
     def __init__(
         self,
-        paths: Sequence[str],
+        paths: Sequence[str | Index],
         *,
         as_of: str | None = None,
         exclude_origin: Sequence[str] = (),
@@ -129,7 +129,10 @@ class Library:
         self.as_of = as_of
         self.exclude_origin = tuple(exclude_origin)
         with ExitStack() as opened:
-            self.indexes = [opened.enter_context(Index(path)) for path in paths]
+            self.indexes = [
+                opened.enter_context(path if isinstance(path, Index) else Index(path))
+                for path in paths
+            ]
             for index in self.indexes[1:]:
                 if index.parameters != self.indexes[0].parameters:
                     raise IndexFileError(

@@ -7,7 +7,7 @@ few files), collected in order.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 
 from provenance.errors import ProvenanceError, TooLongError, UsageError
 from provenance.model import (
+    DaySource,
     FileResult,
     Finding,
     IndexUsed,
+    Parameters,
+    Release,
     Report,
     Skipped,
     SourceFile,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from provenance.notices import NoticeFile
     from provenance.source import Source
 
-_Outcome = tuple[FileResult, tuple[Finding, ...]]
+Outcome = tuple[FileResult, tuple[Finding, ...]]
 
 
 # --- scan ---------------------------------------------------------------------------------
@@ -101,37 +104,72 @@ def scan(
     notices = opened.notices()
     read = [one for one in notices if not isinstance(one, Skipped)]
     settings = replace(settings, notices=notice_files(read), seconds=limits.seconds)
-    files: list[FileResult] = []
-    findings: list[Finding] = []
     skipped = [one for one in notices if isinstance(one, Skipped)]
     given = checked_day(suspect_date, "--suspect-date")
-    dated = given or opened.release.date
     with _Remembered(opened, cache, settings, used) as asked:
         for outcome in run(_scan_batch, asked, skipped, jobs, settings, progress, limits=limits):
             for result, found in outcome:
                 asked.keep(result, found)
-        for result, found in sorted(asked.found, key=lambda one: (one[0].path, one[0].sha256)):
-            files.append(result)
-            findings += found
+    asked_for = Asked(
+        source=source,
+        release=opened.release,
+        indexes=used,
+        parameters=parameters,
+        standings=standing,
+        as_of=as_of,
+        exclude_origin=tuple(exclude_origin),
+        suspect_date=given,
+        notice_files=tuple(path for path, _ in read),
+        history=given is None and opened.release.sha256 is None,
+        jobs=jobs,
+    )
+    return reported(asked_for, asked.found, skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a scan, and what its source and its indexes say of themselves: all that a
+    report says beside what was found. ``history``: whether git is asked since when."""
+
+    source: str
+    release: Release
+    indexes: tuple[IndexUsed, ...]
+    parameters: Parameters
+    standings: dict[str, tuple[str, int]]
+    as_of: str | None
+    exclude_origin: tuple[str, ...]
+    suspect_date: str | None
+    notice_files: tuple[str, ...]
+    history: bool
+    jobs: int = 1
+
+
+def reported(asked: Asked, outcomes: Iterable[Outcome], skipped: Iterable[Skipped]) -> Report:
+    """What was found in each file, in any order -> the report of all of them."""
     from provenance.attribute import strength
     from provenance.composition import of_repository
     from provenance.history import NOTHING, history
     from provenance.identity import vendored
     from provenance.verdict import directed, of_files
 
-    composition, common, novel = of_repository(files, standing)
-    past = (
-        NOTHING
-        if given or opened.release.sha256
-        else history(source, _asked(files, findings), jobs)
-    )
-    told = list(directed(findings, dated, "given" if given else "archive", past.lines))
+    files: list[FileResult] = []
+    findings: list[Finding] = []
+    for result, found in sorted(outcomes, key=lambda one: (one[0].path, one[0].sha256)):
+        files.append(result)
+        findings += found
+    composition, common, novel = of_repository(files, asked.standings)
+    past = NOTHING
+    if asked.history:
+        past = history(asked.source, _lines_of(files, findings), asked.jobs)
+    dated = asked.suspect_date or asked.release.date
+    day_source: DaySource = "given" if asked.suspect_date else "archive"
+    told = list(directed(findings, dated, day_source, past.lines))
     return Report(
-        source=source,
-        indexes=used,
-        parameters=parameters,
-        as_of=as_of,
-        exclude_origin=tuple(exclude_origin),
+        source=asked.source,
+        indexes=asked.indexes,
+        parameters=asked.parameters,
+        as_of=asked.as_of,
+        exclude_origin=asked.exclude_origin,
         suspect_date=dated,
         files=tuple(of_files(files, told)),
         findings=tuple(sorted(_told_apart(told), key=strength)),
@@ -140,7 +178,7 @@ def scan(
         composition=composition,
         common=common,
         novel=novel,
-        notice_files=tuple(path for path, _ in read),
+        notice_files=asked.notice_files,
         history=past.reason,
     )
 
@@ -155,7 +193,7 @@ class _Remembered:
         settings: _Settings,
         used: tuple[IndexUsed, ...],
     ) -> None:
-        self.found: list[_Outcome] = []
+        self.found: list[Outcome] = []
         self._opened = opened
         self._cache: Cache | None = None
         self._read: dict[tuple[str, str], SourceFile] = {}
@@ -198,7 +236,7 @@ class _Remembered:
             self._cache.keep(read, (result, findings))
 
 
-def _asked(files: Sequence[FileResult], findings: Iterable[Finding]) -> list[Wanted]:
+def _lines_of(files: Sequence[FileResult], findings: Iterable[Finding]) -> list[Wanted]:
     """The lines of which git is asked: those that findings above common pair, by file. The cells
     of a notebook are no lines of its file."""
     from provenance.history import Wanted
@@ -268,11 +306,11 @@ class _Opened:
         self.library.__exit__()
 
 
-def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[_Outcome]:
+def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[Outcome]:
     """All of the work on a batch of files."""
     library = opened.library
     try:
-        return _explained(files, library, opened.beside, opened.seconds)
+        return outcomes(files, library, opened.beside, opened.seconds)
     except (ProvenanceError, TooLongError):
         raise
     except Exception:
@@ -283,32 +321,59 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[_Outcome]:
         raise
 
 
-def _explained(
-    files: Sequence[SourceFile], library: Library, notices: Sequence[Beside], seconds: float
-) -> list[_Outcome]:
+Proposed = tuple["Sketch", "NDArray[np.int64]"]
+"""The sketch of a file and its candidates, as ``attribute`` takes them."""
+
+
+def outcomes(
+    files: Sequence[SourceFile],
+    library: Library,
+    notices: Sequence[Beside],
+    seconds: float,
+    propose: Callable[[list[tuple[SourceFile, Parsed]], Library], list[Proposed]] | None = None,
+) -> list[Outcome]:
+    """What is found in each file of a batch.
+
+    Args:
+        files: the batch.
+        library: the indexes.
+        notices: the notice files of the source, read against them.
+        seconds: how long the parsing of a file may take.
+        propose: gives the candidates of parsed files, where they are known from elsewhere.
+
+    Raises:
+        TooLongError: it took longer.
+    """
     from provenance.attribute import attribute
     from provenance.declared import declared, of_exact, of_identical
     from provenance.identity import same_bytes, same_layout
-    from provenance.sketch import sketches
 
-    outcomes: dict[int, _Outcome] = {}
+    found: dict[int, Outcome] = {}
     for at, same in same_bytes(files, library).items():
-        outcomes[at] = of_exact(same, library), ()
+        found[at] = of_exact(same, library), ()
     parsed: dict[int, Parsed] = {}
     told: dict[int, Said] = {}
     for at, file in enumerate(files):
-        if at not in outcomes:
+        if at not in found:
             parsed[at], told[at] = _read(file, library, notices, seconds)
     read = list(parsed)
     for place, same in same_layout([(files[at], parsed[at]) for at in read], library).items():
         at = read[place]
-        outcomes[at] = of_identical(same, told[at], library), ()
-    left = [at for at in parsed if at not in outcomes]
-    sketched = [*sketches([parsed[at] for at in left], library.parameters, library.permutations)]
-    for at, drawn, listed in zip(left, sketched, proposed(sketched, library), strict=True):
-        result, findings = attribute(files[at], parsed[at], drawn, listed, library)
-        outcomes[at] = declared(result, findings, told[at], library)
-    return [outcomes[at] for at in range(len(files))]
+        found[at] = of_identical(same, told[at], library), ()
+    left = [at for at in parsed if at not in found]
+    listed = (propose or _proposed)([(files[at], parsed[at]) for at in left], library)
+    for at, (drawn, by_row) in zip(left, listed, strict=True):
+        result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
+        found[at] = declared(result, findings, told[at], library)
+    return [found[at] for at in range(len(files))]
+
+
+def _proposed(read: list[tuple[SourceFile, Parsed]], library: Library) -> list[Proposed]:
+    from provenance.sketch import sketches
+
+    parsed = [one for _, one in read]
+    sketched = [*sketches(parsed, library.parameters, library.permutations)]
+    return list(zip(sketched, proposed(sketched, library), strict=True))
 
 
 def proposed(sketched: Sequence[Sketch], library: Library) -> Iterator[NDArray[np.int64]]:

@@ -545,13 +545,13 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"
         "from provenance.cli import main\n"
         "from provenance import scanning\n"
-        "work = scanning._explained\n"
+        "work = scanning.outcomes\n"
         "def slowly(*given):\n"
         "    import time\n"
         "    print('begun', flush=True)\n"
         "    time.sleep(60)\n"
         "    return work(*given)\n"
-        "scanning._explained = slowly\n"
+        "scanning.outcomes = slowly\n"
         "main(['audit', '--jobs', '1', '--output', 'old.json'])\n"
     )
     started = subprocess.Popen(

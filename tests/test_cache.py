@@ -53,13 +53,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     from provenance import scanning
 
-    work = scanning._explained
+    work = scanning.outcomes
 
     def explained(files: list[SourceFile], *rest: object) -> object:
         seen.extend(file.path for file in files)
         return work(files, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scanning, "_explained", explained)
+    monkeypatch.setattr(scanning, "outcomes", explained)
     return seen
 
 

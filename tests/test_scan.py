@@ -20,7 +20,7 @@ import provenance
 from provenance import Report, SourceError, UsageError
 from provenance.attribute import strength
 from provenance.model import SourceFile
-from provenance.scanning import _Outcome, _scan_batch, _Settings
+from provenance.scanning import Outcome, _scan_batch, _Settings
 from provenance.source import open_source
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -354,7 +354,7 @@ def test_what_is_remembered_changes_no_result(
     provenance.build_index([source], path, date="2024-06-01", extend=True)
     settings = _Settings((str(path),), as_of, ())
 
-    def scanned(some: list[SourceFile]) -> dict[str, list[_Outcome]]:
+    def scanned(some: list[SourceFile]) -> dict[str, list[Outcome]]:
         with settings.open() as opened:
             return {file.path: _scan_batch([file], opened) for file in some}
 
