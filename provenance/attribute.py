@@ -303,7 +303,7 @@ class _Attribution:
         rest = [one for one in listed if one[2] != EQUAL_TEXT]
         if rest:
             own = shingled(self.parsed.tokens[span(self.parsed, position)], self.library.parameters)
-            others = [self.library.shingled(number, unit) for number, unit, _, _ in rest]
+            others = self.library.shingled([one[:2] for one in rest])
             large = own.structure.size + self.library.parameters.k - 1
             structures = resemblances(own.structure, [other.structure for other in others])
             texts = resemblances(own.text, [other.text for other in others])

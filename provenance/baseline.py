@@ -36,7 +36,7 @@ from provenance.library import Shingled, shingled
 from provenance.null import FILE_SIZES, SIZES, Baseline, counted
 from provenance.pages import stretches
 from provenance.schema import STRUCTURE
-from provenance.sketch import digest
+from provenance.sketch import digest, mix
 from provenance.verdict import is_common
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def _units(files: list[_File]) -> list[tuple[_File, int]]:
     for file in files:
         for row, unit in enumerate(file.units):
             if not file.common[row]:
-                key = blake2b(unit.text.tobytes(), digest_size=8).digest()
+                key = blake2b(np.sort(mix(unit.text)).tobytes(), digest_size=8).digest()
                 drawn[_class(SIZES, file.sizes[row])].setdefault(key, (file, row))
     return [one for found in drawn.values() for _, one in sorted(found.items())[:UNITS]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -46,30 +47,53 @@ class Elements:
         self._texts: dict[int, str] = {}  # of words
         self._pieces: Recent[int, _Pieces] = Recent(1024)
 
-    def tokens(self, tree: Tree, chosen: NDArray[np.intp]) -> Tokens:
+    def tokens(self, tree: Tree, chosen: slice | NDArray[np.intp]) -> Tokens:
         """The elements of some pieces of a tree, one piece after another."""
-        from provenance.parse import grammar
-
-        known = grammar()
         kinds, steps, words = [np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [_NO_WORD]
-        sizes = tree.sizes[chosen]
-        for at, size in zip(tree.pieces[chosen].tolist(), sizes.tolist(), strict=True):
-            number, piece = divmod(at, PIECES_PER_PAGE)
-            page = self._piece_page(number)
+        for page, piece in self._held(tree, chosen):
             low, high = page.elements[piece], page.elements[piece + 1]
-            if high - low != size:
-                raise ValueError("a piece that is not as long as its place")
             kinds.append(page.kinds[low:high])
             steps.append(page.steps[low:high])
             words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
-        kind = np.concatenate(kinds)
-        structure = known.kind_hash[kind]
-        word = np.zeros(kind.size, np.uint64)
-        word[known.is_leaf[kind]] = self._hashes(np.concatenate(words))
+        kind, structure, word = self._joined(kinds, words)
         line = np.cumsum(np.concatenate(steps), dtype=np.intp)
+        sizes = tree.sizes[chosen]
         before = np.concatenate([[0], line])[np.cumsum(sizes) - sizes]
         line += np.repeat(tree.lines[chosen] - before, sizes)  # each piece has a first line
         return Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
+
+    def views(
+        self, pieces: Sequence[tuple[Tree, slice | NDArray[np.intp]]]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """The elements of pieces of several trees in the structure and in the text view."""
+        kinds, words = [np.empty(0, np.uint8)], [_NO_WORD]
+        for tree, chosen in pieces:
+            for page, piece in self._held(tree, chosen):
+                kinds.append(page.kinds[page.elements[piece] : page.elements[piece + 1]])
+                words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
+        _, structure, word = self._joined(kinds, words)
+        return structure, structure ^ word
+
+    def _held(self, tree: Tree, chosen: slice | NDArray[np.intp]) -> Iterator[tuple[_Pieces, int]]:
+        """Some pieces of a tree: of each its page, and its place there."""
+        sizes = tree.sizes[chosen].tolist()
+        for at, size in zip(tree.pieces[chosen].tolist(), sizes, strict=True):
+            number, piece = divmod(at, PIECES_PER_PAGE)
+            page = self._piece_page(number)
+            if page.elements[piece + 1] - page.elements[piece] != size:
+                raise ValueError("a piece that is not as long as its place")
+            yield page, piece
+
+    def _joined(
+        self, kinds: list[NDArray[np.uint8]], words: list[NDArray[np.uint32]]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64]]:
+        """The kinds of elements, their structure view, the hashes of their words, 0 for none."""
+        from provenance.parse import grammar
+
+        known, kind = grammar(), np.concatenate(kinds)
+        word = np.zeros(kind.size, np.uint64)
+        word[known.is_leaf[kind]] = self._word_hashes[np.concatenate(words)]
+        return kind, known.kind_hash[kind], word
 
     def _piece_page(self, number: int) -> _Pieces:
         page = self._pieces.recall(number)
@@ -96,11 +120,6 @@ class Elements:
                 ),
             )
         return page
-
-    def _hashes(self, numbers: NDArray[np.intp]) -> NDArray[np.uint64]:
-        """Hashes of words by their numbers."""
-        result: NDArray[np.uint64] = self._word_hashes[numbers]
-        return result
 
     @cached_property
     def _word_hashes(self) -> NDArray[np.uint64]:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from provenance.align import align, blocks, clone_type, renames
-from provenance.library import Library
+from provenance.library import Library, shared, shingled
 from provenance.mark import with_mark
 from provenance.model import (
     Alignment,
     CellPlace,
     Finding,
+    Parameters,
     Parsed,
     Place,
     Reference,
@@ -32,7 +33,7 @@ from provenance.model import (
     Unit,
 )
 from provenance.parse import grammar
-from provenance.sketch import body, mix, positions, shingles
+from provenance.sketch import body, mix, positions, unmixed
 from provenance.verdict import is_common, rarity, rate
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Entry:
     whole: bool  # False where only a part of the unit may be explained
 
 
-def telling_run(alignment: Alignment, suspect: Tokens) -> bool:
+def telling_run(alignment: Alignment, suspect: Tokens, parameters: Parameters) -> bool:
     """Whether a part of a unit is reported: 64 equal elements in a row, or 36 equal as written.
     A table of numbers repeats one shingle, however long it is: it is counted as short as its
     distinct shingles are few.
@@ -92,27 +93,37 @@ def telling_run(alignment: Alignment, suspect: Tokens) -> bool:
     unbroken = (np.diff(alignment.suspect) == 1) & (np.diff(alignment.reference) == 1)
     same = alignment.same_text
     for view, run, k, least in (
-        (suspect.structure, unbroken, 8, TELLING_RUN),
-        (suspect.text, unbroken & same[1:] & same[:-1], 5, TELLING_TEXT_RUN),
+        (suspect.structure, unbroken, parameters.k, TELLING_RUN),
+        (suspect.text, unbroken & same[1:] & same[:-1], parameters.text_k, TELLING_TEXT_RUN),
     ):
         first, size = _longest(run)
         if size + 1 >= least:
             start = int(alignment.suspect[first])
-            hashes = shingles(view[start : start + size + 1], k)
+            hashes = unmixed(view[start : start + size + 1], k)
             if np.unique(hashes).size + k - 1 >= least:
                 return True
     return False
 
 
-def _shares_run(suspect: Tokens, reference: Tokens) -> bool:
-    """Whether two units share a run that ``telling_run`` may accept, wherever it stands: what
-    costs far less than to pair them."""
+def _may_tell(suspect: Tokens, chosen: Scored, library: Library) -> bool:
+    """Whether two units share as many distinct shingles as a run that ``telling_run`` accepts has,
+    and a run as long as that: what costs far less than to pair them."""
+    parameters = library.parameters
+    own, (there,) = (
+        shingled(suspect, parameters),
+        library.shingled([(chosen.number, chosen.unit)]),
+    )
+    structure = shared(own.structure, [there.structure])[0] + parameters.k - 1
+    text = shared(own.text, [there.text])[0] + parameters.text_k - 1
+    if structure < TELLING_RUN and text < TELLING_TEXT_RUN:
+        return False
+    reference = library.indexes[chosen.number].tokens(chosen.unit)
     for left, right, size in (
         (suspect.structure, reference.structure, TELLING_RUN),
         (suspect.text, reference.text, TELLING_TEXT_RUN),
     ):
-        own, others = shingles(left, size), np.sort(shingles(right, size))
-        if others.size and (others.take(others.searchsorted(own), mode="clip") == own).any():
+        (common,) = shared(np.sort(unmixed(right, size)), [unmixed(left, size)])
+        if common:
             return True
     return False
 
@@ -148,10 +159,8 @@ def finding_of(
     unit = parsed.units[entry.position]
     elements = span(parsed, entry.position)
     suspect = parsed.tokens[elements]
-    if not entry.whole:
-        there = library.indexes[chosen.number].tokens(chosen.unit)
-        if not _shares_run(suspect, there):
-            return None
+    if not entry.whole and not _may_tell(suspect, chosen, library):
+        return None
     place = library.first_place(chosen.number, chosen.unit, origin)
     index = library.indexes[chosen.number]
     reference = index.tokens_at(place.tree, place.position)
@@ -159,7 +168,7 @@ def finding_of(
     alignment = library.alignments.recall(pair)
     if alignment is None:
         alignment = library.alignments.keep(pair, align(suspect, reference))
-    if not entry.whole and not telling_run(alignment, suspect):
+    if not entry.whole and not telling_run(alignment, suspect, library.parameters):
         return None
     if alignment.matched < min(library.parameters.small, len(suspect)):
         return None

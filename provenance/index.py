@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -452,11 +452,7 @@ class Index:
 
     def tokens(self, unit: int) -> Tokens:
         """The unit's elements; ``line`` is that of its first place."""
-        tree = int(self._unit(unit)[1][0])
-        found = np.flatnonzero(self.tree(tree).units == unit)
-        if not found.size:
-            raise self._damaged(f"unit {unit} is not in tree {tree}")
-        return self.tokens_at(tree, int(found[0]))
+        return self.tokens_at(*self._first(unit))
 
     def tokens_at(self, tree: int, position: int) -> Tokens:
         """The elements of a unit of a tree, with their lines there."""
@@ -471,6 +467,17 @@ class Index:
         return known
 
     def _tokens_at(self, tree: Tree, position: int) -> Tokens:
+        chosen, before, size = self._pieces_of(tree, position)
+        whole = self._elements.tokens(tree, chosen)
+        if len(whole) == size:
+            return whole
+        found = whole[before : before + size]  # a part of an outer function
+        if len(found) != size:
+            raise ValueError("a unit that its file's pieces do not hold")
+        return found
+
+    def _pieces_of(self, tree: Tree, position: int) -> tuple[slice | NDArray[np.intp], int, int]:
+        """The pieces of a tree that hold a unit, at which element of them it starts, its size."""
         start, stop = int(tree.start[position]), int(tree.stop[position])
         edges = tree.edges
         if KINDS[int(tree.kinds[position])] == "module":  # what no function or class spans
@@ -479,17 +486,41 @@ class Index:
             np.add.at(depth, tree.start[inner], 1)
             np.add.at(depth, tree.stop[inner], -1)
             chosen = np.flatnonzero(np.cumsum(depth)[edges[:-1]] == 0)
-            return self._elements.tokens(tree, chosen)
+            return chosen, 0, int(tree.sizes[chosen].sum())
         first = int(edges.searchsorted(start, "right")) - 1
         last = int(edges.searchsorted(stop, "left"))
-        whole = self._elements.tokens(tree, np.arange(first, last))
-        before = int(edges[first])
-        if len(whole) == stop - start:
-            return whole
-        found = whole[start - before : stop - before]  # a part of an outer function
-        if len(found) != stop - start:
-            raise ValueError("a unit that its file's pieces do not hold")
-        return found
+        return slice(first, last), start - int(edges[first]), stop - start
+
+    def views(
+        self, units: Sequence[int]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[int, int]]]:
+        """The elements of several units in the structure and in the text view, read together, and
+        the half-open span of each in them; between two spans may be what is of neither."""
+        pieces = []
+        spans: list[tuple[int, int]] = []
+        end = 0
+        try:
+            for unit in units:
+                number, position = self._first(unit)
+                tree = self.tree(number)
+                chosen, before, size = self._pieces_of(tree, position)
+                pieces.append((tree, chosen))
+                spans.append((end + before, end + before + size))
+                end += int(tree.sizes[chosen].sum())
+                if spans[-1][1] > end:
+                    raise ValueError("a unit that its file's pieces do not hold")
+            structure, text = self._elements.views(pieces)
+        except (IndexError, ValueError, MemoryError) as error:
+            raise self._damaged(f"units {units}: {error}") from error
+        return structure, text, spans
+
+    def _first(self, unit: int) -> tuple[int, int]:
+        """The first tree that has a unit, and its position there."""
+        tree = int(self._unit(unit)[1][0])
+        found = np.flatnonzero(self.tree(tree).units == unit)
+        if not found.size:
+            raise self._damaged(f"unit {unit} is not in tree {tree}")
+        return tree, int(found[0])
 
     # --- where units stand ------------------------------------------------------------
 

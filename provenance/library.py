@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -26,10 +26,11 @@ from provenance.model import (
     Reference,
     Tokens,
 )
+from provenance.order import firsts
 from provenance.recent import Recent
 from provenance.references import first_days
 from provenance.schema import TEXT
-from provenance.sketch import digest, shingles
+from provenance.sketch import digest, unmixed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shingled:
-    """The distinct shingles of a unit in both views, ascending, and its element count."""
+    """The distinct shingles of a unit in both views, ascending and not mixed, which sets need not
+    be, and its element count."""
 
     structure: NDArray[np.uint64]
     text: NDArray[np.uint64]
@@ -49,19 +51,24 @@ class Shingled:
 def shingled(tokens: Tokens, parameters: Parameters) -> Shingled:
     """The shingle sets by which candidates are compared exactly. A unit shorter than a shingle
     has one, the whole of it."""
-    return Shingled(
-        _distinct(tokens.structure, parameters.k),
-        _distinct(tokens.text, parameters.text_k),
-        len(tokens),
-    )
+    span = [(0, len(tokens))]
+    (structure,) = _sets(tokens.structure, parameters.k, span)
+    (text,) = _sets(tokens.text, parameters.text_k, span)
+    return Shingled(structure, text, len(tokens))
 
 
-def _distinct(view: NDArray[np.uint64], k: int) -> NDArray[np.uint64]:
-    hashes = shingles(view, min(k, max(1, view.size)))
-    hashes.sort()
-    fresh = np.ones(hashes.size, bool)
-    np.not_equal(hashes[1:], hashes[:-1], out=fresh[1:])
-    return hashes[fresh]
+def _sets(
+    view: NDArray[np.uint64], k: int, spans: Sequence[tuple[int, int]]
+) -> Iterator[NDArray[np.uint64]]:
+    """The shingle set of each of some half-open spans of a view, which is hashed once."""
+    hashes = unmixed(view, k)
+    for start, stop in spans:
+        if stop - start >= k:
+            own = hashes[start : stop - k + 1]
+        else:
+            own = unmixed(view[start:stop], max(1, stop - start))
+        ascending = np.sort(own)
+        yield ascending[firsts(ascending)]
 
 
 def resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
@@ -78,13 +85,19 @@ def resemblance(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> float:
 
 def resemblances(own: NDArray[np.uint64], others: Sequence[NDArray[np.uint64]]) -> list[float]:
     """``resemblance`` of one array with each of several."""
-    sizes = [other.size for other in others]
+    counted = zip(shared(own, others), others, strict=True)
+    return [one / (own.size + other.size - one) if one else 0.0 for one, other in counted]
+
+
+def shared(own: NDArray[np.uint64], others: Sequence[NDArray[np.uint64]]) -> list[int]:
+    """How many values of each of several arrays one ascending array has too."""
     if not own.size:
-        return [0.0] * len(sizes)
+        return [0] * len(others)
     every = np.concatenate(others)
     same = own.take(own.searchsorted(every), mode="clip") == every
-    shared = np.diff(np.concatenate([[0], np.cumsum(same)])[np.cumsum([0, *sizes])]).tolist()
-    return [one / (own.size + size - one) for one, size in zip(shared, sizes, strict=True)]
+    ends = np.cumsum([0, *(other.size for other in others)])
+    found: list[int] = np.diff(np.append(0, np.cumsum(same))[ends]).tolist()
+    return found
 
 
 def score(structure: float, text: float) -> float:
@@ -447,21 +460,25 @@ class Library:
                 found[facts.name] = min(day, facts.first or NO_DAY), shared + facts.shared
         return found
 
-    def shingled(self, number: int, unit: int) -> Shingled:
-        """The shingle sets of a reference unit."""
-        key = (number, unit)
-        found = self._shingled.recall(key)
-        if found is None:
-            found = shingled(self.indexes[number].tokens(unit), self.parameters)
-            self._shingled.keep(key, found)
-        return found
+    def shingled(self, units: Sequence[tuple[int, int]]) -> list[Shingled]:
+        """The shingle sets of reference units, (index number, unit) each, read together."""
+        found = {one: self._shingled.recall(one) for one in units}
+        missing = [one for one, known in found.items() if known is None]
+        for number in sorted({number for number, _ in missing}):
+            asked = [one for one in missing if one[0] == number]
+            structure, text, spans = self.indexes[number].views([unit for _, unit in asked])
+            structures = _sets(structure, self.parameters.k, spans)
+            texts = _sets(text, self.parameters.text_k, spans)
+            for one, own, words, (start, stop) in zip(asked, structures, texts, spans, strict=True):
+                found[one] = self._shingled.keep(one, Shingled(own, words, stop - start))
+        return [known for one in units if (known := found[one]) is not None]
 
     def alike(self, one: tuple[int, int], other: tuple[int, int]) -> float:
         """The score of two reference units, (index number, unit) each."""
         key = *one, *other
         known = self._alike.recall(key)
         if known is None:
-            left, right = self.shingled(*one), self.shingled(*other)
+            left, right = self.shingled([one, other])
             structure = resemblance(left.structure, right.structure)
             known = self._alike.keep(key, score(structure, resemblance(left.text, right.text)))
         return known

@@ -62,10 +62,15 @@ def _power(width: int) -> np.uint64:
 
 
 def shingles(view: Hashes, k: int) -> Hashes:
-    """Hashes of the ``max(0, n - k + 1)`` runs of k consecutive elements: uint64, in order.
+    """Hashes of the ``max(0, n - k + 1)`` runs of k consecutive elements: uint64, in order."""
+    return mix(unmixed(view, k))
 
-    A polynomial of the elements modulo 2**64, mixed; runs of a power of two are joined from
-    halves, so that the cost grows with log k.
+
+def unmixed(view: Hashes, k: int) -> Hashes:
+    """The same before they are mixed: enough to tell which are equal.
+
+    A polynomial of the elements modulo 2**64; runs of a power of two are joined from halves, so
+    that the cost grows with log k.
     """
     if view.size < k:
         return np.empty(0, np.uint64)
@@ -82,7 +87,7 @@ def shingles(view: Hashes, k: int) -> Hashes:
                 total = power
             joined += width
         if joined == k:
-            return mix(total)
+            return total
         factor = _power(width)
         power = power[: power.size - width] * factor + power[width:]
         width *= 2

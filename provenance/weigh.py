@@ -185,7 +185,7 @@ class Weighing:
         own = self._shingled(position)
         if not units or not own.elements:
             return None
-        others = [self.library.shingled(*one) for one in units]
+        others = self.library.shingled(units)
         structures = resemblances(own.structure, [one.structure for one in others])
         texts = resemblances(own.text, [one.text for one in others])
         scores = [score(*pair) for pair in zip(structures, texts, strict=True)]

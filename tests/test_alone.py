@@ -10,6 +10,7 @@ import pytest
 import provenance
 from provenance.align import align
 from provenance.finding import TELLING_RUN, TELLING_TEXT_RUN, telling_run
+from provenance.model import Parameters
 from provenance.parse import parse
 
 BLEND = """
@@ -106,7 +107,7 @@ def shared_part(lines: int, *, names: bool) -> bool:
         suspect = suspect.replace("left", "a").replace("right", "b").replace("total", "c")
     reference = "def g(left, right):\n    if left:\n        return 1\n" + "\n".join(part)
     one, two = parse(suspect.encode()).tokens, parse(reference.encode()).tokens
-    return telling_run(align(one, two), one)
+    return telling_run(align(one, two), one, Parameters())
 
 
 def test_what_repeats_in_a_part_counts_once() -> None:

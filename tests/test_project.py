@@ -72,7 +72,7 @@ ALLOWED = {
     "index": ("checksum elements errors model null pages postings recent schema sketch stored"),
     "build": "checksum elements errors index mark model pages parse schema sketch statements",
     "candidates": "index model order schema",
-    "library": "errors index model notices recent schema sketch uses references.__init__",
+    "library": "errors index model notices order recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
     "near": "finding library model",
     # attribute judges: it compares with align what candidates proposed and library holds
