@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from math import log2
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +37,7 @@ from provenance.verdict import judged, of_file, of_file_rates, rarity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PART = 0.01
+PART = 0.001
 """What a part of a unit counts for in the cover: it decides nothing, and is named by the rest."""
 WEAK = 0.25
 """A class of 80 elements or more that scores so high is reported where its origin is named for
@@ -378,15 +377,17 @@ class _Attribution:
 
     def _named(self, entries: Sequence[Entry]) -> list[str]:
         """The origin that is named for each entry: those of the smallest set that explains the
-        file, see ``composition.named``."""
+        file, see ``composition.named``. An entry weighs what tells: hardly more for being large,
+        as each unit is taken once; the more the nearer its nearest is, as what hardly resembles
+        anything is not from there; the less the more families are as near."""
         parts = []
         for entry in entries:
             top = entry.scored[0].score
             gaps = {origin: top - one.score for origin, one in entry.best.items()}
             alike = {self.library.family(one).name for one, gap in gaps.items() if gap <= ALIKE}
             telling = max(LEAST_RARITY, rarity(len(alike), self.library.families))
-            weight = log2(1 + entry.elements / 16) * telling if entry.whole else PART
-            parts.append((weight, gaps))
+            near = entry.elements / (entry.elements + self.small) * top**2
+            parts.append((near * telling if entry.whole else PART, gaps))
         self.parts = parts
         return named(parts, self.library.standings)
 
