@@ -19,7 +19,7 @@ import numpy as np
 
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
 from provenance.chain import chain
-from provenance.composition import named, near_to, nearest
+from provenance.composition import named, near_to, nearest, weight
 from provenance.finding import ALIKE, Entry, Scored, finding_of, span
 from provenance.library import Library, resemblances, score, shingled
 from provenance.model import (
@@ -377,17 +377,15 @@ class _Attribution:
 
     def _named(self, entries: Sequence[Entry]) -> list[str]:
         """The origin that is named for each entry: those of the smallest set that explains the
-        file, see ``composition.named``. An entry weighs what tells: hardly more for being large,
-        as each unit is taken once; the more the nearer its nearest is, as what hardly resembles
-        anything is not from there; the less the more families are as near."""
+        file, see ``composition.named``."""
         parts = []
         for entry in entries:
             top = entry.scored[0].score
             gaps = {origin: top - one.score for origin, one in entry.best.items()}
             alike = {self.library.family(one).name for one, gap in gaps.items() if gap <= ALIKE}
             telling = max(LEAST_RARITY, rarity(len(alike), self.library.families))
-            near = entry.elements / (entry.elements + self.small) * top**2
-            parts.append((near * telling if entry.whole else PART, gaps))
+            size = weight(entry.elements, top, telling) if entry.whole else PART
+            parts.append((size, gaps))
         self.parts = parts
         return named(parts, self.library.standings)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provenance.composition import MARGIN, named, nearest, of_repository
+from provenance.composition import HALF, MARGIN, named, nearest, of_repository, weight
 from provenance.model import FileResult, Share
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -113,3 +113,22 @@ def test_shares_add_up_to_one(sizes: list[tuple[int, list[int]]]) -> None:
 
 def test_nothing_scanned_is_all_own() -> None:
     assert of_repository([], EQUAL) == ((), 0.0, 1.0)
+
+
+@UNHURRIED
+@given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0.05, 1.0), st.floats(0.05, 1.0))
+def test_a_unit_weighs_what_it_tells(one: int, other: int, near: float, telling: float) -> None:
+    """More for being larger, but never twice what ``HALF`` elements are; by the square of how near
+    its nearest is; in proportion to how few have it."""
+    small, large = sorted((one, other))
+    assert 0 < weight(small, near, telling) <= weight(large, near, telling) < telling
+    assert weight(5000, near, telling) < 2 * weight(HALF, near, telling)
+    assert weight(one, near / 2, telling) <= weight(one, near, telling) / 4 + 1e-12
+    assert weight(one, near, telling / 2) <= weight(one, near, telling) / 2 + 1e-12
+
+
+def test_what_is_near_outweighs_much_that_hardly_resembles() -> None:
+    """Two units equal to those of one family, five that resemble another by a third."""
+    equal = [(weight(100, 1.0, 1.0), {"a": 0.0, "b": 0.09})] * 2
+    far = [(weight(100, 0.35, 1.0), {"b": 0.0, "a": 0.09})] * 5
+    assert named(equal + far, EQUAL) == ["a"] * 7

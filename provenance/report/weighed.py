@@ -198,8 +198,10 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
 def _why_close(unit: UnitWeighed, said: Weighed) -> str:
     found = unit.finding
     if said.reason == "named" or found is None:
-        return "it is named: of what scores nearly the same it explains more of the file, is older "
-        "or more widely shared"
+        return (
+            "it is named: of what scores nearly the same it explains more of the file, is older or "
+            "more widely shared"
+        )
     named, evidence = found.reference.family, dict(unit.evidence)
     return (
         f"the text cannot tell it from {safe(named)}, which is named: of such families the one "
@@ -243,7 +245,7 @@ def _lines_that_say(found: Finding, family: str) -> list[str]:
 def _against(unit: UnitWeighed, said: Weighed) -> list[str]:
     texts = []
     if not said.evidence and said.reason != "hidden":
-        texts.append("near to nothing else in the file")
+        texts.append("near to none of the file's evidence")
     found, near = unit.finding, said.near
     if near is None:
         return texts
