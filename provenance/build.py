@@ -8,14 +8,11 @@ renamed when it is complete; whatever happens before leaves the old index untouc
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -23,55 +20,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
-from provenance.elements import LARGE_WORD, words_of
+from provenance.elements import words_of
 from provenance.errors import IndexFileError
 from provenance.index import KINDS, NO_DAY, Index, parameters_json
 from provenance.mark import without_mark
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
+from provenance.origins import plain_family
 from provenance.pages import (
-    compress,
     deltas,
-    pack_lists,
-    plain,
     split,
     sums,
     texts,
     unpack_lists,
 )
 from provenance.parse import grammar
+from provenance.rank import NOWHERE, Rank, rank
 from provenance.schema import (
-    APPLICATION_ID,
     BAND,
     DOORS,
     EXACT,
     FILE,
-    FORMAT_VERSION,
     KEY_BITS,
     LAYOUT,
     NAMES_PER_PAGE,
     PIECES_PER_PAGE,
     RUN,
-    SCHEMA,
     STRUCTURE,
     TEXT,
     TEXT_RUN,
     TREES_PER_PACK,
-    TREES_PER_PAGE,
-    UNITS_PER_PAGE,
     WORDS_PER_PAGE,
-    seal,
 )
 from provenance.sketch import body, digest, positions, within_function
 from provenance.statements import NOTHING, Statements
+from provenance.writing import (
+    NewIndex,
+    Selected,
+    insert,
+    two_bytes,
+    write_door,
+    write_files,
+    write_releases,
+    write_units,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEYS_PER_PAGE = 384
 _CLASS = KINDS.index("class")
-_Rank = tuple[int, str]
-"""By which units and pieces are numbered: classes, functions, the rest; then their name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,17 +112,9 @@ class Builder:
     def __init__(
         self, output: Path, parameters: Parameters, drawn: NDArray[np.uint32], *, extend: bool
     ) -> None:
-        special = output.exists() and not output.is_file()  # a folder, device, pipe: not replaced
-        if not output.name or special or not output.parent.is_dir():
-            raise IndexFileError(
-                f"{output}: found no place for an index file, expected a file name in a folder "
-                "that exists; name one with -o"
-            )
-        self.output = output
+        self.file = NewIndex(output)
         self.parameters = parameters
         self.drawn = drawn
-        self.target = output.resolve()  # a symbolic link stays one
-        self.temporary = self.target.with_name(f".{self.target.name}.{os.getpid()}.part")
         self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
@@ -143,11 +131,6 @@ class Builder:
         self._keys: dict[int, list[NDArray[np.uint64]]] = {door: [] for door in DOORS}
         self._posted: dict[int, list[NDArray[np.intp]]] = {door: [] for door in DOORS}
         self._common: dict[int, list[NDArray[np.uint64]]] = {RUN: [], TEXT_RUN: []}
-        try:
-            self.temporary.touch()
-            self.temporary.unlink()
-        except OSError as error:
-            raise self._unwritable(error) from error
         if extend:
             with Index(output) as old:
                 try:
@@ -162,15 +145,7 @@ class Builder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self.temporary.unlink(missing_ok=True)
-
-    def _unwritable(self, error: Exception) -> IndexFileError:
-        return IndexFileError(
-            f"{self.output}: the index could not be written ({error}); expected room and "
-            "permission for it in a folder that can be written; free some or name another with "
-            "-o; the old file, if any, is as it was"
-        )
+        self.file.discard()
 
     def _resume(self, old: Index) -> None:
         """Read back all that an index holds."""
@@ -405,55 +380,11 @@ class Builder:
         Args:
             measure: gives the baseline of the index that is written, to be stored in it.
         """
-        connection = None
-        try:
-            self.temporary.unlink(missing_ok=True)
-            connection = sqlite3.connect(self.temporary, isolation_level=None)
-            connection.execute("PRAGMA page_size = 1024")
-            connection.execute("PRAGMA journal_mode = OFF")
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            connection.executescript(SCHEMA)
-            connection.execute("BEGIN")
-            self._write(connection)
-            connection.execute("COMMIT")
-            self._close(connection)
-            if measure is not None:
-                with Index(self.temporary) as written:
-                    baseline = measure(written)
-                connection = sqlite3.connect(self.temporary, isolation_level=None)
-                connection.execute("PRAGMA journal_mode = OFF")
-                connection.execute("DELETE FROM meta WHERE key IN ('checksum', 'rows')")
-                connection.execute("INSERT INTO meta VALUES ('baseline', ?)", (baseline,))
-                self._close(connection)
-            seal(self.temporary)
-            with open(self.temporary, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(self.temporary, self.target)
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise self._unwritable(error) from error
-        finally:
-            if connection is not None:
-                connection.close()
-
-    def _close(self, connection: sqlite3.Connection) -> None:
-        """Write the checksums and close."""
-        total = json.dumps(checksum(logical_rows(connection)))
-        connection.execute("INSERT INTO meta VALUES ('checksum', ?)", (total,))
-        stated = json.dumps(opening_sum(*opening_rows(connection)))
-        connection.execute("INSERT INTO meta VALUES ('rows', ?)", (stated,))
-        connection.execute("VACUUM")
-        connection.close()
+        self.file.write(self._write, measure)
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """Number everything anew, in an order that does not depend on how it came, and write."""
-        new_release = _ranked(
-            [
-                (one.package, one.date or NO_DAY, one.version or "", one.sha256 or "", str(one))
-                for one, _ in self._releases
-            ]
-        )
+        new_release = _ranked([Selected.order(one) for one, _ in self._releases])
         new_origin = _ranked(list(self._origins))
         first_path: dict[int, str] = {}
         for tree, _, _, path in self._files:
@@ -474,13 +405,19 @@ class Builder:
         new_piece = self._write_pieces(connection, new_word, of_piece)
         self._write_trees(connection, new_tree, new_piece, new_unit, name_number)
         for page, first in enumerate(range(0, len(names), NAMES_PER_PAGE)):
-            _insert(connection, "name", page, texts(names[first : first + NAMES_PER_PAGE]))
-        self._write_files(connection, new_tree, new_release + 1, new_origin + 1, name_number)
+            insert(connection, "name", page, texts(names[first : first + NAMES_PER_PAGE]))
+        rows = sorted(
+            (int(new_tree[tree]), int(new_release[release]) + 1, int(new_origin[origin]) + 1,
+             name_number[path])
+            for tree, release, origin, path in self._files
+        )  # fmt: skip
+        write_files(connection, np.array(rows, np.intp).reshape(-1, 4), len(self._trees))
         standing = self._write_units(connection, new_tree, new_unit)
         self._keys[FILE] = [np.array([int(t.sha256[:16], 16) for t in self._trees], np.uint64)]
         self._posted[FILE] = [np.arange(len(self._trees))]
         bits = self._write_postings(connection, new_unit, new_tree)
-        self._write_releases(connection, new_release + 1)
+        ordered = sorted(self._releases, key=lambda known: Selected.order(known[0]))
+        write_releases(connection, [Selected(one, tuple(given)) for one, given in ordered])
         self._write_origins(connection, new_origin + 1, standing)
         counts = {
             "release": len(self._releases),
@@ -501,13 +438,13 @@ class Builder:
             ),
         )
 
-    def _ranks(self) -> tuple[list[_Rank], list[_Rank]]:
+    def _ranks(self) -> tuple[list[Rank], list[Rank]]:
         """By which units and pieces are ordered: the least of their kinds and names."""
-        units: list[_Rank] = [_NOWHERE] * len(self._elements)
-        pieces: list[_Rank] = [_NOWHERE] * len(self._pieces)
+        units: list[Rank] = [NOWHERE] * len(self._elements)
+        pieces: list[Rank] = [NOWHERE] * len(self._pieces)
         sizes = np.array([piece.size for piece in self._pieces], np.intp)
         for tree in self._trees:
-            begins: dict[int, _Rank] = {}
+            begins: dict[int, Rank] = {}
             for number, start, kind, name in zip(
                 tree.units.tolist(),
                 tree.start.tolist(),
@@ -515,13 +452,13 @@ class Builder:
                 tree.names,
                 strict=True,
             ):
-                rank = _rank(KINDS[kind], name, tree.mark)
-                units[number] = min(units[number], rank)
+                its = rank(KINDS[kind], name, tree.mark)
+                units[number] = min(units[number], its)
                 if kind:
-                    begins[start] = rank
+                    begins[start] = its
             starts = np.cumsum(sizes[tree.pieces]) - sizes[tree.pieces]
             for number, start in zip(tree.pieces.tolist(), starts.tolist(), strict=True):
-                pieces[number] = min(pieces[number], begins.get(start, _NOWHERE))
+                pieces[number] = min(pieces[number], begins.get(start, NOWHERE))
         return units, pieces
 
     def _write_words(self, connection: sqlite3.Connection) -> NDArray[np.intp]:
@@ -534,14 +471,14 @@ class Builder:
         for page, first in enumerate(range(0, order.size, WORDS_PER_PAGE)):
             part = order[first : first + WORDS_PER_PAGE]
             written = texts([self._word_texts[number] for number in part.tolist()])
-            _insert(connection, "word", page, hashes[part], written)
+            insert(connection, "word", page, hashes[part], written)
         return _inverse(order)
 
     def _write_pieces(
         self,
         connection: sqlite3.Connection,
         new_word: NDArray[np.intp],
-        ranks: Sequence[_Rank],
+        ranks: Sequence[Rank],
     ) -> NDArray[np.intp]:
         words = [new_word[np.frombuffer(piece.words, np.uint32)] for piece in self._pieces]
         new = _ranked(
@@ -554,14 +491,14 @@ class Builder:
         for page, first in enumerate(range(0, order.size, PIECES_PER_PAGE)):
             part = order[first : first + PIECES_PER_PAGE].tolist()
             pieces = [self._pieces[number] for number in part]
-            _insert(
+            insert(
                 connection,
                 "piece",
                 page,
                 np.array([piece.size for piece in pieces], np.intp),
                 np.frombuffer(b"".join(piece.kinds for piece in pieces), np.uint8),
                 np.frombuffer(b"".join(piece.steps for piece in pieces), np.uint32),
-                *_two_bytes(np.concatenate([words[number] for number in part])),
+                *two_bytes(np.concatenate([words[number] for number in part])),
             )
         return new
 
@@ -600,7 +537,7 @@ class Builder:
         for page, first in enumerate(range(0, len(ordered), TREES_PER_PACK)):
             trees = ordered[first : first + TREES_PER_PACK]
             columns = list(zip(*map(arrays, trees), strict=True))
-            _insert(
+            insert(
                 connection,
                 "tree",
                 page,
@@ -608,30 +545,6 @@ class Builder:
                 *(np.array([part.size for part in column], np.intp) for column in columns),
                 *(np.concatenate(column) for column in columns),
             )
-
-    def _write_files(
-        self,
-        connection: sqlite3.Connection,
-        new_tree: NDArray[np.intp],
-        new_release: NDArray[np.intp],
-        new_origin: NDArray[np.intp],
-        name_number: dict[str, int],
-    ) -> None:
-        rows = np.array(
-            sorted(
-                (int(new_tree[tree]), int(new_release[release]), int(new_origin[origin]),
-                 name_number[path])
-                for tree, release, origin, path in self._files
-            ),
-            np.intp,
-        ).reshape(-1, 4)  # fmt: skip
-        most = len(self._trees)
-        for page in range(most // TREES_PER_PAGE + 1):
-            first = page * TREES_PER_PAGE
-            stop = min(first + TREES_PER_PAGE, most + 1)
-            part = rows[(rows[:, 0] >= first) & (rows[:, 0] < stop)]
-            counts = np.bincount(part[:, 0] - first, minlength=stop - first)
-            _insert(connection, "file", page, counts, part[:, 1], part[:, 2], part[:, 3])
 
     def _write_units(
         self,
@@ -644,32 +557,13 @@ class Builder:
         sizes = [tree.units.size for tree in self._trees]
         tree = np.repeat(np.arange(len(self._trees)), sizes)
         pairs = np.unique(new_unit[unit].astype(np.int64) << 32 | new_tree[tree])
-        units, trees = pairs >> 32, pairs & 0xFFFFFFFF
         elements = np.zeros(len(self._elements) + 1, np.intp)
         elements[new_unit] = self._elements
-        counts = np.bincount(units, minlength=elements.size)
-        edges = np.concatenate([[0], np.cumsum(counts)])
-        members, classes = self._members(new_unit)
-        more = np.bincount(members, minlength=elements.size)
-        outer = np.concatenate([[0], np.cumsum(more)])
-        for page, first in enumerate(range(0, elements.size, UNITS_PER_PAGE)):
-            stop = min(first + UNITS_PER_PAGE, elements.size)
-            listed = trees[int(edges[first]) : int(edges[stop])]
-            inside = classes[int(outer[first]) : int(outer[stop])]
-            _insert(
-                connection,
-                "unit",
-                page,
-                elements[first:stop],
-                counts[first:stop],
-                *pack_lists(counts[first:stop], listed),
-                more[first:stop],
-                *pack_lists(more[first:stop], inside),
-            )
+        write_units(connection, 0, elements, pairs, self._members(new_unit))
         return unit, tree
 
-    def _members(self, new_unit: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(unit, class that has it as a member), by their new numbers, ascending, each once."""
+    def _members(self, new_unit: NDArray[np.intp]) -> NDArray[np.int64]:
+        """unit << 32 | class that has it as a member, by their new numbers, ascending."""
         pairs: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for tree in self._trees:
             stop = tree.start + tree.size
@@ -688,8 +582,7 @@ class Builder:
                 pairs.append(
                     new_unit[tree.units[inner]].astype(np.int64) << 32 | new_unit[tree.units[outer]]
                 )
-        every = np.unique(np.concatenate(pairs))
-        return every >> 32, every & 0xFFFFFFFF
+        return np.unique(np.concatenate(pairs))
 
     def _write_postings(
         self,
@@ -702,70 +595,10 @@ class Builder:
             renumber = new_tree if door in (FILE, LAYOUT) else new_unit
             keys = np.concatenate([np.empty(0, np.uint64), *self._keys[door]])
             owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted[door]])]
-            bits[door] = self._write_door(connection, door, keys, owners)
+            known = np.concatenate([np.empty(0, np.uint64), *self._common.get(door, ())])
+            found = [(keys, owners, known)]
+            bits[door] = write_door(connection, door, self.parameters.common, found)
         return bits
-
-    def _write_door(
-        self,
-        connection: sqlite3.Connection,
-        door: int,
-        keys: NDArray[np.uint64],
-        owners: NDArray[np.intp],
-    ) -> int:
-        """Write the postings of a door; returns how many leading bits of a key name its page."""
-        width = 64
-        if door not in EXACT:
-            keys, width = keys >> np.uint64(64 - KEY_BITS), KEY_BITS
-        order = np.lexsort((owners, keys))
-        keys, owners = keys[order], owners[order]
-        fresh = np.ones(keys.size, bool)
-        fresh[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
-        keys, owners = keys[fresh], owners[fresh]
-        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: keys.size])
-        counts = np.diff(np.append(starts, keys.size))
-        distinct = keys[starts]
-        if door in self._common:
-            known = np.concatenate([np.empty(0, np.uint64), *self._common[door]])
-            known >>= np.uint64(64 - KEY_BITS)
-            common = (counts > self.parameters.common) | np.isin(distinct, known)
-            owners = owners[~np.repeat(common, counts)]
-            counts = np.where(common, 0, counts)
-            lost = np.setdiff1d(known, distinct)
-            if lost.size:
-                at = np.searchsorted(distinct, lost)
-                distinct, counts = np.insert(distinct, at, lost), np.insert(counts, at, 0)
-        bits = max(0, int(distinct.size // _KEYS_PER_PAGE).bit_length())
-        edges = np.concatenate([[0], np.cumsum(counts)])
-        firsts = np.searchsorted(
-            distinct, np.arange(1 << bits, dtype=np.uint64) << np.uint64(width - bits)
-        ) if bits else np.zeros(1, np.intp)  # fmt: skip
-        stops = np.append(firsts[1:], distinct.size)
-        for page, (first, stop) in enumerate(zip(firsts.tolist(), stops.tolist(), strict=True)):
-            listed = owners[int(edges[first]) : int(edges[stop])]
-            part = counts[first:stop]
-            lists = pack_lists(part, listed)
-            _insert(
-                connection, "posting", door << 40 | page, deltas(distinct[first:stop]), part, *lists
-            )
-        return bits
-
-    def _write_releases(self, connection: sqlite3.Connection, new: NDArray[np.intp]) -> None:
-        rows: list[tuple[Any, ...]] = sorted(
-            (
-                int(new[number]),
-                one.package,
-                one.version,
-                one.license,
-                one.date,
-                one.date_source,
-                one.sha256,
-                one.purl,
-                one.link,
-                json.dumps(sorted(selections)),
-            )
-            for number, (one, selections) in enumerate(self._releases)
-        )
-        connection.executemany("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _write_origins(
         self,
@@ -791,7 +624,7 @@ class Builder:
             (
                 int(new[number]),
                 name,
-                *astuple(self._families.get(name) or _family(name)),
+                *astuple(self._families.get(name) or plain_family(name)),
                 None if days.get(number, NO_DAY) == NO_DAY else days[number],
                 units[number],
                 shared[number],
@@ -801,29 +634,8 @@ class Builder:
         connection.executemany("INSERT INTO origin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
-_NOWHERE: _Rank = (9, "")
-
-
-def _family(origin: str) -> Family:
-    """The family of an origin of which nothing is known: its own last part."""
-    name = origin.rpartition("/")[2]
-    return Family(name, name)
-
-
-def _two_bytes(words: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """Numbers as two bytes each, and those that are too large for it, in order."""
-    low = np.minimum(words, LARGE_WORD).astype("<u2").view(np.uint8)
-    return low, words[words >= LARGE_WORD]
-
-
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value.replace("\0", "\ufffd") for value in values))
-
-
-@lru_cache(maxsize=100_000)
-def _rank(kind: str, name: str, mark: str) -> _Rank:
-    plain_name = without_mark(name, mark) if mark else name
-    return ({"class": 0, "module": 2}.get(kind, 1), plain_name.replace("\0", "\ufffd"))
 
 
 def _ranked(keys: Sequence[Any]) -> NDArray[np.intp]:
@@ -837,13 +649,6 @@ def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
     result = np.empty(order.size, np.intp)
     result[order] = np.arange(order.size)
     return result
-
-
-def _insert(connection: sqlite3.Connection, table: str, number: int, *arrays: NDArray[Any]) -> None:
-    connection.execute(
-        f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608
-        (number, compress(plain(number, *arrays))),
-    )
 
 
 def _pages_of(

@@ -175,7 +175,7 @@ def compare(
 
 @main.group(cls=Group, epilog=EXIT_CODES)
 def index() -> None:
-    """Build, extend, show and check indexes of reference code."""
+    """Build, extend, join, show and check indexes of reference code."""
 
 
 _RELEASE = options(
@@ -280,6 +280,25 @@ def _build(
             err=True,
         )
         sys.exit(ExitCode.NOT_COMPLETED)
+
+
+@index.command("merge")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--output", "-o", required=True, metavar="FILE", help="The index to write.")
+def index_merge(files: tuple[str, ...], output: str) -> None:
+    """Join indexes of the same parameters into one; an old FILE is replaced at the end.
+
+    It is the index that all their sources give in one go, the same bytes, whatever their order.
+
+    \b
+    Example
+      provenance index merge t457.db ours.db -o both.db
+    """
+    from provenance.indexing import merge_indexes
+
+    merge_indexes(files, output)
+    size = Path(output).stat().st_size / 1e6
+    click.echo(f"{printable(output)}: {len(files)} indexes joined, {size:.1f} MB")
 
 
 @index.command("info")

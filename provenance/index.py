@@ -212,6 +212,12 @@ class Index:
         """All units posted under each key, see ``Postings.lookup``."""
         return self._postings.lookup(door, keys)
 
+    def stretch(
+        self, door: int, leading: int, bits: int
+    ) -> tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]:
+        """All postings whose keys begin with some bits, see ``Postings.stretch``."""
+        return self._postings.stretch(door, leading, bits)
+
     def names(self, words: NDArray[np.uint64]) -> list[str]:
         """The identifiers with the given hashes, '' where there is none; the signs of a family
         mark stand as they are."""

@@ -17,6 +17,7 @@ from provenance.baseline import measure
 from provenance.build import Builder
 from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.index import Index, verify
+from provenance.merge import merge
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
 from provenance.origins import origin_of
 from provenance.parse import parse, syntax
@@ -111,6 +112,24 @@ def _measured(index: Index) -> str:
     """The baseline of an index, as it is stored."""
     family = {facts.name: facts.family.name for facts in index.origin_facts.values()}
     return measure(index, family.__getitem__).to_json()
+
+
+def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
+    """Join indexes of the same parameters into one, as if all had been built in one go.
+
+    Args:
+        paths: of the indexes, in any order.
+        output: the index file; replaced only when the new one is complete. It may be one of them.
+
+    Raises:
+        ProvenanceError: one of them is damaged, they do not go together, or the new one could not
+            be written.
+    """
+    if not paths:
+        raise UsageError("no index was given, expected at least one to join")
+    for path in paths:
+        verify(path)  # what is damaged must not be carried over
+    merge(paths, output, _measured)
 
 
 def _builder(path: Path, *, extend: bool) -> Builder:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from provenance.model import Family
+
 _FAMILY_FOLDERS = ("models", "pipelines")
 
 
@@ -25,6 +27,12 @@ def origin_of(package: str, path: str) -> str:
         if parts[position] in _FAMILY_FOLDERS:
             return f"{package}/{_stem(parts[position + 1])}"
     return f"{package}/{_stem(parts[1] if len(parts) > 1 else parts[0])}"
+
+
+def plain_family(origin: str) -> Family:
+    """The family of an origin of which nothing is known: its own last part."""
+    name = origin.rpartition("/")[2]
+    return Family(name, name)
 
 
 def _stem(part: str) -> str:

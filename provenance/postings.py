@@ -125,6 +125,24 @@ class Postings:
             self._present[door] = _present(page[0], 64 if door in EXACT else KEY_BITS)
         return page
 
+    def stretch(
+        self, door: int, leading: int, bits: int
+    ) -> tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]:
+        """All postings of a door whose keys begin with some bits: the keys, ascending, with all
+        their bits in front; how many units each has, 0 where they are too many; those units."""
+        own = self._bits[door]
+        if own >= bits:
+            numbers = range(leading << own - bits, leading + 1 << own - bits)
+        else:
+            numbers = range(leading >> bits - own, (leading >> bits - own) + 1)
+        found, edges, units = self._posted(door, numbers)
+        counts = np.diff(edges).astype(np.intp)
+        keys = found.astype(np.uint64) << np.uint64(0 if door in EXACT else 64 - KEY_BITS)
+        if own < bits:
+            inside = keys >> np.uint64(64 - bits) == leading
+            units, keys, counts = units[np.repeat(inside, counts)], keys[inside], counts[inside]
+        return keys, counts, units
+
     def _page(self, door: int, number: int) -> _Page:
         """The page of a number."""
         key = door << 40 | number

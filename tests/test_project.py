@@ -30,7 +30,7 @@ ALLOWED = {
     "version": "",
     "model": "",
     "mark": "",
-    "origins": "",
+    "origins": "model",
     "release": "errors",
     "cache": "model pypi",
     "pages": "",
@@ -70,7 +70,13 @@ ALLOWED = {
     "postings": "order pages recent schema stored",
     "elements": "model pages parse recent schema stored",
     "index": ("checksum elements errors model null pages postings recent schema sketch stored"),
-    "build": "checksum elements errors index mark model pages parse schema sketch statements",
+    "rank": "mark",
+    "writing": "checksum elements errors index model pages schema",
+    "build": (
+        "elements errors index mark model origins pages parse rank schema sketch statements writing"
+    ),
+    "numbering": "elements index pages parse rank schema",
+    "merge": "errors index model numbering origins pages schema writing",
     "candidates": "index model order schema",
     "library": "errors index model notices order recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
@@ -131,8 +137,8 @@ ALLOWED = {
         "library model notices parse references.__init__ release sketch source verdict workers"
     ),
     "indexing": (
-        "baseline build errors index model origins parse pypi references.manifest release schema "
-        "sketch source statements workers"
+        "baseline build errors index merge model origins parse pypi references.manifest release "
+        "schema sketch source statements workers"
     ),
     "terminal": "errors report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
@@ -173,6 +179,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder history changed archive zipped tarred pypi index build schema stored checksum "
+    "writing numbering merge "
     "scanning indexing "
     "workers policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ references.__init__ references.manifest".split()

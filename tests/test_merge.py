@@ -1,0 +1,205 @@
+"""merge: what joins indexes gives the bytes of building them in one go, or leaves all as it was."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from programs import program, renamed
+from test_index import _NESTED, crowd, family, write
+
+import provenance
+from provenance import IndexFileError, UsageError
+from provenance.index import Index, verify
+from provenance.indexing import merge_indexes
+from provenance.model import Parameters
+from provenance.schema import seal
+
+KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
+_DAYS = ("2025-03-01", "2024-03-01", "2025-03-01")
+
+
+def _sources(folder: Path) -> list[str]:
+    """Three, with shared files, the same code under two marks, names known from elsewhere, and
+    fingerprints that only all of them together make common."""
+    return [
+        write(folder / "birds", a=program(1), b=family("Robin", 5), c=crowd(0, 40), d=_NESTED),
+        write(folder / "fish", a=program(1), b=family("Trout", 5), c=crowd(30, 80), e=""),
+        write(folder / "more" / "birds", z=program(1), b=renamed(family("Robin", 5))),
+    ]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
+    """The index of each source, and that of all."""
+    folder = tmp_path_factory.mktemp("made")
+    parts = [folder / f"{number}.db" for number in range(3)]
+    for number, (source, day) in enumerate(zip(_sources(folder), _DAYS, strict=True)):
+        provenance.build_index([source], parts[number], date=day)
+        provenance.build_index([source], folder / "all.db", date=day, extend=number > 0)
+    return parts, folder / "all.db"
+
+
+def test_what_is_joined_is_what_is_built_at_once(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """Byte for byte, in every order, an index twice, one after another too."""
+    parts, whole = made
+    for order in (*permutations(parts), (*parts, parts[0])):
+        merge_indexes(order, tmp_path / "joined.db")
+        assert (tmp_path / "joined.db").read_bytes() == whole.read_bytes()
+    merge_indexes(parts[1:], tmp_path / "two.db")
+    merge_indexes([tmp_path / "two.db", parts[0]], tmp_path / "joined.db")
+    assert (tmp_path / "joined.db").read_bytes() == whole.read_bytes()
+    verify(tmp_path / "joined.db")
+
+
+def test_one_index_is_joined_to_itself(made: tuple[list[Path], Path], tmp_path: Path) -> None:
+    """Nothing is lost on the way, and the file may be the one that is read."""
+    whole = made[1].read_bytes()
+    merge_indexes([made[1]], tmp_path / "same.db")
+    assert (tmp_path / "same.db").read_bytes() == whole
+    merge_indexes([tmp_path / "same.db", made[0][0]], tmp_path / "same.db")
+    assert (tmp_path / "same.db").read_bytes() == whole
+
+
+@settings(
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.lists(st.integers(0, 6), max_size=5), min_size=1, max_size=4))
+def test_any_sources_may_be_built_apart(tmp_path: Path, seeds: list[list[int]]) -> None:
+    """Whatever files they share, and none at all."""
+    folder = tmp_path / "-".join("".join(map(str, some)) or "x" for some in seeds)
+    shutil.rmtree(folder, ignore_errors=True)
+    sources = []
+    for number, some in enumerate(seeds):
+        files = {f"m{at}": program(seed) for at, seed in enumerate(some)}
+        sources.append(write(folder / str(number) / "birds", last=f"x = {number}\n", **files))
+        provenance.build_index(sources[-1:], folder / f"{number}.db", date="2025-01-01")
+    provenance.build_index(sources, folder / "all.db", date="2025-01-01")
+    merge_indexes(sorted(folder.glob("[0-9].db")), folder / "joined.db")
+    assert (folder / "joined.db").read_bytes() == (folder / "all.db").read_bytes()
+
+
+def test_what_is_written_in_many_stretches_is_the_same(
+    made: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How much is in memory at once decides nothing."""
+    for name in ("WORDS", "PIECES", "TREES", "UNITS", "POSTINGS"):
+        least = {"WORDS": 4096, "TREES": 8, "UNITS": 512, "POSTINGS": 64}.get(name, 1)
+        monkeypatch.setattr(f"provenance.merge._{name}_AT_ONCE", least)
+    monkeypatch.setattr("provenance.numbering._AT_ONCE", 1)
+    monkeypatch.setattr("provenance.numbering._TREES_AT_ONCE", 8)
+    monkeypatch.setattr("provenance.writing._KEYS_AT_ONCE", 5)
+    merge_indexes(made[0], tmp_path / "joined.db")
+    assert (tmp_path / "joined.db").read_bytes() == made[1].read_bytes()
+
+
+# --- refused ------------------------------------------------------------------------------
+
+
+def test_indexes_of_other_parameters_are_refused(
+    made: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file and the remedy are named, and nothing is left."""
+    monkeypatch.setattr("provenance.indexing.Parameters", lambda: Parameters(k=9))
+    provenance.build_index([write(tmp_path / "x", a=program(3))], tmp_path / "other.db")
+    with pytest.raises(IndexFileError, match=r"other\.db: found parameters .*build one of them"):
+        merge_indexes([made[1], tmp_path / "other.db"], tmp_path / "joined.db")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.db", "x"]
+
+
+def test_a_damaged_index_is_named_and_nothing_is_changed(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """Wherever the damage is."""
+    out = Path(shutil.copy(made[1], tmp_path / "out.db"))
+    whole = bytearray(made[0][0].read_bytes())
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "bad.db").write_bytes(whole)
+    with pytest.raises(IndexFileError, match=r"bad\.db: found a damaged index"):
+        merge_indexes([made[0][1], tmp_path / "bad.db"], out)
+    assert out.read_bytes() == made[1].read_bytes()
+    (tmp_path / "no.db").write_text("no index")
+    with pytest.raises(IndexFileError, match=r"no\.db"):
+        merge_indexes([made[0][1], tmp_path / "no.db"], out)
+    with pytest.raises(IndexFileError, match=r"gone\.db: found no file"):
+        merge_indexes([made[0][1], tmp_path / "gone.db"], out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.db", "no.db", "out.db"]
+
+
+def test_no_index_and_no_place_are_refused(made: tuple[list[Path], Path], tmp_path: Path) -> None:
+    """With what to do."""
+    with pytest.raises(UsageError, match="expected at least one"):
+        merge_indexes([], tmp_path / "out.db")
+    with pytest.raises(IndexFileError, match="name one with -o"):
+        merge_indexes(made[0], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kill_leaves_the_old_index_or_the_new_one(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """At any moment of a merge; what it left behind is in nobody's way."""
+    parts, whole = made
+    out = tmp_path / "out.db"
+    line = [sys.executable, "-m", "provenance", "index", "merge", *map(str, parts), "-o", str(out)]
+
+    def start() -> subprocess.Popen[bytes]:
+        shutil.copy(parts[0], out)
+        return subprocess.Popen(line, stdout=subprocess.DEVNULL)
+
+    begun = time.monotonic()
+    assert start().wait() == 0
+    took = time.monotonic() - begun
+    drawn = random.Random("merge")
+    for _ in range(KILLS):
+        process = start()
+        time.sleep(drawn.uniform(0, 1.1 * took))
+        process.kill()
+        process.wait()
+        assert out.read_bytes() in (parts[0].read_bytes(), whole.read_bytes())
+    assert start().wait() == 0
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_scan_says_the_same_with_the_parts_joined(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """As with the index that was built at once."""
+    mine = write(tmp_path / "mine", m=family("Mine", 5) + program(1))
+    merge_indexes(made[0], tmp_path / "joined.db")
+    found = provenance.scan(mine, [tmp_path / "joined.db"])
+    assert found.findings
+    assert found.findings == provenance.scan(mine, [made[1]]).findings
+
+
+def test_sums_that_do_not_hold_are_refused_though_sealed(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """A page in which another file's was put."""
+    import sqlite3
+
+    path = Path(shutil.copy(made[0][0], tmp_path / "bad.db"))
+    path.write_bytes(path.read_bytes()[:-32])
+    with sqlite3.connect(path) as opened:
+        opened.execute("UPDATE unit SET data = x'00'")
+    opened.close()
+    seal(path)
+    with pytest.raises(IndexFileError, match=r"bad\.db"):
+        merge_indexes([path, made[0][1]], tmp_path / "out.db")
+    with Index(made[0][1]):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == ["bad.db"]
