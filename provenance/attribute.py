@@ -31,7 +31,7 @@ from provenance.model import (
     SourceFile,
 )
 from provenance.near import near
-from provenance.sketch import body
+from provenance.sketch import body, digest
 from provenance.verdict import judged, of_file, of_file_rates, rarity
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class _Attribution:
         self.scores: dict[int, tuple[Scored, ...]] = {}
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of = sketch.unit.tolist()
-        self.digest = dict(zip(positions_of, sketch.text_digest.tolist(), strict=True))
+        self.digests = dict(zip(positions_of, sketch.text_digest.tolist(), strict=True))
         for row, number, unit, equality, telling in proposed.tolist():
             one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
@@ -280,12 +280,20 @@ class _Attribution:
         if position in self.scores:
             return self.scores[position]
         listed = self.proposed[position]
-        key = self.digest[position], np.array(listed).tobytes()
+        key = self._digest(position), np.array(listed).tobytes()
         known: tuple[Scored, ...] | None = self.library.scores.recall(key)
         self.scores[position] = known or self.library.scores.keep(
             key, self._compared(position, listed)
         )
         return self.scores[position]
+
+    def _digest(self, position: int) -> int:
+        """That of a unit's text, by which is remembered what was found of it."""
+        known: int = self.digests[position]
+        if not known:
+            text = self.parsed.tokens.text[span(self.parsed, position)]
+            known = self.digests[position] = digest(text)
+        return known
 
     def _compared(
         self, position: int, listed: list[tuple[int, int, int, int]]
@@ -392,8 +400,8 @@ class _Attribution:
     def _findings(self, entries: Sequence[Entry], origins: Sequence[str]) -> list[_Made]:
         made = []
         for entry, origin in zip(entries, origins, strict=True):
-            chosen, digest = entry.best[origin], self.digest[entry.position]
-            found = finding_of(self.file, self.parsed, entry, digest, origin, chosen, self.library)
+            chosen, text = entry.best[origin], self._digest(entry.position)
+            found = finding_of(self.file, self.parsed, entry, text, origin, chosen, self.library)
             if found is not None:
                 made.append((*found, entry))
         return made

@@ -66,8 +66,10 @@ def candidates(
     outer = within.astype(np.intp)
     texts = _joined([sketch.text_digest for sketch in sketches])
     structures = _joined([sketch.structure_digest[sketch.large] for sketch in sketches])
-    text = _equal(index, TEXT, texts, rows, _TEXT_WEIGHT)
-    structure = _equal(index, STRUCTURE, structures, large, _STRUCTURE_WEIGHT)
+    told = np.flatnonzero(texts)  # the others equal nothing
+    text = _equal(index, TEXT, texts[told], told, _TEXT_WEIGHT)
+    told = np.flatnonzero(structures)
+    structure = _equal(index, STRUCTURE, structures[told], large[told], _STRUCTURE_WEIGHT)
     open_ = _open(text, structure, outer, hidden)
     fresh = open_[large]
     bands = index.parameters.bands
@@ -158,7 +160,8 @@ def _shared(
     row's fingerprints, weighed by rarity, that the unit holds as well."""
     owner = rows.astype(np.intp, copy=False)
     at, units, held = index.lookup(door, keys.astype(np.uint64, copy=False))
-    weight = np.log2(max(2, index.units) / np.maximum(held, 1)).clip(0.1)
+    counts = np.arange(1 + held.max(initial=0)).clip(1)
+    weight = np.log2(max(2, index.units) / counts).clip(0.1)[held]
     whole = np.bincount(owner, weight, size)
     return owner[at], units, weight[at] / whole[owner[at]]
 

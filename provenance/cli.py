@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def main() -> None:
       provenance scan my-model/ --index ours.db
       provenance compare my-model/ pypi:transformers==4.57.1
     """
+    # numpy starts threads for linear algebra, of which there is none here: a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @main.command(epilog=EXIT_CODES)

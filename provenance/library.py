@@ -29,7 +29,7 @@ from provenance.model import (
 from provenance.order import firsts
 from provenance.recent import Recent
 from provenance.references import first_days
-from provenance.schema import TEXT
+from provenance.schema import BAND, TEXT
 from provenance.sketch import digest, unmixed
 
 if TYPE_CHECKING:
@@ -298,6 +298,13 @@ class Library:
             default=NO_DAY,
         )
         return None if day == NO_DAY else day
+
+    def holds_band(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of some LSH keys any index has."""
+        found = np.zeros(keys.size, bool)
+        for index in self.indexes:
+            found |= index.lookup(BAND, keys)[2] > 0
+        return found
 
     def held(self, door: int, keys: Sequence[int]) -> list[int]:
         """Which of some keys of a door any index has."""

@@ -190,8 +190,9 @@ class Sketch:
     """The fingerprints of the m units of one file that are not tiny, in source order.
 
     ``unit``: intp[m], positions in ``Parsed.units``. ``text_digest``, ``structure_digest``:
-    uint64[m], the latter 0 where the unit is not large. ``size``: intp[m], elements;
-    ``outer``: intp[m], the row of the class whose member the unit is, -1 where it is no member.
+    uint64[m], the latter 0 where the unit is not large, both where it is known to equal nothing.
+    ``size``: intp[m], elements; ``outer``: intp[m], the row of the class whose member the unit is,
+    -1 where it is no member.
     ``large``: intp[l], the rows of at least ``Parameters.large`` elements, with their
     ``band``: uint64[l, bands]. ``run``, ``text_run``: winnowed fingerprints of both views,
     each uint64[f] with the rows that own them, intp[f]: a method owns its own, its class only

@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 import time
 from bisect import bisect_left
+from collections import defaultdict
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +28,8 @@ from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
 GRAMMAR = "tree-sitter-python 0.25.0"
@@ -174,9 +178,8 @@ def grammar() -> _Grammar:
 _text_hashes = _TextHashes()
 
 
-def _hashes(texts: list[bytes], mark: str) -> dict[bytes, int]:
+def _hashes(distinct: Collection[bytes], mark: str) -> dict[bytes, int]:
     """The hash of every text of a file; names that bear its mark have the sign in its place."""
-    distinct = dict.fromkeys(texts)
     hashes = dict(zip(distinct, map(_text_hashes.__getitem__, distinct), strict=True))
     if mark:
         telling = words(mark)[0].lower().encode()
@@ -210,9 +213,11 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
     units = _units(definitions, starts, newline, line, len(content))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
 
-    hashes = _hashes(texts, mark)
+    number: defaultdict[bytes, int] = defaultdict(count().__next__)  # of each distinct text
+    at = np.fromiter(map(number.__getitem__, texts), np.intp, len(texts))
+    hashes = _hashes(number, mark)
     word = np.zeros(ids.size, np.uint64)
-    word[known.has_text[ids]] = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
+    word[known.has_text[ids]] = np.fromiter(hashes.values(), np.uint64, len(hashes))[at]
     kind = known.compact[ids]
     structure = known.kind_hash[kind]
     errors += [at for tree in trees if tree.root_node.has_error for at in _missing(tree.root_node)]
@@ -268,10 +273,12 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
             if match[0].count(b"\n") >= _MOST_COMMENTS
         ]
     while True:
-        blank = bytearray(content)
-        for start, stop in runs:
-            blank[start:stop] = _COMMENT.sub(_spaces, content[start:stop])
-        parsed = bytes(blank)
+        parsed = content
+        if runs:
+            blank = bytearray(content)
+            for start, stop in runs:
+                blank[start:stop] = _COMMENT.sub(_spaces, content[start:stop])
+            parsed = bytes(blank)
         tree = _tree(Parser(known.language), parsed, end)
         kept, again = [], False
         for at, (start, stop) in enumerate(runs):

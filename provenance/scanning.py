@@ -372,7 +372,8 @@ def _proposed(read: list[tuple[SourceFile, Parsed]], library: Library) -> list[P
     from provenance.sketch import sketches
 
     parsed = [one for _, one in read]
-    sketched = [*sketches(parsed, library.parameters, library.permutations)]
+    drawn = library.permutations
+    sketched = [*sketches(parsed, library.parameters, drawn, library.holds_band)]
     return list(zip(sketched, proposed(sketched, library), strict=True))
 
 

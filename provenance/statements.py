@@ -127,9 +127,9 @@ _WORDS = (
     b"/blob/",
     b"copyright",
     b"licen",
-    "©".encode(),
 )
 """Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken."""
+_SIGN_WORD = "©".encode()
 
 _TOKEN = re.compile(
     rb'#[^\n]*|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*(?:""")?'
@@ -189,13 +189,11 @@ def statements(content: bytes) -> Statements:
 
 def _hits(lower: bytes) -> list[int]:
     """Where one of the words stands, ascending; snippet tags only where there is another one."""
-    for word in _WORDS:
-        if word in lower:
-            break
-    else:
-        return []
-    words = (*_WORDS, b"spdx-snippet")
-    return sorted(at for word in words for at in islice(_finds(lower, word), _MOST_HITS))
+    words = _WORDS if lower.isascii() else (*_WORDS, _SIGN_WORD)
+    hits = [at for word in words for at in islice(_finds(lower, word), _MOST_HITS)]
+    if hits:
+        hits += islice(_finds(lower, b"spdx-snippet"), _MOST_HITS)
+    return sorted(hits)
 
 
 def _finds(lower: bytes, word: bytes) -> Iterator[int]:

@@ -438,3 +438,21 @@ def test_a_fingerprint_that_too_many_hold_proposes_nobody_but_is_counted(tmp_pat
             at, _, held = index.lookup(RUN, key)
         assert held.max() == count
         assert at.size == (held[held > 0].sum() if count <= common else 0)
+
+
+def test_a_unit_whose_bands_no_index_has_needs_no_digest() -> None:
+    """What is not digested cannot be equal: the rest of the sketch is the same."""
+    parsed = parse(program(7, classes=2).encode())
+    whole = sketch(parsed, PARAMETERS, DRAWN)
+    held = whole.band[::2, 0]
+    (made,) = sketches([parsed], PARAMETERS, DRAWN, lambda keys: np.isin(keys, held))
+    told = np.ones(whole.unit.size, bool)
+    told[whole.large] = np.isin(whole.band[:, 0], held)
+    assert set(told.tolist()) == {True, False}
+    for found, every in (
+        (made.text_digest, whole.text_digest),
+        (made.structure_digest, whole.structure_digest),
+    ):
+        assert found.tolist() == np.where(told, every, 0).tolist()
+    for name in ("unit", "size", "outer", "large", "band"):
+        assert np.array_equal(getattr(made, name), getattr(whole, name))
