@@ -95,9 +95,8 @@ def explained(
             told = [weighing.unit(position) for position in units]
             if name is None and line is None:
                 return of_file(report, file, told, width=width)
-            return of_file(report, file, (), width=width) + "".join(
-                of_unit(report, one, width=width) for one in told
-            )
+            head = of_file(report, file, (), width=width)
+            return head + "\n".join(of_unit(report, one, width=width) for one in told)
         if weighing and units and name is not None:
             line = weighing.parsed.units[units[0]].start_line
         quoted = Quoted(
@@ -164,8 +163,9 @@ def _units(
     line: int | None,
     name: str | None,
 ) -> list[int]:
-    """The positions of the units that are meant: the one of a name; at a line the innermost one
-    with a finding, else the innermost; without either all that stand in no other."""
+    """The positions of the units that are meant: those of a name, as a getter and its setter have
+    one; at a line the innermost one with a finding, else the innermost; without either all that
+    stand in no other, or the body of the module."""
     if name is not None:
         found = [at for at, unit in enumerate(units) if unit.name == name]
         if not found:
@@ -175,13 +175,13 @@ def _units(
                 f"{path}: found no class or function {name}, expected a qualified name such as "
                 f"Class.method; it has {listed or 'none'}"
             )
-        return found[:1]
+        return found
     if line is not None:
         spans = [at for at, one in enumerate(units) if one.start_line <= line <= one.end_line]
         known = {(one.suspect.name, one.suspect.start_line) for one in findings}
         told = [at for at in spans if (units[at].name, units[at].start_line) in known]
         return (told or spans or [0])[-1:]
-    return [at for at, unit in enumerate(units) if at and unit.parent == 0]
+    return [at for at, unit in enumerate(units) if at and unit.parent == 0] or [0]
 
 
 def _parted(text: str) -> tuple[str, int | None, str | None]:

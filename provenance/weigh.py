@@ -120,7 +120,7 @@ class Weighing:
             evidence=self._evidence.get(family, 0.0),
             hidden=self._hidden(family, concealed) if concealed else None,
         )
-        return self._placed(said, position, best) if best else said
+        return self._placed(said, position, best) if best and best.score else said
 
     def _reason(self, position: int, family: str, best: Scored | None) -> Reason:
         found, parameters = self._finding(position), self.library.parameters
@@ -129,15 +129,18 @@ class Weighing:
             return "named"
         if found is not None and family in self.library.families_of(found.also):
             return "as close"
+        if found is None and elements < parameters.tiny:
+            return "tiny"
         if best is None:
             return "hidden"
         if found is not None and found.scores is not None:
             return "not compared" if alike(best.scores, found.scores, elements) else "lower"
-        if elements < parameters.tiny:
-            return "tiny"
         if found is None and self._around(position) is not None:
             return "inside"
-        if not accepted(best.structure, best.text, best.size, parameters.large):
+        by_text = elements < parameters.large  # so small a unit is looked up by its text only
+        least = 1.0 if best.text == 1.0 else needed(best.size, parameters.large)[1]
+        enough = accepted(best.structure, best.text, best.size, parameters.large)
+        if not enough or (by_text and best.text < least):
             return "below"
         if found is not None:
             return "part"

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from provenance.model import FileResult, Finding, Near, Report, Scores, UnitWeighed, Weighed
 from provenance.report.text import number, percent, rate, safe, span, wrapped
 
+_SOME = 0.25
+"""Score below which a unit that is nearest speaks neither for nor against: a choice."""
 _LISTED = ("named", "as close", "lower", "part", "below", "not compared", "alone", "hidden")
 
 
@@ -53,7 +55,8 @@ def of_unit(report: Report, unit: UnitWeighed, *, width: int) -> str:
 def _unit(report: Report, unit: UnitWeighed, width: int) -> Iterator[str]:
     what = "module body" if unit.kind == "module" else f"{unit.kind} {safe(unit.name)}"
     where = span(unit.start_line, unit.end_line)
-    yield from wrapped(f"{what}, lines {where}, {number(unit.elements, 'element')}", width, "")
+    lines = f"line{'s' * (unit.end_line > unit.start_line)} {where}"
+    yield from wrapped(f"{what}, {lines}, {number(unit.elements, 'element')}", width, "")
     yield from wrapped(_said(unit), width, "  ")
     evidence = dict(unit.evidence)
     if unit.nearest:
@@ -97,9 +100,9 @@ def _said(unit: UnitWeighed) -> str:
 
 
 def _needed(needed: tuple[float, float]) -> str:
-    """What is reported of a unit of that size."""
-    least = "equal structure" if needed[0] >= 1 else f"structure from {needed[0]:.2f} on"
-    return f"of a unit of its size {least}, or text from {needed[1]:.2f} on, is reported"
+    """What is reported of a unit of that size; of a small one, equal structure tells nothing."""
+    least = "" if needed[0] >= 1 else f"structure from {needed[0]:.2f} on, or "
+    return f"of a unit of its size {least}text from {needed[1]:.2f} on is reported"
 
 
 def _scores(scores: Scores) -> str:
@@ -170,6 +173,10 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
             f"{safe(found.reference.origin)} {safe(found.reference.name)} with "
             f"{_scores(found.scores)}; up to 0.02 would not tell the two apart"
         )
+    if said.reason == "tiny":
+        return "so small a unit is not looked up"
+    if near is None:
+        return "none of its units has anything in common with this one"
     if said.reason == "below":
         text = f"too little is alike: {_needed(said.needed)}"
         if said.false_alarm_rate is not None:
@@ -187,8 +194,6 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
         )
     if said.reason == "part":
         return "only a part of this unit is explained, by another family"
-    if said.reason == "tiny":
-        return "so small a unit is not looked up"
     return (
         "it is near enough, but was not among the units that the index proposed for this one: it "
         "shares too few rare runs with it"
@@ -229,7 +234,7 @@ def _for(unit: UnitWeighed, said: Weighed) -> list[str]:
             texts.append(f"seen before what is named ({first})")
     if found is not None:
         texts += _lines_that_say(found, said.family)
-    if said.near and said.families == 1:
+    if near and near.scores.score >= _SOME and said.families == 1:
         texts.append("no other family has this very unit")
     return texts
 
@@ -253,7 +258,7 @@ def _against(unit: UnitWeighed, said: Weighed) -> list[str]:
         first = found.reference.first_seen
         if first and near.first_seen and near.first_seen > first:
             texts.append(f"seen after what is named ({first})")
-    if said.families > 1:
+    if near.scores.score >= _SOME and said.families > 1:
         texts.append(f"{said.families} families have this very unit")
     rest = 1 - said.suspect_containment
     if round(100 * rest):
@@ -271,7 +276,8 @@ def _short(report: Report, unit: UnitWeighed, width: int) -> Iterator[str]:
         named = f"{safe(found.reference.origin)} {safe(found.reference.name)}"
         named += f" {found.scores.score:.2f}" if found.scores else ", a part"
     where = span(unit.start_line, unit.end_line)
-    yield from wrapped(f"{safe(unit.name)} ({where}): {named}", width, "  ")
+    name = "module body" if unit.kind == "module" else safe(unit.name)
+    yield from wrapped(f"{name} ({where}): {named}", width, "  ")
     for said in unit.weighed:
         near = said.near or said.hidden
         text = f"{safe(said.family)}: {said.reason}"
