@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from provenance.decode import Reason
 from provenance.errors import SourceError
-from provenance.folder import ENDINGS, ENVIRONMENT_MARKS, LEFT_OUT, shown, too_large
+from provenance.folder import ENDINGS, ENVIRONMENT_MARKS, LEFT_OUT, shown
 from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
+from provenance.regular import too_large
 from provenance.release import Described, from_metadata
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ _METADATA = re.compile(r"[^/]+\.dist-info/METADATA|(?:[^/]+/)?PKG-INFO")
 _PROJECT_FILES = {"PKG-INFO", "pyproject.toml", "setup.py", "setup.cfg"}
 _VERSIONED = re.compile(r".+-v?\d[^/]*")
 _DATA = re.compile(r"[^/]+\.data/(?:purelib|platlib)/")
+
+_LEFT_OUT = Reason(
+    "left out, by its name or marks an environment, caches or installed code, though the archive "
+    "has it; unpack it and scan it by itself"
+)
 
 
 @dataclass(frozen=True)
@@ -122,12 +128,22 @@ def named(listing: Listing, shown_name: str, patterns: Patterns) -> list[Member]
     top = _top_folder(listing)
     environments = listing.environments - {"", top.removesuffix("/")}
     members: list[Member] = []
+    left_out: set[str] = set()
     for member in listing.found:
         path = _DATA.sub("", member.name.removeprefix(top), count=1)
-        folders = member.name.split("/")[:-1]
-        if not LEFT_OUT.isdisjoint(folders) or not patterns.wants(shown(path)):
+        folders = list(accumulate(member.name.split("/")[:-1], "{}/{}".format))
+        if not patterns.wants(shown(path)):
             continue
-        if not environments.isdisjoint(accumulate(folders, "{}/{}".format)):
+        out = [
+            folder
+            for folder in folders
+            if folder in environments or folder.rpartition("/")[2] in LEFT_OUT
+        ]
+        if out:
+            whole = shown(_DATA.sub("", (out[0] + "/").removeprefix(top), count=1))
+            if whole not in left_out:
+                left_out.add(whole)
+                members.append(Member(whole, member.name, member.position, None, _LEFT_OUT))
             continue
         members.append(
             Member(shown(path), member.name, member.position, member.day, member.problem)

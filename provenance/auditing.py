@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from provenance.errors import UsageError
-from provenance.folder import IN_THE_SAME_TREE, list_folder, read_file, shown
+from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import Audit, Family, Report
 from provenance.patterns import Patterns
@@ -28,6 +28,7 @@ from provenance.policy import (
     repository_root,
 )
 from provenance.references import DEFAULT_INDEX
+from provenance.regular import read_file
 from provenance.release import checked_day
 from provenance.ruling import Scope, rulings
 from provenance.settings import SETTINGS, Policy
@@ -278,13 +279,15 @@ def indexes(plan: Plan) -> tuple[str, ...]:
 
 def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tuple[str, ...]:
     """What was not looked at and should have been: every file that was skipped, but those that
-    the policy lets, and links to what is looked at where it is."""
+    the policy lets, links to what is looked at where it is, and what is no part of the repository:
+    ignored, and not known to git."""
     policy = plan.policy
     lets = Patterns(under(plan.prefix, policy.may_skip)) if policy.may_skip else None
     missing = [
         f"{one.path}: {one.reason}"
         for one in report.skipped
-        if not one.reason.endswith(IN_THE_SAME_TREE) and not (lets and lets.wants(one.path))
+        if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE))
+        and not (lets and lets.wants(one.path))
     ]
     if not report.files and not report.skipped and not _only_files(plan, only):
         missing.append(_NO_FILE)

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from provenance.decode import Reason
 from provenance.errors import SourceError, UsageError
-from provenance.folder import read_file, shown
+from provenance.folder import shown
 from provenance.history import Repository, ask, program, ref, repository, skeleton
+from provenance.regular import read_file
 
 SECONDS = 120
 """So long may git take for one answer."""

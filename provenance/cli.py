@@ -27,7 +27,7 @@ from provenance.version import VERSION
 
 SOURCES = """\b
 A SOURCE is any of
-  a directory              its .gitignore rules are honoured
+  a directory              but what .gitignore ignores and git has not
   a file                   .py, or a notebook (.ipynb)
   a wheel, sdist, zip, tar read in place, never unpacked
   pypi:NAME==VERSION       fetched with pip; nothing of it is run

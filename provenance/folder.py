@@ -1,6 +1,6 @@
 """folder: what a directory holds -> the Python files to read, and what is left aside with why.
 
-What git ignores, version control, virtual environments and caches are left out without a word.
+What git ignores, virtual environments and caches are left out, and told; but nothing that git has.
 No symbolic link is followed, nothing is opened but regular files, and the walk is iterative.
 """
 
@@ -10,19 +10,23 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.decode import Reason
 from provenance.patterns import Patterns
+from provenance.regular import read_file, unreadable
+from provenance.tracked import Tracked
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 ENDINGS = (".py", ".ipynb")
 
-LEFT_OUT = frozenset(
+_HISTORY = frozenset(".git .hg .svn .bzr _darcs CVS".split())
+LEFT_OUT = _HISTORY | frozenset(
     """
-    .git .hg .svn .bzr _darcs CVS
     __pycache__ .mypy_cache .pytest_cache .ruff_cache .pytype .pyre .hypothesis .tox .nox .cache
     .eggs .ipynb_checkpoints __pypackages__ node_modules
     """.split()
@@ -34,16 +38,55 @@ ENVIRONMENT_MARKS = frozenset(("pyvenv.cfg", "conda-meta"))
 
 IN_THE_SAME_TREE = "it is looked at where it is"
 """How the reason ends for which a link is skipped and nothing is lost by it."""
+BY_RULE = "git does not have it"
+"""How the reason ends for which what is no part of the repository is left out."""
+_IGNORED, _ENVIRONMENT, _OTHERS = (
+    "left out, as .gitignore says",
+    "left out as a virtual environment (pyvenv.cfg, conda-meta)",
+    "left out, by its name a folder of caches or of installed code",
+)
+_MOST_LOOKED_AT = 2_000
 _LONGEST_IGNORE_FILE = 1_000_000
-_FLAGS = os.O_RDONLY
-for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
-    _FLAGS |= getattr(os, _flag, 0)
-
 _MOST_RULES, _LONGEST_RULE, _MOST_STARS, _MOST_DEEP = 5_000, 1_000, 2, 3
 _DIRECTORY_MARK = "ps_d"  # the group by which pathspec tells that a pattern matched a folder
 
 _Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
 """``(folder, rules)``, outermost first; the folder relative to the git root, ending in ``/``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkout:
+    """The innermost checkout a folder stands in, None for none, and where it begins: the path from
+    the outermost git root, empty or ending in ``/``."""
+
+    base: str
+    tracked: Tracked | None
+
+    def has(self, path: str) -> bool:
+        """Whether git has a file or, of a path that ends in ``/``, something in a folder."""
+        return self.tracked is not None and self.tracked.has(path[len(self.base) :])
+
+    def reason(self, why: str) -> Reason:
+        """Why something is left out, with what is known of it."""
+        if self.tracked is None:
+            return Reason(f"{why}; there is no git to say that it is no part of this: {_REMEDY}")
+        if self.tracked.problem is not None:
+            return Reason(f"{why}; {self.tracked.problem}")
+        return Reason(f"{why}; {BY_RULE}")
+
+
+_REMEDY = "scan it by itself, or leave it out with --exclude"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that is to be listed: its path, the rules from above, its checkout, and why nothing
+    of it is read but what git has, None where all is."""
+
+    prefix: str
+    rules: _Rules
+    checkout: _Checkout
+    aside: str | None
 
 
 def shown(name: str) -> str:
@@ -69,22 +112,30 @@ def list_folder(
     root: str, patterns: Patterns, is_notice: Callable[[str], bool] = lambda _: False
 ) -> tuple[list[tuple[str, str | Reason]], list[tuple[str, str]]]:
     """``(path inside the root, where it is or why it is not read)``, in no order; and the same of
-    the notice files, which ``is_notice`` tells by their names."""
-    outside, inner = _outer_rules(root)
+    the notice files, which ``is_notice`` tells by their names. A folder that is left out has one
+    line, its path ending in ``/``."""
+    outside, inner, top = _outer_rules(root)
     found: list[tuple[str, str | Reason]] = []
     notices: list[tuple[str, str]] = []
-    waiting = [("", outside)]
+    waiting = [_Place("", outside, _Checkout("", top), None)]
     while waiting:
-        prefix, rules = waiting.pop()
+        here = waiting.pop()
+        prefix, rules, checkout, aside = here.prefix, here.rules, here.checkout, here.aside
         folder = os.path.join(root, prefix)
         try:
             with os.scandir(folder) as listing:
                 entries = {entry.name: entry for entry in listing}
         except OSError as error:
-            found.append((shown(prefix) or ".", _unreadable(error, "a folder")))
+            found.append((shown(prefix) or ".", unreadable(error, "a folder")))
             continue
-        if prefix and not ENVIRONMENT_MARKS.isdisjoint(entries):
-            continue
+        if ".git" in entries and prefix:
+            checkout = _Checkout(inner + prefix, Tracked(folder))
+        if prefix and aside is None and not ENVIRONMENT_MARKS.isdisjoint(entries):
+            aside = _ENVIRONMENT
+            if not checkout.has(inner + prefix):
+                if _may_hold(root, prefix, patterns):
+                    found.append((shown(prefix), checkout.reason(aside)))
+                continue
         if ".gitignore" in entries:
             spec = _read_rules(os.path.join(folder, ".gitignore"))
             if isinstance(spec, Reason):
@@ -95,64 +146,32 @@ def list_folder(
             path = prefix + name
             try:
                 if _is_link(entry):
-                    if (name.endswith(ENDINGS) or entry.is_dir()) and _taken(
-                        path, False, inner, rules, patterns
+                    if (name.endswith(ENDINGS) or entry.is_dir()) and _wanted(
+                        path, False, patterns
                     ):
-                        found.append((shown(path), _linked(os.path.join(folder, name), root)))
+                        why = _why_not(inner + path, checkout, rules, aside)
+                        if why is None or not why.endswith(BY_RULE):
+                            found.append((shown(path), _linked(os.path.join(folder, name), root)))
                 elif entry.is_dir(follow_symlinks=False):
-                    if name not in LEFT_OUT and _taken(path, True, inner, rules, patterns):
-                        waiting.append((path + "/", rules))
+                    if name in _HISTORY or not _wanted(path, True, patterns):
+                        continue
+                    held = aside or (_OTHERS if name in LEFT_OUT else None)
+                    why = _why_not(f"{inner}{path}/", checkout, rules, held)
+                    if why is None:
+                        ignored = _ignored(f"{inner}{path}/", rules)
+                        held = held or (_IGNORED if ignored else None)
+                        waiting.append(_Place(path + "/", rules, checkout, held))
+                    elif _may_hold(root, path + "/", patterns):
+                        found.append((shown(path) + "/", why))
                 elif name.endswith(ENDINGS):
-                    if _taken(path, False, inner, rules, patterns):
-                        found.append((shown(path), os.path.join(folder, name)))
+                    if _wanted(path, False, patterns):
+                        why = _why_not(inner + path, checkout, rules, aside)
+                        found.append((shown(path), why or os.path.join(folder, name)))
                 elif is_notice(name) and not patterns.excludes(shown(path)):
                     notices.append((shown(path), os.path.join(folder, name)))
             except OSError as error:
-                found.append((shown(path), _unreadable(error, "a file")))
+                found.append((shown(path), unreadable(error, "a file")))
     return found, notices
-
-
-def read_file(path: str, limit: int, *, follow: bool = False) -> bytes | Reason:
-    """The bytes of a regular file of at most ``limit`` bytes.
-
-    Nothing else is opened: a FIFO would wait for ever, a device may act on it. The check is
-    repeated on what was opened, in case it was replaced in between.
-    """
-    try:
-        state = os.stat(path, follow_symlinks=follow)
-        if not stat.S_ISREG(state.st_mode):
-            return _irregular(state.st_mode)
-        flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
-        with open(os.open(path, flags), "rb", buffering=0) as file:
-            state = os.fstat(file.fileno())
-            if not stat.S_ISREG(state.st_mode):
-                return _irregular(state.st_mode)
-            if state.st_size > limit:
-                return too_large(f"{state.st_size:,}", limit)
-            data = read_at_most(file.read, limit)
-            return too_large(f"more than {limit:,}", limit) if len(data) > limit else data
-    except OSError as error:
-        return _unreadable(error, "a file")
-
-
-def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:
-    """All there is, but no more than one byte over the limit, whatever a header promised."""
-    data = read(limit + 1) or b""
-    parts = [data]
-    size = len(data)
-    while data and size <= limit:
-        data = read(limit + 1 - size) or b""
-        parts.append(data)
-        size += len(data)
-    return parts[0] if size == len(parts[0]) else b"".join(parts)
-
-
-def too_large(size: str, limit: int) -> Reason:
-    """Why a file of that size is not read."""
-    return Reason(
-        f"found {size} bytes, expected at most {limit:,}; split the file, or raise the limit "
-        "in provenance.source.Limits"
-    )
 
 
 # --- kinds of entries ---------------------------------------------------------------------
@@ -178,37 +197,40 @@ def _linked(path: str, root: str) -> Reason:
     )
 
 
-def _irregular(mode: int) -> Reason:
-    kinds = (
-        (stat.S_ISDIR, "a folder"),
-        (stat.S_ISLNK, "a symbolic link"),
-        (stat.S_ISFIFO, "a named pipe (FIFO)"),
-        (stat.S_ISSOCK, "a socket"),
-        (stat.S_ISCHR, "a device"),
-        (stat.S_ISBLK, "a device"),
-    )
-    kind = next((name for test, name in kinds if test(mode)), "something else")
-    return Reason(f"found {kind}, expected a regular file; it was not opened")
-
-
-def _unreadable(error: OSError, what: str) -> Reason:
-    remedy = {
-        "FileNotFoundError": "it vanished during the scan; scan again",
-        "PermissionError": "give read permission or leave it out with --exclude",
-    }.get(type(error).__name__, "repair it or leave it out with --exclude")
-    return Reason(
-        f"found {what} that cannot be read ({error.strerror or type(error).__name__}); {remedy}"
-    )
-
-
 # --- what git ignores ---------------------------------------------------------------------
 
 
-def _taken(path: str, folder: bool, inner: str, rules: _Rules, patterns: Patterns) -> bool:
-    """Whether an entry is wanted and not ignored; its folder is known to be."""
-    if patterns.excludes_folder(path) if folder else not patterns.wants(shown(path)):
-        return False
-    return not _ignored(inner + path + "/" * folder, rules)
+def _wanted(path: str, folder: bool, patterns: Patterns) -> bool:
+    """Whether the globs of the call want an entry."""
+    return not patterns.excludes_folder(path) if folder else patterns.wants(shown(path))
+
+
+def _why_not(path: str, checkout: _Checkout, rules: _Rules, aside: str | None) -> Reason | None:
+    """Why an entry is left out, None where it is not; its path from the git root, that of a folder
+    ending in ``/``. What git has is never left out."""
+    why = aside or (_IGNORED if _ignored(path, rules) else None)
+    return None if why is None or checkout.has(path) else checkout.reason(why)
+
+
+def _may_hold(root: str, prefix: str, patterns: Patterns) -> bool:
+    """Whether a folder that is left out holds a Python file that is wanted; where that is not found
+    out soon, it may."""
+    waiting, left = [prefix], _MOST_LOOKED_AT
+    while waiting:
+        folder = waiting.pop()
+        with suppress(OSError), os.scandir(os.path.join(root, folder)) as listing:
+            for entry in listing:
+                left -= 1
+                if left < 0:
+                    return not patterns.narrow
+                path = folder + entry.name
+                if _is_link(entry):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path + "/")
+                elif path.endswith(ENDINGS) and patterns.wants(shown(path)):
+                    return True
+    return False
 
 
 def _ignored(path: str, rules: _Rules) -> bool:
@@ -244,8 +266,9 @@ def _decision(path: str, spec: GitIgnoreSpec) -> bool | None:
     return None
 
 
-def _outer_rules(root: str) -> tuple[_Rules, str]:
-    """The rules from above the root up to the enclosing git root, and the path in between.
+def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
+    """The rules from above the root up to the enclosing git root, the path in between, and what
+    git has there.
 
     Where they ignore the root itself, whoever named it meant it: they do not apply.
     """
@@ -253,7 +276,7 @@ def _outer_rules(root: str) -> tuple[_Rules, str]:
     while not os.path.lexists(os.path.join(top, ".git")):
         above = os.path.dirname(top)
         if above == top:
-            return (), ""
+            return (), "", None
         top = above
     inner = os.path.relpath(root, top).replace(os.sep, "/") + "/" if root != top else ""
     places = [("", os.path.join(top, ".git", "info", "exclude"))]
@@ -264,11 +287,11 @@ def _outer_rules(root: str) -> tuple[_Rules, str]:
     rules: _Rules = ()
     for base, path in places:
         if base and _ignored(base, rules):
-            return (), inner
+            return (), inner, Tracked(top)
         spec = _read_rules(path)
         if not isinstance(spec, Reason):
             rules = (*rules, (base, spec))
-    return ((), inner) if inner and _ignored(inner, rules) else (rules, inner)
+    return (() if inner and _ignored(inner, rules) else rules), inner, Tracked(top)
 
 
 def _read_rules(path: str) -> GitIgnoreSpec | Reason:

@@ -27,9 +27,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from provenance.decode import Reason, decode
-from provenance.folder import read_file
 from provenance.model import LineDay
+from provenance.regular import read_file
 from provenance.release import day_of_seconds
+from provenance.tracked import git_directory, small_text
 
 SECONDS = 30
 """A file's history may take so long."""
@@ -164,10 +165,10 @@ def repository(root: str) -> Repository | Reason | None:
             return None
         top = above
     inner = "" if top == root else os.path.relpath(root, top).replace(os.sep, "/") + "/"
-    directory = _git_directory(top)
+    directory = git_directory(top)
     if isinstance(directory, Reason):
         return directory
-    shared = _text(os.path.join(directory, "commondir"))
+    shared = small_text(os.path.join(directory, "commondir"))
     whole = os.path.normpath(os.path.join(directory, shared.strip())) if shared else directory
     if shared and os.path.dirname(os.path.dirname(directory)) != whole:
         return Reason("found a worktree whose repository is elsewhere; scan the repository itself")
@@ -182,48 +183,15 @@ def repository(root: str) -> Repository | Reason | None:
     head = _head(directory, whole)
     if head is None:
         return Reason("found no commit that is checked out (HEAD); commit, or check one out")
-    listed = (_text(os.path.join(whole, "shallow")) or "").split()
+    listed = (small_text(os.path.join(whole, "shallow")) or "").split()
     return Repository(
         directory, whole, objects, head, inner, frozenset(o for o in listed if _OID.match(o))
     )
 
 
-def _git_directory(top: str) -> str | Reason:
-    """Where the repository of a checkout keeps its files."""
-    place = os.path.join(top, ".git")
-    if os.path.islink(place):
-        return Reason("found a .git that is a symbolic link, which is not followed")
-    if os.path.isdir(place):
-        return place
-    said = _text(place) or ""
-    named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
-    elsewhere = Reason(
-        "found a .git file that points to a folder that does not point back; it was not followed"
-    )
-    if not named or "\n" in named or named.startswith(("\\\\", "//")):
-        return elsewhere
-    directory = os.path.realpath(os.path.join(top, named))
-    back = (_text(os.path.join(directory, "gitdir")) or "").strip()
-    if back and os.path.realpath(os.path.join(directory, back)) == place:
-        return directory
-    above = os.path.dirname(top)
-    while above != os.path.dirname(above):
-        modules = os.path.join(above, ".git", "modules", "")
-        if directory.startswith(modules):
-            return directory
-        above = os.path.dirname(above)
-    return elsewhere
-
-
-def _text(path: str, limit: int = _LONGEST) -> str | None:
-    """The text of a small regular file, None where there is none."""
-    data = read_file(path, limit)
-    return None if isinstance(data, Reason) else data.decode("utf-8", "replace")
-
-
 def _head(directory: str, whole: str) -> str | None:
     """The commit that is checked out."""
-    return _followed((_text(os.path.join(directory, "HEAD")) or "").strip(), directory, whole)
+    return _followed((small_text(os.path.join(directory, "HEAD")) or "").strip(), directory, whole)
 
 
 def ref(found: Repository, name: str) -> str | None:
@@ -247,11 +215,11 @@ def _followed(said: str, directory: str, whole: str) -> str | None:
         name = said.removeprefix("ref:").strip()
         if name == said or not _REF.match(name) or ".." in name:
             return None
-        loose = _text(os.path.join(directory, name)) or _text(os.path.join(whole, name))
+        loose = small_text(os.path.join(directory, name)) or small_text(os.path.join(whole, name))
         if loose:
             said = loose.strip()
             continue
-        packed = _text(os.path.join(whole, "packed-refs"), _LONGEST_REFS) or ""
+        packed = small_text(os.path.join(whole, "packed-refs"), _LONGEST_REFS) or ""
         found = re.search(rf"^([0-9a-f]{{40,64}}) {re.escape(name)}$", packed, re.MULTILINE)
         said = found[1] if found else ""
     return None

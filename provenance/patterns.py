@@ -36,6 +36,11 @@ class Patterns:
         self._exclude = _spec(exclude)
         self._only = None if only is None else frozenset(only)
 
+    @property
+    def narrow(self) -> bool:
+        """Whether only some files are wanted, by include globs or by name."""
+        return self._include is not None or self._only is not None
+
     def wants(self, path: str) -> bool:
         """Whether a file is to be looked at."""
         if self._only is not None and not self._asked_for(path):

@@ -23,11 +23,12 @@ from dataclasses import dataclass, field
 
 from provenance.decode import Reason, decode
 from provenance.errors import SourceError
-from provenance.folder import list_folder, read_file, shown
+from provenance.folder import list_folder, shown
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
 from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
+from provenance.regular import read_file
 
 Found = tuple[str, "bytes | Reason", "str | None"]
 """``(path, bytes or why not, ISO day)``, as the readers of folders and archives yield it."""

@@ -27,9 +27,9 @@ from provenance.archive import (
 )
 from provenance.decode import Reason
 from provenance.errors import ProvenanceError, SourceError
-from provenance.folder import read_at_most, too_large
 from provenance.notices import LONGEST_FILE
 from provenance.patterns import Patterns
+from provenance.regular import read_at_most, too_large
 from provenance.release import day_of_seconds
 
 if TYPE_CHECKING:

@@ -24,9 +24,10 @@ from provenance.archive import (
 )
 from provenance.decode import Reason
 from provenance.errors import SourceError
-from provenance.folder import ENDINGS, read_at_most, too_large
+from provenance.folder import ENDINGS
 from provenance.notices import LONGEST_FILE
 from provenance.patterns import Patterns
+from provenance.regular import read_at_most, too_large
 from provenance.release import day_of_parts
 
 if TYPE_CHECKING:

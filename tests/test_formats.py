@@ -381,7 +381,7 @@ def check_junit(text: str) -> None:
     for suite in root.iter("testsuite"):
         assert set(suite.attrib) >= {"name", "tests", "failures", "errors"}
     junitparser = pytest.importorskip("junitparser", reason="junitparser reads JUnit XML")
-    read = junitparser.JUnitXml.fromstring(text)
+    read = junitparser.JUnitXml.fromstring(text.encode())  # as lxml wants it
     assert read.tests == sum(1 for _ in root.iter("testcase"))
     assert read.failures == sum(1 for _ in root.iter("failure"))
 

@@ -46,13 +46,16 @@ ALLOWED = {
     # source and its readers: what a user names -> files
     "patterns": "errors",
     "notebook": "decode",
-    "folder": "decode patterns",
-    "archive": "decode errors folder notices patterns release",
-    "zipped": "archive decode errors folder notices patterns release",
-    "tarred": "archive decode errors folder notices patterns release",
+    "regular": "decode",
+    "tracked": "decode regular",
+    "folder": "decode patterns regular tracked",
+    "archive": "decode errors folder notices patterns regular release",
+    "zipped": "archive decode errors folder notices patterns regular release",
+    "tarred": "archive decode errors notices patterns regular release",
     "pypi": "errors release",
     "source": (
-        "archive decode errors folder model notebook notices patterns pypi release tarred zipped"
+        "archive decode errors folder model notebook notices patterns pypi regular release tarred "
+        "zipped"
     ),
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",
@@ -130,7 +133,7 @@ ALLOWED = {
     "weigh": "align attribute finding index library model near",
     "report.weighed": "model report.text",
     # history: since when git has the scanned lines
-    "history": "decode folder model release",
+    "history": "decode model regular release tracked",
     # scanning wires, cli asks it
     "scanning": (
         "attribute cache candidates composition declared errors history identity index indexing "
@@ -148,10 +151,10 @@ ALLOWED = {
     "ledger": "errors model",
     "report.audit": "model report.json report.text",
     "report.notices": "model",
-    "changed": "decode errors folder history",
+    "changed": "decode errors folder history regular",
     "auditing": (
         "scanning cache changed errors folder index ledger licenses model patterns policy "
-        "references.__init__ release report.notices ruling settings workers"
+        "references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (
         "auditing bundle errors model policy release report.audit report.formats report.notices "
@@ -178,9 +181,8 @@ ALLOWED = {
 """What each module may import of ours, anywhere in it. A new module needs a line here."""
 
 TOUCHES_THE_DISK = set(
-    "source folder history changed archive zipped tarred pypi index build schema stored checksum "
-    "writing numbering merge "
-    "scanning indexing "
+    "source folder regular tracked history changed archive zipped tarred pypi index build schema "
+    "stored checksum writing numbering merge scanning indexing "
     "workers policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ references.__init__ references.manifest".split()
 )

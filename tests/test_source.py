@@ -26,11 +26,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import SourceError, UsageError
-from provenance.folder import shown
+from provenance.folder import BY_RULE, shown
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
 from provenance.release import from_metadata, license_of, normalised
 from provenance.source import Limits, Source, open_source
+from provenance.tracked import entries
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files only")
 DAY = (2024, 3, 1, 12, 0, 0)
@@ -304,8 +305,7 @@ def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path, rule: str) -> None:
     for name in ("a" * 200 + ".py", "hidden.py"):
         (tmp_path / name).write_text("x = 1\n", "utf-8")
     start = time.process_time()
-    paths = [file.path for file in open_source(str(tmp_path)).files()]
-    assert paths == ["a" * 200 + ".py"]
+    assert paths(opened(tmp_path)) == ["a" * 200 + ".py"]
     assert time.process_time() - start < 5
 
 
@@ -330,6 +330,103 @@ def test_git_itself_ignores_the_same(tmp_path: Path) -> None:
             text=True,
         )
         assert paths(opened(root)) == sorted(listed.stdout.split()), number
+
+
+def committed(root: Path, *more: str) -> None:
+    """Everything of a tree in git, ignored or not."""
+    for call in (["init", "-q", *more], ["add", "-A", "-f"]):
+        subprocess.run(["git", *call], cwd=root, check=True)
+
+
+@pytest.mark.parametrize("version", ["2", "3", "4"])
+def test_what_git_has_is_read_whatever_hides_it(tmp_path: Path, version: str) -> None:
+    """A committed file that a rule ignores, or in a folder made to look like an environment or a
+    cache, would be shipped to everybody and scanned by nobody."""
+    hidden = ["a.py", "env/deep/b.py", "x/node_modules/c.py", "gen/d.py", "\u00e4/__pycache__/e.py"]
+    put(tmp_path, *hidden, "env/pyvenv.cfg", "seen.py")
+    put(tmp_path, ".gitignore", text="a.py\ngen/\n")
+    committed(tmp_path)
+    if version != "2":
+        (tmp_path / "later.py").write_text("")
+        subprocess.run(["git", "add", "-N", "later.py"], cwd=tmp_path, check=True)  # extended
+        hidden = [*hidden, "later.py"]
+    call = ["git", "update-index", "--index-version", version]
+    subprocess.run(call, cwd=tmp_path, check=True)
+    put(tmp_path, "env/new.py", "gen/new.py", "build/new.py")
+    with (tmp_path / ".gitignore").open("a") as file:
+        file.write("build/\n")
+    source = opened(tmp_path)
+    assert paths(source) == sorted([*hidden, "seen.py"], key=str.encode)
+    told = reasons(source)
+    assert told.keys() == {"env/new.py", "gen/new.py", "build/"}
+    assert all(reason.endswith(BY_RULE) for reason in told.values())
+    assert paths(opened(tmp_path / "x")) == ["node_modules/c.py"]
+
+
+def test_a_submodule_has_files_of_its_own(tmp_path: Path) -> None:
+    inner = tmp_path / "outer" / "inner"
+    put(inner, "a.py", "b.py")
+    put(inner, ".gitignore", text="*.py")
+    committed(inner)
+    put(inner, "c.py")
+    source = opened(tmp_path / "outer")
+    assert paths(source) == ["inner/a.py", "inner/b.py"]
+    assert reasons(source).keys() == {"inner/c.py"}
+
+
+def test_repositories_of_sha256_are_read(tmp_path: Path) -> None:
+    put(tmp_path, "a.py")
+    put(tmp_path, ".gitignore", text="*.py")
+    committed(tmp_path, "--object-format=sha256")
+    assert paths(opened(tmp_path)) == ["a.py"]
+
+
+def test_without_git_what_is_left_out_is_told_as_unread(tmp_path: Path) -> None:
+    put(tmp_path, "a.py", "b.py", "env/lib/c.py", "env/pyvenv.cfg", "__pycache__/nothing.pyc")
+    put(tmp_path, ".gitignore", text="b.py")
+    told = reasons(opened(tmp_path))
+    assert told.keys() == {"b.py", "env/"}
+    assert not any(reason.endswith(BY_RULE) for reason in told.values())
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "split", "empty", "text", "folder", "count"])
+def test_an_index_that_cannot_be_read_hides_nothing(tmp_path: Path, damage: str) -> None:
+    put(tmp_path, "a.py", "b.py")
+    put(tmp_path, ".gitignore", text="b.py")
+    committed(tmp_path)
+    place = tmp_path / ".git" / "index"
+    data = place.read_bytes()
+    if damage == "split":
+        subprocess.run(["git", "update-index", "--split-index"], cwd=tmp_path, check=True)
+    elif damage == "folder":
+        place.unlink()
+        place.mkdir()
+    else:
+        damaged = {
+            "cut": data[:90],
+            "flipped": data[:4] + b"\xff" + data[5:],
+            "empty": b"",
+            "text": b"DIRC" * 40,
+            "count": data[:8] + b"\xff\xff\xff\xff" + data[12:],
+        }
+        place.write_bytes(damaged[damage])
+    told = reasons(opened(tmp_path))
+    assert not told["b.py"].endswith(BY_RULE)
+    assert "index" in told["b.py"] or "a folder" in told["b.py"]
+
+
+@given(st.binary(max_size=300), st.integers(0, 5), st.sampled_from([20, 32]))
+def test_any_bytes_are_an_index_or_are_not(data: bytes, count: int, length: int) -> None:
+    head = b"DIRC" + (4).to_bytes(4, "big") + count.to_bytes(4, "big")
+    for whole in (data, head + data):
+        with suppress(ValueError, IndexError, struct.error):
+            assert all(isinstance(path, bytes) for path in entries(whole, length))
+
+
+def test_archives_tell_what_they_leave_out(tmp_path: Path) -> None:
+    names = ["a.py", "env/lib/b.py", "env/lib/c.py", "env/pyvenv.cfg", "x/node_modules/c.py"]
+    source = opened(put_zip(tmp_path / "a.zip", [(name, "") for name in names]))
+    assert reasons(source).keys() == {"env/", "x/node_modules/"}
 
 
 @needs_posix

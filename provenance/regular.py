@@ -1,0 +1,83 @@
+"""regular: the path of a regular file -> its bytes, or why it is not read.
+
+Nothing else is opened, no link is followed unless it is asked for, and no more is read than may be.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from provenance.decode import Reason
+
+_FLAGS = os.O_RDONLY
+for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
+    _FLAGS |= getattr(os, _flag, 0)
+
+
+def read_file(path: str, limit: int, *, follow: bool = False) -> bytes | Reason:
+    """The bytes of a regular file of at most ``limit`` bytes.
+
+    Nothing else is opened: a FIFO would wait for ever, a device may act on it. The check is
+    repeated on what was opened, in case it was replaced in between.
+    """
+    try:
+        state = os.stat(path, follow_symlinks=follow)
+        if not stat.S_ISREG(state.st_mode):
+            return _irregular(state.st_mode)
+        flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
+        with open(os.open(path, flags), "rb", buffering=0) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                return _irregular(state.st_mode)
+            if state.st_size > limit:
+                return too_large(f"{state.st_size:,}", limit)
+            data = read_at_most(file.read, limit)
+            return too_large(f"more than {limit:,}", limit) if len(data) > limit else data
+    except OSError as error:
+        return unreadable(error, "a file")
+
+
+def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:
+    """All there is, but no more than one byte over the limit, whatever a header promised."""
+    data = read(limit + 1) or b""
+    parts = [data]
+    size = len(data)
+    while data and size <= limit:
+        data = read(limit + 1 - size) or b""
+        parts.append(data)
+        size += len(data)
+    return parts[0] if size == len(parts[0]) else b"".join(parts)
+
+
+def too_large(size: str, limit: int) -> Reason:
+    """Why a file of that size is not read."""
+    return Reason(
+        f"found {size} bytes, expected at most {limit:,}; split the file, or raise the limit "
+        "in provenance.source.Limits"
+    )
+
+
+def _irregular(mode: int) -> Reason:
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISFIFO, "a named pipe (FIFO)"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    kind = next((name for test, name in kinds if test(mode)), "something else")
+    return Reason(f"found {kind}, expected a regular file; it was not opened")
+
+
+def unreadable(error: OSError, what: str) -> Reason:
+    """Why a file or folder (``what``) is not read, with the remedy."""
+    remedy = {
+        "FileNotFoundError": "it vanished during the scan; scan again",
+        "PermissionError": "give read permission or leave it out with --exclude",
+    }.get(type(error).__name__, "repair it or leave it out with --exclude")
+    return Reason(
+        f"found {what} that cannot be read ({error.strerror or type(error).__name__}); {remedy}"
+    )

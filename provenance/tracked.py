@@ -1,0 +1,165 @@
+"""tracked: a checkout -> which of its files git has, whatever ``.gitignore`` says.
+
+A file that was committed is part of the repository although a rule ignores it, as it is for git:
+so no rule, and no name of a folder, can hide code that everybody gets with the repository. What git
+has stands in its index (gitformat-index), which is read here, without git. It is as untrusted as
+the rest: where it makes no sense, that is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from functools import cached_property, partial
+
+from provenance.decode import Reason
+from provenance.regular import read_file
+
+LONGEST_TEXT = 10_000_000
+_LONGEST_INDEX = 300_000_000
+_EXTENDED = 0x4000
+_GITLINK = 0o160000
+_UNREADABLE = (
+    "found a git index that cannot be read, so that nobody can say which of the ignored files git "
+    "has; 'git update-index --index-version 2 --no-split-index' writes it again"
+)
+
+
+class Tracked:
+    """The files that git has in a checkout, read when they are first asked for."""
+
+    def __init__(self, top: str) -> None:
+        self._top = top
+
+    @cached_property
+    def problem(self) -> Reason | None:
+        """Why it is not known what git has; None where it is."""
+        return self._read if isinstance(self._read, Reason) else None
+
+    def has(self, path: str) -> bool:
+        """Whether git has a file, or anything in a folder, whose path ends in ``/``; paths from
+        the root of the checkout."""
+        return path in (self._folders if path.endswith("/") else self._files)
+
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        return frozenset() if isinstance(self._read, Reason) else self._read
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        return frozenset(
+            path[: at + 1] for path in self._files for at, sign in enumerate(path) if sign == "/"
+        )
+
+    @cached_property
+    def _read(self) -> frozenset[str] | Reason:
+        directory = git_directory(self._top)
+        if isinstance(directory, Reason):
+            return directory
+        place = os.path.join(directory, "index")
+        if not os.path.lexists(place):
+            return frozenset()  # nothing was added yet
+        data = read_file(place, _LONGEST_INDEX)
+        if isinstance(data, Reason):
+            return data
+        try:
+            return frozenset(os.fsdecode(path) for path in entries(data, length_of_sums(data)))
+        except (ValueError, IndexError, struct.error):
+            return Reason(_UNREADABLE)
+
+
+def length_of_sums(data: bytes) -> int:
+    """How many bytes the hashes of an index have, by the sum at its end, which may be left zero.
+
+    Raises:
+        ValueError: there is no such sum.
+    """
+    for sum_of in (hashlib.sha256, partial(hashlib.sha1, usedforsecurity=False)):
+        length = sum_of().digest_size
+        if data[-length:] in (bytes(length), sum_of(data[:-length]).digest()):
+            return length
+    raise ValueError
+
+
+def entries(data: bytes, length: int) -> list[bytes]:
+    """The paths of an index whose hashes have so many bytes, without those of submodules.
+
+    Raises:
+        ValueError, IndexError, struct.error: it is none.
+    """
+    signature, version, count = struct.unpack_from(">4sII", data)
+    if signature != b"DIRC" or version not in (2, 3, 4):
+        raise ValueError
+    at, path, found = 12, b"", []
+    for _ in range(count):
+        (mode,) = struct.unpack_from(">I", data, at + 24)
+        (flags,) = struct.unpack_from(">H", data, at + 40 + length)
+        start = at + 42 + length + 2 * bool(flags & _EXTENDED and version > 2)
+        kept = b""
+        if version == 4:
+            strip, start = _number(data, start)
+            if strip > len(path):
+                raise ValueError
+            kept = path[: len(path) - strip]
+        end = data.index(b"\0", start)
+        path = kept + data[start:end]
+        at = end + 1 if version == 4 else at + (end - at + 8) // 8 * 8
+        if not path:
+            raise ValueError
+        if mode != _GITLINK:
+            found.append(path)
+    while at < len(data) - length:  # extensions, then the sum of all
+        name, size = struct.unpack_from(">4sI", data, at)
+        if name == b"link":  # most of it stands in another file
+            raise ValueError
+        at += 8 + size
+    if at != len(data) - length:
+        raise ValueError
+    return found
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """A number of variable width, as git writes offsets, and the place behind it."""
+    sign = data[at]
+    value = sign & 127
+    while sign & 128:
+        at += 1
+        sign = data[at]
+        value = (value + 1 << 7) | (sign & 127)
+        if value > len(data):
+            raise ValueError
+    return value, at + 1
+
+
+def git_directory(top: str) -> str | Reason:
+    """Where the repository of a checkout keeps its files."""
+    place = os.path.join(top, ".git")
+    if os.path.islink(place):
+        return Reason("found a .git that is a symbolic link, which is not followed")
+    if os.path.isdir(place):
+        return place
+    said = small_text(place) or ""
+    named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
+    elsewhere = Reason(
+        "found a .git file that points to a folder that does not point back; it was not followed"
+    )
+    if not named or "\n" in named or named.startswith(("\\\\", "//")):
+        return elsewhere
+    directory = os.path.realpath(os.path.join(top, named))
+    back = (small_text(os.path.join(directory, "gitdir")) or "").strip()
+    if back and os.path.realpath(os.path.join(directory, back)) == place:
+        return directory
+    above = os.path.dirname(top)
+    while above != os.path.dirname(above):
+        modules = os.path.join(above, ".git", "modules", "")
+        if directory.startswith(modules):
+            return directory
+        above = os.path.dirname(above)
+    return elsewhere
+
+
+def small_text(path: str, limit: int = LONGEST_TEXT) -> str | None:
+    """The text of a small regular file, None where there is none."""
+    data = read_file(path, limit)
+    return None if isinstance(data, Reason) else data.decode("utf-8", "replace")
