@@ -171,6 +171,8 @@ def _hostile(report: Report, sign: str) -> Report:
             also=(sign,),
             renames=(model.Rename(sign, sign, 3),),
             lineage=(model.LineageMember(sign, sign, sign, "2025-01-01"),),
+            scores=model.Scores(0.9, 0.6, 0.7),
+            near=(model.Near(sign, sign, sign, sign, None, model.Scores(0.8, 0.5, 0.6)),),
         )
         for one in report.findings
     )
@@ -550,6 +552,13 @@ def _broken(held: dict[str, Any], path: str, value: Any) -> str:
     return json.dumps(held)
 
 
+NEAR = {
+    **dict.fromkeys(("family", "origin", "path", "name"), "tern"),
+    "first_seen": "soon",
+    "scores": {"structure": 0.5, "text": 0.5, "score": 0.5},
+}
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -561,6 +570,8 @@ def _broken(held: dict[str, Any], path: str, value: Any) -> str:
         ("findings.0.resemblance", True, "resemblance: true"),
         ("findings.0.id", "data", "the id 'data'"),
         ("findings.0.reference.first_seen", "soon", "the day 'soon'"),
+        ("findings.0.near", [NEAR], "the day 'soon'"),
+        ("findings.0.scores", {"structure": 1.0, "text": 1.0, "score": "1"}, "score"),
         ("findings.0.blocks.0.suspect_end", 1_000_000_000, "outside of its unit"),
         ("findings.0.suspect", [], "findings\\[0\\].suspect"),
         ("findings.0.suspect.path", None, "no path"),

@@ -73,7 +73,9 @@ def _fault(finding: Finding) -> str | None:
     if not _ID.fullmatch(finding.id):
         return f"the id {finding.id[:40]!r}"
     ours, theirs = finding.suspect, finding.reference
-    for day in (theirs.first_seen, theirs.absent_before, *(m.first_seen for m in finding.lineage)):
+    days = [theirs.first_seen, theirs.absent_before, *(one.first_seen for one in finding.lineage)]
+    days += [*(one.first_seen for one in finding.chain), *(one.first_seen for one in finding.near)]
+    for day in days:
         if day is not None and not _DAY.fullmatch(day):
             return f"the day {day[:40]!r}"
     for one in finding.blocks:
