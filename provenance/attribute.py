@@ -104,7 +104,7 @@ def looked(
     whole = sum(weight for weight, _ in work.parts) or 1.0
     near = near_to(work.parts)
     return Looked(
-        {position: work._score(position) for position in work.ordered},
+        {position: work._every(position) for position in work.ordered},
         {origin: round(size / whole, _ROUNDED) for origin, size in near.items()},
     )
 
@@ -227,7 +227,7 @@ class _Attribution:
         much else."""
         if finding.verdict != "common" and entry.whole:
             besides = self.library.families_of((finding.reference.origin, *finding.also))
-            below = near(self._score(entry.position), self.library, besides)
+            below = near(self._every(entry.position), self.library, besides)
             finding = replace(finding, near=below) if below else finding
         if finding.verdict != "derived":
             return finding
@@ -280,12 +280,20 @@ class _Attribution:
         if position in self.scores:
             return self.scores[position]
         listed = self.proposed[position]
+        equal = EQUAL_STRUCTURE if self._size(position) >= _TELLING_STRUCTURE else EQUAL_TEXT
+        if any(one[2] >= equal for one in listed):
+            listed = [one for one in listed if one[2]]
+        self.scores[position] = self._scored(position, listed)
+        return self.scores[position]
+
+    def _every(self, position: int) -> tuple[Scored, ...]:
+        """All candidates of a unit, compared exactly, best first."""
+        return self._scored(position, self.proposed[position])
+
+    def _scored(self, position: int, listed: list[tuple[int, int, int, int]]) -> tuple[Scored, ...]:
         key = self._digest(position), np.array(listed).tobytes()
         known: tuple[Scored, ...] | None = self.library.scores.recall(key)
-        self.scores[position] = known or self.library.scores.keep(
-            key, self._compared(position, listed)
-        )
-        return self.scores[position]
+        return known or self.library.scores.keep(key, self._compared(position, listed))
 
     def _digest(self, position: int) -> int:
         """That of a unit's text, by which is remembered what was found of it."""
@@ -299,9 +307,6 @@ class _Attribution:
         self, position: int, listed: list[tuple[int, int, int, int]]
     ) -> tuple[Scored, ...]:
         size = self._size(position)
-        least = EQUAL_STRUCTURE if size >= _TELLING_STRUCTURE else EQUAL_TEXT
-        if any(one[2] >= least for one in listed):
-            listed = [one for one in listed if one[2]]
         scored = [
             Scored(number, unit, 1.0, 1.0, telling, size, 1.0)
             for number, unit, same, telling in listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from programs import inserted, program, renamed
+from programs import inserted, program
 
 import provenance
 from provenance.model import Finding, Report
@@ -70,9 +70,11 @@ def test_what_is_as_close_is_not_among_them(root: Path, tmp_path: Path) -> None:
         assert named.isdisjoint(one.origin for one in finding.near)
 
 
-def test_of_an_equal_unit_nothing_else_was_compared(root: Path, tmp_path: Path) -> None:
+def test_of_an_equal_unit_the_next_are_listed_too(root: Path, tmp_path: Path) -> None:
+    """Though who is named needs no comparison there."""
     first = program(1, functions=3, classes=2)
-    for finding in classes(report_of(root, renamed(inserted(first, 10, SHARES[0])), tmp_path)):
+    for finding in classes(report_of(root, inserted(first, 10, SHARES[0]), tmp_path)):
         assert finding.scores is not None
-        assert finding.scores.structure == 1.0
-        assert finding.near == ()
+        assert finding.scores.score == 1.0
+        assert finding.near
+        assert all(one.scores.score < 1.0 for one in finding.near)
