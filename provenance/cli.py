@@ -10,6 +10,7 @@ import click
 
 from provenance.cli_audit import audit, notices
 from provenance.cli_bundle import verify_bundle
+from provenance.cli_cluster import cluster
 from provenance.cli_explain import INDEXES, explain
 from provenance.cli_report import EXIT_CODES, REPORT, deliver, report_, write_page
 from provenance.errors import ExitCode, ProvenanceError, UsageError
@@ -490,6 +491,7 @@ def sources_build(output: str, jobs: int | None) -> None:
 
 
 main.add_command(audit)
+main.add_command(cluster)
 main.add_command(explain)
 main.add_command(notices)
 main.add_command(report_)

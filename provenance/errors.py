@@ -4,6 +4,7 @@
     ├── UsageError        the call cannot be carried out as written     exit 2
     ├── SourceError       a whole source could not be opened            exit 3
     ├── IndexFileError    an index is missing, damaged or does not fit  exit 3
+    ├── ClusterError      Spark is not there, or a job failed           exit 3
     └── BundleError       a bundle of evidence is damaged or was changed  exit 3
 
 A bad *file* inside a source is no exception: it is a ``Skipped`` in the result. ``TooLongError``
@@ -42,6 +43,10 @@ class SourceError(ProvenanceError):
 
 class IndexFileError(ProvenanceError):
     """An index is missing, damaged, or does not fit the version or the other indexes."""
+
+
+class ClusterError(ProvenanceError):
+    """Spark is not there, does not start, or a job of it failed."""
 
 
 class BundleError(ProvenanceError):

@@ -74,7 +74,7 @@ class Source:
     def files(self) -> Iterator[SourceFile | Skipped]:
         """Read the files, sorted by the bytes of their paths; may be called again."""
         for path, found, day in self._read():
-            yield _file(path, found, day, self._limits)
+            yield as_file(path, found, day, self._limits)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """The bytes of the files as they are found; what cannot be read is left out."""
@@ -267,7 +267,7 @@ def _project(root: str) -> Release:
 # --- one file -----------------------------------------------------------------------------
 
 
-def _file(
+def as_file(
     path: str, found: bytes | Reason, day: str | None, limits: Limits
 ) -> SourceFile | Skipped:
     """The text of one file, or why there is none."""

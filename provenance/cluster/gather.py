@@ -1,0 +1,166 @@
+"""gather: what a user names -> rows of files. Runs in the executors; knows nothing of Spark.
+
+A bad row is a row with a reason: it is counted and told, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple, replace
+from typing import TYPE_CHECKING, Any
+
+from provenance.errors import UsageError
+from provenance.folder import ENDINGS, shown
+from provenance.model import Release, Skipped, SourceFile
+from provenance.notices import LONGEST_FILE, is_notice
+from provenance.origins import origin_of
+from provenance.release import checked_day, license_of
+from provenance.source import Limits, Source, as_file, open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_RELEASE = "package string, version string, license string, date string, date_source string"
+READ = f"""
+    path string, sha256 string, content binary, origin string, {_RELEASE}, archive string,
+    purl string, link string, selection string, reason string
+"""
+"""A row for each file of a source; of one that is not read only the path and the reason."""
+
+SOURCE_COLUMNS = {
+    "path": "string",
+    "content": "string|binary",
+    "origin": "string",
+    "version": "string",
+    "date": "string|date",
+    "license": "string",
+}
+"""The columns that a table of sources must have; ``package`` may stand beside them, and ``licence``
+for ``license``."""
+SUSPECT_COLUMNS = {"path": "string", "content": "string|binary"}
+
+SUSPECT = "path string, sha256 string, content binary, modified string, cells string, reason string"
+"""A row for each suspect file; a notice file has its bytes and no digest."""
+
+_LONGEST_PATH = 1024
+_LONGEST_NAME = 200
+_NONE = (None,) * 12
+
+
+def files_of_sources(
+    texts: Iterable[str], include: Sequence[str], exclude: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of sources that ``open_source`` can open.
+
+    Raises:
+        ProvenanceError: one cannot be opened.
+    """
+    selection = json.dumps([list(include), list(exclude), None], sort_keys=True)
+    for text in texts:
+        source = open_source(text, include=include, exclude=exclude)
+        said = astuple(source.release)
+        for file in source.files():
+            if isinstance(file, Skipped):
+                yield _skipped(file)
+            else:
+                origin = origin_of(source.release.package, file.path)
+                yield (file.path, file.sha256, file.content, origin, *said, selection, None)
+
+
+def files_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a table of sources, each checked."""
+    selection = json.dumps([[], [], None])
+    for row in rows:
+        file = file_of(row["path"], row["content"])
+        if isinstance(file, SourceFile):
+            release = _release(row, file.path)
+            if isinstance(release, Release):
+                origin = row["origin"] or origin_of(release.package, file.path)
+                said = astuple(release)
+                yield (file.path, file.sha256, file.content, origin, *said, selection, None)
+                continue
+            file = release
+        yield _skipped(file)
+
+
+def _skipped(one: Skipped) -> tuple[Any, ...]:
+    return (one.path, *_NONE, one.reason)
+
+
+def _release(row: Mapping[str, Any], path: str) -> Release | Skipped:
+    """The release that a row says it is of."""
+    package = row.get("package") or row["origin"]
+    named = [row["origin"], row.get("package"), row["version"]]
+    for one in named:
+        if one is not None and not (0 < len(one) <= _LONGEST_NAME and one.isprintable()):
+            return Skipped(
+                path,
+                f"found {shown(one[:40])!r} as origin, package or version, expected 1 to "
+                f"{_LONGEST_NAME} printable signs; mend the row",
+            )
+    if not package:
+        return Skipped(path, "found a row without origin and package, expected one; mend the row")
+    day = row["date"]
+    try:
+        day = checked_day(None if day is None else str(day), "date")
+    except UsageError as error:
+        return Skipped(path, f"{error}; mend the row")
+    release = Release(package, row["version"], license_of(row["license"]))
+    return replace(release, date=day, date_source="given") if day else release
+
+
+def file_of(path: Any, content: Any) -> SourceFile | Skipped:
+    """The file of a row, or why it is not looked at."""
+    if not isinstance(path, str) or not path:
+        return Skipped("(no path)", "found a row without a path, expected one; mend the row")
+    name = shown(path[:_LONGEST_PATH])
+    parts = path.split("/")
+    if len(path) > _LONGEST_PATH or ".." in parts or "" in parts or "\\" in path or "\0" in path:
+        return Skipped(
+            name[:80],
+            "found a path that is absolute, empty in parts, goes up, or is too long, expected one "
+            f"inside the source of at most {_LONGEST_PATH} signs, with / between its parts",
+        )
+    if content is None:
+        return Skipped(name, "found a row without content, expected the file's text or bytes")
+    if not name.endswith(ENDINGS):
+        return Skipped(name, "found a row that is no Python file or notebook (.py, .ipynb)")
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else bytes(content)
+    most = Limits().of(name)
+    if len(data) > most:
+        return Skipped(name, f"found {len(data):,} bytes, expected at most {most:,}")
+    return as_file(name, data, None, Limits())
+
+
+def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a table of suspects, each checked; notice files too."""
+    for row in rows:
+        path, content = row["path"], row["content"]
+        if isinstance(path, str) and content is not None and is_notice(path.rpartition("/")[2]):
+            data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+            if len(data) <= LONGEST_FILE:
+                yield shown(path[:_LONGEST_PATH]), None, bytes(data), None, None, None
+                continue
+        yield suspect_row(file_of(path, content))
+
+
+def suspect_row(file: SourceFile | Skipped) -> tuple[Any, ...]:
+    """A suspect, or what was skipped, as a row of ``SUSPECT``."""
+    if isinstance(file, Skipped):
+        return file.path, None, None, None, None, file.reason
+    return file.path, file.sha256, file.content, file.modified, json.dumps(file.cells), None
+
+
+def suspect_of(row: Mapping[str, Any]) -> SourceFile:
+    """The file of a row of ``SUSPECT`` that has a digest."""
+    cells = tuple((int(cell), int(line)) for cell, line in json.loads(row["cells"]))
+    return SourceFile(row["path"], bytes(row["content"]), row["sha256"], row["modified"], cells)
+
+
+def opened(text: str, include: Sequence[str], exclude: Sequence[str]) -> Source:
+    """A source that this machine reads.
+
+    Raises:
+        ProvenanceError: it cannot be opened.
+    """
+    return open_source(text, include=include, exclude=exclude)

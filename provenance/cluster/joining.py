@@ -1,0 +1,365 @@
+"""joining: suspects and fingerprint tables -> the report that the local engine would give.
+
+    1. suspects are parsed and sketched in the executors: keys
+    2. keys are joined with the postings: a shuffle on door and key
+    3. the postings of a *part*, some hundred suspects, come together: candidates
+    4. candidates are joined with units, and these with trees
+    5. what a part needs comes together as a slice of the index: findings
+
+Steps 3 and 5 run the local engine on slices. What a part brings together is bounded: it asks for a
+key once, and no key lists more than ``most`` units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from provenance.cluster.fingerprints import (
+    file_keys,
+    keys_of,
+    packed,
+    packed_sketch,
+    signed,
+    sketch_of,
+    unpacked,
+)
+from provenance.cluster.gather import SUSPECT, suspect_of
+from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
+from provenance.cluster.tables import Header
+from provenance.declared import Beside, beside
+from provenance.errors import TooLongError
+from provenance.library import Library
+from provenance.model import FileResult, Finding, IndexUsed, Parsed, Skipped, SourceFile
+from provenance.notices import NoticeFile
+from provenance.parse import parse, syntax
+from provenance.scanning import Outcome, Proposed, outcomes, proposed
+from provenance.schema import FILE, LAYOUT, TEXT
+from provenance.sketch import sketch
+from provenance.workers import Bounds, run
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row, SparkSession
+
+    from provenance.cluster.folders import Tables
+
+_KEYS = """
+    part int, path string, sha256 string, sketch binary,
+    keys array<struct<door: int, key: bigint>>
+"""
+_CANDIDATES = """
+    part int, path string, sha256 string, sketch binary, proposed binary, units array<bigint>
+"""
+_FOUND = "outcome string, path string, reason string"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every executor must know of a scan."""
+
+    header: Header
+    as_of: str | None
+    exclude_origin: tuple[str, ...]
+    notices: tuple[NoticeFile, ...]
+    seconds: float
+
+    @property
+    def hides(self) -> bool:
+        """Whether some references are not to be seen."""
+        return self.as_of is not None or bool(self.exclude_origin)
+
+    def library(self, rows: Rows) -> Library:
+        """A slice as the local engine sees it."""
+        made = Library(
+            [Slice(self.header, rows)], as_of=self.as_of, exclude_origin=self.exclude_origin
+        )
+        known, _ = _known(self)
+        made.names, made.titles = known.names, known.titles
+        return made
+
+    def beside(self) -> tuple[Beside, ...]:
+        """The notice files, read against all families."""
+        return _known(self)[1]
+
+
+_in_this_process: list[tuple[Wanted, Library, tuple[Beside, ...]]] = []
+
+
+def _known(wanted: Wanted) -> tuple[Library, tuple[Beside, ...]]:
+    """What the whole says of families, worked out once in each process."""
+    if not _in_this_process or _in_this_process[0][0] is not wanted:
+        library = Library(
+            [Slice(wanted.header, Rows())],
+            as_of=wanted.as_of,
+            exclude_origin=wanted.exclude_origin,
+        )
+        _in_this_process[:] = [(wanted, library, beside(wanted.notices, library))]
+    return _in_this_process[0][1:]
+
+
+def used(header: Header) -> IndexUsed:
+    """The tables as a report names them."""
+    packages = Slice(header, Rows()).packages()
+    return IndexUsed(PurePosixPath(header.path).name, header.checksum, packages)
+
+
+def found_in(
+    spark: SparkSession, suspects: DataFrame, tables: Tables, wanted: Wanted
+) -> Iterator[Outcome | Skipped]:
+    """What is found in each suspect, in no order.
+
+    Args:
+        spark: the session.
+        suspects: rows of ``gather.SUSPECT`` with a digest, and ``part``.
+        tables: the references.
+        wanted: how to scan; of these tables.
+    """
+    import msgspec
+    from pyspark import StorageLevel
+    from pyspark.sql import functions as sql
+
+    told = spark.sparkContext.broadcast(wanted)
+    drawn = spark.createDataFrame(
+        suspects.rdd.mapPartitions(partial(_sketched, told)), _KEYS, verifySchema=False
+    ).persist(StorageLevel.DISK_ONLY)
+    keys = drawn.select("part", sql.inline("keys")).distinct()
+    hits = keys.join(tables.read("posting").drop("held"), ["door", "key"])
+    hits = hits.persist(StorageLevel.DISK_ONLY)
+    of_trees = sql.col("door").isin(FILE, LAYOUT)
+    units = tables.read("unit")
+    listed = hits.where(~of_trees).select("part", sql.explode("numbers").alias("number"))
+    stands = "stands" if wanted.hides else sql.lit(None).cast("array<bigint>").alias("stands")
+    slim = units.select("number", "classes", stands)
+    met = listed.distinct().join(slim, "number")
+    if wanted.hides:  # the classes that are proposed by their members may be hidden too
+        classes = met.select("part", sql.explode("classes").alias("number"))
+        met = listed.union(classes).distinct().join(slim, "number")
+    candidates = spark.createDataFrame(
+        _by_part(
+            posting=hits.where(~of_trees).select("part", sql.struct("door", "key", "numbers")),
+            unit=met.select("part", sql.struct("number", "classes", "stands")),
+            sketch=drawn.select("part", sql.struct("path", "sha256", "sketch")),
+        ).rdd.mapPartitions(partial(_candidates, told)),
+        _CANDIDATES,
+        verifySchema=False,
+    ).persist(StorageLevel.DISK_ONLY)
+    chosen = (
+        candidates.select("part", sql.explode("units").alias("number"))
+        .distinct()
+        .join(units, "number")
+    )
+    trees = (
+        chosen.select("part", sql.explode("trees").alias("number"))
+        .union(hits.where(of_trees).select("part", sql.explode("numbers")))
+        .distinct()
+        .join(tables.read("tree").drop("tokens", "words"), "number")
+    )
+    every = _by_part(
+        posting=hits.where(of_trees).select("part", sql.struct("door", "key", "numbers")),
+        unit=chosen.select("part", sql.struct(*units.columns)),
+        tree=trees.select("part", sql.struct(*(name for name in trees.columns if name != "part"))),
+        candidates=candidates.select("part", sql.struct("path", "sha256", "sketch", "proposed")),
+        suspect=suspects.select("part", sql.struct(*_columns(SUSPECT))),
+    )
+    found = spark.createDataFrame(
+        every.rdd.mapPartitions(partial(_found, told)), _FOUND, verifySchema=False
+    )
+    read = msgspec.json.Decoder(tuple[FileResult, tuple[Finding, ...]])
+    for row in found.toLocalIterator():
+        if row["reason"] is None:
+            yield read.decode(row["outcome"])
+        else:
+            yield Skipped(row["path"], row["reason"])
+
+
+def _columns(schema: str) -> list[str]:
+    return [part.split()[0] for part in schema.split(",")]
+
+
+def _by_part(**kinds: DataFrame) -> DataFrame:
+    """Rows of several kinds by their parts, those of a part together, in the order of the kinds:
+    ``part``, ``kind``, and of each kind a column of its own."""
+    from pyspark.sql import functions as sql
+
+    joined: DataFrame | None = None
+    for order, (name, rows) in enumerate(kinds.items()):
+        named = rows.toDF("part", name).withColumn("kind", sql.lit(order))
+        joined = named if joined is None else joined.unionByName(named, allowMissingColumns=True)
+    assert joined is not None  # noqa: S101 - there is a kind
+    return joined.repartition("part").sortWithinPartitions("part", "kind")
+
+
+def _parts(rows: Iterable[Row], *kinds: str) -> Iterator[tuple[int, Iterator[tuple[str, Row]]]]:
+    """Each part with its rows, as they come."""
+    for part, some in groupby(rows, key=lambda row: row["part"]):
+        yield part, ((kinds[row["kind"]], row[kinds[row["kind"]]]) for row in some)
+
+
+# --- in the executors ---------------------------------------------------------------------
+
+
+def _sketched(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
+    """The sketch of each suspect, and the keys by which it is looked up."""
+    wanted: Wanted = told.value
+    header = wanted.header
+    permutations = header.drawn
+    for row in rows:
+        file = suspect_of(row.asDict())
+        try:
+            parsed = parse(file.content, syntax(file.content, wanted.seconds))
+        except TooLongError:
+            continue  # so it is for who asks for it again, and that is told
+        drawn = sketch(parsed, header.parameters, permutations)
+        keys = {(TEXT, key) for key in signed(drawn.text_digest).tolist()}
+        keys.update(file_keys(file.sha256, parsed.tokens))
+        for door, listed, _ in keys_of(drawn, header.key_bits):
+            keys.update((door, key) for key in listed.tolist())
+        yield row["part"], file.path, file.sha256, packed_sketch(drawn), sorted(keys)
+
+
+def _candidates(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
+    """The candidates of each suspect of a part, by their numbers in the tables."""
+    wanted: Wanted = told.value
+    for part, some in _parts(rows, "posting", "unit", "sketch"):
+        cut, asked = Rows(), []
+        for kind, row in some:
+            if kind == "posting":
+                cut.postings.append((row["door"], row["key"], row["numbers"]))
+            elif kind == "unit":
+                number, classes, stands = row
+                cut.units.append(UnitRow(number, classes, stands=stands or ()))
+            else:
+                asked.append(row)
+        library = wanted.library(cut)
+        (index,) = library.indexes
+        asked.sort(key=lambda row: (row["path"], row["sha256"]))
+        for at in range(0, len(asked), _AT_ONCE):
+            batch = asked[at : at + _AT_ONCE]
+            drawn = [sketch_of(row["sketch"], library.parameters) for row in batch]
+            for row, listed in zip(batch, proposed(drawn, library), strict=True):
+                numbers = index.unit_numbers(listed[:, 2])  # type: ignore[attr-defined]
+                data = packed(listed[:, 0], numbers, listed[:, 3], listed[:, 4])
+                units = np.unique(numbers).tolist()
+                yield part, row["path"], row["sha256"], bytes(row["sketch"]), data, units
+
+
+_AT_ONCE = 64
+
+
+def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
+    """What is found in each suspect of a part."""
+    import msgspec
+
+    wanted: Wanted = told.value
+    for _, some in _parts(rows, "posting", "unit", "tree", "candidates", "suspect"):
+        cut = Rows()
+        candidates: dict[tuple[str, str], Row] = {}
+        suspects: list[SourceFile] = []
+        for kind, row in some:
+            if kind == "posting":
+                cut.postings.append((row["door"], row["key"], row["numbers"]))
+            elif kind == "unit":
+                cut.units.append(
+                    UnitRow(
+                        row["number"],
+                        trees=row["trees"],
+                        stands=row["stands"],
+                        digest=_digest(row["unit"]),
+                        tokens=row["tokens"],
+                        words=row["words"],
+                    )
+                )
+            elif kind == "tree":
+                cut.trees.append(_tree(row))
+            elif kind == "candidates":
+                candidates[row["path"], row["sha256"]] = row
+            else:
+                suspects.append(suspect_of(row.asDict()))
+        suspects.sort(key=lambda file: (file.path, file.sha256))
+        settings = _Opens(wanted, wanted.library(cut), candidates)
+        skipped: list[Skipped] = []
+        limits = Bounds(seconds=wanted.seconds)
+        for batch in run(_looked_at, _Listed(suspects), skipped, 1, settings, None, limits=limits):
+            for outcome in batch:
+                yield msgspec.json.encode(outcome).decode(), None, None
+        for one in skipped:
+            yield None, one.path, one.reason
+
+
+def _digest(value: int) -> int:
+    from provenance.cluster.fingerprints import unsigned
+
+    return int(unsigned([value])[0])
+
+
+def _tree(row: Row) -> TreeRow:
+    return TreeRow(
+        row["number"],
+        row["sha256"],
+        row["mark"],
+        row["holders"],
+        row["licenses"],
+        row["names"],
+        row["spans"],
+        row["lines"],
+        [tuple(file) for file in row["files"]],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Suspects as a source yields them."""
+
+    listed: Sequence[SourceFile]
+
+    @property
+    def total(self) -> int:
+        return len(self.listed)
+
+    def files(self) -> Iterator[SourceFile | Skipped]:
+        yield from self.listed
+
+
+class _Opens:
+    """The slice of a part and its candidates, which are here already."""
+
+    def __init__(
+        self, wanted: Wanted, library: Library, candidates: dict[tuple[str, str], Row]
+    ) -> None:
+        self.wanted, self.library, self._candidates = wanted, library, candidates
+
+    def open(self) -> _Opens:
+        return self
+
+    def __enter__(self) -> _Opens:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def propose(self, read: list[tuple[SourceFile, Parsed]], library: Library) -> list[Proposed]:
+        """The candidates that were found before."""
+        return [self._known(file) for file, _ in read]
+
+    def _known(self, file: SourceFile) -> Proposed:
+        row = self._candidates.get((file.path, file.sha256))
+        if row is None:  # it took too long to parse before
+            raise TooLongError
+        (index,) = self.library.indexes
+        at, numbers, equality, telling = unpacked(row["proposed"], 4)
+        units = index.units_of(numbers.astype(np.int64))  # type: ignore[attr-defined]
+        none = np.zeros(at.size, np.int64)
+        listed = np.stack([at, none, units, equality, telling], axis=1).astype(np.int64)
+        return sketch_of(row["sketch"], self.library.parameters), listed
+
+
+def _looked_at(files: Sequence[SourceFile], opened: _Opens) -> list[Outcome]:
+    return outcomes(
+        files, opened.library, opened.wanted.beside(), opened.wanted.seconds, opened.propose
+    )

@@ -1,0 +1,140 @@
+"""scan: a source and fingerprint tables -> a report: the joining, with what is read before and put
+together after it by the functions of the local engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from provenance.cluster.building import read_parquet, rows_by
+from provenance.cluster.folders import Tables
+from provenance.cluster.gather import (
+    SUSPECT,
+    SUSPECT_COLUMNS,
+    opened,
+    suspect_row,
+    suspects_of_rows,
+)
+from provenance.cluster.joining import Wanted, found_in, used
+from provenance.cluster.slices import Rows
+from provenance.cluster.tables import Header, checked_columns
+from provenance.errors import SourceError, UsageError
+from provenance.model import Release, Report, Skipped
+from provenance.notices import MOST, notice_files
+from provenance.release import checked_day
+from provenance.scanning import Asked, Outcome, reported
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+PART = 64
+"""Suspects that are scanned together, against one slice: as many as a batch of the local engine."""
+
+
+def scan_tables(
+    spark: SparkSession,
+    source: str,
+    tables: str,
+    *,
+    parquet: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    as_of: str | None = None,
+    exclude_origin: Sequence[str] = (),
+    suspect_date: str | None = None,
+    part: int = PART,
+    seconds: float = 60.0,
+) -> tuple[Report, Header]:
+    """Find what in a source resembles the references of fingerprint tables.
+
+    Args:
+        spark: the session.
+        source: what ``provenance.scan`` takes; or, with ``parquet``, a table with the columns
+            ``path`` and ``content``.
+        tables: the folder of fingerprint tables.
+        parquet: whether the source is a table.
+        include: globs of files to scan; not of a table.
+        exclude: globs of files to leave out.
+        as_of: see ``provenance.scan``, as are the two that follow.
+        exclude_origin: globs of origins to hide.
+        suspect_date: ISO day since when the source is as it is.
+        part: how many suspects are scanned together; the result does not depend on it.
+        seconds: how long the parsing of a file may take.
+
+    Returns:
+        The report, the same as that of the index that the tables are the content of; and what the
+        tables say of themselves.
+
+    Raises:
+        ProvenanceError: the source or the tables cannot be read.
+    """
+    as_of = checked_day(as_of, "--as-of")
+    given = checked_day(suspect_date, "--suspect-date")
+    references = Tables(spark, tables)
+    header = references.header
+    if parquet:
+        if include or exclude:
+            raise UsageError("--include and --exclude choose files of a source, not of a table")
+        release = Release(PurePosixPath(source).name)
+        rows = _of_table(spark, source)
+        notices = rows.where("sha256 IS NULL AND reason IS NULL").orderBy("path").limit(MOST)
+        read: list[tuple[str, bytes] | Skipped] = [
+            (row["path"], bytes(row["content"])) for row in notices.collect()
+        ]
+        skipped = [
+            Skipped(row["path"], row["reason"])
+            for row in rows.where("reason IS NOT NULL").select("path", "reason").collect()
+        ]
+        suspects = rows.where("sha256 IS NOT NULL").dropDuplicates(["path", "sha256"])
+        suspects = _in_parts(suspects, part)
+    else:
+        local = opened(source, include, exclude)
+        release, read = local.release, local.notices()
+        listed = [suspect_row(file) for file in local.files()]
+        skipped = [Skipped(path, reason) for path, *_, reason in listed if reason is not None]
+        numbered = [
+            (*row, at // part) for at, row in enumerate(row for row in listed if row[-1] is None)
+        ]
+        suspects = spark.createDataFrame(numbered, f"{SUSPECT}, part int", verifySchema=False)
+    skipped += [one for one in read if isinstance(one, Skipped)]
+    told = [one for one in read if not isinstance(one, Skipped)]
+    wanted = Wanted(header, as_of, tuple(exclude_origin), notice_files(told), seconds)
+    outcomes: list[Outcome] = []
+    for one in found_in(spark, suspects, references, wanted):
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        else:
+            outcomes.append(one)
+    with wanted.library(Rows()) as library:
+        standings = library.standings
+    asked = Asked(
+        source=source,
+        release=release,
+        indexes=(used(header),),
+        parameters=header.parameters,
+        standings=standings,
+        as_of=as_of,
+        exclude_origin=tuple(exclude_origin),
+        suspect_date=given,
+        notice_files=tuple(path for path, _ in told),
+        history=given is None and release.sha256 is None and not parquet,
+    )
+    return reported(asked, outcomes, skipped), header
+
+
+def _of_table(spark: SparkSession, source: str) -> DataFrame:
+    """The rows of a table of suspects."""
+    found = read_parquet(spark, [source])
+    checked_columns(source, dict(found.dtypes), SUSPECT_COLUMNS, SourceError)
+    rows = found.select(*SUSPECT_COLUMNS).rdd.mapPartitions(partial(rows_by, suspects_of_rows))
+    return spark.createDataFrame(rows, SUSPECT, verifySchema=False)
+
+
+def _in_parts(suspects: DataFrame, size: int) -> Any:
+    """Suspects with the number of their part, by their paths."""
+    from pyspark.sql import functions as sql
+
+    parts = max(1, -(-suspects.count() // size))
+    return suspects.withColumn("part", (sql.crc32("path") % parts).cast("int"))

@@ -1,0 +1,111 @@
+"""session: starts Spark, and turns its failures into messages without a traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.errors import ClusterError, ProvenanceError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_QUIET = Path(__file__).with_name("log4j2.properties")
+_OURS = re.compile(r"provenance\.errors\.(?:\w+Error): (.+)")
+_CAUSES = re.compile(
+    r"^(?:Caused by: |py4j[\w.]*: |pyspark[\w.]*: )?"
+    r"((?:org|java|py4j|pyspark)[\w.$]+(?:Exception|Error)|[A-Z]\w+(?:Error|Exception)): (.+)$",
+    re.MULTILINE,
+)
+
+
+def missing() -> str | None:
+    """Why no session can be started here, None where one can."""
+    try:
+        import pyspark  # noqa: F401
+    except ImportError:
+        return (
+            "found no PySpark, which the cluster commands need; install it with "
+            "pip install 'provenance-checker[spark]'"
+        )
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=os.path.join(home, "bin")) if home else shutil.which("java")
+    if java is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
+        where = f"JAVA_HOME ({home})" if home else "the PATH"
+        return (
+            f"found no Java on {where}, which Spark runs on; expected version 17 or newer: install "
+            "it (Debian: openjdk-17-jre-headless), or set JAVA_HOME"
+        )
+    return None
+
+
+@contextmanager
+def session(
+    master: str | None = None, settings: dict[str, str] | None = None
+) -> Iterator[SparkSession]:
+    """A Spark session for as long as the context lasts.
+
+    Args:
+        master: where it runs; None for the one that ``spark-submit`` gave, else all cores of this
+            machine.
+        settings: of Spark, over ours.
+
+    Raises:
+        ClusterError: Spark is not there, or a job failed.
+    """
+    reason = missing()
+    if reason:
+        raise ClusterError(reason)
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("provenance")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
+        builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
+        quiet = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}"
+        builder = builder.config("spark.driver.extraJavaOptions", quiet)
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
+    elif master:
+        builder = builder.master(master)
+    builder = builder.config("spark.sql.parquet.compression.codec", "zstd")
+    for key, value in (settings or {}).items():
+        builder = builder.config(key, value)
+    try:
+        spark = builder.getOrCreate()
+    except (PySparkException, Py4JError, OSError, RuntimeError) as error:
+        raise ClusterError(
+            f"Spark could not be started ({said(error)}); expected Java 17 or newer and a master "
+            "that answers: look at JAVA_HOME and --master"
+        ) from error
+    try:
+        yield spark
+    except (PySparkException, Py4JError) as error:
+        raise _failed(error) from error
+    finally:
+        spark.stop()
+
+
+def _failed(error: Exception) -> ProvenanceError:
+    ours = _OURS.search(str(error))
+    if ours:
+        return ClusterError(ours[1])
+    return ClusterError(
+        f"a Spark job failed ({said(error)}); nothing was put in place: look at Spark's own log, "
+        "and give executors more memory where it was that"
+    )
+
+
+def said(error: Exception) -> str:
+    """The cause of a failure of Spark, in a line."""
+    text = str(error)
+    found = _CAUSES.findall(text)
+    line = f"{found[-1][0].rpartition('.')[2]}: {found[-1][1]}" if found else text.strip()
+    return " ".join(line.split("\n", 1)[0].split())[:300]

@@ -1,0 +1,213 @@
+"""tables: what a folder of fingerprint tables looks like, and opening one with suspicion.
+
+The logical content of an index as Parquet, in any file system that Spark reads: rows name each
+other by numbers that keep the order of the index's, so that what a scan cuts out of them is in the
+same order. ``meta`` is written last: a folder without it is not finished.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from provenance.errors import IndexFileError
+from provenance.index import OriginFacts
+from provenance.model import Family, Parameters, Release
+from provenance.schema import BAND, FILE, LAYOUT, RUN, STRUCTURE, TEXT, TEXT_RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+FORMAT_VERSION = 1
+"""Version of the tables. 1: first version."""
+
+DOOR_NAMES = {
+    TEXT: "equal text",
+    STRUCTURE: "equal structure",
+    FILE: "equal file",
+    LAYOUT: "equal file but for layout",
+    BAND: "LSH band",
+    RUN: "fingerprint of structure",
+    TEXT_RUN: "fingerprint of text",
+}
+
+FINGERPRINT = """
+    sha256 string, mark string, holders array<string>, licenses array<string>,
+    names array<string>, words array<string>, spans binary, lines binary, tokens binary,
+    units array<struct<unit: bigint, kind: int, name: string, elements: int, tokens: binary,
+        words: array<string>>>,
+    members array<struct<unit: bigint, class: bigint>>,
+    posts array<struct<door: int, key: bigint, unit: bigint>>
+"""
+"""One row for each distinct content, as ``fingerprints.row_of`` writes it; units by their digests.
+This is the first table that is made; the others are made of it and of the files."""
+
+TABLES: dict[str, str] = {
+    "tree": """
+        number bigint,            -- ascending by first path and SHA-256, as in an index
+        sha256 string, mark string, holders array<string>, licenses array<string>,
+        names array<string>,      -- qualified names of the units, in source order
+        words array<string>,      -- texts of the identifiers, ascending by their hashes
+        spans binary,             -- of the units: see fingerprints.Spans
+        lines binary,             -- of each element
+        tokens binary,            -- kinds of elements, words of leaves
+        files array<struct<release: int, origin: int, path: string>>,
+        held bigint               -- how many files it is; the oldest of them are listed
+    """,
+    "unit": """
+        number bigint,            -- ascending by kind, name, size and digest, as in an index
+        unit bigint,              -- digest of its text
+        elements int, tokens binary, words array<string>,
+        classes array<bigint>,    -- numbers of the classes that have it as a member
+        trees array<bigint>,      -- numbers of the trees that have it
+        stands array<bigint>,     -- release << 32 | origin of their files, distinct
+        held bigint               -- how many files have it; those of too many propose nobody
+    """,
+    "posting": """
+        door int, key bigint,     -- as in an index
+        numbers array<bigint>,    -- of units, or of trees; none where they are too many
+        held bigint
+    """,
+    "release": "number int, facts string",  # JSON
+    "origin": "number int, facts string",
+    "meta": "key string, value string",  # JSON, but for 'permutations'
+}
+
+
+@dataclass(frozen=True)
+class Capped:
+    """What too many have to tell anything: keys of each door, by its number, that propose nobody,
+    and units that do; files of which only the oldest places are kept."""
+
+    keys: dict[int, int]
+    units: int = 0
+    files: int = 0
+
+
+@dataclass(frozen=True)
+class Header:
+    """What fingerprint tables say of themselves: all that a scan needs of them but the rows it
+    looks up. It travels to every executor. ``most`` units for a key, or files for a unit or a
+    content, are listed; keys that are not stored whole have ``key_bits`` bits."""
+
+    path: str
+    parameters: Parameters
+    permutations: str
+    counts: dict[str, int]
+    releases: dict[int, Release]
+    origins: dict[int, OriginFacts]
+    selections: dict[int, list[str]]
+    baseline: str | None
+    checksum: str
+    most: int
+    key_bits: int
+    capped: Capped
+
+    @property
+    def drawn(self) -> NDArray[np.uint32]:
+        """The permutations, uint32[2, bands * rows]."""
+        return np.frombuffer(bytes.fromhex(self.permutations), "<u4").reshape(2, -1).astype("u4")
+
+
+def rows_of(header: Header) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of ``release``, ``origin`` and ``meta``."""
+
+    def text(value: object) -> str:
+        return json.dumps(value, sort_keys=True)
+
+    meta = {
+        "format": FORMAT_VERSION,
+        "parameters": asdict(header.parameters),
+        "counts": header.counts,
+        "baseline": header.baseline,
+        "checksum": header.checksum,
+        "most": header.most,
+        "key_bits": header.key_bits,
+        "capped": [sorted(header.capped.keys.items()), header.capped.units, header.capped.files],
+        "permutations": header.permutations,
+    }
+    return {
+        "release": [
+            (number, text([asdict(one), header.selections[number]]))
+            for number, one in sorted(header.releases.items())
+        ],
+        "origin": [(number, text(asdict(one))) for number, one in sorted(header.origins.items())],
+        "meta": [(key, text(value)) for key, value in sorted(meta.items())],
+    }
+
+
+def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Header:
+    """The inverse of ``rows_of``, believing nothing.
+
+    Raises:
+        IndexFileError: these are not the rows of tables that this version can use.
+    """
+    try:
+        meta = {key: json.loads(value) for key, value in rows["meta"]}
+        if meta["format"] != FORMAT_VERSION:
+            raise refused(path, f"fingerprint tables of format {meta['format']}")
+        if set(meta["parameters"]) != {field.name for field in fields(Parameters)}:
+            raise refused(path, "parameters that are not those of this version")
+        parameters = Parameters(**meta["parameters"])
+        for decided in ("grammar", "normalisation", "scheme"):
+            found, ours = getattr(parameters, decided), getattr(Parameters(), decided)
+            if found != ours:
+                raise refused(path, f"tables made with {decided} {found!r}, not with {ours!r}")
+        releases, selections, origins = {}, {}, {}
+        for number, facts in rows["release"]:
+            said, selections[number] = json.loads(facts)
+            releases[number] = Release(**said)
+        for number, facts in rows["origin"]:
+            said = json.loads(facts)
+            origins[number] = OriginFacts(**{**said, "family": Family(**said["family"])})
+        keys, units, files = meta["capped"]
+        header = Header(
+            path=path,
+            parameters=parameters,
+            permutations=str(meta["permutations"]),
+            counts={str(name): int(count) for name, count in meta["counts"].items()},
+            releases=releases,
+            origins=origins,
+            selections=selections,
+            baseline=meta["baseline"],
+            checksum=str(meta["checksum"]),
+            most=int(meta["most"]),
+            key_bits=int(meta["key_bits"]),
+            capped=Capped({int(door): int(count) for door, count in keys}, units, files),
+        )
+        drawn = header.drawn.shape[1]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise refused(path, f"tables that say nothing sound of themselves ({error!r})") from error
+    if drawn != parameters.bands * parameters.rows or not header.counts.get("unit"):
+        raise refused(path, "permutations or counts that do not fit the parameters")
+    return header
+
+
+def refused(path: str, found: str) -> IndexFileError:
+    """Why a folder is not used."""
+    return IndexFileError(
+        f"{path}: found {found}, expected fingerprint tables of format {FORMAT_VERSION}; make them "
+        "with 'provenance cluster build'"
+    )
+
+
+def checked_columns(
+    path: str,
+    found: Mapping[str, str],
+    expected: Mapping[str, str],
+    error: Callable[[str], Exception],
+) -> None:
+    """Refuse a table without a column, or with one of another type; others may stand beside."""
+    for name, kind in expected.items():
+        if name not in found:
+            raise error(f"{path}: found no column {name!r} among {', '.join(found) or 'none'}")
+        if found[name] not in kind.split("|"):
+            raise error(
+                f"{path}: found column {name!r} of type {found[name]}, expected "
+                f"{kind.replace('|', ' or ')}"
+            )
