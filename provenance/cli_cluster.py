@@ -34,7 +34,7 @@ _SPARK = options(
         "--conf", multiple=True, callback=_settings, metavar="KEY=VALUE", help="A Spark setting."
     ),
 )
-_PARQUET = click.option("--parquet", is_flag=True, help="SOURCE is a Parquet table, see below.")
+_PARQUET = click.option("--parquet", is_flag=True, help="SOURCE is a Parquet table, see above.")
 _SECONDS = click.option(
     "--timeout",
     "seconds",
@@ -99,9 +99,10 @@ def cluster_build(
     \b
     Examples
       provenance cluster build one.whl two.tar.gz -o references
-      provenance cluster build --parquet hdfs:///code.parquet -o hdfs:///references
+      provenance cluster build --parquet hdfs:///code.parquet -o hdfs:///refs
     """
-    from provenance.cluster.building import Shape, build_tables
+    from provenance.cluster.assembling import Shape
+    from provenance.cluster.building import build_tables
     from provenance.cluster.session import session
 
     shape = Shape()
@@ -180,7 +181,7 @@ def cluster_scan(
     \b
     Examples
       provenance cluster scan my-model/ references
-      provenance cluster scan --parquet hdfs:///suspects.parquet hdfs:///references
+      provenance cluster scan --parquet hdfs:///suspects.parquet hdfs:///refs
     """
     from provenance.cluster.scan import scan_tables
     from provenance.cluster.session import session

@@ -104,11 +104,11 @@ def build_index(
             files, parsed = files + done[0], parsed + done[1]
         if files or not extend:
             _refuse_empty(files, sources)
-            builder.finish(_measured if baseline else None)
+            builder.finish(measured if baseline else None)
     return Built(files, parsed, tuple(known), tuple(skipped))
 
 
-def _measured(index: Index) -> str:
+def measured(index: Index) -> str:
     """The baseline of an index, as it is stored."""
     family = {facts.name: facts.family.name for facts in index.origin_facts.values()}
     return measure(index, family.__getitem__).to_json()
@@ -129,7 +129,7 @@ def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
         raise UsageError("no index was given, expected at least one to join")
     for path in paths:
         verify(path)  # what is damaged must not be carried over
-    merge(paths, output, _measured)
+    merge(paths, output, measured)
 
 
 def _builder(path: Path, *, extend: bool) -> Builder:
@@ -283,7 +283,7 @@ def build_default(
                 if time.monotonic() - saved > _SAVE_EVERY:
                     builder.finish()
                     saved = time.monotonic()
-        builder.finish(None if missing else _measured)
+        builder.finish(None if missing else measured)
     if not missing:
         os.replace(partial, path)
     return BuiltDefault(files, parsed, tuple(missing), tuple(skipped))

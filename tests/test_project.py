@@ -171,9 +171,45 @@ ALLOWED = {
         "auditing errors model report.formats report.html report.json report.saved report.text "
         "sides terminal"
     ),
+    # cluster: the same stages under Spark
+    "cluster.__init__": "",
+    "cluster.fingerprints": "index mark model pages parse rank schema sketch",
+    "cluster.tables": "errors index model schema",
+    "cluster.slices": (
+        "cluster.fingerprints cluster.tables errors index model null pages parse recent schema"
+    ),
+    "cluster.gather": "errors folder model notices origins release source",
+    "cluster.session": "errors",
+    "cluster.folders": "cluster.tables errors",
+    "cluster.assembling": (
+        "cluster.exchange cluster.folders cluster.tables index model origins schema sketch"
+    ),
+    "cluster.building": (
+        "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.session "
+        "cluster.tables errors model parse sketch statements"
+    ),
+    "cluster.exchange": (
+        "build cluster.fingerprints cluster.tables index indexing model sketch statements"
+    ),
+    "cluster.importing": (
+        "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.tables "
+        "index model parse sketch"
+    ),
+    "cluster.joining": (
+        "cluster.fingerprints cluster.folders cluster.gather cluster.slices cluster.tables "
+        "declared errors library model notices parse scanning schema sketch workers"
+    ),
+    "cluster.scan": (
+        "cluster.building cluster.folders cluster.gather cluster.joining cluster.slices "
+        "cluster.tables errors model notices release scanning"
+    ),
+    "cli_cluster": (
+        "cli_report cluster.assembling cluster.building cluster.exchange cluster.folders "
+        "cluster.importing cluster.scan cluster.session cluster.tables errors terminal"
+    ),
     "cli": (
-        "scanning cache cli_audit cli_bundle cli_explain cli_report errors families index indexing "
-        "references.__init__ references.manifest terminal version"
+        "scanning cache cli_audit cli_bundle cli_cluster cli_explain cli_report errors families "
+        "index indexing references.__init__ references.manifest terminal version"
     ),
     "__init__": "scanning errors indexing model report.json report.text version",
     "__main__": "cli",
@@ -184,7 +220,8 @@ TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
     "stored checksum writing numbering merge scanning indexing "
     "workers policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
-    "verifying explained __init__ __main__ references.__init__ references.manifest".split()
+    "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
+    "cluster.importing references.__init__ references.manifest".split()
 )
 WORLD = set(
     "os io pathlib shutil tempfile glob sqlite3 subprocess socket ssl http urllib requests ftplib "
@@ -455,6 +492,8 @@ def test_every_import_is_a_declared_dependency() -> None:
         foreign = _foreign(module) - set(sys.stdlib_module_names)
         if module in ("archive", "tarred", "zipped"):
             foreign -= {"typing_extensions"}  # for the type checker only
+        if module.startswith("cluster."):
+            foreign -= {"pyspark", "py4j"}  # of the extra [spark]
         assert foreign <= names, f"{module} imports {sorted(foreign - names)}"
 
 

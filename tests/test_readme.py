@@ -21,7 +21,7 @@ from provenance.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"]
+DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/scale.md"]
 
 CASE = ROOT / "fixtures" / "type2_renamed"
 """A model, and the same with every name changed."""

@@ -14,7 +14,7 @@ from provenance.build import Builder
 from provenance.cluster.fingerprints import parsed_of
 from provenance.cluster.tables import Header, refused, rows_of
 from provenance.index import Index
-from provenance.indexing import _measured
+from provenance.indexing import measured as measured_in
 from provenance.model import SourceFile
 from provenance.sketch import sketch
 from provenance.statements import Copyright, License, Statements
@@ -84,7 +84,7 @@ def export_index(
                     )
         baseline = header.baseline
         if measure:
-            builder.finish(_measured)
+            builder.finish(measured_in)
         else:
             builder.finish(None if baseline is None else lambda _: baseline)
     with Index(output) as written:

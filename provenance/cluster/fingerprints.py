@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.build import _rank as rank
 from provenance.index import KINDS
 from provenance.mark import with_mark, without_mark
 from provenance.model import Parameters, Parsed, Sketch, SourceFile, Tokens, Unit
 from provenance.pages import compress, deltas, plain, sums, unpack
 from provenance.parse import grammar
+from provenance.rank import rank
 from provenance.schema import BAND, EXACT, FILE, LAYOUT, RUN, STRUCTURE, TEXT, TEXT_RUN
 from provenance.sketch import body, digest, positions
 

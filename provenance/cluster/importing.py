@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.cluster.building import Shape, write_tables
+from provenance.cluster.assembling import Shape, write_tables
 from provenance.cluster.fingerprints import restored_words, row_of
 from provenance.cluster.folders import Folder
 from provenance.cluster.gather import READ

@@ -70,8 +70,9 @@ def session(
     builder = SparkSession.builder.appName("provenance")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
         builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
-        quiet = f"-Dlog4j2.configurationFile={_QUIET.as_uri()}"
-        builder = builder.config("spark.driver.extraJavaOptions", quiet)
+        more = (settings or {}).get("spark.driver.extraJavaOptions", "")
+        options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()} {more}"
+        settings = {**(settings or {}), "spark.driver.extraJavaOptions": options}
         builder = builder.config("spark.ui.showConsoleProgress", "false")
     elif master:
         builder = builder.master(master)

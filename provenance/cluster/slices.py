@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from provenance.cluster.fingerprints import lines_of, spans_of, stored, tokens_of, unsigned
 from provenance.cluster.tables import Header, refused
+from provenance.errors import IndexFileError
 from provenance.index import KINDS, Index, Standing, Tree
 from provenance.null import Baseline
 from provenance.pages import stretches
@@ -81,6 +83,7 @@ class Slice(Index):
         self.releases = header.releases
         self.origin_facts = header.origins
         self._header = header
+        self._damaged = self._unsound
         self._standing: Recent[int, tuple[Standing, ...]] = Recent(50_000)
         self._holders: Recent[int, tuple[str, ...]] = Recent(50_000)
         self._spelt: list[str] = []
@@ -265,6 +268,19 @@ class Slice(Index):
             self._placed.keep((tree, position), known)
         return known
 
+    def views(
+        self, units: Sequence[int]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[int, int]]]:
+        """See ``Index.views``."""
+        every = [self.tokens(unit) for unit in units]
+        edges = np.cumsum([0, *map(len, every)]).tolist()
+        none = np.empty(0, np.uint64)
+        return (
+            np.concatenate([none, *(one.structure for one in every)]),
+            np.concatenate([none, *(one.text for one in every)]),
+            list(pairwise(edges)),
+        )
+
     def names(self, words: NDArray[np.uint64]) -> list[str]:
         """See ``Index.names``; of the units that are here."""
         return [self._written.get(word, "") for word in words.tolist()]
@@ -297,7 +313,7 @@ class Slice(Index):
             self._spelt.append(name)
         return number
 
-    def _unsound(self, what: str) -> Exception:
+    def _unsound(self, what: str) -> IndexFileError:
         return refused(self.path, f"damaged tables ({what})")
 
 

@@ -1,0 +1,221 @@
+"""The cluster: findings as of the local engine, an executor killed on the way, growth with data.
+
+Runs on ``local-cluster``: two executors, processes of their own with one core and 1 GB each.
+References are model files of transformers 4.57.1, suspects those of 5.23.0, both by SHA-256, so
+that a larger run holds the smaller ones. Figures are those of Spark's own event log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from provenance.cluster.building import build_tables
+from provenance.cluster.exchange import export_index
+from provenance.cluster.folders import Tables
+from provenance.cluster.scan import scan_tables
+from provenance.cluster.session import session
+from provenance.indexing import build_index
+from provenance.pypi import fetch
+from provenance.report.json import json_report
+from provenance.scanning import scan
+from provenance.source import open_source
+
+MODEL_FILES = ("transformers/models/*/modeling_*.py",)
+CONTEST = "transformers/models/{solar_open,axk1,exaone_moe}/modeling_*.py"
+
+
+def main() -> int:
+    """Run all, print the tables; 1 where findings differ."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--files", type=int, default=48, help="reference files at 1x")
+    options.add_argument("--times", type=int, nargs="*", default=[1, 2, 4])
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="provenance-cluster-") as place:
+        root = Path(place)
+        return run(root, asked.files, asked.times)
+
+
+def run(root: Path, files: int, times: list[int]) -> int:
+    """All of it, in a folder."""
+    (root / "events").mkdir()
+    settings = {
+        "spark.driver.memory": "700m",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": (root / "events").as_uri(),
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+    }
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    most = files * max(times)
+    references = _chosen(root / "r", fetch("transformers", "4.57.1"), MODEL_FILES, most)
+    suspects = _chosen(root / "s", fetch("transformers", "5.23.0"), MODEL_FILES, most // 4)
+    contest = _chosen(root / "c", fetch("transformers", "5.23.0"), (CONTEST,), 99)
+    sizes: dict[int, tuple[int, int, int]] = {}
+    same = True
+    with session("local-cluster[2,1,1024]", settings) as spark:
+        context = spark.sparkContext
+        for factor in times:
+            part = _linked(root / f"references-{factor}", references[: files * factor])
+            asked = _linked(root / f"suspects-{factor}", suspects[: files * factor // 4])
+            tables = str(root / f"tables-{factor}" / "references.db")
+            context.setJobGroup(f"build {factor}", "")
+            build_tables(spark, [str(part / "zoo")], tables)
+            context.setJobGroup(f"scan {factor}", "")
+            found, _ = scan_tables(spark, str(asked / "zoo"), tables)
+            index = root / f"index-{factor}" / "references.db"
+            index.parent.mkdir()
+            build_index([str(part / "zoo")], index)
+            expected = scan(str(asked / "zoo"), [index])
+            same &= _told(
+                f"{factor}x", json_report(found) == json_report(expected), len(found.findings)
+            )
+            sizes[factor] = (files * factor, _bytes(part), _bytes(Path(tables)))
+        context.setJobGroup("export", "")
+        opened = Tables(spark, tables)
+        export_index(opened, opened.header, str(root / "exported.db"))
+        same &= _told(
+            "exported index", (root / "exported.db").read_bytes() == index.read_bytes(), 0
+        )
+        asked = _linked(root / "contest", contest)
+        expected = scan(str(asked / "zoo"), [index], as_of="2026-08-10")
+        for name, killed in (("contest", False), ("one executor killed", True)):
+            context.setJobGroup(name, "")
+            watch = _Killer() if killed else None
+            found, _ = scan_tables(spark, str(asked / "zoo"), tables, as_of="2026-08-10", part=1)
+            if watch is not None:
+                same &= watch.stop()
+            same &= _told(name, json_report(found) == json_report(expected), len(found.findings))
+    jobs = _read_events(next((root / "events").iterdir()))
+    print(f"\nexecutors lost: {jobs.lost}")
+    print("\n| | files | source | tables | shuffled | spilled | executors | the longest stage |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for group, spent in jobs.groups.items():
+        factor = int(group.split()[-1]) if group.split()[-1].isdigit() else 0
+        count, source, written = sizes.get(factor, (0, 0, 0))
+        row = (
+            f"{count or ''}", f"{source / 1e6:.2f} MB", f"{written / 1e6:.2f} MB",
+            f"{spent.shuffled / 1e6:.2f} MB", f"{spent.spilled / 1e6:.2f} MB",
+            f"{spent.seconds:.1f} s", f"{max(spent.stages.values(), default=0) / 1000:.1f} s",
+        )  # fmt: skip
+        print(f"| {group} | {' | '.join(row)} |")
+    return 0 if same else 1
+
+
+def _told(what: str, same: bool, findings: int) -> bool:
+    print(f"{what}: {'identical' if same else 'DIFFERENT'}, {findings} findings", flush=True)
+    return same
+
+
+def _chosen(folder: Path, wheel: str, include: tuple[str, ...], most: int) -> list[Path]:
+    """Model files of a wheel, in the order of their SHA-256."""
+    found = []
+    for path, data in open_source(wheel, include=include).contents():
+        place = folder / "zoo" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        found.append(place)
+    return sorted(found, key=_digest)[:most]
+
+
+def _digest(path: Path) -> str:
+    from hashlib import sha256
+
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _linked(folder: Path, files: list[Path]) -> Path:
+    """Some of the files in a folder of their own."""
+    for file in files:
+        place = folder / "zoo" / Path(*file.parts[file.parts.index("zoo") + 1 :])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.hardlink_to(file)
+    return folder
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+class _Killer:
+    """Kills one executor's JVM when both have been at work for a while."""
+
+    def __init__(self) -> None:
+        self.killed = False
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        if self._done.wait(6):
+            return
+        executors = [
+            process
+            for process in psutil.Process().children(recursive=True)
+            if "CoarseGrainedExecutorBackend" in " ".join(process.cmdline())
+        ]
+        executors[0].kill()
+        self.killed = True
+        print(f"killed -9 one of {len(executors)} executors", flush=True)
+
+    def stop(self) -> bool:
+        """Whether one was killed while the scan ran."""
+        self._done.set()
+        self._thread.join()
+        return self.killed
+
+
+@dataclass
+class _Spent:
+    """What the tasks of a job group took."""
+
+    shuffled: int = 0
+    spilled: int = 0
+    seconds: float = 0.0
+    stages: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass
+class _Events:
+    groups: dict[str, _Spent] = field(default_factory=dict)
+    lost: int = 0
+
+
+def _read_events(path: Path) -> _Events:
+    """What Spark's event log says of each job group."""
+    found = _Events()
+    of_stage: dict[int, str] = {}
+    for line in path.read_text("utf-8").splitlines():
+        event: dict[str, Any] = json.loads(line)
+        kind = event["Event"]
+        if kind == "SparkListenerJobStart":
+            group = event.get("Properties", {}).get("spark.jobGroup.id", "")
+            found.groups.setdefault(group, _Spent())
+            of_stage.update(dict.fromkeys(event["Stage IDs"], group))
+        elif kind == "SparkListenerExecutorRemoved" and "SIGKILL" not in event.get("Reason", ""):
+            found.lost += "shutdown" not in event["Removed Reason"].lower()
+        elif kind == "SparkListenerTaskEnd" and event.get("Task Metrics"):
+            spent = found.groups[of_stage[event["Stage ID"]]]
+            metrics = event["Task Metrics"]
+            spent.shuffled += metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"]
+            spent.spilled += metrics["Disk Bytes Spilled"]
+            spent.seconds += metrics["Executor Run Time"] / 1000
+            spent.stages[event["Stage ID"]] += metrics["Executor Run Time"]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,316 @@
+"""The cluster: fingerprint tables hold what an index holds, and a scan of them finds the same."""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from provenance.cli import main
+from provenance.cluster import gather, session
+from provenance.cluster.fingerprints import parsed_of, row_of
+from provenance.cluster.tables import Capped, Header, checked_columns, header_of, rows_of
+from provenance.errors import IndexFileError, SourceError
+from provenance.index import OriginFacts
+from provenance.indexing import build_index
+from provenance.model import Family, Parameters, Release, Skipped, SourceFile
+from provenance.parse import parse
+from provenance.report.json import json_report
+from provenance.scanning import scan
+from provenance.schema import DOORS
+from provenance.sketch import permutations, sketch
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SETTINGS = {  # small plans over little data: what Spark does to be fast costs more than it saves
+    "spark.driver.memory": "600m",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+pytestmark = pytest.mark.filterwarnings(  # of PySpark's own sockets
+    "ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+# --- under Spark --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """One session for all tests."""
+    reason = session.missing()
+    if reason:
+        pytest.skip(reason)
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    with session.session("local[2]", SETTINGS) as started:
+        yield started
+    gc.collect()  # what PySpark left open is closed here, and no other test is blamed
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package of two families, of which one has a file twice."""
+    root = tmp_path_factory.mktemp("references") / "zoo"
+    for name in ("serving_disguised", "type3_edited"):
+        for found in sorted((FIXTURES / name / "reference").rglob("*.py")):
+            place = root / "models" / name / found.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(found, place)
+    twice = root / "models" / "again" / "again.py"
+    twice.parent.mkdir()
+    shutil.copy(next((root / "models" / "type3_edited").iterdir()), twice)
+    return root
+
+
+@pytest.fixture(scope="module")
+def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Tables of a Parquet table, some of whose rows are bad; and the index of the same files."""
+    from provenance.cluster.building import build_tables
+
+    root = tmp_path_factory.mktemp("made")
+    day = datetime.date(2025, 1, 1)
+    rows: list[tuple[Any, ...]] = [
+        (file.relative_to(references).as_posix(), file.read_bytes(), "zoo", None, day, "Apache 2.0")
+        for file in sorted(references.rglob("*.py"))
+    ]
+    bad = [
+        (None, b"x = 1\n"),
+        ("no_content.py", None),
+        ("../../etc/passwd.py", b"x = 1\n"),
+        ("binary.py", b"\0\1\2"),
+        ("readme.txt", b"no Python"),
+    ]
+    rows += [(path, content, "zoo", None, day, None) for path, content in bad]
+    schema = (
+        "path string, content binary, package string, version string, date date, licence string"
+    )
+    table = spark.createDataFrame(rows, schema).selectExpr("*", "CAST(NULL AS STRING) AS origin")
+    table.write.parquet(f"{root}/sources")
+    built = build_tables(spark, [f"{root}/sources"], f"{root}/tables/zoo.db", parquet=True)
+    index = root / "zoo.db"
+    build_index([str(references)], index, date="2025-01-01", license="Apache-2.0")
+    return built, f"{root}/tables/zoo.db", index
+
+
+def test_bad_rows_are_told_and_the_others_go_on(made: Any) -> None:
+    built, _, _ = made
+    assert (built.files, built.contents) == (3, 2)
+    assert built.skipped_in_all == len(built.skipped) == 5
+    told = {one.path: one.reason for one in built.skipped}
+    assert set(told) == {
+        "(no path)", "no_content.py", "../../etc/passwd.py", "binary.py", "readme.txt"
+    }  # fmt: skip
+    assert all("found" in reason for reason in told.values())
+
+
+def test_tables_are_exported_to_the_very_bytes_of_the_index(
+    spark: Any, made: Any, tmp_path: Path
+) -> None:
+    from provenance.cluster.exchange import export_index
+    from provenance.cluster.folders import Tables
+
+    _, tables, index = made
+    opened = Tables(spark, tables)
+    export_index(opened, opened.header, str(tmp_path / "out.db"))
+    assert (tmp_path / "out.db").read_bytes() == index.read_bytes()
+
+
+def test_an_index_is_imported_to_the_same_tables(spark: Any, made: Any, tmp_path: Path) -> None:
+    from provenance.cluster.folders import Tables
+    from provenance.cluster.importing import import_index
+
+    _, tables, index = made
+    import_index(spark, str(index), str(tmp_path / "back"))
+    first, again = Tables(spark, tables), Tables(spark, str(tmp_path / "back"))
+    assert replace(again.header, path=first.header.path) == first.header
+    for name, key in (("tree", "sha256"), ("unit", "unit"), ("posting", "key")):
+        kept = [column for column in first.read(name).columns if column != "numbers"]
+        was, now = (one.read(name).select(*kept).orderBy(key, *kept[:2]) for one in (first, again))
+        assert now.collect() == was.collect(), name
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_a_scan_finds_what_the_local_engine_finds(
+    spark: Any, made: Any, tmp_path: Path, parquet: bool
+) -> None:
+    """The same bytes of JSON, hiding references or not; from a table, but for its name."""
+    from provenance.cluster.scan import scan_tables
+
+    _, tables, index = made
+    suspects = tmp_path / "suspects"
+    for name in ("serving_disguised", "type3_edited", "independent_same_task", "notebook"):
+        shutil.copytree(FIXTURES / name / "suspect", suspects / name)
+    shutil.copy(next((FIXTURES / "type3_edited" / "reference").glob("*.py")), suspects / "whole.py")
+    (suspects / "NOTICE").write_text("Portions adapted from zoo/type3_edited.\n")
+    hide = {} if parquet else {"as_of": "2026-01-01", "exclude_origin": ["zoo/again"]}
+    source = str(suspects)
+    if parquet:
+        source = str(tmp_path / "suspects.parquet")
+        rows = [
+            (file.relative_to(suspects).as_posix(), file.read_bytes())
+            for file in sorted(suspects.rglob("*"))
+            if file.is_file()
+        ]
+        spark.createDataFrame(rows, "path string, content binary").write.parquet(source)
+    found, _ = scan_tables(spark, source, tables, parquet=parquet, part=2, **hide)  # type: ignore[arg-type]
+    expected = scan(str(suspects), [index], **hide)  # type: ignore[arg-type]
+    assert len(expected.findings) > 3
+    assert any(file.identical for file in expected.files)
+    assert json_report(replace(found, source=str(suspects))) == json_report(expected)
+
+
+def test_what_is_too_common_proposes_nobody_and_is_counted(
+    spark: Any, references: Path, tmp_path: Path
+) -> None:
+    from provenance.cluster.assembling import Shape
+    from provenance.cluster.building import build_tables
+
+    built = build_tables(
+        spark, [str(references)], str(tmp_path / "few"), shape=Shape(most=1, sample=1)
+    )
+    twice = len(parse(next((references / "models" / "again").iterdir()).read_bytes()).units)
+    assert built.capped.files == 1
+    assert 0 < built.capped.units <= twice
+    assert sum(built.capped.keys.values()) > 0
+
+
+def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path) -> None:
+    from provenance.cluster.folders import Tables
+
+    _, tables, _ = made
+    with pytest.raises(IndexFileError, match="no table 'meta'"):
+        Tables(spark, str(tmp_path))
+    shutil.copytree(tables, tmp_path / "other")
+    shutil.rmtree(tmp_path / "other" / "posting")
+    spark.createDataFrame([("a", "b")], "door string, key string").write.parquet(
+        str(tmp_path / "other" / "posting")
+    )
+    with pytest.raises(IndexFileError, match="column 'door' of type string, expected int"):
+        Tables(spark, str(tmp_path / "other")).read("posting")
+
+
+# --- without ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "found", sorted(FIXTURES.glob("*/reference/**/*.py")), ids=lambda p: p.name
+)
+def test_a_file_is_the_same_when_its_row_is_read_back(found: Path) -> None:
+    """Sketched again, it has the same row: all that decides fingerprints is in it."""
+    parameters = Parameters()
+    drawn = permutations(parameters)
+    file = SourceFile("", found.read_bytes(), "0" * 64)
+    parsed = parse(file.content)
+    row = row_of(file, parsed, sketch(parsed, parameters, drawn), ["Holder"], ["MIT"], 28)
+    again = parsed_of(row[1], *row[4:9])
+    assert again.units == parsed.units
+    assert again.tokens.text.tolist() == parsed.tokens.text.tolist()
+    assert again.tokens.line.tolist() == parsed.tokens.line.tolist()
+    assert row_of(file, again, sketch(again, parameters, drawn), ["Holder"], ["MIT"], 28) == row
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/x.py", "a/../b.py", "", None, "a\\b.py", "a\0.py", "a//b.py", "x" * 2000 + ".py"]
+)
+def test_a_row_with_a_hostile_path_is_skipped(path: str | None) -> None:
+    assert isinstance(gather.file_of(path, b"x = 1\n"), Skipped)
+
+
+def test_what_a_path_has_that_cannot_be_printed_is_escaped() -> None:
+    file = gather.file_of("a\x1b[2J.py", b"x = 1\n")
+    assert isinstance(file, SourceFile)
+    assert file.path == "a\\x1b[2J.py"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"date": "yesterday"}, "expected a day"),
+        ({"origin": "a\nb"}, "printable"),
+        ({"origin": None}, "without origin and package"),
+        ({"version": "1" * 999}, "printable"),
+    ],
+)
+def test_a_row_that_says_no_release_is_skipped(changed: dict[str, Any], reason: str) -> None:
+    row = {
+        "path": "a.py", "content": "x = 1\n", "origin": "zoo/a", "version": "1.0",
+        "date": "2025-01-01", "license": "MIT",
+    }  # fmt: skip
+    (good,) = gather.files_of_rows([row])
+    assert good[3] == "zoo/a"
+    (bad,) = gather.files_of_rows([{**row, **changed}])
+    assert bad[0] == "a.py"
+    assert reason in bad[-1]
+
+
+def test_a_column_that_is_missing_or_of_another_type_is_named() -> None:
+    with pytest.raises(SourceError, match="t: found no column 'date' among path"):
+        checked_columns("t", {"path": "string"}, {"date": "string"}, SourceError)
+    with pytest.raises(SourceError, match="'path' of type int, expected string or date"):
+        checked_columns("t", {"path": "int"}, {"path": "string|date"}, SourceError)
+
+
+def _header() -> Header:
+    return Header(
+        path="tables",
+        parameters=Parameters(),
+        permutations=permutations(Parameters()).astype("<u4").tobytes().hex(),
+        counts={"unit": 3},
+        releases={1: Release("zoo", "1.0")},
+        origins={1: OriginFacts("zoo/a", Family("a", "A"), None, 3, 0)},
+        selections={1: ["[]"]},
+        baseline=None,
+        checksum="c",
+        most=5,
+        key_bits=28,
+        capped=Capped(dict.fromkeys(DOORS, 1), 2, 3),
+    )
+
+
+def test_what_tables_say_of_themselves_is_read_back() -> None:
+    assert header_of("tables", rows_of(_header())) == _header()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"parameters": Parameters(grammar="other")}, "made with grammar 'other'"),
+        ({"permutations": "00"}, "nothing sound"),
+        ({"permutations": ""}, "do not fit"),
+        ({"counts": {}}, "do not fit"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(changed: dict[str, Any], told: str) -> None:
+    rows = rows_of(replace(_header(), **changed))
+    with pytest.raises(IndexFileError, match=told):
+        header_of("tables", rows)
+    with pytest.raises(IndexFileError, match="format 99"):
+        header_of("tables", {**rows, "meta": [("format", "99")]})
+
+
+def test_where_spark_or_java_is_missing_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a message, without a traceback."""
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    ended = CliRunner().invoke(main, ["cluster", "export", "tables", "-o", "x.db"])
+    assert ended.exit_code == 3
+    assert "expected version 17 or newer" in ended.output or "pip install" in ended.output
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    ended = CliRunner().invoke(main, ["cluster", "export", "tables", "-o", "x.db"])
+    assert ended.exit_code == 3
+    assert "pip install 'provenance-checker[spark]'" in ended.output
