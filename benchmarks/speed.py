@@ -57,6 +57,12 @@ if __name__ == "__main__":
 """
 
 
+_AS_INSTALLED = {
+    name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+} | {"OPENBLAS_NUM_THREADS": "1"}
+"""What is measured is compiled once, and starts numpy as the command does."""
+
+
 def python(code: str, *arguments: str) -> tuple[str, float, float]:
     """Run code in a fresh interpreter; what it printed, wall seconds, peak megabytes of it and
     its children together."""
@@ -65,7 +71,10 @@ def python(code: str, *arguments: str) -> tuple[str, float, float]:
         script.write_text(code, encoding="utf-8")
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(script), *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_AS_INSTALLED,
         )
         peak = 0.0
         watched = psutil.Process(process.pid)

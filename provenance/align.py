@@ -73,6 +73,8 @@ def _tiles(left: Hashes, right: Hashes) -> list[tuple[int, int, int]]:
         best = int(np.lexsort((np.abs(starts - others), starts, -lengths))[0])
         used = int(starts[best]), int(others[best]), int(lengths[best])
         found.append((used[0] + head, used[1] + head, used[2]))
+        if starts.size == 1:
+            break
         starts, others, lengths = _clipped(starts, others, lengths, used)
     return sorted(found)
 
