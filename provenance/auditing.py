@@ -21,6 +21,7 @@ from provenance.patterns import Patterns
 from provenance.policy import (
     OWN_FILE,
     PROJECT_FILE,
+    REPOSITORY_MARKS,
     Found,
     find,
     parsed,
@@ -134,13 +135,39 @@ def _places(
             listed = value if isinstance(value, tuple) else (value,) if value else ()
             places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
             for path in places[setting.key]:
-                ours = bound is None or setting.name in given or setting.key == "index"
-                if not ours and not _inside(os.path.realpath(path), os.path.realpath(bound or "")):
-                    raise UsageError(
-                        f"{setting.key}: found {shown(path)} in a policy, expected a path inside "
-                        f"of {bound}; name another with --{setting.key}"
-                    )
+                if bound is not None and setting.name not in given:
+                    _check_place(setting.key, path, bound)
     return places
+
+
+def _check_place(key: str, path: str, bound: str) -> None:
+    """That a policy which was found in a repository names no place that it has no say over.
+
+    Raises:
+        UsageError: it does.
+    """
+    remedy = f"name another with --{key}"
+    if path.startswith(("\\\\", "//")):  # to look there would sign in
+        raise UsageError(
+            f"{key}: found {shown(path)} of another computer in a policy, expected one here; "
+            f"{remedy}"
+        )
+    if key == "index":
+        return  # only read
+    inside(path, bound, f"{key}: found {shown(path)} in a policy", remedy)
+
+
+def inside(path: str, bound: str, found: str, remedy: str) -> None:
+    """That what is written at a path stays in a folder, and out of the data of version control.
+
+    Raises:
+        UsageError: it does not.
+    """
+    real, home = os.path.realpath(path), os.path.realpath(bound)
+    if not _inside(real, home):
+        raise UsageError(f"{found}, expected a path inside of {shown(bound)}; {remedy}")
+    if not set(REPOSITORY_MARKS).isdisjoint(_inner(home, real).split("/")):
+        raise UsageError(f"{found}, expected none in the data of version control; {remedy}")
 
 
 def _is_archive(path: str) -> bool:
@@ -413,6 +440,9 @@ def with_stanzas(plan: Plan, said: Audit, reason: str) -> tuple[str, str, str]:
     if file is None:
         project = os.path.join(plan.root, PROJECT_FILE)
         file = project if os.path.isfile(project) else os.path.join(plan.root, OWN_FILE)
+    if _inside(file, plan.root):
+        found = f"found a link at the place of the policy, {shown(file)}"
+        inside(file, plan.root, found, "name its target with --config")
     in_project = os.path.basename(file) == PROJECT_FILE
     head = "tool.provenance.declared" if in_project else "declared"
     before = ""

@@ -214,7 +214,8 @@ def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
 
 def _init(paths: tuple[str, ...]) -> None:
     """Add a policy to the project's file, or begin one of its own."""
-    from provenance.policy import OWN_FILE, PROJECT_FILE, find
+    from provenance.auditing import inside
+    from provenance.policy import OWN_FILE, PROJECT_FILE, find, repository_root
     from provenance.settings import starting
 
     folder = os.path.abspath(paths[0] if paths else ".")
@@ -223,7 +224,10 @@ def _init(paths: tuple[str, ...]) -> None:
     own, project = os.path.join(folder, OWN_FILE), os.path.join(folder, PROJECT_FILE)
     if find(folder) in (own, project):
         raise UsageError(f"{find(folder)}: found a policy already; change it by hand")
-    if os.path.isfile(project):
+    place = project if os.path.isfile(project) else own
+    bound = repository_root(folder) or folder
+    inside(place, bound, f"found a link, {printable(place)}", "write the policy by hand")
+    if place == project:
         text = Path(project).read_text("utf-8")
         added = text.rstrip("\n") + "\n\n" + starting()
         write_whole(Path(project), added, "--init")

@@ -170,7 +170,7 @@ def deliver(
             texts = Texts(contents=contents, created=created())
         text = one.write(without_policy(report), texts)
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(text if one.name == "text" else text.encode(), nl=False)  # files are UTF-8
     else:
         write_whole(output, text)
     if not report.files:

@@ -19,16 +19,19 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from provenance.decode import Reason, decode
 from provenance.model import LineDay
-from provenance.regular import read_file
+from provenance.regular import read_at_most, read_file
 from provenance.release import day_of_seconds
 from provenance.tracked import git_directory, small_text
 
@@ -36,6 +39,9 @@ SECONDS = 30
 """A file's history may take so long."""
 SECONDS_IN_ALL = 240
 """So long may all of them take; what is not begun by then is left out, and said."""
+
+MOST_OUTPUT = 100_000_000
+"""Bytes that git may answer."""
 
 _LONGEST = 10_000_000
 _LONGEST_REFS = 20_000_000
@@ -274,6 +280,8 @@ def _blame(
     if ended.returncode:
         if b"no such path" in ended.stderr:
             return {}  # not committed yet
+        if len(ended.stdout) > MOST_OUTPUT:
+            return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
         return Reason("git could not read their history; 'git fsck' says what is wrong")
     return read_porcelain(ended.stdout, found.shallow)
 
@@ -302,15 +310,63 @@ def ask(
         "GIT_OBJECT_DIRECTORY": found.objects,
     }
     call = [git, "--no-pager", "--literal-pathspecs"]
-    call += ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false"]
-    return subprocess.run(
-        [*call, *arguments],
-        input=given,
-        capture_output=True,
-        cwd=os.path.join(place, "tree"),
+    call += ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false", *arguments]
+    tree = os.path.join(place, "tree")
+    with subprocess.Popen(
+        call,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tree,
         env=environment,
-        timeout=seconds,
-        check=False,
+    ) as process:
+        return _answer(process, given, seconds)
+
+
+def _answer(
+    process: subprocess.Popen[bytes], given: bytes, seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    """What a program says when it is given some bytes. One that says too much is ended: the message
+    of a commit may have gigabytes, and costs its author nothing, being compressed."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        process.kill()
+
+    def feed() -> None:
+        if process.stdin is not None:
+            with suppress(OSError), process.stdin as pipe:
+                pipe.write(given)
+
+    said: dict[str, bytes] = {}
+
+    def listen(name: str, pipe: IO[bytes] | None) -> None:
+        said[name] = b"" if pipe is None else read_at_most(pipe.read, MOST_OUTPUT)
+        if len(said[name]) > MOST_OUTPUT:
+            process.kill()
+
+    timer = threading.Timer(seconds, end)
+    others = [
+        threading.Thread(target=feed, daemon=True),
+        threading.Thread(target=listen, args=("stderr", process.stderr), daemon=True),
+    ]
+    try:
+        for thread in (timer, *others):
+            thread.start()
+        listen("stdout", process.stdout)
+        for thread in others:
+            thread.join()
+        process.wait()
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
+    if late.is_set():
+        raise subprocess.TimeoutExpired(process.args, seconds)
+    return subprocess.CompletedProcess(
+        process.args, process.returncode, said["stdout"], said["stderr"]
     )
 
 

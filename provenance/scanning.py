@@ -6,6 +6,7 @@ few files), collected in order.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -100,6 +101,8 @@ def scan(
             for index in library.indexes
         )
         parameters, standing = library.parameters, library.standings
+    whole = tuple(os.path.abspath(path) for path in settings.indexes)  # workers begin elsewhere
+    settings = replace(settings, indexes=whole)
     opened = open_source(source, include=include, exclude=exclude, only=only)
     notices = opened.notices()
     read = [one for one in notices if not isinstance(one, Skipped)]

@@ -3,6 +3,7 @@ progress bar. Imports nothing heavy."""
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        _never_strict()
         try:
             with _ended_by_signals():
                 return super().invoke(ctx)
@@ -48,6 +50,14 @@ class Group(click.Group):
                 ctx.exit(ExitCode.NOT_COMPLETED)
             click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(ExitCode.NOT_COMPLETED)
+
+
+def _never_strict() -> None:
+    """What a terminal or a pipe of another encoding cannot show is written as an escape: a name
+    of a scanned tree must not end the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

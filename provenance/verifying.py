@@ -156,7 +156,8 @@ def _compared(
     if recorded != now:
         yield Check("inputs", "differs", _difference(recorded, now))
     else:
-        yield Check("inputs", "holds", f"{len(now):,} files have the recorded checksums")
+        words = f"{len(now):,} files have the recorded checksums"
+        yield Check("inputs", "holds", words + _left_out(about, report))
     if json_report(report).encode() != content["report.json"]:
         yield Check("report.json", "differs", _findings(content["report.json"], report))
         return
@@ -182,6 +183,21 @@ def _compared(
         return
     same = named("html").write(audit, texts).encode() == content["report.html"]
     yield Check("report.html", "holds" if same else "differs", _BYTES[same])
+
+
+def _left_out(about: _About, report: Report) -> str:
+    """By what the call of the bundle looked at less than all, which holds of it all the same."""
+    call = about.call
+    parts = [
+        *(f"only {glob}" for glob in (*call.include, *(call.only or ()))),
+        *(f"without {glob}" for glob in call.exclude),
+        *(f"origins hidden: {glob}" for glob in report.exclude_origin),
+        *([f"as of {report.as_of}"] if report.as_of else []),
+    ]
+    if not parts:
+        return ""
+    more = f" and {len(parts) - _MOST_NAMED} more" if len(parts) > _MOST_NAMED else ""
+    return f"; not all was looked at: {', '.join(map(safe, parts[:_MOST_NAMED]))}{more}"
 
 
 _BYTES = {True: "byte for byte", False: "other bytes than those made of the same findings"}
@@ -239,30 +255,29 @@ def _indexes(about: _About, given: Sequence[str]) -> tuple[list[str], list[str]]
 
 def _audit(packed: bytes, report: Report) -> Audit | None:
     """The packed rulings, with the findings of a report; None where they do not fit."""
+    from msgspec import ValidationError, convert
+
     findings = {one.id: one for one in report.findings}
     try:
         told = json.loads(packed)
         if sorted(one["finding"] for one in told["rulings"] if one["finding"]) != sorted(findings):
             return None  # one ruling for each finding, no more, no less
         rulings = tuple(
-            Ruling(
-                **{
-                    **one,
-                    "breaks": tuple(one["breaks"]),
-                    "finding": findings[one["finding"]] if one["finding"] else None,
-                }
+            replace(
+                convert({**one, "finding": None}, Ruling),
+                finding=findings[one["finding"]] if one["finding"] else None,
             )
             for one in told["rulings"]
         )
         return Audit(
             report=report,
             policy=tuple(told["policy"].items()),
-            policy_file=told["policy_file"],
+            policy_file=convert(told["policy_file"], str | None),
             rulings=rulings,
-            fixed=tuple(Fixed(**one) for one in told["fixed"]),
-            incomplete=tuple(told["incomplete"]),
+            fixed=convert(told["fixed"], tuple[Fixed, ...]),
+            incomplete=convert(told["incomplete"], tuple[str, ...]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -79,6 +79,8 @@ def failures(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_a_clean_repository_is_one_line(clean: Path) -> None:
+    policy = Path("provenance.toml")
+    policy.write_text(policy.read_text().replace("default-index = false\n", ""))
     assert run("audit", code=0).output == "Clean: 1 file (2 lines).\n"
 
 
@@ -480,6 +482,72 @@ def test_the_policy_of_a_repository_writes_nothing_outside_of_it(dirty: Path) ->
     elsewhere.write_text("output = ['shared.txt']\n" + before)
     run("audit", "--config", elsewhere, code=1)
     assert (dirty.parent / "shared.txt").exists(), "a policy that is named is trusted"
+
+
+def test_the_policy_of_a_repository_writes_nothing_of_version_control(dirty: Path) -> None:
+    """A baseline at .git/config would end git's work; a share of another computer would sign in."""
+    policy = Path("provenance.toml")
+    before = policy.read_text()
+    for line, said in (
+        ("baseline = '.git/config'", "version control"),
+        ("output = ['src/../.git/hooks/x.md']", "version control"),
+        ("index = ['//evil.example/share/of.db']", "another computer"),
+    ):
+        policy.write_text(before + line if "index" not in line else line)
+        for command in (["audit"], ["audit", "--write-baseline"]):
+            assert said in run(*command, code=2).output, line
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+@pytest.mark.parametrize("name", ["pyproject.toml", "provenance.toml"])
+def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, name: str) -> None:
+    """A link at the place of the policy: declarations would be added to somebody's other file."""
+    elsewhere = dirty.parent / name
+    before = Path("provenance.toml").read_text()
+    if name == "pyproject.toml":
+        before = "[tool.provenance]\n" + before
+        Path("provenance.toml").unlink()
+    elsewhere.write_text(before)
+    Path(name).unlink(missing_ok=True)
+    Path(name).symlink_to(elsewhere)
+    run("audit", code=1)
+    assert "found a link" in run("notices", "--write", code=2).output
+    elsewhere.write_text("")
+    if name == "pyproject.toml":
+        assert "found a link" in run("audit", "--init", code=2).output
+    assert elsewhere.read_text() == ""
+    assert Path(name).is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("exclude = ['src/borrowed.py']", "exclude src/borrowed.py"),
+        ("exclude-origin = ['*']", "exclude-origin *"),
+        ("as-of = 1999-01-01", "as-of 1999-01-01"),
+        ("smallest-unit = 10000", "smallest-unit 10000"),
+        ("vendored = ['*.py']", "vendored *.py"),
+    ],
+)
+def test_a_policy_that_looks_away_is_told(dirty: Path, line: str, said: str) -> None:
+    """Whoever audits a repository by its own policy reads beside 'Clean' why it is."""
+    policy = Path("provenance.toml")
+    policy.write_text(policy.read_text() + line + "\n")
+    output = run("audit", "--output", "a.md", code=0).output
+    assert "Clean" in output
+    assert said in " ".join(output.split())
+    assert said.split()[1] in Path("a.md").read_text().partition("lets more pass")[2]
+
+
+def test_a_policy_that_does_not_is_told_nothing(dirty: Path) -> None:
+    policy = Path("provenance.toml")
+    policy.write_text(policy.read_text().replace("default-index = false\n", ""))
+    assert "lets more pass" not in run("audit", code=1).output
+
+
+def test_never_failing_is_told(dirty: Path) -> None:
+    output = run("audit", "--fail-on", "never", code=0).output
+    assert "fail-on never" in output
 
 
 def test_the_same_input_gives_the_same_bytes(dirty: Path) -> None:

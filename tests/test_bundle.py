@@ -288,6 +288,42 @@ def test_rulings_that_are_none_are_no_crash(
     assert states(place, str(repository), [index_of(repository)])["audit.json"] == "differs"
 
 
+_OTHERS: dict[str, tuple[object, ...]] = {
+    **dict.fromkeys(("path", "message", "remedy", "id"), (None, 1.5, [])),
+    "reason": (10**30, {}, True),
+    "rule": ("../other", True, None),
+    "breaks": ([[1]], "undeclared", {"undeclared": 1}),
+    **dict.fromkeys(("start_line", "end_line"), ("1", None, [2])),
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in _OTHERS.items() for value in values]
+)
+def test_a_ruling_of_another_form_is_no_crash(
+    field: str, value: object, repository: Path, members: Members, tmp_path: Path
+) -> None:
+    ruled = json.loads(members["audit.json"])
+    ruled["rulings"][0][field] = value
+    members["audit.json"] = json.dumps(ruled).encode()
+    members[SUMS] = sums(members)
+    (tmp_path / "b.zip").write_bytes(packed(members))
+    found = states(tmp_path / "b.zip", str(repository), [index_of(repository)])
+    assert found["audit.json"] == "differs"
+
+
+def test_what_a_bundle_left_out_is_told(repository: Path, tmp_path: Path) -> None:
+    """It holds, of the half that was looked at."""
+    place = tmp_path / "b.zip"
+    run(repository, "audit", "--exclude-origin", "birds/*", "--bundle", str(place))
+    checks = {
+        one.what: one.words
+        for one in verify_bundle(str(place), str(repository), [index_of(repository)])
+    }
+    assert "not all was looked at: without left_out.py" in checks["inputs"]
+    assert "birds/*" in checks["inputs"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -338,6 +338,28 @@ def test_in_a_process_of_its_own(index: Path, mine: Path) -> None:
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
+@pytest.mark.parametrize("format_", ["text", "html"])
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(
+    index: Path, mine: Path, tmp_path: Path, encoding: str, format_: str
+) -> None:
+    """It was a traceback, and exit code 1, which means findings. Files that are no text are UTF-8
+    whatever the terminal is."""
+    place = tmp_path / "of" / "\ud55c.py"
+    place.parent.mkdir()
+    place.write_bytes((mine / "copy.py").read_bytes())
+    arguments = ["scan", place.parent, "--no-default-index", "--index", index, "--format", format_]
+    ended = subprocess.run(
+        [sys.executable, "-m", "provenance", *map(str, arguments)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    known = format_ == "html" or encoding == "utf-8"
+    assert ("\ud55c.py".encode() if known else rb"\ud55c.py") in ended.stdout
+
+
 def test_a_reader_that_goes_away_is_no_error_message(index: Path, mine: Path) -> None:
     """As with ``| head``."""
     command = [

@@ -454,3 +454,14 @@ def test_many_ranges_are_asked_as_one() -> None:
     many = [(3 * n, 3 * n) for n in range(1, 500)]
     assert merged(many) == [(3, 3 * 499)]
     assert merged([]) == []
+
+
+def test_what_git_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message of a commit of 400 MB took a gigabyte here, from a repository of 2 MB."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    git(root, "commit", "-q", "--amend", "-m", "x" * 100_000, author=f"{FIRST}T12:00:00+0000")
+    assert history(str(root), wanted(root)).reason is None
+    monkeypatch.setattr(module, "MOST_OUTPUT", 50_000)
+    found = history(str(root), wanted(root))
+    assert "m.py" not in found.lines
+    assert "more than 50,000 bytes" in str(found.reason)

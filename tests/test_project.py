@@ -149,7 +149,7 @@ ALLOWED = {
     "policy": "errors release settings",
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model",
-    "report.audit": "model report.json report.text",
+    "report.audit": "model report.json report.rules report.text",
     "report.notices": "model",
     "changed": "decode errors folder history regular",
     "auditing": (

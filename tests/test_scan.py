@@ -323,6 +323,16 @@ def test_the_report_does_not_depend_on_jobs(
     assert json.loads(alone)["counts"]["findings"] > 5
 
 
+def test_workers_find_an_index_that_is_named_from_here(
+    mine: str, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the current folder is another one than that in which Python began: on Python 3.10
+    workers begin in that one."""
+    monkeypatch.setattr("provenance.workers._FEW_BYTES", 10)
+    monkeypatch.chdir(index.parent)
+    assert provenance.scan(mine, [index.name], jobs=2) == provenance.scan(mine, [index.name])
+
+
 def test_the_report_does_not_depend_on_batches(
     mine: str, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

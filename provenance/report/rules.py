@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provenance.model import Level, Rule
+from provenance.model import Audit, Level, Rule
 
 PREFIX = "provenance-"
 """Stands before a rule's name where rules of several tools meet; a ``/`` would make SARIF read
@@ -105,3 +105,30 @@ def help_markdown(rule: Rule) -> str:
     """The same in Markdown."""
     said = RULES[rule]
     return f"{said.full}\n\n**What to do.** {said.help}\n\n**What it is not.** {_NO_PROOF}"
+
+
+_LESSENS = frozenset(
+    "include exclude vendored may-skip smallest-unit as-of exclude-origin suspect-date".split()
+)
+_MOST_VALUES = 5
+
+
+def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The settings by which the policy makes an audit look at less, or fail at less, than it does
+    without one: key and values. A repository is audited by what it says itself, so that this is to
+    be read beside the outcome."""
+    found = []
+    for key, value in audit.policy:
+        plain = key in _LESSENS and bool(value)
+        if plain or (key, value) in (("fail-on", "never"), ("default-index", False)):
+            values = (
+                tuple(map(str, value)) if isinstance(value, (list, tuple)) else (_plain(value),)
+            )
+            more = len(values) - _MOST_VALUES
+            kept = (*values[:_MOST_VALUES], *((f"and {more} more",) if more > 0 else ()))
+            found.append((key, kept))
+    return tuple(found)
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
