@@ -64,7 +64,7 @@ def run(root: Path, files: int, times: list[int]) -> int:
     references = _chosen(root / "r", fetch("transformers", "4.57.1"), MODEL_FILES, most)
     suspects = _chosen(root / "s", fetch("transformers", "5.23.0"), MODEL_FILES, most // 4)
     contest = _chosen(root / "c", fetch("transformers", "5.23.0"), (CONTEST,), 99)
-    sizes: dict[int, tuple[int, int, int]] = {}
+    sizes: dict[str, tuple[int, int, int]] = {}
     same = True
     with session("local-cluster[2,1,1024]", settings) as spark:
         context = spark.sparkContext
@@ -83,7 +83,9 @@ def run(root: Path, files: int, times: list[int]) -> int:
             same &= _told(
                 f"{factor}x", json_report(found) == json_report(expected), len(found.findings)
             )
-            sizes[factor] = (files * factor, _bytes(part), _bytes(Path(tables)))
+            written = _bytes(Path(tables))
+            sizes[f"build {factor}"] = files * factor, _bytes(part), written
+            sizes[f"scan {factor}"] = files * factor // 4, _bytes(asked), written
         context.setJobGroup("export", "")
         opened = Tables(spark, tables)
         export_index(opened, opened.header, str(root / "exported.db"))
@@ -104,8 +106,7 @@ def run(root: Path, files: int, times: list[int]) -> int:
     print("\n| | files | source | tables | shuffled | spilled | executors | the longest stage |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for group, spent in jobs.groups.items():
-        factor = int(group.split()[-1]) if group.split()[-1].isdigit() else 0
-        count, source, written = sizes.get(factor, (0, 0, 0))
+        count, source, written = sizes.get(group, (0, 0, 0))
         row = (
             f"{count or ''}", f"{source / 1e6:.2f} MB", f"{written / 1e6:.2f} MB",
             f"{spent.shuffled / 1e6:.2f} MB", f"{spent.spilled / 1e6:.2f} MB",

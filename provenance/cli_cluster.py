@@ -186,6 +186,11 @@ def cluster_scan(
     from provenance.cluster.scan import scan_tables
     from provenance.cluster.session import session
 
+    if html and parquet:
+        raise UsageError(
+            "--html shows the lines of both sides, which are not read of a table; write JSON with "
+            "--output, or scan a folder"
+        )
     with session(master, conf) as spark:
         report, header = scan_tables(
             spark,
