@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from hashlib import blake2b
 from itertools import pairwise
@@ -29,18 +29,14 @@ from provenance.origins import plain_family
 from provenance.pages import (
     deltas,
     split,
-    sums,
     texts,
-    unpack_lists,
 )
 from provenance.parse import grammar
 from provenance.rank import NOWHERE, Rank, rank
 from provenance.schema import (
     BAND,
     DOORS,
-    EXACT,
     FILE,
-    KEY_BITS,
     LAYOUT,
     NAMES_PER_PAGE,
     PIECES_PER_PAGE,
@@ -49,7 +45,11 @@ from provenance.schema import (
     TEXT,
     TEXT_RUN,
     TREES_PER_PACK,
+    WIDE,
+    WORD,
     WORDS_PER_PAGE,
+    Shape,
+    shape_of,
 )
 from provenance.sketch import body, digest, positions, within_function
 from provenance.statements import NOTHING, Statements
@@ -60,6 +60,7 @@ from provenance.writing import (
     two_bytes,
     write_door,
     write_files,
+    write_meta,
     write_releases,
     write_units,
 )
@@ -110,11 +111,18 @@ class Builder:
     """
 
     def __init__(
-        self, output: Path, parameters: Parameters, drawn: NDArray[np.uint32], *, extend: bool
+        self,
+        output: Path,
+        parameters: Parameters,
+        drawn: NDArray[np.uint32],
+        *,
+        extend: bool,
+        shape: Shape | None = None,
     ) -> None:
         self.file = NewIndex(output)
         self.parameters = parameters
         self.drawn = drawn
+        self.shape = shape
         self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
@@ -179,14 +187,14 @@ class Builder:
                 )
         digests: dict[int, int] = {}
         for door in (TEXT, STRUCTURE, BAND, RUN, TEXT_RUN):
-            for keys, counts, units in _pages_of(old, door):
-                owners = np.repeat(keys, counts)
-                if door == TEXT:
-                    digests.update(zip(units.tolist(), owners.tolist(), strict=True))
-                self._keys[door].append(owners)
-                self._posted[door].append(units.astype(np.intp) - 1)
-                if door in self._common:
-                    self._common[door].append(keys[counts == 0])
+            keys, counts, units = old.stretch(door, 0, 0)
+            owners = np.repeat(keys, counts)
+            if door == TEXT:
+                digests.update(zip(units.tolist(), owners.tolist(), strict=True))
+            self._keys[door].append(owners)
+            self._posted[door].append(units.astype(np.intp) - 1)
+            if door in self._common:
+                self._common[door].append(keys[counts == 0])
         for number in range(1, old.units + 1):
             self._unit_of[digests[number]] = len(self._elements)
             self._elements.append(old._unit(number)[0])
@@ -212,9 +220,9 @@ class Builder:
             for standing in old.files_of(number):
                 release, origin = of_release[standing.release], of_origin[standing.origin]
                 self._file(number - 1, release, origin, old.name(standing.path))
-        for keys, counts, trees in _pages_of(old, LAYOUT):
-            self._keys[LAYOUT].append(np.repeat(keys, counts))
-            self._posted[LAYOUT].append(trees.astype(np.intp) - 1)
+        keys, counts, trees = old.stretch(LAYOUT, 0, 0)
+        self._keys[LAYOUT].append(np.repeat(keys, counts))
+        self._posted[LAYOUT].append(trees.astype(np.intp) - 1)
 
     # --- adding -----------------------------------------------------------------------
 
@@ -380,7 +388,9 @@ class Builder:
         Args:
             measure: gives the baseline of the index that is written, to be stored in it.
         """
-        self.file.write(self._write, measure)
+        many = len(self._elements)
+        self.shape = self.shape or shape_of(many, max(many, len(self._words), len(self._trees)))
+        self.file.write(self._write, measure, self.shape.version)
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """Number everything anew, in an order that does not depend on how it came, and write."""
@@ -415,7 +425,7 @@ class Builder:
         standing = self._write_units(connection, new_tree, new_unit)
         self._keys[FILE] = [np.array([int(t.sha256[:16], 16) for t in self._trees], np.uint64)]
         self._posted[FILE] = [np.arange(len(self._trees))]
-        bits = self._write_postings(connection, new_unit, new_tree)
+        bits = self._write_postings(connection, new_unit, new_tree, new_word)
         ordered = sorted(self._releases, key=lambda known: Selected.order(known[0]))
         write_releases(connection, [Selected(one, tuple(given)) for one, given in ordered])
         self._write_origins(connection, new_origin + 1, standing)
@@ -428,15 +438,9 @@ class Builder:
             "unit": len(self._elements),
             "piece": len(self._pieces),
         }
-        connection.executemany(
-            "INSERT INTO meta VALUES (?, ?)",
-            (
-                ("parameters", parameters_json(self.parameters)),
-                ("permutations", self.drawn.astype("<u4").tobytes()),
-                ("page_bits", json.dumps({str(door): bits[door] for door in DOORS})),
-                ("counts", json.dumps(counts)),
-            ),
-        )
+        drawn = self.drawn.astype("<u4").tobytes()
+        stated = parameters_json(self.parameters)
+        write_meta(connection, stated, drawn, bits, counts, self.shape or Shape(), len(self._words))
 
     def _ranks(self) -> tuple[list[Rank], list[Rank]]:
         """By which units and pieces are ordered: the least of their kinds and names."""
@@ -589,15 +593,21 @@ class Builder:
         connection: sqlite3.Connection,
         new_unit: NDArray[np.intp],
         new_tree: NDArray[np.intp],
+        new_word: NDArray[np.intp],
     ) -> dict[int, int]:
         bits: dict[int, int] = {}
+        shape = self.shape or Shape()
         for door in DOORS:
             renumber = new_tree if door in (FILE, LAYOUT) else new_unit
             keys = np.concatenate([np.empty(0, np.uint64), *self._keys[door]])
             owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted[door]])]
             known = np.concatenate([np.empty(0, np.uint64), *self._common.get(door, ())])
             found = [(keys, owners, known)]
-            bits[door] = write_door(connection, door, self.parameters.common, found)
+            bits[door] = write_door(connection, door, self.parameters.common, found, shape)
+        if shape.version == WIDE:
+            keys = np.array(list(self._words), np.uint64)
+            found = [(keys, new_word, keys[:0])]
+            bits[WORD] = write_door(connection, WORD, 0, found, shape)
         return bits
 
     def _write_origins(
@@ -649,17 +659,3 @@ def _inverse(order: NDArray[np.intp]) -> NDArray[np.intp]:
     result = np.empty(order.size, np.intp)
     result[order] = np.arange(order.size)
     return result
-
-
-def _pages_of(
-    index: Index, door: int
-) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]]:
-    """(keys, counts, units) of every page of a door, keys with all their bits in front."""
-    numbers: Iterable[tuple[int]] = index.connection.execute(
-        "SELECT id FROM posting WHERE id >= ? AND id < ? ORDER BY id", (door << 40, door + 1 << 40)
-    ).fetchall()
-    for (number,) in numbers:
-        keys, counts, firsts, steps = index._read("posting", number)
-        shift = np.uint64(0 if door in EXACT else 64 - KEY_BITS)
-        units = unpack_lists(counts, firsts, steps)
-        yield sums(keys) << shift, counts.astype(np.intp), units

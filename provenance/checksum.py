@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from provenance.pages import decompress
-from provenance.schema import PAGED, TABLES
+from provenance.schema import PAGED, TABLES, WIDE
 
 _Rows = list[tuple[Any, ...]]
 
@@ -33,11 +33,13 @@ def opening_sum(meta: dict[str, Any], releases: _Rows, origins: _Rows) -> int:
 
 def logical_rows(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
     """Every row that the checksum covers, in order; pages as they read."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    packed = [table for table in PAGED if version != WIDE or table != "posting"]
     for table in TABLES:
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1"):  # noqa: S608
             if table == "meta" and row[0] in ("checksum", "rows"):
                 continue
-            yield (table, row[0], decompress(row[1])) if table in PAGED else (table, *row)
+            yield (table, row[0], decompress(row[1])) if table in packed else (table, *row)
 
 
 def checksum(rows: Iterable[tuple[Any, ...]]) -> str:

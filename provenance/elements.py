@@ -12,12 +12,13 @@ import numpy as np
 from provenance.model import Tokens
 from provenance.pages import split
 from provenance.recent import Recent
-from provenance.schema import NAMES_PER_PAGE, PIECES_PER_PAGE, WORDS_PER_PAGE
+from provenance.schema import NAMES_PER_PAGE, PIECES_PER_PAGE, WORD, WORDS_PER_PAGE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.index import Tree
+    from provenance.postings import Postings
     from provenance.stored import Stored
 
 LARGE_WORD = 0xFFFF
@@ -40,8 +41,9 @@ class _Pieces:
 class Elements:
     """What the trees of an open index are made of."""
 
-    def __init__(self, stored: Stored) -> None:
-        self._stored = stored
+    def __init__(self, stored: Stored, postings: Postings | None, words: int) -> None:
+        self._stored, self._postings, self._many = stored, postings, words
+        self._hash_pages: Recent[int, NDArray[np.uint64]] = Recent(1024)
         self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
         self._names: Recent[int, list[str]] = Recent(512)
         self._texts: dict[int, str] = {}  # of words
@@ -92,7 +94,7 @@ class Elements:
 
         known, kind = grammar(), np.concatenate(kinds)
         word = np.zeros(kind.size, np.uint64)
-        word[known.is_leaf[kind]] = self._word_hashes[np.concatenate(words)]
+        word[known.is_leaf[kind]] = self._hashes(np.concatenate(words))
         return kind, known.kind_hash[kind], word
 
     def _piece_page(self, number: int) -> _Pieces:
@@ -107,7 +109,7 @@ class Elements:
             leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
             if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
                 raise self._stored.damaged(f"piece page {number} is uneven")
-            if words.max(initial=0) >= max(1, self._word_hashes.size):
+            if words.max(initial=0) >= max(1, self._words_there):
                 raise self._stored.damaged(f"piece page {number} names words that are not there")
             page = self._pieces.keep(
                 number,
@@ -120,6 +122,27 @@ class Elements:
                 ),
             )
         return page
+
+    def _hashes(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
+        """Hashes of words by their numbers."""
+        if self._postings is None:
+            known: NDArray[np.uint64] = self._word_hashes[numbers]
+            return known
+        result = np.empty(numbers.size, np.uint64)
+        page_of, at = np.divmod(numbers.astype(np.intp), WORDS_PER_PAGE)
+        for page in np.unique(page_of).tolist():
+            hashes = self._hash_pages.get(page)
+            if hashes is None:
+                found = self._stored.read("word", page)[0].astype(np.uint64)
+                hashes = self._hash_pages.keep(page, found)
+            mine = page_of == page
+            result[mine] = hashes[at[mine]]
+        return result
+
+    @cached_property
+    def _words_there(self) -> int:
+        """How many words there are."""
+        return self._many if self._postings is not None else int(self._word_hashes.size)
 
     @cached_property
     def _word_hashes(self) -> NDArray[np.uint64]:
@@ -150,23 +173,28 @@ class Elements:
     def names(self, words: NDArray[np.uint64]) -> list[str]:
         """The identifiers with the given hashes, '' where there is none; the signs of a family
         mark stand as they are."""
-        known = self._word_hashes
-        if not known.size:
-            return [""] * words.size
         if len(self._texts) > _MOST_TEXTS:
             self._texts.clear()
         texts, listed = self._texts, words.tolist()
         missing = np.array([word for word in listed if word not in texts], np.uint64)
         if missing.size:
-            at = known.searchsorted(missing, sorter=self._by_hash)
-            numbers = self._by_hash[np.minimum(at, known.size - 1)]
-            found = known[numbers] == missing
-            for word, number, same in zip(
-                missing.tolist(), numbers.tolist(), found.tolist(), strict=True
-            ):
+            for word, number in zip(missing.tolist(), self._numbers(missing), strict=True):
                 page, position = divmod(number, WORDS_PER_PAGE)
-                texts[word] = self._word_page(page)[1][position] if same else ""
+                texts[word] = self._word_page(page)[1][position] if number >= 0 else ""
         return [texts[word] for word in listed]
+
+    def _numbers(self, hashes: NDArray[np.uint64]) -> list[int]:
+        """The numbers of the words with some hashes, -1 where there is none."""
+        found = np.full(hashes.size, -1, np.intp)
+        if self._postings is not None:
+            at, held, _ = self._postings.lookup(WORD, hashes)
+            found[at] = held
+        elif self._word_hashes.size:
+            at = self._word_hashes.searchsorted(hashes, sorter=self._by_hash)
+            numbers = self._by_hash[np.minimum(at, self._word_hashes.size - 1)]
+            found = np.where(self._word_hashes[numbers] == hashes, numbers, -1)
+        result: list[int] = found.tolist()
+        return result
 
     def name(self, number: int) -> str:
         """A path, or the qualified name of a unit, by its number."""

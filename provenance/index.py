@@ -25,14 +25,13 @@ from provenance.pages import split, stretches, unpack_lists
 from provenance.postings import Postings
 from provenance.recent import Recent
 from provenance.schema import (
-    DOORS,
     FILE,
-    FORMAT_VERSION,
-    KEY_BITS,
     LAYOUT,
     TREES_PER_PACK,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
+    WIDE,
+    Shape,
     sealed,
 )
 from provenance.stored import Stored
@@ -129,8 +128,11 @@ class Index:
             self.connection.close()
             raise
         most = self.units, int(self.counts["tree"])
-        self._postings = Postings(stored, self._bits, self.parameters.common, most)
-        self._elements = Elements(stored)
+        self._postings = Postings(stored, self.shape, self._bits, self.parameters.common, most)
+        wide = self.shape.version == WIDE
+        self._elements = Elements(
+            stored, self._postings if wide else None, self.counts.get("word", 0)
+        )
         self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(512)
         self._trees: Recent[int, Tree] = Recent(1500)
         self._tokens: Recent[int, Tokens] = Recent(800)
@@ -159,11 +161,17 @@ class Index:
             raise ValueError("permutations do not match the parameters")
         self.permutations = drawn.astype(np.uint32)
         bits = json.loads(meta["page_bits"])
-        self._bits: list[int] = [int(bits[str(door)]) for door in DOORS]
-        if not all(0 <= size <= KEY_BITS for size in self._bits):
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        self.counts: dict[str, int] = json.loads(meta["counts"])
+        self.shape = Shape()
+        if version == WIDE:
+            self.shape = Shape(WIDE, **json.loads(meta["shape"]))
+        if not (8 <= self.shape.key_bits <= 64 and 1 <= self.shape.unit <= 4):
+            raise ValueError("keys of bits that no key has")
+        self._bits: list[int] = [int(bits[str(door)]) for door in self.shape.doors]
+        if not all(0 <= size <= self.shape.key_bits for size in self._bits):
             raise ValueError("page bits out of range")
         self.checksum = str(json.loads(meta["checksum"]))
-        self.counts: dict[str, int] = json.loads(meta["counts"])
         self.units = int(self.counts["unit"])
         self.releases: dict[int, Release] = {row[0]: Release(*row[1:9]) for row in releases}
         self.origin_facts: dict[int, OriginFacts] = {
@@ -610,7 +618,7 @@ class Index:
         )
         return IndexFacts(
             path=self.path,
-            format_version=FORMAT_VERSION,
+            format_version=self.shape.version,
             checksum=self.checksum,
             parameters=self.parameters,
             counts=self.counts,

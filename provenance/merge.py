@@ -40,18 +40,20 @@ from provenance.numbering import (
     pieces_of,
     runs,
     trees_of,
+    written,
 )
 from provenance.origins import plain_family
 from provenance.pages import split, stretches, texts
 from provenance.schema import (
-    DOORS,
     FILE,
     LAYOUT,
     NAMES_PER_PAGE,
     PIECES_PER_PAGE,
     TREES_PER_PACK,
     UNITS_PER_PAGE,
+    WORD,
     WORDS_PER_PAGE,
+    shape_of,
 )
 from provenance.writing import (
     NewIndex,
@@ -60,6 +62,7 @@ from provenance.writing import (
     two_bytes,
     write_door,
     write_files,
+    write_meta,
     write_releases,
     write_units,
 )
@@ -104,7 +107,9 @@ def merge(
         )
         opened.callback(file.discard)
         try:
-            file.write(_Merge(indexes, Path(folder)).fill, measure)
+            joined = _Merge(indexes, Path(folder))
+            joined.number()
+            file.write(joined.fill, measure, joined.shape.version)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             names = ", ".join(str(path) for path in paths)
             raise IndexFileError(
@@ -144,29 +149,40 @@ class _Merge:
         ]
         self.place = 0
 
+    def number(self) -> None:
+        """Find out what there is, and give it its numbers."""
+        parts = self.parts
+        with open(self.folder / "names", "wb") as file:
+            for name in number_names(parts):
+                file.write(f"{name}\0".encode("utf-8", "replace"))
+        number_ranks(parts, self.folder)
+        self.files = files_of(parts)
+        self.trees = number_trees(parts, self.files)
+        self.elements = number_units(parts)
+        self.pieces, self.decides = number_pieces(parts)
+        self.hashes = number_words(parts, self.pieces)
+        units = self.elements.size - 1
+        greatest = max(units, self.hashes.size, self.trees.part.size)
+        self.shape = shape_of(units, greatest, min(one.shape.key_bits for one in self.indexes))
+
     def fill(self, connection: sqlite3.Connection) -> None:
         """Write all rows."""
-        parts = self.parts
-        names = number_names(parts)
+        names = written(self.folder / "names")
         page = 0
         while some := list(islice(names, NAMES_PER_PAGE)):
             insert(connection, "name", page, texts(some))
             page += 1
-        number_ranks(parts, self.folder)
-        files = files_of(parts)
-        trees = number_trees(parts, files)
-        elements = number_units(parts)
-        pieces, decides = number_pieces(parts)
-        hashes = number_words(parts, pieces)
+        files, trees, elements, hashes = self.files, self.trees, self.elements, self.hashes
+        pieces, decides = self.pieces, self.decides
         self._write_words(connection, hashes)
         self._write_pieces(connection, pieces, decides)
         self._write_trees(connection, trees)
         rows = self._files(files)
-        del files
+        del files, self.files
         many_trees = trees.part.size - 1
         write_files(connection, rows, many_trees)
         standing = self._write_units(connection, elements, rows, many_trees)
-        bits = {door: self._write_door(connection, door) for door in DOORS}
+        bits = {door: self._write_door(connection, door) for door in self.shape.doors}
         write_releases(connection, self.releases)
         self._write_origins(connection, rows, standing)
         counts = {
@@ -179,15 +195,8 @@ class _Merge:
             "piece": pieces.part.size,
         }
         drawn = self.indexes[0].permutations.astype("<u4").tobytes()
-        connection.executemany(
-            "INSERT INTO meta VALUES (?, ?)",
-            (
-                ("parameters", parameters_json(self.parameters)),
-                ("permutations", drawn),
-                ("page_bits", json.dumps({str(door): bits[door] for door in DOORS})),
-                ("counts", json.dumps(counts)),
-            ),
-        )
+        stated = parameters_json(self.parameters)
+        write_meta(connection, stated, drawn, bits, counts, self.shape, hashes.size)
 
     # --- words, pieces, trees ---------------------------------------------------------
 
@@ -377,6 +386,11 @@ class _Merge:
         return np.unique(np.concatenate(trees)), np.unique(np.concatenate(classes))
 
     def _write_door(self, connection: sqlite3.Connection, door: int) -> int:
+        if door == WORD:
+            words = np.arange(self.hashes.size, dtype=np.uint32)
+            known = [(self.hashes, words, self.hashes[:0])]
+            return write_door(connection, door, 0, known, self.shape, self.folder)
+
         def stretch(leading: int, bits: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
             keys, owners, common = [], [], []
             for part in self.parts:
@@ -390,7 +404,7 @@ class _Merge:
         many = sum(part.index.units for part in self.parts) * 20
         bits = (many // _POSTINGS_AT_ONCE).bit_length()
         found = (stretch(leading, bits) for leading in range(1 << bits))
-        return write_door(connection, door, self.parameters.common, found, self.folder)
+        return write_door(connection, door, self.parameters.common, found, self.shape, self.folder)
 
     def _write_origins(
         self,

@@ -129,7 +129,7 @@ def number_ranks(parts: Sequence[Part], folder: Path) -> int:
         ranks = _ranks_of(part)
         path = folder / f"ranks{at}"
         path.write_text("".join(f"{order}{name}{_END}" for order, name in ranks), "utf-8")
-        streams.append(_tagged(_written(path), at))
+        streams.append(_tagged(written(path), at))
     numbers = [array("I") for _ in parts]
     many = 0
     for _, same in groupby(heapq.merge(*streams), key=itemgetter(0)):
@@ -143,8 +143,8 @@ def number_ranks(parts: Sequence[Part], folder: Path) -> int:
     return many
 
 
-def _written(path: Path) -> Iterator[str]:
-    """What was written, text by text."""
+def written(path: Path) -> Iterator[str]:
+    """Texts that were written to a file, each with a NUL behind it."""
     rest = ""
     with open(path, encoding="utf-8", newline="") as file:
         while block := file.read(1 << 20):

@@ -170,3 +170,98 @@ def unpack_lists(
     # What the running sum lacks at a list's start, so that it stands at its first value there.
     values += np.repeat(firsts.astype(np.uint32) - values[starts], filled)
     return values
+
+
+# --- short pages --------------------------------------------------------------------------
+
+_SHORT = struct.Struct("<IHH")
+_LARGE_COUNT = 255
+
+
+def low_bytes(values: NDArray[Any], width: int) -> bytes:
+    """The low bytes of each value, so many of them, the lowest first."""
+    columns = np.ascontiguousarray(values, "<u8").view(np.uint8).reshape(-1, 8)
+    return columns[:, :width].tobytes()
+
+
+def short_pages(
+    edges: Sequence[int], keys: bytes, counts: NDArray[Any], units: bytes, key: int, unit: int
+) -> list[bytes]:
+    """Short pages of postings, one between each two of ``edges``: CRC-32 of what follows, how
+    many keys, how many large counts; the keys' low bytes; a byte for how many units each has,
+    255 for as many or more; the units; the large counts.
+
+    Args:
+        edges: where each page's keys begin, and where the last one's end.
+        keys: of all pages, ``key`` bytes each.
+        counts: how many units each key has.
+        units: of all keys, ``unit`` bytes each.
+        key: bytes of a key.
+        unit: bytes of a unit.
+    """
+    small = np.minimum(counts, _LARGE_COUNT).astype(np.uint8)
+    listed = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])[np.array(edges)].tolist()
+    large = np.flatnonzero(small == _LARGE_COUNT)
+    behind = np.searchsorted(large, edges).tolist()
+    written = small.tobytes()
+    pages = []
+    for at in range(len(edges) - 1):
+        first, stop = edges[at], edges[at + 1]
+        more = b""
+        if behind[at] != behind[at + 1]:
+            more = counts[large[behind[at] : behind[at + 1]]].astype("<u4").tobytes()
+        rest = b"".join(
+            (
+                _SHORT.pack(0, stop - first, len(more) // 4)[4:],
+                keys[first * key : stop * key],
+                written[first:stop],
+                units[listed[at] * unit : listed[at + 1] * unit],
+                more,
+            )
+        )
+        pages.append(zlib.crc32(rest).to_bytes(4, "little") + rest)
+    return pages
+
+
+def read_short(
+    pages: Sequence[bytes], key: int, unit: int
+) -> tuple[NDArray[np.intp], NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]:
+    """The inverse of ``short_pages``: how many keys each page has, the low bytes of all keys, how
+    many units each has, all units.
+
+    Raises:
+        ValueError: a page is not as it was written.
+    """
+    for page in pages:
+        if len(page) < _SHORT.size or zlib.crc32(page[4:]) != int.from_bytes(page[:4], "little"):
+            raise ValueError("a short page that is not as it was written")
+    joined = np.frombuffer(b"".join(pages), np.uint8)
+    sizes = np.array([len(page) for page in pages], np.intp)
+    begin = np.cumsum(sizes) - sizes
+    many = joined[begin + 4].astype(np.intp) | joined[begin + 5].astype(np.intp) << 8
+    large = joined[begin + 6].astype(np.intp) | joined[begin + 7].astype(np.intp) << 8
+    at = begin + _SHORT.size
+    left = sizes - _SHORT.size - many * (key + 1) - 4 * large
+    if (left < 0).any() or (left % unit).any():
+        raise ValueError("a short page that is cut off")
+    keys = _wide(joined, at, many, key)
+    at = at + many * key
+    counts = joined[stretches(at, many)].astype(np.intp)
+    more = _wide(joined, begin + sizes - 4 * large, large, 4)
+    places = np.flatnonzero(counts == _LARGE_COUNT)
+    if places.size != more.size:
+        raise ValueError("a short page with uneven counts")
+    counts[places] = more
+    units = _wide(joined, at + many, left // unit, unit).astype(np.uint32)
+    if int(counts.sum()) != units.size:
+        raise ValueError("short pages with uneven lists")
+    return many, keys, counts, units
+
+
+def _wide(
+    joined: NDArray[np.uint8], begin: NDArray[np.intp], many: NDArray[np.intp], width: int
+) -> NDArray[np.uint64]:
+    """Numbers of so many bytes each, out of stretches of bytes."""
+    columns = np.zeros((int(many.sum()), 8), np.uint8)
+    columns[:, :width] = joined[stretches(begin, many * width)].reshape(-1, width)
+    return columns.view("<u8").ravel().astype(np.uint64, copy=False)

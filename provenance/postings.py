@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.order import distinct, firsts, inserted
-from provenance.pages import stretches, sums, unpack_lists
+from provenance.pages import read_short, stretches, sums, unpack_lists
 from provenance.recent import Recent
-from provenance.schema import EXACT, FILE, KEY_BITS, LAYOUT
+from provenance.schema import EXACT, FILE, LAYOUT, WIDE, WORD, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.stored import Stored
 
+_SHORT_AT_ONCE = 1 << 14
 _MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
 
 _Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
@@ -33,15 +34,22 @@ class Postings:
 
     Args:
         stored: its pages.
+        shape: how they are written.
         bits: of each door, how many leading bits of a key name its page.
         common: most units that a fingerprint lists.
         most: the greatest numbers of a unit and of a tree.
     """
 
     def __init__(
-        self, stored: Stored, bits: Sequence[int], common: int, most: tuple[int, int]
+        self,
+        stored: Stored,
+        shape: Shape,
+        bits: Sequence[int],
+        common: int,
+        most: tuple[int, int],
     ) -> None:
         self._stored, self._bits, self._common, self._most = stored, bits, common, most
+        self._shape = shape
         self._recent: Recent[int, _Page] = Recent(512)
         self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
         self._present: dict[int, tuple[NDArray[np.bool_], np.uint64]] = {}
@@ -62,7 +70,7 @@ class Postings:
         """
         if not keys.size:
             return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
-        stored = 64 if door in EXACT else KEY_BITS
+        stored = self._shape.width(door)
         asked = keys >> np.uint64(64 - stored)
         if door not in self._present:
             return self._looked_up(door, asked, stored)
@@ -81,7 +89,9 @@ class Postings:
         sought, inverse = distinct(keys, stored)
         leading = sought >> np.uint64(stored - self._bits[door])
         numbers = leading[firsts(leading)]
-        if numbers.size == 1:
+        if self._shape.version == WIDE:
+            page_keys, edges, units = self._posted(door, numbers.tolist())
+        elif numbers.size == 1:
             page_keys, edges, units = self._page(door, int(numbers[0]))
         else:
             page_keys, edges, units = self._pages(door, numbers)
@@ -122,7 +132,7 @@ class Postings:
             return page
         self._joined[door] = known, page
         if known.size == every:
-            self._present[door] = _present(page[0], 64 if door in EXACT else KEY_BITS)
+            self._present[door] = _present(page[0], self._shape.width(door))
         return page
 
     def stretch(
@@ -137,7 +147,8 @@ class Postings:
             numbers = range(leading >> bits - own, (leading >> bits - own) + 1)
         found, edges, units = self._posted(door, numbers)
         counts = np.diff(edges).astype(np.intp)
-        keys = found.astype(np.uint64) << np.uint64(0 if door in EXACT else 64 - KEY_BITS)
+        # All bits in front.
+        keys = found.astype(np.uint64) << np.uint64(64 - self._shape.width(door))
         if own < bits:
             inside = keys >> np.uint64(64 - bits) == leading
             units, keys, counts = units[np.repeat(inside, counts)], keys[inside], counts[inside]
@@ -151,25 +162,46 @@ class Postings:
     def _posted(self, door: int, numbers: Sequence[int]) -> _Page:
         """Pages of ascending numbers as one. They are cut by leading bits of their keys, which
         ascend from one to the next."""
-        read = [self._stored.read("posting", door << 40 | number) for number in numbers]
         try:
-            steps, counts, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
-            keys = sums(steps, [one[0].size for one in read]).astype(_key_type(door), copy=False)
-            page = keys, _edges(counts), unpack_lists(counts, *lists)
+            if self._shape.version == WIDE:
+                keys, counts, units = self._short(door, numbers)
+            else:
+                read = [self._stored.read("posting", door << 40 | number) for number in numbers]
+                steps, counts, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
+                keys = sums(steps, [one[0].size for one in read])
+                units = unpack_lists(counts, *lists)
         except (ValueError, TypeError, MemoryError) as error:
             raise self._stored.damaged(f"posting pages of door {door}: {error}") from error
         if keys.size != counts.size:
             raise self._stored.damaged(f"posting pages of door {door} are uneven")
+        page = keys.astype(_key_type(self._shape.width(door)), copy=False), _edges(counts), units
         most = self._most[1 if door in (FILE, LAYOUT) else 0]
-        if door not in EXACT and keys.max(initial=0) >> KEY_BITS:
+        if door not in EXACT and int(keys.max(initial=0)) >> self._shape.key_bits:
             raise self._stored.damaged(f"posting pages of door {door} hold keys that are too long")
-        if page[2].max(initial=0) > most:
+        if door != WORD and units.max(initial=0) > most:
             raise self._stored.damaged(f"posting pages of door {door} name what is not there")
         return page
 
+    def _short(
+        self, door: int, numbers: Sequence[int]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.intp], NDArray[np.uint32]]:
+        """Keys, counts and units of short pages of ascending numbers."""
+        bits, shape = self._bits[door], self._shape
+        keys, counts, units = [], [], []
+        for at in range(0, len(numbers), _SHORT_AT_ONCE):
+            some = numbers[at : at + _SHORT_AT_ONCE]
+            pages = self._stored.short([door << 40 | number for number in some])
+            many, low, count, listed = read_short(pages, shape.key(door, bits), shape.unit)
+            leading = np.repeat(np.array(some, np.uint64), many)
+            behind = shape.width(door) - bits
+            keys.append(leading << np.uint64(behind) | low if bits else low)
+            counts.append(count)
+            units.append(listed)
+        return np.concatenate(keys), np.concatenate(counts), np.concatenate(units)
 
-def _key_type(door: int) -> type[np.unsignedinteger[Any]]:
-    return np.uint64 if door in EXACT else np.uint32
+
+def _key_type(width: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint64 if width > 32 else np.uint32
 
 
 def _present(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,13 @@ FORMAT_VERSION = 2
 
 1: rows for places, contents and units (never released).
 2: compressed pages; a sixth of the size.
+3: of more than ``WIDE_FROM`` units, and of segments on the way to one: as 2, but postings are
+   short pages, of keys of 'key_bits' in meta, and words are found by their hash, door ``WORD``.
 """
+WIDE = 3
+WIDE_FROM = 250_000
+"""Units up to which format 2 is written. Beyond, a key is on a page of its own: what a page costs
+decides, and so do wrong units that short keys propose."""
 
 SCHEMA = """\
 CREATE TABLE meta (        -- what the whole file was made with
@@ -97,9 +104,12 @@ PAGED = ("file", "tree", "piece", "unit", "word", "name", "posting")
 TEXT, STRUCTURE, FILE, LAYOUT, BAND, RUN, TEXT_RUN = DOORS = range(7)
 """The doors of ``posting``: units equal in text, in structure; trees equal byte for byte, and in
 text; units of an LSH band, of a winnowed fingerprint of the one and the other view."""
-EXACT = (TEXT, STRUCTURE, FILE, LAYOUT)
+WORD = 7
+"""The door of words by their hashes, in format 3."""
+EXACT = (TEXT, STRUCTURE, FILE, LAYOUT, WORD)
 """Doors whose keys are stored with all 64 bits; of the others fewer are enough to propose."""
-KEY_BITS = 28
+KEY_BITS, WIDE_KEY_BITS = 28, 40
+KEYS_PER_PAGE, KEYS_PER_SHORT_PAGE = 384, 24
 TREES_PER_PACK = 8
 
 TREES_PER_PAGE = 4096
@@ -107,6 +117,38 @@ PIECES_PER_PAGE = 128
 UNITS_PER_PAGE = 512
 WORDS_PER_PAGE = 4096
 NAMES_PER_PAGE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the postings of an index are written: by which format, with keys of how many bits where
+    fewer than all are enough, with units of how many bytes (in format 3)."""
+
+    version: int = FORMAT_VERSION
+    key_bits: int = KEY_BITS
+    unit: int = 4
+
+    @property
+    def doors(self) -> range:
+        """The doors it has."""
+        return range(8 if self.version == WIDE else 7)
+
+    def width(self, door: int) -> int:
+        """Bits of a door's keys."""
+        return 64 if door in EXACT else self.key_bits
+
+    def key(self, door: int, bits: int) -> int:
+        """Bytes of a key on a short page that so many leading bits name."""
+        return max(1, (self.width(door) - bits + 7) // 8)
+
+
+def shape_of(units: int, numbers: int, most: int = 64) -> Shape:
+    """The shape of an index of so many units, of which the greatest number of a unit, tree or word
+    is known; no key has more than ``most`` bits."""
+    if units <= WIDE_FROM:
+        return Shape()
+    return Shape(WIDE, min(WIDE_KEY_BITS, most), (numbers.bit_length() + 7) // 8)
+
 
 SEAL = 32
 """Bytes of the SHA-256 behind SQLite's last one."""
@@ -174,15 +216,15 @@ def open_checked(path: Path) -> sqlite3.Connection:
     problem = ""
     if identity != APPLICATION_ID:
         problem = "some other SQLite file"
-    elif version != FORMAT_VERSION:
+    elif version not in (FORMAT_VERSION, WIDE):
         problem = f"index format {version}"
     elif schema != _expected():
         problem = "tables that are not those of an index"
     if problem:
         connection.close()
         raise IndexFileError(
-            f"{path}: found {problem}, expected index format {FORMAT_VERSION}; build it again "
-            "with 'provenance index build'"
+            f"{path}: found {problem}, expected index format {FORMAT_VERSION} or {WIDE}; build it "
+            "again with 'provenance index build'"
         )
     return connection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,25 @@ class Stored:
             return unpack(number, row[0])
         except (ValueError, TypeError) as error:
             raise self.damaged(f"{table} {number}: {error}") from error
+
+    def short(self, numbers: Sequence[int]) -> list[bytes]:
+        """Short pages of postings."""
+        try:
+            if len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
+                some = self.connection.execute(
+                    "SELECT data FROM posting WHERE id BETWEEN ? AND ? ORDER BY id",
+                    (numbers[0], numbers[-1]),
+                )
+                found = [row[0] for row in some]
+            else:
+                ask = self.connection.execute
+                sql = "SELECT data FROM posting WHERE id = ?"
+                found = [row[0] for number in numbers for row in ask(sql, (number,))]
+        except (sqlite3.DatabaseError, OverflowError) as error:
+            raise self.damaged(str(error)) from error
+        if len(found) != len(numbers):
+            raise self.damaged("no posting page where one must be")
+        return found
 
     def damaged(self, what: str) -> IndexFileError:
         """The error that says that something of the file is not as it was written."""

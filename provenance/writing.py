@@ -23,25 +23,24 @@ from provenance.elements import LARGE_WORD
 from provenance.errors import IndexFileError
 from provenance.index import NO_DAY, Index
 from provenance.model import Release
-from provenance.pages import compress, deltas, pack_lists, plain
+from provenance.pages import compress, deltas, low_bytes, pack_lists, plain, short_pages
 from provenance.schema import (
     APPLICATION_ID,
-    EXACT,
     FORMAT_VERSION,
-    KEY_BITS,
+    KEYS_PER_PAGE,
+    KEYS_PER_SHORT_PAGE,
     RUN,
     SCHEMA,
     TEXT_RUN,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
+    WIDE,
+    Shape,
     seal,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-_KEYS_PER_PAGE = 384
 
 
 class NewIndex:
@@ -84,22 +83,24 @@ class NewIndex:
         self,
         fill: Callable[[sqlite3.Connection], None],
         measure: Callable[[Index], str] | None = None,
+        version: int = FORMAT_VERSION,
     ) -> None:
         """Write the file, check it, and put it in its place.
 
         Args:
             fill: writes all rows, but for sums and baseline.
             measure: gives the baseline of the index that is written, to be stored in it.
+            version: its format.
         """
         connection = None
         try:
             self.temporary.unlink(missing_ok=True)
             connection = sqlite3.connect(self.temporary, isolation_level=None)
-            connection.execute("PRAGMA page_size = 1024")
+            connection.execute(f"PRAGMA page_size = {1024 if version == FORMAT_VERSION else 4096}")
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+            connection.execute(f"PRAGMA user_version = {version}")
             connection.executescript(SCHEMA)
             connection.execute("BEGIN")
             fill(connection)
@@ -145,6 +146,27 @@ def two_bytes(words: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.in
     """Numbers as two bytes each, and those that are too large for it, in order."""
     low = np.minimum(words, LARGE_WORD).astype("<u2").view(np.uint8)
     return low, words[words >= LARGE_WORD]
+
+
+def write_meta(
+    connection: sqlite3.Connection,
+    parameters: str,
+    drawn: bytes,
+    bits: dict[int, int],
+    counts: dict[str, int],
+    shape: Shape,
+    words: int,
+) -> None:
+    """Write what the whole file was made with, but for sums and baseline."""
+    rows: list[tuple[str, str | bytes]] = [
+        ("parameters", parameters),
+        ("permutations", drawn),
+        ("page_bits", json.dumps({str(door): bits[door] for door in shape.doors})),
+        ("counts", json.dumps(counts if shape.version != WIDE else {**counts, "word": words})),
+    ]
+    if shape.version == WIDE:
+        rows.append(("shape", json.dumps({"key_bits": shape.key_bits, "unit": shape.unit})))
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
 
 # --- tables -------------------------------------------------------------------------------
@@ -266,6 +288,7 @@ def write_door(
     door: int,
     common: int,
     found: Iterable[_Found],
+    shape: Shape,
     folder: Path | None = None,
 ) -> int:
     """Write the postings of a door; returns how many leading bits of a key name its page.
@@ -277,9 +300,10 @@ def write_door(
         found: postings in stretches of ascending keys, within each in any order, repeated or not:
             keys with all their bits in front, who holds them, and keys that are known to be
             common.
+        shape: how they are written.
         folder: where what does not fit into memory is kept meanwhile.
     """
-    width = 64 if door in EXACT else KEY_BITS
+    width = shape.width(door)
 
     def spool(name: str, dtype: type[np.generic]) -> _Spool:
         return _Spool(dtype, folder / name if folder else None)
@@ -299,7 +323,11 @@ def write_door(
             owners.put(listed)
         for one in (keys, counts, owners):
             one.turn()
-        bits = max(0, (total // _KEYS_PER_PAGE).bit_length())
+        if shape.version == WIDE:
+            bits = max(0, (total // KEYS_PER_SHORT_PAGE).bit_length() - 1)
+            _write_short(connection, door, shape, bits, _blocks(keys, counts, owners, total))
+            return bits
+        bits = max(0, (total // KEYS_PER_PAGE).bit_length())
         for page, distinct in enumerate(_by_leading(keys, total, bits, width)):
             count = counts.take(distinct.size)
             lists = pack_lists(count, owners.take(int(count.sum(dtype=np.intp))))
@@ -338,6 +366,46 @@ def _put_together(
 
 
 _KEYS_AT_ONCE = 1 << 20
+_Block = tuple["NDArray[np.uint64]", "NDArray[Any]", "NDArray[Any]"]
+
+
+def _blocks(keys: _Spool, counts: _Spool, owners: _Spool, total: int) -> Iterator[_Block]:
+    """Keys, counts, owners, so many at a time."""
+    for at in range(0, total, _KEYS_AT_ONCE):
+        size = min(_KEYS_AT_ONCE, total - at)
+        count = counts.take(size)
+        yield keys.take(size), count, owners.take(int(count.sum(dtype=np.intp)))
+
+
+def _write_short(
+    connection: sqlite3.Connection, door: int, shape: Shape, bits: int, blocks: Iterable[_Block]
+) -> None:
+    """Write the postings of a door as short pages, one for each value of so many leading bits."""
+    behind, key = shape.width(door) - bits, shape.key(door, bits)
+    sql = "INSERT INTO posting VALUES (?, ?)"
+    keys, counts, units = np.empty(0, np.uint64), np.empty(0, np.intp), np.empty(0, np.intp)
+    page = 0
+    for block in _and_end(blocks):
+        if block is not None:
+            keys = np.concatenate([keys, block[0]])
+            counts = np.concatenate([counts, block[1].astype(np.intp)])
+            units = np.concatenate([units, block[2].astype(np.intp)])
+        leading = keys >> np.uint64(behind) if bits else np.zeros(keys.size, np.uint64)
+        until = 1 << bits if block is None else int(leading[-1])
+        edges = np.searchsorted(leading, np.arange(page, until + 1, dtype=np.uint64)).tolist()
+        stop = edges[-1]
+        listed = int(counts[:stop].sum(dtype=np.intp))
+        low = low_bytes(keys[:stop] & np.uint64((1 << behind) - 1), key)
+        written = low_bytes(units[:listed], shape.unit)
+        pages = short_pages(edges, low, counts[:stop], written, key, shape.unit)
+        first = door << 40 | page
+        connection.executemany(sql, ((first + at, data) for at, data in enumerate(pages)))
+        keys, counts, units, page = keys[stop:], counts[stop:], units[listed:], until
+
+
+def _and_end(blocks: Iterable[_Block]) -> Iterator[_Block | None]:
+    yield from blocks
+    yield None
 
 
 def _by_leading(keys: _Spool, total: int, bits: int, width: int) -> Iterator[NDArray[np.uint64]]:
