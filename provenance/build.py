@@ -117,12 +117,11 @@ class Builder:
         drawn: NDArray[np.uint32],
         *,
         extend: bool,
-        shape: Shape | None = None,
     ) -> None:
         self.file = NewIndex(output)
         self.parameters = parameters
         self.drawn = drawn
-        self.shape = shape
+        self.shape = Shape()
         self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
@@ -257,6 +256,14 @@ class Builder:
         number = self._origins.setdefault(origin, len(self._origins))
         self._file(self._tree_of[sha256], release, number, path)
 
+    def add_bare(self, sha256: str) -> None:
+        """Enter a file's content that another index holds with which this one is joined."""
+        if sha256 not in self._tree_of:
+            none = np.empty(0, np.intp)
+            self._enter(
+                _Tree(sha256, "", (), (), none, none, none, none, none, none, none, none, ())
+            )
+
     def _file(self, tree: int, release: int, origin: int, path: str) -> None:
         entry = (tree, release, origin, path)
         if entry not in self._entered:
@@ -382,15 +389,31 @@ class Builder:
 
     # --- finishing --------------------------------------------------------------------
 
+    @property
+    def units(self) -> int:
+        """How many distinct units were collected."""
+        return len(self._elements)
+
     def finish(self, measure: Callable[[Index], str] | None = None) -> None:
         """Write what was collected, check it, and put the file in its place.
 
         Args:
             measure: gives the baseline of the index that is written, to be stored in it.
         """
-        many = len(self._elements)
-        self.shape = self.shape or shape_of(many, max(many, len(self._words), len(self._trees)))
-        self.file.write(self._write, measure, self.shape.version)
+        many = max(self.units, len(self._words), len(self._trees))
+        self._save(self.file, shape_of(self.units, many), measure)
+
+    def save(self, path: Path, shape: Shape) -> None:
+        """Write what was collected to another place, without a baseline."""
+        file = NewIndex(path)
+        try:
+            self._save(file, shape, None)
+        finally:
+            file.discard()
+
+    def _save(self, file: NewIndex, shape: Shape, measure: Callable[[Index], str] | None) -> None:
+        self.shape = shape
+        file.write(self._write, measure, shape.version)
 
     def _write(self, connection: sqlite3.Connection) -> None:
         """Number everything anew, in an order that does not depend on how it came, and write."""
@@ -440,7 +463,7 @@ class Builder:
         }
         drawn = self.drawn.astype("<u4").tobytes()
         stated = parameters_json(self.parameters)
-        write_meta(connection, stated, drawn, bits, counts, self.shape or Shape(), len(self._words))
+        write_meta(connection, stated, drawn, bits, counts, self.shape, len(self._words))
 
     def _ranks(self) -> tuple[list[Rank], list[Rank]]:
         """By which units and pieces are ordered: the least of their kinds and names."""
@@ -596,7 +619,7 @@ class Builder:
         new_word: NDArray[np.intp],
     ) -> dict[int, int]:
         bits: dict[int, int] = {}
-        shape = self.shape or Shape()
+        shape = self.shape
         for door in DOORS:
             renumber = new_tree if door in (FILE, LAYOUT) else new_unit
             keys = np.concatenate([np.empty(0, np.uint64), *self._keys[door]])

@@ -24,10 +24,12 @@ from provenance.parse import parse, syntax
 from provenance.pypi import fetch
 from provenance.references.manifest import Manifest, Package, ReleaseEntry, load
 from provenance.release import checked_day
-from provenance.schema import FORMAT_VERSION
+from provenance.schema import FORMAT_VERSION, WIDE
+from provenance.segments import Segments
 from provenance.sketch import permutations, sketch
 from provenance.source import Source, open_source
 from provenance.statements import Statements, statements
+from provenance.version import VERSION
 from provenance.workers import BOUNDS, Bounds, Progress, emptied, run
 
 _SAVE_EVERY = 60.0  # seconds
@@ -84,7 +86,9 @@ def build_index(
     files = parsed = 0
     known: list[str] = []
     skipped: list[Skipped] = []
-    with _builder(path, extend=extend) as builder:
+
+    def enter(builder: Builder | Segments) -> None:
+        nonlocal files, parsed
         for text in sources:
             source = open_source(text, include=include, exclude=exclude)
             release = source.release
@@ -92,7 +96,7 @@ def build_index(
                 release = replace(release, date=given, date_source="given")
             if license:
                 release = replace(release, license=license)
-            if builder.knows_release(release, selection):
+            if isinstance(builder, Builder) and builder.knows_release(release, selection):
                 known.append(text)
                 continue
             number = builder.add_release(release, selection)
@@ -102,9 +106,26 @@ def build_index(
 
             done = _enter(builder, source, number, named, skipped, jobs, progress, limits)
             files, parsed = files + done[0], parsed + done[1]
-        if files or not extend:
-            _refuse_empty(files, sources)
-            builder.finish(measured if baseline else None)
+
+    told = measured if baseline else None
+    if extend:
+        with _builder(path, extend=True) as builder:
+            enter(builder)
+            if files:
+                builder.finish(told)
+    else:
+        parameters = Parameters()
+        stamp = repr((tuple(sources), selection, date, license, parameters, WIDE, VERSION))
+        while True:
+            files = parsed = 0
+            known.clear()
+            skipped.clear()
+            with Segments(path, parameters, permutations(parameters), stamp) as segments:
+                enter(segments)
+                _refuse_empty(files, sources)
+                if not segments.stale():
+                    segments.finish(told)
+                    break
     return Built(files, parsed, tuple(known), tuple(skipped))
 
 
@@ -143,7 +164,7 @@ def _builder(path: Path, *, extend: bool) -> Builder:
 
 
 def _enter(
-    builder: Builder,
+    builder: Builder | Segments,
     source: Source,
     release: int,
     named: Callable[[str], str | None],
@@ -159,8 +180,15 @@ def _enter(
         builder.parameters, tuple(map(tuple, builder.drawn.tolist())), limits.seconds
     )
 
+    segments = builder if isinstance(builder, Segments) else None
+
     def known(file: SourceFile) -> bool:
-        return builder.knows_tree(file.sha256) or named(file.path) is None
+        origin = named(file.path)
+        return (
+            builder.knows_tree(file.sha256)
+            or origin is None
+            or (segments is not None and segments.has(release, origin, file.path, file.sha256))
+        )
 
     files = parsed = 0
     for batch in run(_sketch_batch, source, skipped, jobs, settings, progress, known, limits):
@@ -168,12 +196,18 @@ def _enter(
             origin = named(file.path)
             if origin is None:
                 continue
+            if segments and segments.has(release, origin, file.path, file.sha256):
+                segments.passed(release, origin, file.path, file.sha256)
+                files += 1
+                continue
             if not builder.knows_tree(file.sha256):
                 builder.add_tree(file, parsed_file, drawing, said)
                 parsed += 1
             family = family_of(origin) if family_of else None
             builder.add_file(release, origin, file.path, file.sha256, family)
             files += 1
+        if segments:
+            segments.breathe()
     return files, parsed
 
 

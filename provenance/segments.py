@@ -1,0 +1,190 @@
+"""segments: a build of any size -> indexes of bounded size beside the output, joined at the end.
+
+What is collected is put down as a segment, a complete index with whole keys, whenever it has grown
+to a bound; so memory does not follow the size of what is built. Where a build is interrupted, the
+next one of the same sources goes on with the segments that are there: a file that one of them
+holds, under the same path and release, is not looked at again. What fits below the bound is written
+at once, and no segment is made.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.build import Builder
+from provenance.errors import IndexFileError
+from provenance.index import Index
+from provenance.merge import merge
+from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
+from provenance.schema import WIDE, Shape, sealed
+from provenance.statements import NOTHING, Statements
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_UNITS = 100_000
+"""Distinct units that a segment has, or a few more: some 300 MB while they are collected."""
+_WHOLE = Shape(WIDE, 64, 4)
+
+
+class Segments:
+    """Collects files as a ``Builder`` does, a segment at a time.
+
+    Args:
+        output: the index file.
+        parameters: of the index.
+        drawn: its permutations.
+        stamp: what decides what is in it. Segments of an interrupted build with the same are
+            gone on with.
+
+    Use as a context manager.
+    """
+
+    def __init__(
+        self, output: Path, parameters: Parameters, drawn: NDArray[np.uint32], stamp: str
+    ) -> None:
+        self.output, self.parameters, self.drawn = output, parameters, drawn
+        self.target = output.resolve()
+        key = blake2b(stamp.encode(), digest_size=6).hexdigest()
+        self.folder = self.target.with_name(f".{self.target.name}.{key}.segments")
+        self.builder = Builder(output, parameters, drawn, extend=False)
+        self._releases: list[tuple[Release, str]] = []
+        self._entered: dict[int, int] = {}
+        self._put = 0
+        self._row_of: dict[bytes, int] = {}
+        self._left: dict[int, int] = {}  # of each segment, rows that were not asked for yet
+        self._paths: list[Path] = []
+        self._contents: set[bytes] = set()  # SHA-256 of all that was parsed
+        sound = True
+        for path in sorted(self.folder.glob("[0-9]*.db")):
+            sound = sound and self._reuse(path)
+            if not sound:  # those behind it rest on its content
+                path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Segments:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.builder.__exit__()
+
+    def _reuse(self, path: Path) -> bool:
+        """Take a segment of an interrupted build; whether it is whole."""
+        try:
+            if not sealed(path):
+                raise IndexFileError(f"{path}: not whole")
+            with Index(path) as index:
+                number = len(self._paths)
+                many = 0
+                for tree in range(1, index.counts["tree"] + 1):
+                    sha256 = index._said(tree)[0]
+                    self._contents.add(bytes.fromhex(sha256))
+                    for one in index.files_of(tree):
+                        release, origin = index.releases[one.release], index.origin_of(one)
+                        row = _row(release, origin, index.name(one.path), sha256)
+                        many += row not in self._row_of
+                        self._row_of.setdefault(row, number)
+        except (IndexFileError, OSError):
+            return False
+        self._paths.append(path)
+        self._left[number] = many
+        return True
+
+    # --- adding -----------------------------------------------------------------------
+
+    def add_release(self, release: Release, selection: str) -> int:
+        """Enter a release; returns its number."""
+        self._releases.append((release, selection))
+        return len(self._releases) - 1
+
+    def _number(self, release: int) -> int:
+        if release not in self._entered:
+            self._entered[release] = self.builder.add_release(*self._releases[release])
+        return self._entered[release]
+
+    def has(self, release: int, origin: str, path: str, sha256: str) -> bool:
+        """Whether a segment of an interrupted build holds this file."""
+        if not self._row_of:
+            return False
+        row = _row(self._releases[release][0], origin, path, sha256)
+        return row in self._row_of
+
+    def passed(self, release: int, origin: str, path: str, sha256: str) -> None:
+        """Say that a file that a segment holds is still there."""
+        row = _row(self._releases[release][0], origin, path, sha256)
+        number = self._row_of.pop(row, None)
+        if number is not None:
+            self._left[number] -= 1
+
+    def knows_tree(self, sha256: str) -> bool:
+        """Whether a file of this content need not be parsed."""
+        return bytes.fromhex(sha256) in self._contents
+
+    def add_tree(
+        self, file: SourceFile, parsed: Parsed, sketch: Sketch, said: Statements = NOTHING
+    ) -> None:
+        """Enter a file's content."""
+        self._contents.add(bytes.fromhex(file.sha256))
+        self.builder.add_tree(file, parsed, sketch, said)
+
+    def add_file(
+        self, release: int, origin: str, path: str, sha256: str, family: Family | None = None
+    ) -> None:
+        """Enter a path of a release whose content is known, be it from an earlier segment."""
+        self.builder.add_bare(sha256)
+        self.builder.add_file(self._number(release), origin, path, sha256, family)
+
+    @property
+    def units(self) -> int:
+        """How many distinct units were collected, counted anew in each segment."""
+        return self._put + self.builder.units
+
+    def breathe(self) -> bool:
+        """Put down what was collected, if it has grown to the bound; whether that was so."""
+        if self.builder.units < MOST_UNITS:
+            return False
+        self._put_down()
+        return True
+
+    def _put_down(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        number = 1 + max((int(path.stem) for path in self._paths), default=0)
+        path = self.folder / f"{number:06}.db"
+        self.builder.save(path, _WHOLE)
+        self._paths.append(path)
+        self._put += self.builder.units
+        self.builder.__exit__()
+        self.builder = Builder(self.output, self.parameters, self.drawn, extend=False)
+        self._entered.clear()
+
+    # --- finishing --------------------------------------------------------------------
+
+    def stale(self) -> bool:
+        """Whether a segment holds what is there no more; it is removed with those behind it, which
+        rest on its content, and what they held must be entered again."""
+        gone = min((number for number, left in self._left.items() if left), default=None)
+        if gone is None:
+            return False
+        for path in self._paths[gone:]:
+            path.unlink(missing_ok=True)
+        return True
+
+    def finish(self, measure: Callable[[Index], str] | None = None) -> None:
+        """Write the index and put it in its place."""
+        if not self._paths:
+            for release in range(len(self._releases)):
+                self._number(release)
+            self.builder.finish(measure)
+        else:
+            self._put_down()  # releases without files, too
+            merge(self._paths, self.output, measure)
+        for folder in self.target.parent.glob(f".{self.target.name}.*.segments"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _row(release: Release, origin: str, path: str, sha256: str) -> bytes:
+    return blake2b(repr((release, origin, path, sha256)).encode(), digest_size=16).digest()
