@@ -133,14 +133,14 @@ def one(folder: Path, units: int) -> None:
             made = segments.units
         collected, used = time.perf_counter() - started, time.process_time() - spent
         segments.finish(_measured)
-    facts = {
+    told = {
         "collected": [round(collected), round(used)],
         "wall": round(time.perf_counter() - started),
         "cpu": round(time.process_time() - spent),
         "memory": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000),
     }
-    path.with_suffix(".json").write_text(json.dumps(facts))
-    print(path, facts, flush=True)
+    path.with_suffix(".json").write_text(json.dumps(told))
+    print(path, told, flush=True)
 
 
 _OPEN = """

@@ -107,6 +107,53 @@ def test_what_is_written_in_many_stretches_is_the_same(
     assert (tmp_path / "joined.db").read_bytes() == made[1].read_bytes()
 
 
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each index were a large one."""
+    monkeypatch.setattr("provenance.schema.WIDE_FROM", 10)
+
+
+@pytest.mark.usefixtures("wide")
+def test_large_indexes_are_joined_to_what_is_built_at_once(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """In format 3, whose scan finds what it finds in format 2, and which is checked byte by
+    byte."""
+    sources = _sources(tmp_path)
+    for number, (source, day) in enumerate(zip(sources, _DAYS, strict=True)):
+        provenance.build_index([source], tmp_path / f"{number}.db", date=day)
+        provenance.build_index([source], tmp_path / "all.db", date=day, extend=number > 0)
+    merge_indexes([tmp_path / f"{at}.db" for at in (2, 0, 1)], tmp_path / "joined.db")
+    assert (tmp_path / "joined.db").read_bytes() == (tmp_path / "all.db").read_bytes()
+    with Index(tmp_path / "joined.db") as index, Index(made[1]) as small:
+        assert (index.facts().format_version, small.facts().format_version) == (3, 2)
+        assert index.places(5) == small.places(5)
+    mine = write(tmp_path / "mine", m=family("Mine", 5) + program(1), n=renamed(program(2)))
+    found = provenance.scan(mine, [tmp_path / "joined.db"])
+    assert found.findings
+    assert found.findings == provenance.scan(mine, [made[1]]).findings
+    whole = (tmp_path / "joined.db").read_bytes()
+    drawn = random.Random(3)
+    for _ in range(20):
+        at = drawn.randrange(len(whole))
+        bad = whole[:at] + bytes([whole[at] ^ 1 << drawn.randrange(8)]) + whole[at + 1 :]
+        (tmp_path / "bad.db").write_bytes(bad)
+        with pytest.raises(IndexFileError, match=r"bad\.db"):
+            verify(tmp_path / "bad.db")
+
+
+@pytest.mark.usefixtures("wide")
+def test_of_short_keys_no_long_ones_are_made(made: tuple[list[Path], Path], tmp_path: Path) -> None:
+    """Small indexes have keys of 28 bits: so has the large one that is joined of them."""
+    merge_indexes(made[0], tmp_path / "joined.db")
+    verify(tmp_path / "joined.db")
+    with Index(tmp_path / "joined.db") as index:
+        assert (index.shape.version, index.shape.key_bits) == (3, 28)
+    mine = write(tmp_path / "mine", m=family("Mine", 5) + program(1))
+    found = provenance.scan(mine, [tmp_path / "joined.db"])
+    assert found.findings == provenance.scan(mine, [made[1]]).findings
+
+
 # --- refused ------------------------------------------------------------------------------
 
 

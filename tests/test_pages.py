@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import tracemalloc
 import zlib
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from provenance import pages
 from provenance.pages import (
     LARGEST,
     compress,
@@ -281,3 +283,59 @@ def test_lists_that_do_not_fit_are_refused(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+# --- short pages --------------------------------------------------------------------------
+
+_POSTINGS = st.lists(
+    st.lists(
+        st.tuples(st.integers(0, 2**40 - 1), st.lists(st.integers(0, 2**24 - 1), max_size=5)),
+        max_size=6,
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def _short(pages_: list[list[tuple[int, list[int]]]], repeat: int = 1) -> list[bytes]:
+    keys = np.array([key for page in pages_ for key, _ in page], np.uint64)
+    lists = [units * repeat for page in pages_ for _, units in page]
+    units = np.array([unit for some in lists for unit in some], np.uint64)
+    edges = np.cumsum([0, *map(len, pages_)]).tolist()
+    counts = np.array([len(some) for some in lists], np.intp)
+    written = pages.low_bytes(keys, 5), counts, pages.low_bytes(units, 3)
+    return pages.short_pages(edges, *written, 5, 3)
+
+
+@given(_POSTINGS, st.sampled_from([1, 60, 300]))
+def test_short_pages_come_back(written: list[list[tuple[int, list[int]]]], repeat: int) -> None:
+    """With no unit, some, and more than a byte can count."""
+    many, keys, counts, units = pages.read_short(_short(written, repeat), 5, 3)
+    assert many.tolist() == [len(page) for page in written]
+    assert keys.tolist() == [key for page in written for key, _ in page]
+    assert counts.tolist() == [repeat * len(some) for page in written for _, some in page]
+    assert units.tolist() == [one for page in written for _, some in page for one in some * repeat]
+
+
+@given(_POSTINGS, st.data())
+def test_a_damaged_short_page_is_refused(
+    written: list[list[tuple[int, list[int]]]], data: st.DataObject
+) -> None:
+    """Any one byte of it changed, or its end cut off."""
+    made = _short(written)
+    which = data.draw(st.integers(0, len(made) - 1))
+    page = bytearray(made[which])
+    at = data.draw(st.integers(0, len(page) - 1))
+    page[at] ^= data.draw(st.integers(1, 255))
+    for bad in (bytes(page), made[which][:at]):
+        with pytest.raises(ValueError, match="short page"):
+            pages.read_short([*made[:which], bad, *made[which + 1 :]], 5, 3)
+
+
+@given(st.binary(max_size=60))
+def test_any_short_bytes_are_pages_or_a_value_error(rest: bytes) -> None:
+    """Even where the sum is right."""
+    import zlib
+
+    with contextlib.suppress(ValueError):
+        pages.read_short([zlib.crc32(rest).to_bytes(4, "little") + rest], 5, 3)

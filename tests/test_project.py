@@ -79,6 +79,7 @@ ALLOWED = {
         "elements errors index mark model origins pages parse rank schema sketch statements writing"
     ),
     "numbering": "elements index pages parse rank schema",
+    "segments": "build errors index merge model schema statements",
     "merge": "errors index model numbering origins pages schema writing",
     "candidates": "index model order schema",
     "library": "errors index model notices order recent schema sketch uses references.__init__",
@@ -141,7 +142,7 @@ ALLOWED = {
     ),
     "indexing": (
         "baseline build errors index merge model origins parse pypi references.manifest release "
-        "schema sketch source statements workers"
+        "schema segments sketch source statements version workers"
     ),
     "terminal": "errors report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
@@ -218,7 +219,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
-    "stored checksum writing numbering merge scanning indexing "
+    "stored checksum writing numbering merge segments scanning indexing "
     "workers policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
     "cluster.importing references.__init__ references.manifest".split()

@@ -1,0 +1,154 @@
+"""segments: however a build is cut up, interrupted and gone on with, its index is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import program
+from test_index import _NESTED, crowd, family, write
+
+import provenance
+from provenance import IndexFileError
+from provenance.index import verify
+
+
+def _sources(folder: Path) -> list[str]:
+    """Two, which share files; the second has one of its files twice."""
+    first = {f"m{number}": program(number) for number in range(6)}
+    second = {f"n{number}": program(number) for number in range(3, 9)}
+    return [
+        write(folder / "birds", a=family("Robin", 5), c=crowd(0, 40), d=_NESTED, **first),
+        write(folder / "fish", a=family("Trout", 5), c=crowd(30, 80), e="", f="", **second),
+    ]
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A segment for each few files."""
+    monkeypatch.setattr("provenance.segments.MOST_UNITS", 30)
+    monkeypatch.setattr("provenance.workers._BATCH_FILES", 2)
+
+
+def _whole(folder: Path, sources: list[str], monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """The bytes of the index that is built at once."""
+    with monkeypatch.context() as patched:
+        patched.setattr("provenance.segments.MOST_UNITS", 10**9)
+        provenance.build_index(sources, folder / "whole.db", date="2025-01-01")
+    return (folder / "whole.db").read_bytes()
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The segments that are put down from now on."""
+    from provenance.segments import Segments
+
+    put: list[Path] = []
+    before: Callable[..., None] = Segments._put_down
+
+    def put_down(self: Segments) -> None:
+        before(self)
+        put.append(self._paths[-1])
+
+    monkeypatch.setattr(Segments, "_put_down", put_down)
+    return put
+
+
+@pytest.mark.parametrize("large", [10**9, 10])
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.usefixtures("small")
+def test_a_build_in_segments_is_a_build_at_once(
+    large: int, jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte for byte, in both formats; files that a segment knows are parsed once; nothing is
+    left beside it."""
+    monkeypatch.setattr("provenance.schema.WIDE_FROM", large)
+    monkeypatch.setattr("provenance.workers._FEW_BYTES", 1)
+    sources = _sources(tmp_path)
+    put = _counted(monkeypatch)
+    built = provenance.build_index(sources, tmp_path / "i.db", date="2025-01-01", jobs=jobs)
+    assert len(put) > 3
+    assert built.files == 19
+    assert (tmp_path / "i.db").read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    verify(tmp_path / "i.db")
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", "", ".db", ".db"]
+
+
+def _interrupted(
+    sources: list[str], path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """A build that ends when so many segments are there."""
+    from provenance.segments import Segments
+
+    before: Callable[..., None] = Segments._put_down
+
+    def put_down(self: Any) -> None:
+        before(self)
+        if len(self._paths) == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Segments, "_put_down", put_down)
+        with pytest.raises(KeyboardInterrupt):
+            provenance.build_index(sources, path, date="2025-01-01")
+
+
+@pytest.mark.usefixtures("small")
+def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What segments hold is not parsed again; the old index is there until the end."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    path.write_text("old")
+    _interrupted(sources, path, monkeypatch, 3)
+    assert path.read_text() == "old"
+    held = sorted(one.name for one in tmp_path.glob(".i.db.*.segments/*"))
+    assert held == ["000001.db", "000002.db", "000003.db"]
+    built = provenance.build_index(sources, path, date="2025-01-01")
+    assert built.files == 19
+    assert 0 < built.parsed < 15
+    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert not list(tmp_path.glob(".i.db*"))
+
+
+@pytest.mark.usefixtures("small")
+def test_what_changed_meanwhile_is_not_carried_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the folder was changed, one is gone: the index is that of the folder as it is."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    _interrupted(sources, path, monkeypatch, 3)
+    (tmp_path / "birds" / "a.py").write_text(program(99))
+    (tmp_path / "birds" / "m1.py").unlink()
+    built = provenance.build_index(sources, path, date="2025-01-01")
+    assert built.files == 18
+    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_damaged_segment_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so are those behind it, which rest on its content."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    _interrupted(sources, path, monkeypatch, 3)
+    (second,) = tmp_path.glob(".i.db.*.segments/000002.db")
+    second.write_bytes(second.read_bytes()[:-100])
+    provenance.build_index(sources, path, date="2025-01-01")
+    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+
+
+@pytest.mark.usefixtures("small")
+def test_segments_of_another_build_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of other sources, to the same place."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    _interrupted(sources, path, monkeypatch, 3)
+    provenance.build_index(sources[1:], path, date="2025-01-01")
+    assert path.read_bytes() == _whole(tmp_path, sources[1:], monkeypatch)
+    assert not list(tmp_path.glob(".i.db*"))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    """Before anything is parsed."""
+    with pytest.raises(IndexFileError, match="name one with -o"):
+        provenance.build_index(_sources(tmp_path), tmp_path)
