@@ -35,7 +35,7 @@ from provenance.index import Index
 from provenance.library import Shingled, shingled
 from provenance.null import FILE_SIZES, SIZES, Baseline, counted
 from provenance.pages import stretches
-from provenance.schema import STRUCTURE
+from provenance.schema import STRUCTURE, TREES_PER_PAGE, UNITS_PER_PAGE
 from provenance.sketch import digest, mix
 from provenance.verdict import is_common
 
@@ -109,23 +109,14 @@ def _hash(*parts: str) -> bytes:
 
 class _Families:
     """The families of an index, by number, and what they share. ``compared`` are the sampled
-    ones; ``held[t]`` says of each unit of the index whether the t-th of those has it."""
+    ones, ``members[t]`` the units of the t-th of those, ascending."""
 
     def __init__(self, index: Index, family_of: Callable[[str], str]) -> None:
         name_of = {number: family_of(one.name) for number, one in index.origin_facts.items()}
         self.names = sorted(set(name_of.values()))
         number = {name: at for at, name in enumerate(self.names)}
         self.of_origin = {origin: number[name] for origin, name in name_of.items()}
-        self.elements = np.zeros(index.units + 1, np.intp)
-        holders: list[int] = []
-        holds: list[int] = []
-        for unit in range(1, index.units + 1):
-            self.elements[unit], trees = index._unit(unit)
-            files = [file for tree in trees.tolist() for file in index.files_of(tree)]
-            families = {self.of_origin[file.origin] for file in files}
-            holders += families
-            holds += [unit] * len(families)
-        holder, unit_of = np.array(holders, np.intp), np.array(holds, np.intp)
+        self.elements, holder, unit_of = self._standing(index)
         self.holders, self.edges = holder, np.searchsorted(unit_of, np.arange(index.units + 2))
         self.small = index.parameters.small
         self.weight = np.where(self.elements >= index.parameters.large, self.elements, 0)
@@ -134,12 +125,41 @@ class _Families:
         telling = np.flatnonzero(self.total).tolist()
         order = sorted(telling, key=lambda family: _hash(self.names[family]))
         self.compared = np.array(order[:FAMILIES], np.intp)
-        self.held = np.zeros((self.compared.size, index.units + 1), bool)
-        for row, family in enumerate(self.compared.tolist()):
-            self.held[row, unit_of[holder == family]] = True
-        self.shared = np.array(
-            [np.bincount(holder, size * held[unit_of], many) for held in self.held]
-        ).reshape(-1, many)
+        self.row_of = np.full(many, -1, np.intp)
+        self.row_of[self.compared] = np.arange(self.compared.size)
+        self.members = [unit_of[holder == family] for family in self.compared.tolist()]
+        shared = []
+        for members in self.members:
+            held = np.zeros(index.units + 1, bool)
+            held[members] = True
+            shared.append(np.bincount(holder, size * held[unit_of], many))
+        self.shared = np.array(shared).reshape(-1, many)
+
+    def _standing(
+        self, index: Index
+    ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
+        """The elements of each unit, and in parallel, by unit, every family that has one."""
+        family_of = np.zeros(max(self.of_origin, default=0) + 1, np.int64)
+        family_of[list(self.of_origin)] = list(self.of_origin.values())
+        pairs = [np.empty(0, np.int64)]
+        for page in range(index.counts["tree"] // TREES_PER_PAGE + 1):
+            edges, _, origins, _ = index._file_page(page)
+            tree = np.repeat(np.arange(edges.size - 1), np.diff(edges)) + page * TREES_PER_PAGE
+            pairs.append(np.unique(tree.astype(np.int64) << 32 | family_of[origins]))
+        of_tree = np.concatenate(pairs)
+        edge = np.searchsorted(of_tree >> 32, np.arange(index.counts["tree"] + 2))
+        of_tree &= 0xFFFFFFFF
+        elements, holders, holds = [], [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+        for page in range(index.units // UNITS_PER_PAGE + 1):
+            size, edges, trees, _, _ = index._unit_page(page)
+            elements.append(size)
+            unit = np.repeat(np.arange(size.size), np.diff(edges)) + page * UNITS_PER_PAGE
+            count = (edge[trees.astype(np.intp) + 1] - edge[trees]).astype(np.intp)
+            family = of_tree[stretches(edge[trees], count)]
+            found = np.unique(np.repeat(unit, count) << 32 | family)
+            holders.append((found & 0xFFFFFFFF).astype(np.int32))
+            holds.append((found >> 32).astype(np.int32))
+        return np.concatenate(elements), np.concatenate(holders), np.concatenate(holds)
 
     def common(self, index: Index, units: NDArray[np.intp], structure: Hashes) -> list[bool]:
         """Whether so many families have units like each of some: of the same text, or where they
@@ -156,14 +176,16 @@ class _Families:
 
     def units(self, target: int) -> list[int]:
         """The units of a compared family that are not small."""
-        found: list[int] = np.flatnonzero(
-            self.held[target] & (self.elements >= self.small)
-        ).tolist()
+        members = self.members[target]
+        found: list[int] = members[self.elements[members] >= self.small].tolist()
         return found
 
     def unrelated(self, family: int, aside: NDArray[np.intp]) -> NDArray[np.bool_]:
         """bool[compared]: which have nothing to do with a family, some units left aside."""
-        left_aside = (self.held[:, aside] * self.weight[aside]).sum(axis=1)
+        count = self.edges[aside + 1] - self.edges[aside]
+        row = self.row_of[self.holders[stretches(self.edges[aside], count)]]
+        weight = np.repeat(self.weight[aside], count)[row >= 0]
+        left_aside = np.bincount(row[row >= 0], weight, self.compared.size).astype(np.intp)
         least = np.minimum(self.total[family], self.total[self.compared])
         shared = self.shared[:, family] - left_aside
         result: NDArray[np.bool_] = (self.compared != family) & (
