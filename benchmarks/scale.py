@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from provenance.index import Index
-from provenance.indexing import _measured
+from provenance.indexing import measured
 from provenance.model import Parameters, Parsed, Release, Skipped, SourceFile, Tokens
 from provenance.origins import origin_of
 from provenance.parse import grammar, hash64, parse
@@ -132,7 +132,7 @@ def one(folder: Path, units: int) -> None:
             segments.breathe()
             made = segments.units
         collected, used = time.perf_counter() - started, time.process_time() - spent
-        segments.finish(_measured)
+        segments.finish(measured)
     told = {
         "collected": [round(collected), round(used)],
         "wall": round(time.perf_counter() - started),
