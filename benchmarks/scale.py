@@ -110,7 +110,7 @@ def one(folder: Path, units: int) -> None:
     made = 0
     with Segments(path, parameters, drawn, f"scale {units}") as segments:
         releases: dict[tuple[str, str, int], int] = {}
-        copies = max(1, -(-units // 230_000))  # of each file: the base has some 230,000 units
+        copies = max(1, -(-units // 130_000))  # of each file: the base has some 140,000 units
         for number, (package, version, file) in enumerate(files()):
             if made >= units:
                 break
