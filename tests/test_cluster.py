@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from provenance.cli import main
 from provenance.cluster import gather, session
-from provenance.cluster.fingerprints import parsed_of, row_of
+from provenance.cluster.fingerprints import packed, parsed_of, row_of, unsigned
+from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import Capped, Header, checked_columns, header_of, rows_of
 from provenance.errors import IndexFileError, SourceError
 from provenance.index import OriginFacts
@@ -26,7 +28,7 @@ from provenance.model import Family, Parameters, Release, Skipped, SourceFile
 from provenance.parse import parse
 from provenance.report.json import json_report
 from provenance.scanning import scan
-from provenance.schema import DOORS
+from provenance.schema import DOORS, TEXT
 from provenance.sketch import permutations, sketch
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -283,6 +285,58 @@ def _header() -> Header:
 
 def test_what_tables_say_of_themselves_is_read_back() -> None:
     assert header_of("tables", rows_of(_header())) == _header()
+
+
+def _slice(**changed: Any) -> Slice:
+    """A slice of one unit in one file, some of it changed."""
+    content = b"def f(a):\n    return a + 1\n"
+    parameters = Parameters()
+    parsed = parse(content)
+    drawn = sketch(parsed, parameters, permutations(parameters))
+    row = row_of(SourceFile("", content, "0" * 64), parsed, drawn, [], [], 28)
+    key, _, _, _, tokens, words = row[9][1]
+    told = {
+        "tokens": tokens,
+        "spans": row[6],
+        "lines": row[7],
+        "files": [(1, 1, "a.py")],
+        **changed,
+    }
+    digest = int(unsigned([key])[0])
+    unit = UnitRow(90, trees=[70], digest=digest, tokens=told["tokens"], words=words)
+    tree = TreeRow(70, row[0], "", [], [], row[4], told["spans"], told["lines"], told["files"])
+    return Slice(_header(), Rows([(TEXT, key, [90])], [unit], [tree]))
+
+
+def test_a_slice_answers_for_what_it_was_cut_for() -> None:
+    """By numbers of its own, from 1 on; what it has nothing of is not found."""
+    index = _slice()
+    (digest,) = index._by_digest
+    at, units, held = index.lookup(TEXT, np.array([5, digest], np.uint64))
+    assert (at.tolist(), units.tolist(), held.tolist()) == ([1], [1], [0, 1])
+    (standing,) = index.standing(1)
+    place = index.place(1, standing)
+    assert (place.path, place.name, place.first_line, place.origin) == ("a.py", "f", 1, "zoo/a")
+    assert set(index.tokens_at(1, place.position).line.tolist()) == {1, 2}
+    assert index.unit_numbers(np.array([1])).tolist() == [90]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tokens": b"x"},
+        {"spans": b"x"},
+        {"lines": packed(np.array([1]))},
+        {"files": [(9, 1, "a.py")]},
+        {"files": [(1, 9, "a.py")]},
+        {"files": []},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_damaged_row_is_an_error_and_no_other_answer(changed: dict[str, Any]) -> None:
+    index = _slice(**changed)
+    with pytest.raises(IndexFileError, match="tables: found damaged tables"):
+        index.tokens_at(index.standing(1)[0].tree, 1)
 
 
 @pytest.mark.parametrize(

@@ -68,20 +68,15 @@ def export_index(
         for row in rows.toLocalIterator():
             try:
                 _enter(builder, row, header)
-            except (ValueError, IndexError) as error:
-                raise refused(
-                    header.path, f"damaged tables (tree {row['sha256']}: {error})"
-                ) from error
-            for file in row["files"]:
-                if origins is None or file["origin"] in origins:
-                    facts = header.origins[file["origin"]]
-                    builder.add_file(
-                        releases[file["release"]],
-                        facts.name,
-                        file["path"],
-                        row["sha256"],
-                        facts.family,
-                    )
+                for release, origin, path in row["files"]:
+                    if origins is None or origin in origins:
+                        facts = header.origins[origin]
+                        builder.add_file(
+                            releases[release], facts.name, path, row["sha256"], facts.family
+                        )
+            except (ValueError, LookupError) as error:
+                what = f"damaged tables (tree {row['sha256']}: {error!r})"
+                raise refused(header.path, what) from error
         baseline = header.baseline
         if measure:
             builder.finish(measured_in)

@@ -6,6 +6,7 @@ are written; ``meta`` is the last.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from provenance.cluster.tables import TABLES, Header, checked_columns, header_of, refused
@@ -44,7 +45,8 @@ class Folder:
             if not system.rename(self._hadoop(self._part), target):
                 raise UsageError(f"{self.path}: cannot be put in place; look at its permissions")
         else:
-            self._delete(self._part)
+            with suppress(Exception):  # Spark may be gone; the next build deletes it
+                self._delete(self._part)
 
     def _hadoop(self, path: str) -> Any:
         java: Any = self._spark._jvm

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +91,8 @@ def session(
     except (PySparkException, Py4JError) as error:
         raise _failed(error) from error
     finally:
-        spark.stop()
+        with suppress(Py4JError, OSError):  # it may be gone
+            spark.stop()
 
 
 def _failed(error: Exception) -> ProvenanceError:

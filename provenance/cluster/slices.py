@@ -230,9 +230,15 @@ class Slice(Index):
 
     def files_of(self, tree: int) -> list[Standing]:
         """See ``Index.files_of``."""
+        row = self._tree_row(tree)
+        if not row.files:
+            raise self._unsound(f"tree {row.sha256} is no file's")
+        for release, origin, _ in row.files:
+            if release not in self.releases or origin not in self.origin_facts:
+                raise self._unsound(f"tree {row.sha256} is of a release or origin of nobody")
         return [
             Standing(tree, release, origin, self._spelled(path))
-            for release, origin, path in self._tree_row(tree).files
+            for release, origin, path in row.files
         ]
 
     def tokens(self, unit: int) -> Tokens:
