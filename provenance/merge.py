@@ -74,7 +74,7 @@ _WORDS_AT_ONCE = 1 << 19
 _PIECES_AT_ONCE = 1 << 14
 _TREES_AT_ONCE = 1 << 11
 _UNITS_AT_ONCE = 1 << 18
-_POSTINGS_AT_ONCE = 1 << 20
+_POSTINGS_AT_ONCE = 1 << 18
 
 
 def merge(

@@ -203,6 +203,8 @@ def open_checked(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA mmap_size = 268435456")
         identity = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == WIDE:  # pages are read here and there, and those that are mapped stay
+            connection.execute("PRAGMA mmap_size = 0")
         schema = connection.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         ).fetchall()

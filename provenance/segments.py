@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MOST_UNITS = 100_000
+MOST_UNITS = 50_000
 """Distinct units that a segment has, or a few more: some 300 MB while they are collected."""
 _WHOLE = Shape(WIDE, 64, 4)
 

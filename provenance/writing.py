@@ -365,7 +365,7 @@ def _put_together(
     return distinct, counts, owners
 
 
-_KEYS_AT_ONCE = 1 << 20
+_KEYS_AT_ONCE = 1 << 17
 _Block = tuple["NDArray[np.uint64]", "NDArray[Any]", "NDArray[Any]"]
 
 
