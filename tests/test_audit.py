@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -537,6 +538,31 @@ def test_a_policy_that_looks_away_is_told(dirty: Path, line: str, said: str) -> 
     assert "Clean" in output
     assert said in " ".join(output.split())
     assert said.split()[1] in Path("a.md").read_text().partition("lets more pass")[2]
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="no git")
+def test_what_backdated_commits_excuse_is_told(dirty: Path) -> None:
+    """Nothing is derived from what is younger; who commits with a day of long ago would pass."""
+    new = dirty.parent / "two.db"
+    for number, seed, day in ((0, 9, "2024-01-01"), (1, 0, "2025-01-02")):  # two releases of birds
+        folder = dirty.parent / str(number) / "birds" / "models" / "wren"
+        folder.mkdir(parents=True)
+        (folder / "modeling_wren.py").write_text(program(seed))
+        birds = str(folder.parent.parent)
+        provenance.build_index([birds], new, date=day, extend=number > 0)
+    shutil.rmtree(".git")
+    Path("provenance.toml").write_text(f"default-index = false\nindex = [{json.dumps(str(new))}]\n")
+    for day, told in (("2001-01-01", True), ("2026-01-01", False)):
+        when = f"{day}T12:00:00+0000"
+        environment = {**os.environ, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+        name = ["-c", "user.name=n", "-c", "user.email=n@example.invalid"]
+        for call in (["init", "-q"], ["add", "."], [*name, "commit", "-qm", "x", "--allow-empty"]):
+            subprocess.run(["git", *call], check=True, env=environment)
+        done = CliRunner().invoke(main, ["audit", "--output", "a.md"])
+        seen = " ".join(done.output.split())
+        assert ("because git says that this side is older (since 2001-01-01)" in seen) is told
+        assert ("because git says" in Path("a.md").read_text()) is told
+        shutil.rmtree(".git")
 
 
 def test_a_policy_that_does_not_is_told_nothing(dirty: Path) -> None:

@@ -229,3 +229,19 @@ def test_an_identity_is_written_as_it_is() -> None:
     for one in FORMATS:
         if one.name not in ("text", "html"):
             assert finding(7).id in one.write(whole, Texts()), one.name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("::error file=a::b.py", "\\x3a:error file=a::b.py"),
+        ("a ::add-mask::b.py", "a \\x3a:add-mask::b.py"),
+        ("##[command]x.py", "\\x23#[command]x.py"),
+        ("a##vso[task.setvariable]x.py", "a\\x23#vso[task.setvariable]x.py"),
+        ("a::b # [x].py", "a::b # [x].py"),
+    ],
+)
+def test_no_name_is_a_command_to_a_service_that_reads_the_log(name: str, shown: str) -> None:
+    from provenance.report.text import safe
+
+    assert safe(name) == shown

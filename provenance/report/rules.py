@@ -130,5 +130,22 @@ def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(found)
 
 
+def excused(audit: Audit) -> str:
+    """What the days of git excuse, in a sentence; empty where they excuse nothing: of what the
+    repository had before its reference nothing is derived, and who commits sets the days."""
+    days = [
+        one.seen.day or "?"
+        for one in audit.report.findings
+        if one.direction == "younger" and one.seen.source == "git" and one.verdict == "resembles"
+    ]
+    if not days:
+        return ""
+    return (
+        f"{len(days):,} {'match counts' if len(days) == 1 else 'matches count'} as no derivation "
+        f"because git says that this side is older (since {min(days)}); whoever commits sets its "
+        "days: ask for a witness, or give --suspect-date."
+    )
+
+
 def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -11,6 +11,7 @@ from provenance.model import Block, FileResult, Finding, Notice, Report, Share
 from provenance.report.json import counts
 
 _HOLDER = re.compile(r"(?:copyright|\(c\)|©|:|[\d-]{4,}|[\s,#])+", re.IGNORECASE)
+_COMMAND = re.compile(r"##(?=\[|vso\[)|(?<!\S)::")
 _MOST_ORIGINS = 4
 _MOST_BLOCKS = 6
 _MOST_RENAMES = 3
@@ -372,7 +373,10 @@ def wrapped(text: str, width: int, indent: str) -> list[str]:
 
 def safe(text: str) -> str:
     """Text of a scanned tree for a terminal: whatever could steer it, or reorder what is read
-    (control, format and bidirectional characters, lone surrogates), is written as an escape."""
+    (control, format and bidirectional characters, lone surrogates), is written as an escape; so is
+    what a service of CI that reads the log would take for a command of ours (``::error::``,
+    ``##vso[``)."""
+    text = _COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", text)
     if text.isprintable():
         return text
     return "".join(
