@@ -24,6 +24,7 @@ from provenance.model import (
     Ruling,
     Skipped,
     Suspect,
+    SuspectSeen,
 )
 
 RULES: tuple[Any, ...] = (
@@ -88,6 +89,7 @@ def finding(number: int = 1, **changed: Any) -> Finding:
         percentile=0.999,
         false_alarm_rate=0.0004,
         direction="older",
+        seen=SuspectSeen("2026-01-26", "given"),
     )
     return replace(made, **changed)
 
