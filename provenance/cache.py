@@ -39,6 +39,8 @@ _SCHEMA = f"""
         run INTEGER NOT NULL     -- about the number of the last run that asked for it
     )
 """
+_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite says of a damaged database may itself be no text."""
 _WAIT_SECONDS = 5.0
 _HELD = 500
 _DIGEST = 16
@@ -63,7 +65,7 @@ class Cache:
         self._asked: list[bytes] = []
         self._database = _opened(path)
         self._run = 1
-        with suppress(sqlite3.Error):
+        with suppress(*_FAULTS):
             if self._database is not None:
                 row = self._database.execute(
                     "SELECT max(run) FROM entry WHERE typeof(run) = 'integer' AND run < 1 << 40"
@@ -90,7 +92,7 @@ class Cache:
             row = self._database.execute(
                 "SELECT value, run FROM entry WHERE key = ?", (key,)
             ).fetchone()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             self._give_up(error)
             return None
         if row is None or not isinstance(row[0], bytes):
@@ -134,7 +136,7 @@ class Cache:
                     [(self._run, key) for key in asked],
                 )
                 self._make_room(database)
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             self._give_up(error)
 
     def _make_room(self, database: sqlite3.Connection) -> None:
@@ -158,11 +160,11 @@ class Cache:
                 break
         database.executemany("DELETE FROM entry WHERE rowid = ?", gone)
 
-    def _give_up(self, error: sqlite3.Error) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Go on without the cache; a damaged one is made anew by the next scan."""
         database, self._database = self._database, None
         if database is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*_FAULTS):
                 database.close()
         if _is_damage(error):
             with suppress(OSError):
@@ -192,7 +194,7 @@ def _opened(path: str) -> sqlite3.Connection | None:
             database.execute("PRAGMA synchronous = OFF")  # what is torn is found by its checksum
             database.execute("SELECT key, value, run FROM entry LIMIT 1").fetchone()
             return database
-        except (sqlite3.Error, OSError) as error:
+        except (*_FAULTS, OSError) as error:
             if database is not None:
                 database.close()
             if not _is_damage(error):
@@ -206,7 +208,7 @@ def _is_damage(error: Exception) -> bool:
     """Whether a database is no good, and not only locked, full or not to be written."""
     if isinstance(error, sqlite3.OperationalError):
         return "no such" in str(error)  # a table or column
-    return isinstance(error, sqlite3.DatabaseError)
+    return isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError))
 
 
 def _packed(key: bytes, found: Outcome) -> bytes | None:
@@ -228,7 +230,7 @@ def _unpacked(key: bytes, value: bytes) -> Outcome | None:
         return None
     try:
         found: Outcome = _decoder().decode(zlib.decompress(data))
-    except (zlib.error, msgspec.MsgspecError):
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return found
 

@@ -34,6 +34,8 @@ for speed. Two units alike enough to be reported are expected to have more."""
 TELLING_RUNS, TELLING_TEXT_RUNS = 6, 3
 """Rare fingerprints that a part must share: 64 equal elements have 49 shingles, so at least six
 fingerprints; 36 equal as written have 29, so at least three (windows of eight)."""
+_MANY, _MOST_TIMES = 10_000, 20
+"""In a unit of so many fingerprints, of which honest code has none, each counts so often."""
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
 _TEXTS, _STRUCTURES, _BANDS, _RUNS, _TEXT_RUNS = range(5)  # the doors, in the order of asking
 _WHOLE = 2.0  # all fingerprints of both views
@@ -159,11 +161,30 @@ def _shared(
     """Units that share fingerprints: the hits of a row and a unit add up to the share of the
     row's fingerprints, weighed by rarity, that the unit holds as well."""
     owner = rows.astype(np.intp, copy=False)
-    at, units, held = index.lookup(door, keys.astype(np.uint64, copy=False))
+    asked = keys.astype(np.uint64, copy=False)
+    if owner.size > _MANY and int(np.bincount(owner).max()) > _MANY:
+        owner, asked = _fewer(owner, asked)
+    at, units, held = index.lookup(door, asked)
     counts = np.arange(1 + held.max(initial=0)).clip(1)
     weight = np.log2(max(2, index.units) / counts).clip(0.1)[held]
     whole = np.bincount(owner, weight, size)
     return owner[at], units, weight[at] / whole[owner[at]]
+
+
+def _fewer(
+    owner: NDArray[np.intp], keys: NDArray[np.uint64]
+) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
+    """Fingerprints of which none counts more than ``_MOST_TIMES`` times in a row: a unit of a
+    million equal elements has the same one a hundred thousand times."""
+    order = np.lexsort((keys, owner))
+    owner, keys = owner[order], keys[order]
+    first = np.ones(keys.size, bool)
+    first[1:] = (keys[1:] != keys[:-1]) | (owner[1:] != owner[:-1])
+    begins = np.flatnonzero(first)
+    number = np.arange(keys.size) - np.repeat(begins, np.diff([*begins, keys.size]))
+    kept = np.sort(order[number < _MOST_TIMES])
+    inverse = np.argsort(order)
+    return owner[inverse][kept], keys[inverse][kept]
 
 
 def _open(

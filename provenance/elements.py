@@ -147,8 +147,7 @@ class Elements:
     @cached_property
     def _word_hashes(self) -> NDArray[np.uint64]:
         """The hash of every word, by its number."""
-        (last,) = self._stored.connection.execute("SELECT max(id) FROM word").fetchone()
-        pages = range(0 if last is None else last + 1)
+        pages = range(self._stored.count("word"))
         every = [self._word_page(page)[0] for page in pages]
         return np.concatenate([np.empty(0, np.uint64), *every])
 

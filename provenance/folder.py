@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.decode import Reason
-from provenance.patterns import Patterns
+from provenance.patterns import Patterns, is_bounded
 from provenance.regular import read_file, unreadable
 from provenance.tracked import Tracked
 
@@ -47,7 +47,7 @@ _IGNORED, _ENVIRONMENT, _OTHERS = (
 )
 _MOST_LOOKED_AT = 2_000
 _LONGEST_IGNORE_FILE = 1_000_000
-_MOST_RULES, _LONGEST_RULE, _MOST_STARS, _MOST_DEEP = 5_000, 1_000, 2, 3
+_MOST_RULES, _MOST_STARS = 5_000, 2
 _DIRECTORY_MARK = "ps_d"  # the group by which pathspec tells that a pattern matched a folder
 
 _Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
@@ -301,27 +301,13 @@ def _read_rules(path: str) -> GitIgnoreSpec | Reason:
     from pathspec import GitIgnoreSpec
 
     lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").splitlines()
-    lines = [line for line in lines if line.strip() and line[0] != "#" and _is_bounded(line)]
-    lines = lines[:_MOST_RULES]
+    lines = [line for line in lines if line.strip() and line[0] != "#"]
+    # What is passed over hides nothing.
+    lines = [line for line in lines if is_bounded(line, _MOST_STARS)][:_MOST_RULES]
     try:
         return GitIgnoreSpec.from_lines(lines)
     except (ValueError, re.error):
         return GitIgnoreSpec.from_lines(_readable(lines))
-
-
-def _is_bounded(line: str) -> bool:
-    """Whether a pattern is matched in bounded time. Wildcards become a regular expression that goes
-    back and forth: with dozens of them in a part of a path, or of folders of any depth, a single
-    name could hold a scan up for years. No honest pattern has so many; such a one is passed over,
-    which hides nothing.
-    """
-    parts = line.split("/")
-    deep = sum(part.strip() == "**" for part in parts)
-    return (
-        len(line) <= _LONGEST_RULE
-        and deep <= _MOST_DEEP
-        and all(part.count("*") <= _MOST_STARS for part in parts)
-    )
 
 
 def _readable(lines: list[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from provenance.checksum import checksum, logical_rows, opening_rows, opening_su
 from provenance.elements import Elements
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
+from provenance.opening import counts_of, origin_of, page_bits_of, parameters_of, release_of
 from provenance.pages import split, stretches, unpack_lists
 from provenance.postings import Postings
 from provenance.recent import Recent
@@ -145,10 +146,7 @@ class Index:
         meta, releases, origins = opening_rows(self.connection)
         if opening_sum(meta, releases, origins) != json.loads(meta["rows"]):
             raise ValueError("what it says of itself is not as it was written")
-        stored = json.loads(meta["parameters"])
-        if set(stored) != {field.name for field in fields(Parameters)}:
-            raise ValueError("its parameters are not those of this version")
-        self.parameters = Parameters(**stored)
+        self.parameters = parameters_of(meta["parameters"])
         for decided in ("grammar", "normalisation", "scheme"):
             found, ours = getattr(self.parameters, decided), getattr(Parameters(), decided)
             if found != ours:
@@ -160,31 +158,30 @@ class Index:
         if drawn.shape[1] != self.parameters.bands * self.parameters.rows:
             raise ValueError("permutations do not match the parameters")
         self.permutations = drawn.astype(np.uint32)
-        bits = json.loads(meta["page_bits"])
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        self.counts: dict[str, int] = json.loads(meta["counts"])
+        self.counts = counts_of(meta["counts"])
         self.shape = Shape()
         if version == WIDE:
-            self.shape = Shape(WIDE, **json.loads(meta["shape"]))
+            self.shape = Shape(WIDE, **counts_of(meta["shape"]))
         if not (8 <= self.shape.key_bits <= 64 and 1 <= self.shape.unit <= 4):
             raise ValueError("keys of bits that no key has")
-        self._bits: list[int] = [int(bits[str(door)]) for door in self.shape.doors]
-        if not all(0 <= size <= self.shape.key_bits for size in self._bits):
-            raise ValueError("page bits out of range")
+        self._bits = page_bits_of(meta["page_bits"], self.shape.doors, self.shape.key_bits)
         self.checksum = str(json.loads(meta["checksum"]))
-        self.units = int(self.counts["unit"])
-        self.releases: dict[int, Release] = {row[0]: Release(*row[1:9]) for row in releases}
-        self.origin_facts: dict[int, OriginFacts] = {
-            row[0]: OriginFacts(row[1], Family(*row[2:6]), *row[6:]) for row in origins
-        }
+        self.units, _ = self.counts["unit"], self.counts["tree"]
+        self.releases = {row[0]: release_of(row[1:9]) for row in releases}
+        self.origin_facts = {row[0]: OriginFacts(*origin_of(row[1:])) for row in origins}
 
     @cached_property
     def baseline(self) -> Baseline | None:
         """What unrelated code scores in this index, None where that was not measured."""
         from provenance.null import Baseline
 
-        row = self.connection.execute("SELECT value FROM meta WHERE key = 'baseline'").fetchone()
-        return None if row is None else Baseline.from_json(row[0])
+        asked = "SELECT value FROM meta WHERE key = 'baseline'"
+        try:
+            row = self.connection.execute(asked).fetchone()
+            return None if row is None else Baseline.from_json(row[0])
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise self._damaged(str(error)) from error
 
     @cached_property
     def families(self) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from provenance.errors import UsageError
 from provenance.patterns import Patterns
 from provenance.statements import LONGEST, Copyright, License, Statements, statements
 
@@ -122,7 +123,7 @@ def _annotations(path: str, folder: str, text: str) -> Iterator[NoticeFile]:
         if not isinstance(table, dict):
             continue
         globs = tuple("/" + glob.lstrip("/") for glob in _strings(table, "path"))
-        if not globs:
+        if not globs or not _are_globs(globs):
             continue
         tagged: list[tuple[int, str]] = []
         for key in ("SPDX-FileCopyrightText", "SPDX-License-Identifier"):
@@ -137,6 +138,14 @@ def _annotations(path: str, folder: str, text: str) -> Iterator[NoticeFile]:
             licenses += (License(line, o.expression, o.source, o.text) for o in said.licenses)
         found = Statements(copyrights=tuple(copyrights), licenses=tuple(licenses))
         yield NoticeFile(path, folder, found, (), globs)
+
+
+def _are_globs(globs: tuple[str, ...]) -> bool:
+    try:
+        _patterns(globs)
+    except UsageError:
+        return False
+    return True
 
 
 def _strings(table: Mapping[str, Any], key: str) -> list[str]:

@@ -20,6 +20,7 @@ SIZES = (20, 40, 80, 160, 320)
 """Least elements of the size classes of units: 20 to 39, and so on, 320 and more."""
 FILE_SIZES = (200, 800, 3200)
 """The same of files."""
+_MOST = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,11 @@ class Baseline:
         try:
             said: dict[str, Any] = json.loads(text)
             tables = {of: _survivals(said.pop(of)) for of in ("score", "structure", "text", "file")}
-            return cls(families=int(said["families"]), related=float(said["related"]), **tables)
-        except (AttributeError, KeyError, TypeError) as error:
+            related = float(said["related"])
+            if not 0 <= related <= 1:
+                raise ValueError("no baseline: a share beyond 1")
+            return cls(families=_count(said["families"]), related=related, **tables)
+        except (AttributeError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"no baseline: {error!r}") from error
 
 
@@ -110,13 +114,19 @@ def _least(one: Survival) -> int:
 
 
 def _survivals(rows: Iterable[dict[str, Any]]) -> tuple[Survival, ...]:
-    found = tuple(Survival(int(row["least"]), tuple(map(int, row["above"]))) for row in rows)
+    found = tuple(Survival(_count(row["least"]), tuple(map(_count, row["above"]))) for row in rows)
     for one in found:
         if len(one.above) > STEPS + 1 or list(one.above) != sorted(one.above, reverse=True):
             raise ValueError("no baseline: a survival table that grows or is too long")
     if not found:
         raise ValueError("no baseline: no size class")
     return found
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < _MOST:
+        raise ValueError("no baseline: a count that is none")
+    return value
 
 
 def _step(score: float) -> int:

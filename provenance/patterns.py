@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 10_000
+_MOST_SIGNS = 10_000_000
+_LONGEST, _MOST_STARS, _MOST_DEEP = 1_000, 3, 3
 
 
 class Patterns:
@@ -72,15 +74,34 @@ def _above(path: str) -> list[str]:
     return [path[:at] for at, sign in enumerate(path) if sign == "/"]
 
 
+def is_bounded(line: str, stars: int) -> bool:
+    """Whether a pattern is matched in bounded time. Wildcards become a regular expression that goes
+    back and forth: with dozens of them in a part of a path, or of folders of any depth, a single
+    name could hold a scan up for years. No honest pattern has so many.
+    """
+    parts = line.split("/")
+    deep = sum(part.strip() == "**" for part in parts)
+    return (
+        len(line) <= _LONGEST
+        and deep <= _MOST_DEEP
+        and all(part.count("*") <= stars for part in parts)
+    )
+
+
 def _spec(globs: Sequence[str]) -> GitIgnoreSpec | None:
     if not globs:
         return None
     from pathspec import GitIgnoreSpec
 
+    patterns = [pattern.removeprefix("./") for pattern in expand_braces(globs)]
+    for pattern in patterns:
+        if not is_bounded(pattern, _MOST_STARS):
+            raise UsageError(
+                f"found the glob {pattern[:60]!r}, expected at most {_MOST_STARS} * in a part, "
+                f"{_MOST_DEEP} ** and {_LONGEST:,} characters; write several simpler ones"
+            )
     try:
-        return GitIgnoreSpec.from_lines(
-            pattern.removeprefix("./") for pattern in expand_braces(globs)
-        )
+        return GitIgnoreSpec.from_lines(patterns)
     except (ValueError, re.error) as error:
         raise UsageError(
             f"found a glob that cannot be read ({error}), expected one as in .gitignore, "
@@ -95,24 +116,29 @@ def expand_braces(globs: Iterable[str]) -> list[str]:
     ['models/llama/*', 'models/glm4/*', 'models/glm5/*']
     """
     done: dict[str, None] = {}
+    seen: set[str] = set()
+    size = 0
     for glob in globs:
-        waiting = {glob: None}
+        waiting = [glob]
         while waiting:
-            pattern = next(iter(waiting))
+            pattern = waiting.pop()
+            if pattern in seen:
+                continue
+            seen.add(pattern)
+            size += len(pattern)
             match = _BRACES.search(pattern)
             if match is None:
-                del waiting[pattern]
                 done[pattern] = None
-                continue
-            spelt = (
-                pattern[: match.start()] + one + pattern[match.end() :]
-                for one in match.group(1).split(",")
-            )
-            del waiting[pattern]
-            waiting = {**dict.fromkeys(spelt), **waiting}
-            if len(waiting) + len(done) > _MOST_ALTERNATIVES:
+            else:
+                before, after = pattern[: match.start()], pattern[match.end() :]
+                spelt = match.group(1).split(",")
+                size += len(spelt) * (len(before) + len(after))
+                if size <= _MOST_SIGNS:
+                    waiting += [before + one + after for one in reversed(spelt)]
+            if len(seen) > _MOST_ALTERNATIVES or size > _MOST_SIGNS:
                 raise UsageError(
-                    f"found a glob with more than {_MOST_ALTERNATIVES:,} alternatives in braces "
-                    f"({glob[:60]!r}), expected fewer; use * or several globs"
+                    f"found globs with more than {_MOST_ALTERNATIVES:,} alternatives in braces, or "
+                    f"of {_MOST_SIGNS:,} characters ({glob[:60]!r}), expected fewer; use * or "
+                    "several globs"
                 )
     return list(done)

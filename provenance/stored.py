@@ -33,7 +33,7 @@ class Stored:
                 f"SELECT data FROM {table} WHERE id = ?",  # noqa: S608
                 (number,),
             ).fetchone()
-        except (sqlite3.DatabaseError, OverflowError) as error:
+        except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
             raise self.damaged(str(error)) from error
         if row is None:
             raise self.damaged(f"no {table} page {number} where one must be")
@@ -55,11 +55,23 @@ class Stored:
                 ask = self.connection.execute
                 sql = "SELECT data FROM posting WHERE id = ?"
                 found = [row[0] for number in numbers for row in ask(sql, (number,))]
-        except (sqlite3.DatabaseError, OverflowError) as error:
+        except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
             raise self.damaged(str(error)) from error
         if len(found) != len(numbers):
             raise self.damaged("no posting page where one must be")
         return found
+
+    def count(self, table: str) -> int:
+        """How many pages a table has, numbered from 0.
+
+        Raises:
+            IndexFileError: they cannot be counted.
+        """
+        try:
+            (last,) = self.connection.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608
+            return 0 if last is None else int(last) + 1
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+            raise self.damaged(str(error)) from error
 
     def damaged(self, what: str) -> IndexFileError:
         """The error that says that something of the file is not as it was written."""

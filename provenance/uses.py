@@ -36,6 +36,9 @@ MOST = 2_000
 
 _MOST_HITS = 5_000
 _LONGEST = 200
+_FREE, _DEEPEST = 20_000_000, 300
+"""Bytes of the file, for each place that is looked at, before it is asked how deep a place stands:
+to climb from a node costs as much as it is deep. In 45 files of models none is deeper than 24."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +299,7 @@ class _File:
         own = (stem, *self.folders[-1:])
         self.own = {_plain(part)[1] for part in own if part} - _GENERIC
         self.bound: dict[str, str] = {}
+        self._cost = 0
         self.stars: list[str] = []
 
     def text(self, node: Node | None) -> str:
@@ -306,9 +310,13 @@ class _File:
         return " ".join(raw.decode("utf-8", "replace").split())
 
     def at(self, first: int, stop: int) -> Node | None:
-        """The smallest node of a place."""
+        """The smallest node of a place; in a file of very many places, or very large, none that
+        stands so deep that to find it, and what is around it, takes long."""
+        self._cost += len(self.content)
         for root in self.roots:
             if root.start_byte <= first < root.end_byte:
+                if self._cost > _FREE and _is_deep(root, first):
+                    return None
                 return root.descendant_for_byte_range(first, stop)
         return None
 
@@ -335,6 +343,12 @@ class _File:
     def is_bound(self, node: Node | None) -> bool:
         """Whether a name begins with one that is imported."""
         return node is not None and self.text(node).partition(".")[0] in self.bound
+
+
+def _is_deep(root: Node, at: int) -> bool:
+    """Whether more than so many nodes stand around a place."""
+    cursor = root.walk()
+    return all(cursor.goto_first_child_for_byte(at) is not None for _ in range(_DEEPEST))
 
 
 def _found(file: _File) -> Iterator[Use]:

@@ -27,6 +27,7 @@ from provenance.version import VERSION
 from provenance.workers import Progress
 
 _MOST_NAMED = 10
+_DEEPEST_POLICY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,8 @@ def _audit(packed: bytes, report: Report) -> Audit | None:
             )
             for one in told["rulings"]
         )
+        if not _is_shallow(told["policy"], _DEEPEST_POLICY):
+            return None
         return Audit(
             report=report,
             policy=tuple(told["policy"].items()),
@@ -279,6 +282,15 @@ def _audit(packed: bytes, report: Report) -> Audit | None:
         )
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _is_shallow(value: Any, depth: int) -> bool:
+    """Whether lists and objects stand in each other no deeper."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)):
+        return True
+    return depth > 0 and all(_is_shallow(one, depth - 1) for one in value)
 
 
 class _About:

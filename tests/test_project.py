@@ -61,7 +61,7 @@ ALLOWED = {
     "parse": "binding errors mark model",
     "binding": "",
     "statements": "",
-    "notices": "patterns statements",
+    "notices": "errors patterns statements",
     "uses": "mark parse",
     "licenses": "",
     "sketch": "model",
@@ -72,7 +72,10 @@ ALLOWED = {
     "checksum": "pages schema",
     "postings": "order pages recent schema stored",
     "elements": "model pages parse recent schema stored",
-    "index": ("checksum elements errors model null pages postings recent schema sketch stored"),
+    "opening": "model",
+    "index": (
+        "checksum elements errors model null opening pages postings recent schema sketch stored"
+    ),
     "rank": "mark",
     "writing": "checksum elements errors index model pages schema",
     "build": (

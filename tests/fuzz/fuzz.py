@@ -1,209 +1,169 @@
 """Coverage-guided fuzzing of all that reads what nobody has vouched for, with atheris.
 
     pip install '.[test]' atheris
-    python tests/fuzz/fuzz.py parse -runs=1000000
-    python tests/fuzz/fuzz.py all -max_total_time=600        each target for that long
+    python tests/fuzz/fuzz.py all --executions 100000              every target; a table of figures
+    python tests/fuzz/fuzz.py parse report --executions 1000000    these
+    python tests/fuzz/fuzz.py parse --input FILE                   one input again
 
-Targets are the functions below that begin with ``fuzz_``. Each takes bytes, hands them to one
-reader, and holds the answer to what the reader promises: a value, or an error of ours; anything
-else is a crash, whose input libFuzzer keeps. It becomes a test then. Further words go to libFuzzer:
-a folder is a corpus to begin with and to add to.
+``--seconds`` ends a target sooner, ``--keep FOLDER`` keeps what was found: the corpus of every
+target, from which the next run goes on, and inputs that crash or hang. The exit code is 1 where
+there was one. It becomes a test then. Targets are the functions of ``targets.py``.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
-import os
+import argparse
+import json
+import re
 import subprocess
 import sys
 import tempfile
-import zipfile
+import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-import atheris
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-with atheris.instrument_imports(include=["provenance"]):
-    from provenance import pages
-    from provenance.decode import Reason, decode
-    from provenance.errors import ProvenanceError
-    from provenance.model import Parameters, Skipped
-    from provenance.notebook import read_notebook
-    from provenance.null import Baseline, counted
-    from provenance.parse import parse
-    from provenance.patterns import Patterns
-    from provenance.release import from_metadata
-    from provenance.sketch import sketch
-    from provenance.source import Limits, open_source
-    from provenance.statements import statements
-    from provenance.uses import uses
-
-import numpy as np
-
-SMALL = Limits(
-    max_file_bytes=1 << 16,
-    max_notebook_bytes=1 << 16,
-    max_members=200,
-    max_total_bytes=1 << 20,
-    max_held_bytes=1 << 18,
-)
+HANG_SECONDS = 20
+MEGABYTES = 2_000
+"""What a single input may take."""
 
 
-@cache
-def _drawn() -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
-    parameters = Parameters()
-    count = parameters.bands * parameters.rows
-    return np.arange(1, 2 * count + 1, dtype=np.uint32).reshape(2, count)
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What became of a target. ``edges`` of control flow reached, ``features`` with how often;
+    ``slowest`` in seconds of processor time; ``crash`` names the input kept, "" for none."""
+
+    target: str
+    executions: int
+    seconds: float
+    edges: int
+    features: int
+    inputs: int
+    slowest: float
+    crash: str
 
 
-@cache
-def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="provenance-fuzz-"))
+HEAD = """\
+| target | executions | seconds | edges | features | inputs kept | slowest input | crashes |
+|---|---:|---:|---:|---:|---:|---:|---|"""
 
 
-def fuzz_parse(data: bytes) -> None:
-    """Bytes of a Python file -> text -> units -> fingerprints; spans are inside and nested."""
-    text = decode(data)
-    if isinstance(text, Reason):
-        return
-    parsed = parse(text)
-    size = len(parsed.tokens)
-    for unit in parsed.units:
-        assert 0 <= unit.start <= unit.stop <= size
-        assert 1 <= unit.start_line <= unit.end_line
-        outer = parsed.units[max(0, unit.parent)]
-        assert outer.start <= unit.start
-        assert unit.stop <= outer.stop
-    drawn = sketch(parsed, Parameters(), _drawn())
-    assert drawn.unit.size <= len(parsed.units)
+def row(one: Figures) -> str:
+    """A line of the table."""
+    return (
+        f"| {one.target} | {one.executions:,} | {one.seconds:,.0f} | {one.edges:,} | "
+        f"{one.features:,} | {one.inputs:,} | {1000 * one.slowest:,.0f} ms | "
+        f"{one.crash or 'none'} |"
+    )
 
 
-def fuzz_statements(data: bytes) -> None:
-    """Comments -> claims, holders and licences, and imports -> uses."""
-    text = decode(data)
-    if not isinstance(text, Reason):
-        lines = text.count(b"\n") + 1
-        said = statements(text)
-        assert all(1 <= claim.line <= lines for claim in said.claims)
-        found = uses(text, "m/modeling_x.py", {"llama": "transformers/llama"}, [])
-        assert all(1 <= use.line <= lines for use in found)
+def work(name: str, options: list[str], slowest: Path) -> None:
+    """Fuzz one target in this process, until libFuzzer ends it."""
+    import atheris
 
+    with atheris.instrument_imports(include=["provenance", "tomllib", "tarfile", "zipfile"]):
+        for library in ("tarfile", "tomllib", "zipfile"):
+            import_module(library)
+        from fuzz import seeds, targets
+    target = targets.targets()[name]
+    most = 0.0
 
-def fuzz_notebook(data: bytes) -> None:
-    """JSON of a notebook -> text whose cells ascend."""
-    found = read_notebook(data)
-    if not isinstance(found, Reason):
-        text, cells = found
-        assert list(cells) == sorted(cells)
-        text.decode("utf-8")
+    def timed(data: bytes) -> None:
+        nonlocal most
+        begun = time.thread_time()
+        target(data)
+        if (taken := time.thread_time() - begun) > most:
+            most = taken
+            slowest.write_text(json.dumps([most, data.hex()[:40_000]]))
 
-
-def _archive(ending: str, data: bytes) -> None:
-    path = _folder() / f"bad{ending}"
-    path.write_bytes(data)
-    try:
-        source = open_source(str(path), limits=SMALL)
-        for file in source.files():
-            assert file.path
-            if isinstance(file, Skipped):
-                assert file.reason
-            else:
-                assert len(file.content) <= 2 * SMALL.max_file_bytes
-    except ProvenanceError as error:
-        message = str(error)
+    change = seeds.CHANGES.get(name)
+    if change is None:
+        atheris.Setup([sys.argv[0], *options], timed)
     else:
-        message = "expected nothing else"
-    assert "expected" in message or "found" in message
-    left = [one for one in _folder().iterdir() if not one.name.startswith("bad")]
-    assert not left
-
-
-def fuzz_zip(data: bytes) -> None:
-    """A zip: any bytes; or, after a byte, a well-formed one whose member has these bytes."""
-    if data[:1] == b"\1":
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as archive:
-            archive.writestr(data[1:9].decode("latin-1").replace("\0", "") + ".py", data[9:])
-        data = stream.getvalue()
-    _archive(".zip", data)
-
-
-def fuzz_tar(data: bytes) -> None:
-    """A tar, plain, so that the fuzzer sees through."""
-    _archive(".tar", data)
-
-
-def fuzz_pages(data: bytes) -> None:
-    """A page of an index, as it is after unpacking: values or ``ValueError``."""
-    try:
-        arrays = pages.unpack(int.from_bytes(data[:1], "little"), data[1:])
-    except ValueError:
-        return
-    assert sum(array.size for array in arrays) <= 64 * len(data) + 64
-
-
-def fuzz_configuration(data: bytes) -> None:
-    """Metadata, baselines of an index, globs."""
-    from_metadata(data)
-    text = data.decode("utf-8", "replace")
-    with suppress(ValueError):
-        Baseline.from_json(text)
-    if len(text) < 200:
-        with suppress(ProvenanceError):
-            Patterns([text], []).wants("transformers/models/llama/modeling_llama.py")
-
-
-def _seeds() -> dict[str, list[bytes]]:
-    """Inputs to begin with, so that the fuzzer need not invent the formats."""
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-    from hostile.corpus import MAKERS, tars, zips
-
-    made = Path(tempfile.mkdtemp(prefix="provenance-seeds-"))
-    for name in ("nesting", "encodings", "notebooks"):
-        (made / name).mkdir()
-        MAKERS[name](made / name)
-    texts = [path.read_bytes()[:4_000] for path in sorted(made.rglob("*.py"))]
-    here = Path(__file__).parent.parent.parent
-    texts += [path.read_bytes()[:20_000] for path in sorted(here.glob("fixtures/*/*/*.py"))]
-    page = pages.plain(3, np.arange(40), np.arange(5) * 1_000_000, pages.texts(["a", "bc"]))
-    return {
-        "parse": texts,
-        "statements": texts,
-        "notebook": [path.read_bytes()[:4_000] for path in sorted(made.rglob("*.ipynb"))],
-        "zip": [b"\1a.py    x = 1", *(one[:4_000] for one in zips().values())],
-        "tar": [gzip.decompress(tars()["links"]), gzip.decompress(tars()["twice"])],
-        "pages": [b"\3" + page, b"\3" + pages.compress(page)],
-        "configuration": [
-            b"Metadata-Version: 2.1\nName: a\nLicense: MIT\n",
-            counted(20, [0.1, 0.9]).__repr__().encode(),
-            b"transformers/**/{a,b}*.py",
-        ],
-    }
-
-
-def _targets() -> dict[str, Callable[[bytes], None]]:
-    return {name[5:]: value for name, value in globals().items() if name.startswith("fuzz_")}
-
-
-def main() -> None:
-    wanted, *more = [*sys.argv[1:], "help"][: max(1, len(sys.argv) - 1)]
-    if wanted == "all":
-        for name in _targets():
-            print(f"== {name}", flush=True)
-            subprocess.run([sys.executable, __file__, name, *more], check=True)
-        return
-    if wanted not in _targets():
-        raise SystemExit(f"expected one of: all {' '.join(_targets())}")
-    corpus = Path(tempfile.mkdtemp(prefix="provenance-corpus-"))
-    for number, seed in enumerate(_seeds().get(wanted, [])):
-        (corpus / str(number)).write_bytes(seed)
-    os.chdir(_folder())
-    atheris.Setup([sys.argv[0], *more, str(corpus)], _targets()[wanted])
+        changes: Callable[[bytes, int, int], bytes] = lambda data, most, seed: change(  # noqa: E731
+            data, most, seed, atheris.Mutate
+        )
+        atheris.Setup([sys.argv[0], *options], timed, custom_mutator=changes)
     atheris.Fuzz()
 
 
+def fuzzed(name: str, executions: int, seconds: int, keep: Path) -> Figures:
+    """Fuzz one target in a process of its own."""
+    from fuzz import seeds
+
+    corpus, found = keep / name, keep / f"{name}-found"
+    corpus.mkdir(parents=True, exist_ok=True)
+    found.mkdir(exist_ok=True)
+    for number, seed in enumerate(seeds.seeds(name)):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    slowest = keep / f"{name}-slowest.json"
+    options = [
+        f"-runs={executions}",
+        f"-max_total_time={seconds}",
+        f"-max_len={seeds.LONGEST.get(name, 4_000)}",
+        f"-timeout={HANG_SECONDS}",
+        f"-rss_limit_mb={MEGABYTES}",
+        f"-artifact_prefix={found}/",
+        "-print_final_stats=1",
+        "-seed=7",
+        str(corpus),
+    ]
+    begun = time.monotonic()
+    log = keep / f"{name}.log"
+    with log.open("wb") as written:
+        command = [sys.executable, __file__, name, "--in-this-process", str(slowest), *options]
+        ended = subprocess.run(command, stderr=written, stdout=written, check=False)
+    said = log.read_text("utf-8", "replace")
+    last = re.findall(r"cov: (\d+) ft: (\d+) corp: (\d+)", said)[-1:] or [("0", "0", "0")]
+    counted = re.findall(r"number_of_executed_units: (\d+)|^#(\d+)\s", said, re.MULTILINE)
+    crash = ""
+    if ended.returncode:
+        kept = sorted(found.iterdir(), key=lambda one: one.stat().st_mtime)
+        crash = str(kept[-1]) if kept else f"exit code {ended.returncode}, see {log}"
+    edges, features, inputs = map(int, last[0])
+    return Figures(
+        name,
+        max((int(one or other) for one, other in counted), default=0),
+        time.monotonic() - begun,
+        edges,
+        features,
+        inputs,
+        json.loads(slowest.read_text())[0] if slowest.exists() else 0.0,
+        crash,
+    )
+
+
+def main() -> int:
+    """Fuzz the targets that are named, one after another."""
+    from fuzz import targets
+
+    names = list(targets.targets())
+    read = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    read.add_argument("target", nargs="+", choices=["all", *names])
+    read.add_argument("--executions", type=int, default=100_000, help="of each target")
+    read.add_argument("--seconds", type=int, default=0, help="at most, of each; 0 for no bound")
+    read.add_argument("--keep", type=Path, help="folder of corpora and crashes")
+    read.add_argument("--input", type=Path, help="run the target on this file, and nothing else")
+    given = read.parse_args()
+    if given.input:
+        targets.targets()[given.target[0]](given.input.read_bytes())
+        return 0
+    keep = given.keep or Path(tempfile.mkdtemp(prefix="provenance-fuzzing-"))
+    wanted = names if "all" in given.target else given.target
+    print(HEAD, flush=True)
+    done = []
+    for name in wanted:
+        done.append(fuzzed(name, given.executions, given.seconds, keep))
+        print(row(done[-1]), flush=True)
+    total = sum(one.executions for one in done)
+    print(f"\n{total:,} executions in {sum(one.seconds for one in done):,.0f} s; kept in {keep}")
+    return int(any(one.crash for one in done))
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[2:3] == ["--in-this-process"]:
+        work(sys.argv[1], sys.argv[4:], Path(sys.argv[3]))
+    raise SystemExit(main())

@@ -1,0 +1,53 @@
+"""Every target of the fuzzer holds on its seeds and on what it found before; so do changes of
+them that keep their form. ``tests/fuzz/fuzz.py`` goes on from here with a fuzzer."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from fuzz import seeds, targets
+
+FOUND = {
+    "cache": [b'\1[{"path":"\xff"}]'],
+    "null": [b'{"score": [{"least": 1e999, "above": []}]}'],
+    "rows": [
+        bytes([7, 0]) + b'{"k": 1e999}',
+        bytes([8, 0]) + b'{"0": 1e999}',
+        bytes([10, 0]) + b'{"score": [{"least": 1, "above": "x"}]}',
+    ],
+    "words": [b"\1" + b"*a" * 30, b"\1" + b"{a,a}" * 40, b"\1" + b"{a,b}" * 40],
+    "declared": [b'[[annotations]]\npath = "' + b"*a" * 30 + b'"\n\x1ex = 1\n'],
+    "bundle": [
+        b'\1{"rulings": [], "policy": ' + b"[" * 500 + b"]" * 500 + b', "fixed": []}',
+    ],
+}
+"""What crashed or hung a reader once, in short."""
+CHANGES = 25
+
+
+def _changed(data: bytes, most: int, drawn: random.Random) -> bytes:
+    """Bytes as a fuzzer changes them."""
+    made = bytearray(data or b"x")
+    for _ in range(drawn.randint(1, 4)):
+        at = drawn.randrange(len(made))
+        made[at : at + drawn.randrange(3)] = drawn.randbytes(drawn.randrange(3))
+        made = made or bytearray(b"x")
+    return bytes(made[:most])
+
+
+@pytest.mark.parametrize("name", sorted(targets.targets()))
+def test_a_reader_keeps_its_promise(name: str) -> None:
+    target, begun = targets.targets()[name], seeds.seeds(name)
+    change = seeds.CHANGES.get(name)
+    assert begun
+    drawn = random.Random(name)
+    for data in [*begun, *FOUND.get(name, [])]:
+        target(data)
+    for _ in range(CHANGES):
+        data = drawn.choice(begun)
+        if change is None:
+            target(_changed(data, 100_000, drawn))
+        else:
+            mutate = lambda data, most: _changed(data, most, drawn)  # noqa: E731
+            target(change(data, 100_000, drawn.randrange(1 << 30), mutate))
