@@ -9,8 +9,10 @@ temporary folder and scanned against an index of the same release, the originals
 scan of the untouched files says is the ceiling: many families share code, and there the text
 cannot tell them apart. Files of sympy, attacked likewise, are the false alarms.
 
-A file is *right* when the first-named origin of its composition is the original's family, or when
-more than half of what that origin explains is in findings that list the family as close. A class
+A file is *found* when it has a finding, *right* when the first-named origin of its composition is
+the original's family, or when more than half of what that origin explains is in findings that list
+the family as close. Where all that is found is common the composition names nobody: then it is the
+origin that explains most of the findings. A class
 of 40 elements or more is *found* when it, or something in it, has a finding, *right* when the
 strongest of these names the family or lists it as close. Of a merged file each original counts
 by the findings in its own classes. *As close* is how many other families a class's finding lists
@@ -177,7 +179,7 @@ def judge(files: Sequence[Attacked], report: Report, row: Row) -> None:
             own = [unit for unit, owner in owners if owner is original]
             if len(file.originals) == 1:
                 composition = results[file.path].composition
-                first = composition[0].origin if composition else None
+                first = composition[0].origin if composition else _most(found)
                 relevant = found
             else:
                 relevant = [one for one in found if any(_inside(one, unit) for unit in own)]
