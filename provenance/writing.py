@@ -96,7 +96,7 @@ class NewIndex:
         try:
             self.temporary.unlink(missing_ok=True)
             connection = sqlite3.connect(self.temporary, isolation_level=None)
-            connection.execute(f"PRAGMA page_size = {1024 if version == FORMAT_VERSION else 4096}")
+            connection.execute(f"PRAGMA page_size = {512 if version == FORMAT_VERSION else 4096}")
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
