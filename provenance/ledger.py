@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 from provenance.errors import UsageError
@@ -65,10 +65,14 @@ def read_ledger(text: str, path: str) -> tuple[Entry, ...]:
 
 
 def ledger_text(entries: Iterable[Entry]) -> str:
-    """A baseline as JSON text, in an order that makes small differences of small changes."""
-    ordered = sorted(entries, key=lambda one: (one.path, one.name, one.origin, one.id))
+    """A baseline as JSON text, in an order that makes small differences of small changes. Halves
+    of characters, which JSON can name and no file can hold, are written as JSON names them."""
+    ordered = sorted(
+        entries, key=lambda one: (one.path, one.name, one.origin, one.id, *astuple(one))
+    )
     whole = {"format_version": FORMAT_VERSION, "entries": [asdict(one) for one in ordered]}
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def compared(

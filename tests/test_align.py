@@ -88,6 +88,28 @@ def test_a_shared_run_long_enough_is_paired_wherever_it_stands(
     assert found.reference.tolist() == list(range(run))
 
 
+GAPS = st.lists(st.integers(0, 3), max_size=4)
+RUNS = st.permutations([0, 1, 2])
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(GAPS, GAPS), min_size=4, max_size=4), RUNS, st.booleans())
+def test_runs_with_gaps_between_them_are_paired_right(
+    gaps: list[tuple[list[int], list[int]]], order: list[int], moved: bool
+) -> None:
+    """Runs of the shortest length, in another order on one side, with gaps between them, of one
+    length on both sides too. Every element of a run has a partner."""
+    runs = [list(range(100 * at, 100 * at + SHORTEST_RUN)) for at in (1, 2, 3)]
+    left, right = list(gaps[3][0]), list(gaps[3][1])
+    for at, place in enumerate(order if moved else [0, 1, 2]):
+        left += runs[at] + gaps[at][0]
+        right += runs[place] + gaps[at][1]
+    suspect, reference = made_of(left), made_of(right)
+    found = align(suspect, reference)
+    check(found, suspect, reference)
+    assert {at for at, value in enumerate(left) if value >= 100} <= set(found.suspect.tolist())
+
+
 @FEW
 @given(SEEDS)
 def test_a_program_aligns_with_itself_as_a_whole(seed: int) -> None:

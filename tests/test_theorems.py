@@ -1,0 +1,240 @@
+"""Theorems that hold across modules, and round trips of what is written, each for any input. Those
+of one module stand in its own test; CONTRIBUTING.md lists all, with a fault that each catches."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+from audits import hostile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from programs import _each_name, program, renamed, shuffled_names
+
+import provenance
+from provenance.align import align, blocks, renames
+from provenance.bundle import MEMBERS, packed, unpacked
+from provenance.decode import decode
+from provenance.ledger import Entry, ledger_text, read_ledger
+from provenance.library import Library
+from provenance.model import Audit, Parsed, Report, Skipped, SourceFile
+from provenance.parse import grammar, parse
+from provenance.report.json import json_report
+from provenance.report.saved import report_of
+from provenance.scanning import Asked, Outcome, outcomes, reported
+
+SEEDS = st.integers(0, 10**6)
+MANY = settings(max_examples=60, deadline=None, derandomize=True)
+FEW = settings(max_examples=15, deadline=None, derandomize=True)
+"""Of what parses or scans."""
+SHORT = {"functions": 2, "statements": 5}
+
+
+def source_file(path: str, text: str) -> SourceFile:
+    content = text.encode()
+    return SourceFile(path, content, sha256(content).hexdigest(), None, ())
+
+
+# --- what is found ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """Six small models, each a mate of another that shares a file with it."""
+    folder = tmp_path_factory.mktemp("theorems")
+    for number in range(6):
+        models = folder / "birds" / f"bird{number}"
+        models.mkdir(parents=True)
+        (models / "own.py").write_text(program(number, **SHORT), "utf-8")
+        (models / "shared.py").write_text(program(10 + number // 2, **SHORT), "utf-8")
+    provenance.build_index([str(folder / "birds")], folder / "i.db", date="2025-01-02")
+    with Library([str(folder / "i.db")]) as opened:
+        yield opened
+
+
+def report(library: Library, found: list[Outcome], skipped: list[Skipped]) -> Report:
+    asked = Asked(
+        source="mine",
+        release=next(iter(library.indexes[0].releases.values())),
+        indexes=(),
+        parameters=library.parameters,
+        standings=library.standings,
+        as_of=None,
+        exclude_origin=(),
+        suspect_date=None,
+        notice_files=(),
+        history=False,
+    )
+    return reported(asked, found, skipped)
+
+
+FILES = st.lists(
+    st.tuples(st.lists(st.integers(0, 12), min_size=1, max_size=3), st.sampled_from(["", "_x"])),
+    min_size=2,
+    max_size=6,
+)
+"""Of each file the programs that it is made of, and what their names end in."""
+
+
+@FEW
+@given(FILES, st.randoms(use_true_random=False))
+def test_order_and_batches_of_files_change_nothing(
+    library: Library, files: list[tuple[list[int], str]], drawn: random.Random
+) -> None:
+    """Whichever worker had which files, in whichever order they came back."""
+    given_files = [
+        source_file(f"{at}.py", "".join(renamed(program(s, **SHORT), also=a) for s in seeds))
+        for at, (seeds, a) in enumerate(files)
+    ]
+    skipped = [Skipped("b", "found x"), Skipped("a", "found z"), Skipped("a", "found y")]
+    whole = json_report(report(library, outcomes(given_files, library, (), 60.0), skipped))
+    drawn.shuffle(given_files)
+    drawn.shuffle(skipped)
+    cut = drawn.randint(0, len(given_files))
+    parts = [
+        one
+        for batch in (given_files[:cut], given_files[cut:])
+        if batch
+        for one in outcomes(batch, library, (), 60.0)
+    ]
+    drawn.shuffle(parts)
+    assert json_report(report(library, parts, skipped)) == whole
+
+
+@FEW
+@given(FILES)
+def test_what_a_file_is_made_of_adds_up_to_one(
+    library: Library, files: list[tuple[list[int], str]]
+) -> None:
+    """And what all files together are made of."""
+    found = outcomes(
+        [
+            source_file(f"{at}.py", "".join(renamed(program(s, **SHORT), also=a) for s in seeds))
+            for at, (seeds, a) in enumerate(files)
+        ],
+        library,
+        (),
+        60.0,
+    )
+    told = report(library, found, [])
+    each = [(one.composition, one.common, one.novel) for one in told.files]
+    for composition, common, novel in (*each, (told.composition, told.common, told.novel)):
+        parts = [*(share.share for share in composition), common, novel]
+        assert all(0 <= part <= 1 for part in parts)
+        assert abs(sum(parts) - 1) < 1e-5
+
+
+# --- alignment under its renames -----------------------------------------------------------
+
+
+@FEW
+@given(SEEDS)
+def test_blocks_are_equal_under_the_renames(seed: int) -> None:
+    """The reference with its names changed as the renames say is the suspect, element by element,
+    and each place of a name is counted once. Blocks are all lines of both."""
+    theirs, mine = (program(seed, **SHORT), shuffled_names(program(seed, **SHORT), seed + 1))
+    left, right = parse(mine.encode()), parse(theirs.encode())
+    found = align(left.tokens, right.tokens)
+    names = left.tokens.kind[found.suspect] == grammar().identifier
+    pairs = Counter(
+        zip(
+            (_name(left, at) for at in found.suspect[names].tolist()),
+            (_name(right, at) for at in found.reference[names].tolist()),
+            strict=True,
+        )
+    )
+    said = renames(pairs, certain=True)
+    assert sum(one.places for one in said) == int(names.sum())
+    changed = {one.reference: one.suspect for one in said}
+    assert len(changed) == len(said)
+    again = parse(_each_name(theirs, lambda name: changed.get(name, name)).encode())
+    assert again.tokens.text.tolist() == left.tokens.text.tolist()
+    parts = blocks(found, left.tokens, right.tokens)
+    lines = left.tokens.line
+    assert (parts[0].suspect_start, parts[-1].suspect_end) == (int(lines[0]), int(lines[-1]))
+
+
+def _name(parsed: Parsed, at: int) -> str:
+    word = int(parsed.tokens.word[at])
+    return next(raw.decode() for raw, known in parsed.words.items() if known == word)
+
+
+# --- what is written is read the same ------------------------------------------------------
+
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=12).filter(
+    lambda text: json.loads(json.dumps(text)) == text
+)
+"""Lone surrogates too; not two halves of one character, which JSON cannot tell from it."""
+ENTRIES = st.lists(st.builds(Entry, *[TEXTS] * 7), max_size=6)
+
+
+@MANY
+@given(ENTRIES, st.randoms(use_true_random=False))
+def test_a_baseline_comes_back_whatever_its_texts(
+    entries: list[Entry], drawn: random.Random
+) -> None:
+    """Lone surrogates too, and as bytes of a file; in whichever order it is given."""
+    text = ledger_text(entries)
+    assert Counter(read_ledger(text.encode().decode(), "b.json")) == Counter(entries)
+    drawn.shuffle(entries)
+    assert ledger_text(entries) == text
+
+
+@settings(MANY, max_examples=30, suppress_health_check=list(HealthCheck))
+@given(hostile())
+def test_a_saved_report_comes_back_whatever_its_texts(whole: Audit) -> None:
+    findings = tuple(
+        replace(one, suspect=replace(one.suspect, end_line=90)) for one in whole.report.findings
+    )
+    held = replace(whole.report, findings=findings)
+    text = json_report(held)
+    again = report_of(text.encode().decode(), "saved.json")
+    assert again == held
+    assert json_report(again) == text
+
+
+@MANY
+@given(
+    st.lists(st.binary(max_size=40), min_size=len(MEMBERS), max_size=len(MEMBERS)),
+    st.permutations(MEMBERS),
+)
+def test_a_bundle_comes_back_whatever_its_members(parts: list[bytes], order: list[str]) -> None:
+    """In whichever order they are packed."""
+    content = dict(zip(MEMBERS, parts, strict=True))
+    data = packed({name: content[name] for name in order})
+    assert unpacked(data, "a.bundle") == content
+    assert data == packed(content)
+
+
+@MANY
+@given(
+    st.text(st.characters(codec="latin-1", exclude_characters="\0\r"), max_size=60),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "latin-1"]),
+)
+def test_encoding_mark_and_line_ends_do_not_reach_the_text(
+    text: str, end: str, encoding: str
+) -> None:
+    """A declaration is part of the text; whatever else carries it is not."""
+    named = "latin-1" if encoding == "latin-1" else "utf-8"
+    text = f"# coding: {named}\n" + text
+    assert decode(text.replace("\n", end).encode(encoding)) == text.encode()
+
+
+@FEW
+@given(SEEDS, st.sampled_from(["\r\n", "\r"]), st.booleans())
+def test_line_ends_and_mark_change_no_element(seed: int, end: str, marked: bool) -> None:
+    """Nor the lines at which they stand."""
+    source = program(seed, **SHORT)
+    data = (codecs.BOM_UTF8 if marked else b"") + source.replace("\n", end).encode()
+    found = decode(data)
+    assert isinstance(found, bytes)
+    plain, other = parse(source.encode()).tokens, parse(found).tokens
+    assert other.text.tolist() == plain.text.tolist()
+    assert other.line.tolist() == plain.line.tolist()
