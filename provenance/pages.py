@@ -262,6 +262,9 @@ def _wide(
     joined: NDArray[np.uint8], begin: NDArray[np.intp], many: NDArray[np.intp], width: int
 ) -> NDArray[np.uint64]:
     """Numbers of so many bytes each, out of stretches of bytes."""
-    columns = np.zeros((int(many.sum()), 8), np.uint8)
-    columns[:, :width] = joined[stretches(begin, many * width)].reshape(-1, width)
+    inner = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
+    places = np.repeat(begin, many) + inner * width
+    columns = np.zeros((places.size, 8), np.uint8)
+    for byte in range(width):
+        columns[:, byte] = joined[places + byte]
     return columns.view("<u8").ravel().astype(np.uint64, copy=False)

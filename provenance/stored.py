@@ -14,6 +14,9 @@ from provenance.schema import open_checked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ASKED_AT_ONCE = 512
+"""Pages in one query: any SQLite takes 999 parameters."""
+
 
 class Stored:
     """The pages of an open index file."""
@@ -46,15 +49,18 @@ class Stored:
         """Short pages of postings."""
         try:
             if len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1:
-                some = self.connection.execute(
+                rows = self.connection.execute(
                     "SELECT data FROM posting WHERE id BETWEEN ? AND ? ORDER BY id",
                     (numbers[0], numbers[-1]),
                 )
-                found = [row[0] for row in some]
+                found = [row[0] for row in rows]
             else:
-                ask = self.connection.execute
-                sql = "SELECT data FROM posting WHERE id = ?"
-                found = [row[0] for number in numbers for row in ask(sql, (number,))]
+                found = []
+                for at in range(0, len(numbers), _ASKED_AT_ONCE):
+                    some = tuple(numbers[at : at + _ASKED_AT_ONCE])
+                    asked = ",".join("?" * len(some))
+                    sql = f"SELECT data FROM posting WHERE id IN ({asked}) ORDER BY id"  # noqa: S608
+                    found += [row[0] for row in self.connection.execute(sql, some)]
         except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
             raise self.damaged(str(error)) from error
         if len(found) != len(numbers):
