@@ -57,8 +57,8 @@ def read_ledger(text: str, path: str) -> tuple[Entry, ...]:
     for number, one in enumerate(loaded["entries"], 1):
         if not isinstance(one, dict) or not all(isinstance(one.get(k), str) for k in _TEXTS):
             raise UsageError(
-                f"{path}: found entry {number} without a text for each of {', '.join(_TEXTS)}; "
-                f"{remedy}"
+                f"{path}: found entry {number} without some of its texts, expected "
+                f"{', '.join(_TEXTS)}; {remedy}"
             )
         entries.append(Entry(**{key: one[key] for key in _TEXTS}))
     return tuple(entries)

@@ -24,6 +24,8 @@ from provenance.settings import BY_KEY, Declaration, Policy, Setting
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
 _LONGEST = 1_000_000
+_MOST = 10**9
+"""The greatest number: as seconds or megabytes no bound any more, and the system takes it."""
 _PART = r"""(?:[\w-]{1,99}|"(?:[^"\\\n]|\\.){0,99}"|'[^'\n]{0,99}')"""
 _DEEP = re.compile(rf"""(?<![\w."'-])(?:{_PART}[ \t]*\.[ \t]*){{50}}""")
 """Readers of TOML take time by the square of a key's parts, and what they make is as deep."""
@@ -172,7 +174,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         return value
     if kind == "choice" and value in setting.choices:
         return value
-    if kind == "number" and type(value) is int and value >= setting.least:
+    if kind == "number" and type(value) is int and setting.least <= value <= _MOST:
         return value
     if kind == "day" and (day := _day(value)) is not None:
         return day
@@ -182,7 +184,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         "flag": "true or false",
         "text": "a string",
         "choice": "one of " + ", ".join(f'"{one}"' for one in setting.choices),
-        "number": f"a whole number of at least {setting.least}",
+        "number": f"a whole number of at least {setting.least}, at most {_MOST:,}",
         "day": "a day such as 2026-01-26",
         "texts": "a list of strings",
     }[kind]

@@ -301,10 +301,10 @@ class _About:
         try:
             self.said: Any = json.loads(content["bundle.json"])
         except (ValueError, RecursionError) as error:
-            raise self._wrong("bundle.json", "JSON") from error
+            raise self._wrong("the whole", "JSON") from error
         if not isinstance(self.said, dict) or self.said.get("format_version") != FORMAT_VERSION:
             raise self._wrong(
-                "bundle.json", f"format_version {FORMAT_VERSION}; use the Provenance that made it"
+                "the whole", f"format_version {FORMAT_VERSION}; use the Provenance that made it"
             )
         tool, call = self.said.get("tool"), self.said.get("call")
         if not isinstance(tool, dict) or not isinstance(call, dict):
@@ -342,4 +342,6 @@ class _About:
         return rows
 
     def _wrong(self, key: str, expected: str) -> BundleError:
-        return BundleError(f"{self.shown}: bundle.json: {key}: expected {expected}")
+        return BundleError(
+            f"{self.shown}: bundle.json: found another form of {key}, expected {expected}"
+        )

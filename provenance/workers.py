@@ -90,7 +90,7 @@ def run(
             jobs and files enough.
         source: where the files come from.
         skipped: grows by what could not be read, or cost a worker its life.
-        jobs: how many processes.
+        jobs: how many processes; at most two a processor are started.
         settings: what the work needs.
         progress: is told how many files are done.
         known: files that need no parsing; they travel without their content.
@@ -154,6 +154,8 @@ _DIED = (BrokenProcessPool, MemoryError, TooLongError)
 
 def _spread(task: _Task, batches: Iterator[list[SourceFile]], jobs: int) -> Iterator[list[Any]]:
     """Results of the batches, in order, from several workers."""
+    # a policy of the scanned repository may ask for any number, and all are started at once
+    jobs = min(jobs, 2 * (os.cpu_count() or 1), 61 if sys.platform == "win32" else jobs)
     pending: deque[tuple[list[SourceFile], Future[list[Any]]]] = deque()
     more = True
     while more:

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
+from provenance import workers
 from provenance.errors import TooLongError
 from provenance.model import Skipped, SourceFile
 from provenance.source import open_source
@@ -97,6 +99,22 @@ def test_a_file_that_kills_its_worker_costs_itself_alone(
     assert told.path == "f04.py"
     assert "--timeout" in told.reason
     assert "--exclude" in told.reason
+
+
+def test_no_number_of_jobs_starts_more_than_two_a_processor(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The policy of a scanned repository may ask for any."""
+    asked, pool = [], workers._pool
+
+    def counted(jobs: int, limits: Bounds) -> AbstractContextManager[ProcessPoolExecutor]:
+        asked.append(jobs)
+        return pool(jobs, limits)
+
+    monkeypatch.setattr(workers, "_pool", counted)
+    results = run(act, open_source(str(folder)), [], 10**9, Nothing(), None)
+    assert len([path for batch in results for path in batch]) == 12
+    assert 1 <= asked[0] <= 2 * (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -87,7 +87,11 @@ def seeds(name: str) -> list[bytes]:
         "cache": _cached,
         "index": lambda: [b"\x10\0\0\0\1", b"\0\x10\0\0\xff\xff\x20\0\0\3"],
         "rows": _pages_seeds,
-        "pages": lambda: [b"\3" + pages.compress(_PAGE), b"\3" + zlib.compress(_PAGE[:20])],
+        "pages": lambda: [
+            b"\3" + _PAGE[8:],
+            b"\x83" + pages.compress(_PAGE),
+            b"\x83" + zlib.compress(_PAGE[:20]),
+        ],
         "null": lambda: [_baseline()],
         "git": lambda: _GIT,
     }
