@@ -835,7 +835,7 @@ def stated(data: bytes) -> list[int]:
     places: list[int] = []
     for start, length in ((b'{"bands"', 200), (b'{"0": ', 60), (b'{"release"', 100)):
         places += range(data.index(start), data.index(start) + length)
-    at = data.index(b"checksum", data.index(b'{"bands"') - 1000)
+    at = data.rindex(b"checksum")  # the key of the value; the schema names it before
     places += range(at - 100, at + 80)
     schema = data.index(b"CREATE TABLE posting")
     return [*places, *range(schema - 40, schema + 40)]
