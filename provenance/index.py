@@ -116,7 +116,7 @@ class Index:
         self.path = str(path)
         stored = Stored(path)
         self.connection = stored.connection
-        self._read, self._damaged = stored.read, stored.damaged
+        self._read, self._count, self._damaged = stored.read, stored.count, stored.damaged
         try:
             self._load()
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:

@@ -205,7 +205,7 @@ class _Merge:
             stop = min(first + _WORDS_AT_ONCE, hashes.size)
             written = [""] * (stop - first)
             for part in self.parts:
-                for page in range(part.pages("word")):
+                for page in range(part.index._count("word")):
                     numbers = part.words[page * WORDS_PER_PAGE : (page + 1) * WORDS_PER_PAGE]
                     inside = np.flatnonzero((numbers >= first) & (numbers < stop))
                     if inside.size:

@@ -61,11 +61,6 @@ class Part:
     rank_of_unit: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     rank_of_piece: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
-    def pages(self, table: str) -> int:
-        """How many pages a table has."""
-        (last,) = self.index.connection.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608
-        return 0 if last is None else int(last) + 1
-
 
 # --- names --------------------------------------------------------------------------------
 
@@ -87,7 +82,7 @@ def _tagged(values: Iterable[Any], at: int) -> Iterator[tuple[Any, int]]:
 
 
 def _names(part: Part) -> Iterator[str]:
-    for page in range(part.pages("name")):
+    for page in range(part.index._count("name")):
         (written,) = part.index._read("name", page)
         yield from split(written)
 
@@ -158,7 +153,7 @@ def _ranks_of(part: Part) -> list[Rank]:
     known: dict[Rank, int] = {}
     of_unit: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
     of_piece: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
-    packs = part.pages("tree")
+    packs = part.index._count("tree")
     for first in range(0, packs, _TREES_AT_ONCE // TREES_PER_PACK):
         trees = trees_of(part, range(first, min(first + _TREES_AT_ONCE // TREES_PER_PACK, packs)))
         counts, columns = trees.counts, trees.columns
@@ -226,7 +221,7 @@ def files_of(parts: Sequence[Part]) -> Files:
     """Every file of every part."""
     found: list[tuple[NDArray[Any], ...]] = []
     for number, part in enumerate(parts):
-        for page in range(part.pages("file")):
+        for page in range(part.index._count("file")):
             edges, release, origin, path = part.index._file_page(page)
             tree = np.repeat(np.arange(edges.size - 1), np.diff(edges)) + page * TREES_PER_PAGE
             found.append(
@@ -252,7 +247,7 @@ def number_trees(parts: Sequence[Part], files: Files) -> Chosen:
         np.minimum.at(first, files.tree[mine], files.path[mine])
         said = bytearray()
         units: list[NDArray[np.intp]] = []
-        for pack in range(part.pages("tree")):
+        for pack in range(part.index._count("tree")):
             texts, edges, _ = part.index._packed(pack)
             said += bytes.fromhex("".join(texts[0::2]))
             units.append(np.diff(edges[UNITS]))
@@ -433,7 +428,7 @@ def _hashed(part: Part) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     words = word_hashes(part)
     found = bytearray()
     sizes = [np.empty(0, np.uint32)]
-    for page in range(part.pages("piece")):
+    for page in range(part.index._count("piece")):
         pieces = pieces_of(part, page)
         kinds, steps = pieces.kinds.tobytes(), pieces.steps.tobytes()
         hashes = words[pieces.words].tobytes()
@@ -451,7 +446,7 @@ def _hashed(part: Part) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
 
 def word_hashes(part: Part) -> NDArray[np.uint64]:
     """The hashes of a part's words, by their numbers."""
-    pages = [part.index._read("word", page)[0] for page in range(part.pages("word"))]
+    pages = [part.index._read("word", page)[0] for page in range(part.index._count("word"))]
     return np.concatenate([np.empty(0, np.uint64), *pages]).astype(np.uint64, copy=False)
 
 
@@ -465,7 +460,7 @@ def number_words(parts: Sequence[Part], pieces: Chosen) -> NDArray[np.uint64]:
         used = np.zeros(part.index.counts["piece"], bool)
         used[pieces.number[pieces.part == at]] = True
         counted = np.zeros(own[at].size, np.int64)
-        for page in range(part.pages("piece")):
+        for page in range(part.index._count("piece")):
             first = page * PIECES_PER_PAGE
             some = used[first : first + PIECES_PER_PAGE]
             if some.any():
