@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import program
 
+import provenance
 from provenance.composition import HALF, MARGIN, named, nearest, of_repository, weight
 from provenance.model import FileResult, Share
 
@@ -132,3 +137,22 @@ def test_what_is_near_outweighs_much_that_hardly_resembles() -> None:
     equal = [(weight(100, 1.0, 1.0), {"a": 0.0, "b": 0.09})] * 2
     far = [(weight(100, 0.35, 1.0), {"b": 0.0, "a": 0.09})] * 5
     assert named(equal + far, EQUAL) == ["a"] * 7
+
+
+def test_what_is_common_is_similar_but_nobodys(tmp_path: Path) -> None:
+    """A file of what a dozen families have, a part of one of them, and its own: the three add up
+    to 1, and the first two are what is similar."""
+    boilerplate, borrowed, own = (program(seed, functions=2) for seed in (900, 901, 902))
+    for seed in range(12):
+        place = tmp_path / "birds" / f"m{seed}.py"
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(boilerplate + (borrowed if not seed else program(seed)))
+    provenance.build_index([str(tmp_path / "birds")], tmp_path / "i.db")
+    (tmp_path / "mine.py").write_text(boilerplate + borrowed + own)
+    (told,) = provenance.scan(str(tmp_path / "mine.py"), [tmp_path / "i.db"]).files
+    explained = sum(share.share for share in told.composition)
+    assert told.common > 0.2
+    assert explained > 0.2
+    assert told.novel > 0.2
+    assert told.similarity == pytest.approx(explained + told.common, abs=1e-5)
+    assert told.similarity + told.novel == pytest.approx(1, abs=1e-5)
