@@ -169,7 +169,7 @@ _SCAN = """
 import resource, sys, time
 from provenance.scanning import scan
 start = time.process_time()
-report = scan(sys.argv[2], [sys.argv[1]], jobs=1)
+report = scan(sys.argv[2], [sys.argv[1]], jobs=0)
 print(time.process_time() - start, len(report.findings))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """

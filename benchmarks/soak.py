@@ -93,7 +93,7 @@ def main() -> int:
         build_index(references, index)
         for number in range(1, rounds + 1):
             for suspect in suspects:
-                scan(str(suspect), [index, DEFAULT_INDEX])
+                scan(str(suspect), [index, DEFAULT_INDEX], jobs=0)
             if number in wanted:
                 figures.append(sample())
     print(f"{rounds * len(suspects):,} scans, medians of fifths of {len(figures)} samples")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from provenance.errors import ExitCode
-from provenance.terminal import cores, printable, progress_bar
+from provenance.terminal import BOUNDS, cores, limits, printable, progress_bar
 
 VERIFY_CODES = """\b
 Exit codes
@@ -29,6 +29,7 @@ Exit codes
     help="An index that was looked into, beside the default one; several times.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.")
+@BOUNDS
 def verify_bundle(
     file: str, source: str | None, indexes: tuple[str, ...], jobs: int | None
 ) -> None:
@@ -46,7 +47,9 @@ def verify_bundle(
     from provenance.verifying import verify_bundle as run
 
     with progress_bar("Scanning") as progress:
-        checks = run(file, source, indexes, jobs=jobs or cores(), progress=progress)
+        checks = run(
+            file, source, indexes, jobs=jobs or cores(), limits=limits(), progress=progress
+        )
     for check in checks:
         state = "not checked" if check.state == "open" else check.state
         words = f": {printable(check.words)}" if check.words else ""

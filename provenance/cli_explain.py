@@ -7,7 +7,7 @@ import sys
 import click
 
 from provenance.references import DEFAULT_INDEX
-from provenance.terminal import options
+from provenance.terminal import BOUNDS, limits, options
 
 EXPLAIN_CODES = """\b
 Exit codes
@@ -53,6 +53,7 @@ INDEXES = options(
     help="Say why FAMILY, a name or a glob, is named here or is not: 'glm4_moe', 'qwen2*'.",
 )
 @INDEXES
+@BOUNDS
 def explain(
     source: str,
     path: str | None,
@@ -93,5 +94,6 @@ def explain(
         against=against,
         width=min(200, shutil.get_terminal_size((80, 24)).columns),
         styled=sys.stdout.isatty(),
+        limits=limits(),
     )
     click.echo(text, nl=False)

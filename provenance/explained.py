@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import UsageError
-from provenance.model import FileResult, Finding, Report, SourceFile, Unit
+from provenance.errors import ProvenanceError, UsageError
+from provenance.model import FileResult, Finding, Report, Skipped, SourceFile, Unit
 from provenance.references import DEFAULT_INDEX
+from provenance.workers import BOUNDS, Bounds, Listed, run
 
 if TYPE_CHECKING:
     from provenance.library import Library
@@ -36,6 +39,7 @@ def explained(
     against: str | None = None,
     width: int = 80,
     styled: bool = False,
+    limits: Bounds = BOUNDS,
 ) -> str:
     """Explain what was found in one file.
 
@@ -51,17 +55,14 @@ def explained(
         against: families, by a glob over names, titles and origins: why each is named, or is not.
         width: columns.
         styled: whether escape codes may underline renamed words.
+        limits: what each scan of the file, and then to explain it, may take.
 
     Raises:
         UsageError: there is no such file, unit or family, or several.
-        ProvenanceError: as for ``scan``.
+        ProvenanceError: as for ``scan``, or the file exceeds the limits.
     """
-    from provenance.library import Library
-    from provenance.report.explain import Quoted, explain
-    from provenance.report.weighed import of_file, of_unit
     from provenance.scanning import scan
-    from provenance.sides import reference_texts, scanned_file
-    from provenance.spread import spread
+    from provenance.sides import scanned_file
 
     line = name = None
     if path is not None:
@@ -77,12 +78,71 @@ def explained(
         as_of=as_of,
         exclude_origin=exclude_origin,
         suspect_date=suspect_date,
+        limits=limits,
     )
     file = _named(report, path)
     if line is not None and line > file.lines:
         raise UsageError(f"{file.path}: found {file.lines} lines, expected one of them, not {line}")
+    places = tuple(os.path.abspath(one) for one in indexes)  # a worker begins elsewhere
+    asked = _Asked(
+        report, file, places, as_of, tuple(exclude_origin), against, line, name, width, styled
+    )
     read = scanned_file(report, file, include=include)
-    with Library([str(one) for one in indexes], as_of=as_of, exclude_origin=exclude_origin) as held:
+    if read is None:
+        with asked.open() as opened:
+            return opened.text(None)
+    skipped: list[Skipped] = []
+    for texts in run(_texts, Listed([read]), skipped, 1, asked, None, limits=limits):
+        for text in texts:
+            return text
+    raise ProvenanceError(f"{file.path}: {skipped[0].reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of a file of a report, and of which indexes."""
+
+    report: Report
+    file: FileResult
+    indexes: tuple[str, ...]
+    as_of: str | None
+    exclude_origin: tuple[str, ...]
+    against: str | None
+    line: int | None
+    name: str | None
+    width: int
+    styled: bool
+
+    @contextmanager
+    def open(self) -> Iterator[_Opened]:
+        from provenance.library import Library
+
+        with Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin) as library:
+            yield _Opened(self, library)
+
+
+def _texts(files: Sequence[SourceFile], opened: _Opened) -> list[str]:
+    """The work on the one file, in a worker."""
+    return [opened.text(file) for file in files]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The same, and the indexes."""
+
+    asked: _Asked
+    held: Library
+
+    def text(self, read: SourceFile | None) -> str:
+        """What is explained of the file; None where it is gone or has changed."""
+        from provenance.report.explain import Quoted, explain
+        from provenance.report.weighed import of_file, of_unit
+        from provenance.sides import reference_texts
+        from provenance.spread import spread
+
+        asked, held = self.asked, self.held
+        report, file, against, width = asked.report, asked.file, asked.against, asked.width
+        line, name = asked.line, asked.name
         families = _families(held, against)
         weighing = units = None
         if read is not None and not file.identical and (families or line or name):
@@ -105,10 +165,10 @@ def explained(
             spread=spread(read.content, held) if read else {},
             families=max(index.families for index in held.indexes),
         )
-        text = explain(report, file, quoted, line=line, width=width, styled=styled)
+        text = explain(report, file, quoted, line=line, width=width, styled=asked.styled)
         if weighing and units:
             text += "\n" + of_unit(report, weighing.unit(units[0]), width=width)
-    return text
+        return text
 
 
 def weigh(

@@ -73,8 +73,9 @@ def build_index(
         baseline: measure what unrelated code scores in the index; without it a scan says nothing
             of false-alarm rates.
         extend: add to the index at ``output``, with its parameters; what it has costs nothing.
-        jobs: how many processes may work; the index does not depend on it.
-        limits: what a worker process may take for its files.
+        jobs: how many processes may work; the index does not depend on it. 0 does all of it in
+            this process, where nothing but the time of parsing is bounded.
+        limits: what the work on a file may take.
         progress: called with (done, total) files of the source being read.
 
     Raises:

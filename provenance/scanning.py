@@ -1,7 +1,6 @@
 """scanning: wires the stages into the jobs ``scan`` and ``compare``.
 
-Files flow in batches: read here, parsed to findings in worker processes (or in this one, for
-few files), collected in order.
+Files flow in batches: read here, parsed to findings in worker processes, collected in order.
 """
 
 from __future__ import annotations
@@ -76,8 +75,9 @@ def scan(
         exclude_origin: globs of origins to hide.
         suspect_date: ISO day since when the source is as it is. If None: of each finding, that of
             its lines in git, where the source is in a repository; else that of the archive.
-        jobs: how many processes may work; the result does not depend on it.
-        limits: what the work on a file may take; all of it where it is done in a worker process.
+        jobs: how many processes may work; the result does not depend on it. 0 does all of it in
+            this process, where nothing but the time of parsing is bounded.
+        limits: what the work on a file may take.
         progress: called with (done, total) files.
         cache: a file that keeps what was found in each file, see ``provenance.cache``; the result
             does not depend on it. None for none.
@@ -314,7 +314,7 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[Outcome]:
     library = opened.library
     try:
         return outcomes(files, library, opened.beside, opened.seconds)
-    except (ProvenanceError, TooLongError):
+    except (ProvenanceError, TooLongError, MemoryError):
         raise
     except Exception:
         from provenance.index import verify
@@ -427,8 +427,8 @@ def compare(
         reference: what to compare with; its origins are named by its paths.
         include: globs of suspect files.
         exclude: globs of suspect files to leave out.
-        jobs: how many processes may work.
-        limits: what the work on a file may take; all of it where it is done in a worker process.
+        jobs: how many processes may work, see ``scan``.
+        limits: what the work on a file may take.
         progress: called with (done, total) files of the side that is being read.
     """
     with tempfile.TemporaryDirectory(prefix="provenance-") as folder:

@@ -113,7 +113,7 @@ BOUNDS = options(
         metavar="SECONDS",
         expose_value=False,
         callback=_keep,
-        help="Give a file up that takes a worker longer.  [default: 60]",
+        help="Give a file up that takes longer.  [default: 60]",
     ),
     click.option(
         "--memory",
@@ -121,13 +121,13 @@ BOUNDS = options(
         metavar="MB",
         expose_value=False,
         callback=_keep,
-        help="Give a file up for which a worker needs more.  [default: 4000]",
+        help="Give a file up that needs more.  [default: 4000]",
     ),
 )
 
 
 def limits() -> Bounds:
-    """What a worker process may take, as the command line says."""
+    """What the work on a file may take, as the command line says."""
     from provenance.workers import Bounds
 
     given, usual = click.get_current_context().meta, Bounds()

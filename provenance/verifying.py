@@ -24,7 +24,7 @@ from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
 from provenance.report.text import safe
 from provenance.version import VERSION
-from provenance.workers import Progress
+from provenance.workers import BOUNDS, Bounds, Progress
 
 _MOST_NAMED = 10
 _DEEPEST_POLICY = 4
@@ -45,6 +45,7 @@ def verify_bundle(
     indexes: Sequence[str] = (),
     *,
     jobs: int = 1,
+    limits: Bounds = BOUNDS,
     progress: Progress | None = None,
 ) -> tuple[Check, ...]:
     """Check a bundle; scan the source again and compare, if it is given.
@@ -54,6 +55,7 @@ def verify_bundle(
         source: what was scanned: the same folder, archive or requirement.
         indexes: index files that were looked into, beside the default one.
         jobs: how many processes may work.
+        limits: what the work on a file may take.
         progress: called with (done, total) files.
 
     Raises:
@@ -109,6 +111,7 @@ def verify_bundle(
         exclude_origin=about.texts("exclude_origin"),
         suspect_date=None if of_itself else about.text("suspect_date"),
         jobs=jobs,
+        limits=limits,
         progress=progress,
     )
     report, undated = _dated(replace(report, source=about.source), packed)

@@ -1,29 +1,38 @@
-"""workers: batches of files -> results in order, in this process or in several.
+"""workers: batches of files -> results in order, worked on in processes that are held to bounds.
 
-Nothing depends on which process did what, nor on how many there are. A worker that dies or is
-too long about its batch costs the file at fault and no other: the batch is halved until that file
-stands alone, and it is told among the skipped. Workers end with the process that started them.
+Nothing depends on which process did what, nor on how many there are. Even little work is done in a
+process of its own: only a process can be held to time and memory, and be lost. One that dies, takes
+too long or needs too much costs the file at fault and no other: the files of its batch are done one
+by one, and that file is told among the skipped. Workers end with the process that started them.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import multiprocessing
 import os
-import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeVar
 
 from provenance.errors import TooLongError
 from provenance.model import Skipped, SourceFile
+from provenance.worker import (
+    BOUNDS,
+    Begun,
+    Bounds,
+    Cause,
+    LostError,
+    Opens,
+    Task,
+    Worker,
+    context_for,
+    ready,
+)
+
+__all__ = ["BOUNDS", "Bounds", "Listed", "Progress", "emptied", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) files as work goes on."""
@@ -32,12 +41,11 @@ _BATCH_FILES = 64
 _BATCH_BYTES = 1_500_000
 _FEW_BYTES = 3_000_000  # below this a second process costs more than it saves
 
-_TASKS = 2  # batches under way for each worker
+_AHEAD = 2  # batches begun for each worker whose results wait for those of an earlier one
 
 _Done = TypeVar("_Done")
 _Work = Callable[[Sequence[SourceFile], Any], list[_Done]]
-
-_Resource = TypeVar("_Resource", covariant=True)
+_Batch = Sequence[SourceFile]
 
 
 class Yields(Protocol):
@@ -53,24 +61,20 @@ class Yields(Protocol):
         ...
 
 
-class Opens(Protocol[_Resource]):
-    """Settings that travel to a worker, which opens there what the work needs."""
-
-    def open(self) -> AbstractContextManager[_Resource]:
-        """Open it, for as long as the context lasts."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a worker may take: ``seconds`` for a batch of files, and so for a file; ``memory``,
-    bytes, where the system can bound it (Linux). A batch takes a second or two."""
+class Listed:
+    """Files that are at hand, as a source yields them."""
 
-    seconds: float = 60.0
-    memory: int = 4_000_000_000
+    listed: Sequence[SourceFile]
 
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return len(self.listed)
 
-BOUNDS = Bounds()
+    def files(self) -> Iterator[SourceFile | Skipped]:
+        """The files."""
+        yield from self.listed
 
 
 def run(
@@ -86,16 +90,20 @@ def run(
     """Results of every batch, in the order of the files.
 
     Args:
-        work: what to do with a batch, a result for each file; runs in a worker when there are
-            jobs and files enough.
+        work: what to do with a batch, a result for each file; runs in a worker.
         source: where the files come from.
         skipped: grows by what could not be read, or cost a worker its life.
-        jobs: how many processes; at most two a processor are started.
+        jobs: how many workers, where there is work for so many; at most two a processor are
+            started. 0 does the work in this process, which nothing holds to bounds: the work
+            itself gives a file up, with ``TooLongError``. So does a process that may start none,
+            a daemon of ``multiprocessing``.
         settings: what the work needs.
         progress: is told how many files are done.
         known: files that need no parsing; they travel without their content.
-        limits: of a worker. In this process the work itself gives a file up, with
-            ``TooLongError``.
+        limits: of a worker.
+
+    Raises:
+        ProvenanceError: a worker does not start, or the work raises it.
     """
     batches = _batches(source, skipped, known)
     done = 0
@@ -117,72 +125,28 @@ def run(
     if not head:  # nothing to do: what the work needs is not even opened
         return
     whole = _chain(head, batches)
-    if jobs < 2 or size <= _FEW_BYTES:
+    if jobs < 1 or multiprocessing.current_process().daemon:
         with settings.open() as resource:
             for batch in whole:
                 yield list(_here(work, batch, resource, limits, skipped))
                 tell(len(batch))
         return
-    task = _Task(work, settings, limits, skipped)
-    for outcome in _spread(task, whole, jobs):
+    jobs = 1 if size <= _FEW_BYTES else min(jobs, most_workers())
+    task = Task(work, settings, limits, context_for(jobs))
+    for outcome in _spread(task, whole, jobs, skipped):
         yield outcome
         tell(len(outcome))
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What is done with every batch, and where to tell what could not be."""
-
-    work: _Work[Any]
-    settings: Opens[Any]
-    limits: Bounds
-    skipped: list[Skipped]
-
-    def start(self, pool: ProcessPoolExecutor, batch: Sequence[SourceFile]) -> Future[list[Any]]:
-        """Give a batch to a worker; a pool that has broken meanwhile says so later."""
-        try:
-            with _unshadowed():
-                return pool.submit(_in_worker, self.work, batch, self.settings, self.limits.seconds)
-        except BrokenProcessPool as error:
-            broken: Future[list[Any]] = Future()
-            broken.set_exception(error)
-            return broken
-
-
-_DIED = (BrokenProcessPool, MemoryError, TooLongError)
-
-
-def _spread(task: _Task, batches: Iterator[list[SourceFile]], jobs: int) -> Iterator[list[Any]]:
-    """Results of the batches, in order, from several workers."""
-    # a policy of the scanned repository may ask for any number, and all are started at once
-    jobs = min(jobs, 2 * (os.cpu_count() or 1), 61 if sys.platform == "win32" else jobs)
-    pending: deque[tuple[list[SourceFile], Future[list[Any]]]] = deque()
-    more = True
-    while more:
-        with _pool(jobs, task.limits) as pool:
-            broken = False
-            while not broken:
-                while len(pending) <= _TASKS * jobs and (batch := next(batches, None)) is not None:
-                    pending.append((batch, task.start(pool, batch)))
-                if not pending:
-                    more = False
-                    break
-                batch, future = pending.popleft()
-                try:
-                    yield future.result()
-                except _DIED as error:
-                    broken = isinstance(error, BrokenProcessPool)
-                    yield _alone(task, batch)
-        # Those whose worker went with the pool are done one by one: one of them is at fault.
-        while broken and pending:
-            batch, future = pending.popleft()
-            lost = future.cancelled() or isinstance(future.exception(), _DIED)
-            yield _alone(task, batch) if lost else future.result()
+def most_workers() -> int:
+    """How many are started, however many are asked for: the policy of a scanned repository may ask
+    for any number."""
+    return min(2 * (os.cpu_count() or 1), 60 if sys.platform == "win32" else 1 << 16)
 
 
 def _here(
     work: _Work[_Done],
-    batch: Sequence[SourceFile],
+    batch: _Batch,
     resource: Any,
     limits: Bounds,
     skipped: list[Skipped],
@@ -191,107 +155,97 @@ def _here(
     try:
         yield from work(batch, resource)
     except TooLongError:
-        if len(batch) > 1:
-            half = len(batch) // 2
-            for part in (batch[:half], batch[half:]):
-                yield from _here(work, part, resource, limits, skipped)
-        else:
-            skipped.append(_at_fault(batch[0], limits))
+        if len(batch) == 1:
+            skipped.append(_at_fault(batch[0], "time", limits))
+            return
+        for file in batch:
+            yield from _here(work, [file], resource, limits, skipped)
 
 
-def _at_fault(file: SourceFile, limits: Bounds) -> Skipped:
+# --- several workers ----------------------------------------------------------------------
+
+
+def _spread(
+    task: Task, batches: Iterator[list[SourceFile]], jobs: int, skipped: list[Skipped]
+) -> Iterator[list[Any]]:
+    """Results of the batches, in order, from several workers."""
+    begun: deque[Begun] = deque()
+    crew: list[Worker] = []
+    following = next(batches, None)
+    with ExitStack() as ends:
+        ends.callback(_end, crew)
+        while following is not None or begun:
+            idle = next((worker for worker in crew if worker.job is None), None)
+            if following is not None and len(begun) <= _AHEAD * jobs:
+                if idle is None and len(crew) < jobs:
+                    crew.append(idle := Worker(task))
+                if idle is not None:
+                    begun.append(Begun(following))
+                    idle.give(begun[-1])
+                    following = next(batches, None)  # read while they work
+                    continue
+            if (done := begun[0].done) is not None:
+                skipped.extend(begun.popleft().told)
+                yield done
+                continue
+            for worker, job in ready(crew):
+                try:
+                    job.done = worker.taken()
+                except LostError as lost:
+                    crew.remove(worker)
+                    worker.end()
+                    _again(task, job, lost.cause)
+
+
+def _end(crew: Sequence[Worker]) -> None:
+    for worker in crew:
+        worker.end()
+
+
+def _again(task: Task, job: Begun, cause: Cause) -> None:
+    """What is left of a batch that cost a worker: its files one by one, each that costs another
+    one told."""
+    job.done = []
+    if len(job.batch) == 1 and cause != "death":  # that may have been by chance
+        job.told.append(_at_fault(job.batch[0], cause, task.limits))
+        return
+    worker: Worker | None = None
+    try:
+        for file in job.batch:
+            worker = worker or Worker(task)
+            try:
+                worker.give(Begun([file]))
+                while not ready([worker]):
+                    pass
+                job.done += worker.taken()
+            except LostError as lost:
+                job.told.append(_at_fault(file, lost.cause, task.limits))
+                worker.end()
+                worker = None
+    finally:
+        if worker:
+            worker.end()
+
+
+def _at_fault(file: SourceFile, cause: Cause, limits: Bounds) -> Skipped:
+    memory = f"{limits.memory / 1e6:,.0f} MB"
+    found, option = {
+        "time": (f"that took more than {limits.seconds:g} seconds", "--timeout"),
+        "memory": (f"for which more memory was needed than {memory}", "--memory"),
+        "death": (
+            f"that its worker process did not survive, most likely for want of memory, of which "
+            f"it may take {memory}",
+            "--memory",
+        ),
+    }[cause]
     return Skipped(
         file.path,
-        f"found a file that a worker process did not survive, or on which it spent more than "
-        f"{limits.seconds:g} seconds or {limits.memory:,} bytes, expected less; look at "
-        "the file, leave it out with --exclude, or raise --timeout or --memory",
+        f"found a file {found}, expected less; look at it, leave it out with --exclude, or raise "
+        f"{option}",
     )
 
 
-def _alone(task: _Task, batch: Sequence[SourceFile]) -> list[Any]:
-    """A batch in a process of its own; where that dies too, its halves."""
-    with _pool(1, task.limits) as pool:
-        try:
-            return task.start(pool, batch).result()
-        except _DIED:
-            pass
-    if len(batch) > 1:
-        half = len(batch) // 2
-        return _alone(task, batch[:half]) + _alone(task, batch[half:])
-    task.skipped.extend(_at_fault(file, task.limits) for file in batch)
-    return []
-
-
-@contextmanager
-def _pool(jobs: int, limits: Bounds) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes that end when this context does, however it does, or this process."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["provenance.attribute", "provenance.candidates"])
-    ends_with_us, held = context.Pipe(duplex=False)
-    first = (ends_with_us, limits.memory)
-    with _unshadowed():
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=first)
-    calls = getattr(pool, "_call_queue", None)
-    try:
-        yield pool
-        if not getattr(pool, "_broken", False):
-            pool.shutdown()
-    finally:
-        held.close()  # workers that are still about something give up
-        if sys.version_info < (3, 11, 5) and calls is not None:
-            # Where a worker died, a batch that is half written into the queue waits for a reader
-            # for ever (CPython issue 94777, mended in 3.11.5).
-            with suppress(OSError):
-                calls._reader.close()
-        pool.shutdown(cancel_futures=True)
-        ends_with_us.close()
-
-
-@contextmanager
-def _unshadowed() -> Iterator[None]:
-    """For as long as processes are started. Those of ``multiprocessing`` import what they need from
-    the working folder first, and that may be what is scanned: a ``numpy.py`` in it would be run.
-    """
-    if sys.version_info >= (3, 11) and not sys.flags.ignore_environment:
-        before = os.environ.get("PYTHONSAFEPATH")
-        os.environ["PYTHONSAFEPATH"] = "1"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["PYTHONSAFEPATH"]
-            else:
-                os.environ["PYTHONSAFEPATH"] = before
-    else:
-        here = os.getcwd()
-        os.chdir(sys.prefix)  # the workers come back by themselves
-        try:
-            yield
-        finally:
-            os.chdir(here)
-
-
-def _begin(ends_with_us: Connection, memory: int) -> None:
-    """A worker's first act: interrupts are for the process that started it, which may die too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import resource
-    except ImportError:  # Windows
-        pass
-    else:
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        least = memory if most == resource.RLIM_INFINITY else min(memory, most)
-        resource.setrlimit(resource.RLIMIT_DATA, (least, most))
-
-    def watch() -> None:
-        try:
-            ends_with_us.recv_bytes()
-        except (EOFError, OSError):
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+# --- batches ------------------------------------------------------------------------------
 
 
 def _chain(
@@ -321,24 +275,6 @@ def _batches(
             batch, size = [], 0
     if batch:
         yield batch
-
-
-_in_this_worker: dict[Any, Any] = {}
-
-
-def _in_worker(
-    work: _Work[_Done], batch: Sequence[SourceFile], settings: Opens[Any], seconds: float
-) -> list[_Done]:
-    """Do a batch in a worker process, with what an earlier batch opened there. A watchdog, which
-    needs no help of the interpreter, ends the process when it takes too long."""
-    with open(os.devnull, "w") as nowhere:
-        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
-        try:
-            if settings not in _in_this_worker:
-                _in_this_worker[settings] = settings.open().__enter__()
-            return work(batch, _in_this_worker[settings])
-        finally:
-            faulthandler.cancel_dump_traceback_later()
 
 
 def emptied(file: SourceFile) -> SourceFile:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from provenance import workers
-from provenance.errors import TooLongError
+from provenance import worker, workers
+from provenance.errors import ProvenanceError, TooLongError
 from provenance.model import Skipped, SourceFile
 from provenance.source import open_source
 from provenance.workers import BOUNDS, Bounds, run
@@ -30,6 +32,13 @@ class Nothing:
     @contextmanager
     def open(self) -> Iterator[None]:
         yield None
+
+
+class Dies(Nothing):
+    """Settings that cannot be opened."""
+
+    def open(self) -> Any:
+        os._exit(9)
 
 
 def act(batch: Sequence[SourceFile], _: None) -> list[str]:
@@ -59,10 +68,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def done(folder: Path, bounds: Bounds = BOUNDS) -> tuple[list[str], list[Skipped]]:
+def done(folder: Path, bounds: Bounds = BOUNDS, jobs: int = 2) -> tuple[list[str], list[Skipped]]:
     skipped: list[Skipped] = []
     source = open_source(str(folder))
-    results = run(act, source, skipped, 2, Nothing(), None, limits=bounds)
+    results = run(act, source, skipped, jobs, Nothing(), None, limits=bounds)
     return [path for batch in results for path in batch], skipped
 
 
@@ -77,56 +86,111 @@ def test_all_is_done_in_order(folder: Path) -> None:
     assert skipped == []
 
 
+needs_a_limit = pytest.mark.skipif(
+    sys.platform != "linux", reason="this system bounds no process's memory"
+)
+
+
+@pytest.fixture(params=["forked", "forkserver", "spawn"])
+def jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many workers; each way to start them that this system has."""
+    if request.param == "forked":
+        if sys.platform != "linux":
+            pytest.skip("no process is forked here")
+        return 1
+    if request.param not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system starts none like that")
+    context = multiprocessing.get_context(request.param)
+    monkeypatch.setattr(workers, "context_for", lambda _: context)
+    return 2
+
+
 @pytest.mark.parametrize(
-    ("what", "bounds"),
+    ("what", "bounds", "found", "option"),
     [
-        ("#die ", BOUNDS),
-        ("#hang ", Bounds(seconds=2)),
+        ("#die ", BOUNDS, "did not survive", "--memory"),
+        ("#hang ", Bounds(seconds=2), "more than 2 seconds", "--timeout"),
+        ("#slow ", BOUNDS, "more than 60 seconds", "--timeout"),
         pytest.param(
             "#eat ",
             Bounds(memory=1_000_000_000),
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="no such limit here"),
+            "more memory was needed than 1,000 MB",
+            "--memory",
+            marks=needs_a_limit,
         ),
     ],
 )
-def test_a_file_that_kills_its_worker_costs_itself_alone(
-    folder: Path, what: str, bounds: Bounds
+def test_a_file_that_costs_its_worker_costs_itself_alone(
+    folder: Path, jobs: int, what: str, bounds: Bounds, found: str, option: str
 ) -> None:
+    """However workers are started; what was exceeded is said, and the remedy."""
     say(folder, "f04.py", what)
-    paths, skipped = done(folder, bounds)
+    paths, skipped = done(folder, bounds, jobs)
     assert paths == [f"f{number:02}.py" for number in range(12) if number != 4]
     (told,) = skipped
     assert told.path == "f04.py"
-    assert "--timeout" in told.reason
+    assert found in told.reason
+    assert option in told.reason
     assert "--exclude" in told.reason
+
+
+def test_one_small_file_is_held_to_bounds_too(tmp_path: Path) -> None:
+    """Little work is done in one worker, however many may be started."""
+    (tmp_path / "f.py").write_text("#hang ", "utf-8")
+    for many in (1, 2):
+        paths, (told,) = done(tmp_path, Bounds(seconds=0.5), many)
+        assert paths == []
+        assert "more than 0.5 seconds" in told.reason
+
+
+def test_beside_another_thread_nothing_is_forked(folder: Path) -> None:
+    """A lock that it holds would stay shut in the worker; and the work is done all the same."""
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait)
+    thread.start()
+    try:
+        assert worker.context_for(1).get_start_method() != "fork"
+        paths, _ = done(folder, jobs=1)
+    finally:
+        ends.set()
+        thread.join()
+    assert len(paths) == 12
+
+
+def test_where_no_process_may_be_started_the_work_is_done_in_this_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon of multiprocessing has no children; 0 asks for none."""
+    say(folder, "f04.py", "#slow ")
+    monkeypatch.setattr(workers, "Worker", None)
+    paths, skipped = done(folder, jobs=0)
+    assert (len(paths), [one.path for one in skipped]) == (11, ["f04.py"])
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # type: ignore[attr-defined]
+    assert done(folder, jobs=2) == (paths, skipped)
+
+
+def test_a_worker_that_does_not_start_is_an_error(folder: Path) -> None:
+    """No file is at fault."""
+    results = run(act, open_source(str(folder)), [], 1, Dies(), None)
+    with pytest.raises(ProvenanceError, match="before its first file"):
+        list(results)
 
 
 def test_no_number_of_jobs_starts_more_than_two_a_processor(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The policy of a scanned repository may ask for any."""
-    asked, pool = [], workers._pool
+    begun, start = [], worker.Worker.__init__
 
-    def counted(jobs: int, limits: Bounds) -> AbstractContextManager[ProcessPoolExecutor]:
-        asked.append(jobs)
-        return pool(jobs, limits)
+    def counted(self: worker.Worker, task: worker.Task) -> None:
+        begun.append(self)
+        start(self, task)
 
-    monkeypatch.setattr(workers, "_pool", counted)
+    monkeypatch.setattr(worker.Worker, "__init__", counted)
+    monkeypatch.setattr(workers, "_BATCH_BYTES", 1)
     results = run(act, open_source(str(folder)), [], 10**9, Nothing(), None)
     assert len([path for batch in results for path in batch]) == 12
-    assert 1 <= asked[0] <= 2 * (os.cpu_count() or 1)
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_file_that_is_given_up_costs_itself_alone(folder: Path, jobs: int) -> None:
-    """In a worker, and where there is none."""
-    say(folder, "f04.py", "#slow ")
-    skipped: list[Skipped] = []
-    results = run(act, open_source(str(folder)), skipped, jobs, Nothing(), None)
-    paths = [path for batch in results for path in batch]
-    assert paths == [f"f{number:02}.py" for number in range(12) if number != 4]
-    assert [one.path for one in skipped] == ["f04.py"]
-    assert "--timeout" in skipped[0].reason
+    assert 1 <= len(begun) <= 2 * (os.cpu_count() or 1)
 
 
 def test_several_at_fault_are_all_told(folder: Path) -> None:
@@ -155,18 +219,21 @@ sys.path[:0] = [{tests!r}]
 from test_workers import Nothing, act, open_source, run
 if __name__ == "__main__":
     print("started", flush=True)
-    for batch in run(act, open_source({folder!r}), [], 2, Nothing(), None):
+    for batch in run(act, open_source({folder!r}), [], {jobs}, Nothing(), None):
         print(len(batch), flush=True)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_no_worker_outlives_the_process_that_started_it(folder: Path, sent: str) -> None:
+def test_no_worker_outlives_the_process_that_started_it(folder: Path, sent: str, jobs: int) -> None:
     for number in (6, 11):
         say(folder, f"f{number:02}.py", "#hang ")
     script = folder / "scan.txt"
-    script.write_text(SCAN.format(tests=str(Path(__file__).parent), folder=str(folder)), "utf-8")
+    script.write_text(
+        SCAN.format(tests=str(Path(__file__).parent), folder=str(folder), jobs=jobs), "utf-8"
+    )
     process = subprocess.Popen(
         [sys.executable, str(script)],
         stdout=subprocess.PIPE,

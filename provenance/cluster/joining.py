@@ -42,7 +42,7 @@ from provenance.parse import parse, syntax
 from provenance.scanning import Outcome, Proposed, outcomes, proposed
 from provenance.schema import FILE, LAYOUT, TEXT
 from provenance.sketch import sketch
-from provenance.workers import Bounds, run
+from provenance.workers import Bounds, Listed, run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -285,7 +285,7 @@ def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
         settings = _Opens(wanted, wanted.library(cut), candidates)
         skipped: list[Skipped] = []
         limits = Bounds(seconds=wanted.seconds)
-        for batch in run(_looked_at, _Listed(suspects), skipped, 1, settings, None, limits=limits):
+        for batch in run(_looked_at, Listed(suspects), skipped, 0, settings, None, limits=limits):
             for outcome in batch:
                 yield msgspec.json.encode(outcome).decode(), None, None
         for one in skipped:
@@ -310,20 +310,6 @@ def _tree(row: Row) -> TreeRow:
         row["lines"],
         [tuple(file) for file in row["files"]],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """Suspects as a source yields them."""
-
-    listed: Sequence[SourceFile]
-
-    @property
-    def total(self) -> int:
-        return len(self.listed)
-
-    def files(self) -> Iterator[SourceFile | Skipped]:
-        yield from self.listed
 
 
 class _Opens:

@@ -320,7 +320,7 @@ def _report() -> provenance.Report:
     (source / "copy.py").write_text(renamed(program(0, **_SHORT)), "utf-8")
     (source / "same.py").write_text(program(1, **_SHORT), "utf-8")
     (source / "own.py").write_text("# Copied from birds.m0\n" + program(77), "utf-8")
-    return replace(scan(str(source), [_index()]), source="suspect")
+    return replace(scan(str(source), [_index()], jobs=0), source="suspect")
 
 
 def fuzz_report(data: bytes) -> None:

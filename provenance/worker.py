@@ -1,0 +1,307 @@
+"""worker: one process that does batches of files, held to time and memory, and the pipe to it.
+
+Whoever started it ends it, and it ends by itself where that process is no more.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from queue import SimpleQueue
+from typing import Any, Literal, Protocol, TypeVar
+
+from provenance.errors import ProvenanceError, TooLongError
+from provenance.model import Skipped, SourceFile
+
+_START_SECONDS = 120.0  # a worker imports and opens what it needs in one or two
+
+_NEEDED = ("provenance.attribute", "provenance.candidates", "provenance.declared")
+"""Imported before a process is forked: what every worker needs, and takes long."""
+
+
+_Resource = TypeVar("_Resource", covariant=True)
+
+Work = Callable[[Sequence[SourceFile], Any], list[Any]]
+"""What is done with a batch: a result for each file."""
+
+Cause = Literal["time", "memory", "death"]
+"""Why a worker was lost."""
+
+
+class Opens(Protocol[_Resource]):
+    """Settings that travel to a worker, which opens there what the work needs."""
+
+    def open(self) -> AbstractContextManager[_Resource]:
+        """Open it, for as long as the context lasts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a worker may take: ``seconds`` for a batch of files, and so for a file; ``memory``,
+    bytes beside what it begins with, where the system can bound it (Linux). A batch takes a second
+    or two."""
+
+    seconds: float = 60.0
+    memory: int = 4_000_000_000
+
+
+BOUNDS = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is done with every batch, with what, and how it is bounded."""
+
+    work: Work
+    settings: Opens[Any]
+    limits: Bounds
+    context: BaseContext
+
+
+@dataclass(slots=True)
+class Begun:
+    """A batch that was given to a worker, and what became of it."""
+
+    batch: Sequence[SourceFile]
+    done: list[Any] | None = None
+    told: list[Skipped] = field(default_factory=list)
+
+
+class LostError(Exception):
+    """A worker is of no more use, for what it did last."""
+
+    def __init__(self, cause: Cause) -> None:
+        self.cause: Cause = cause
+
+
+class Worker:
+    """A process that does one batch after the other, and the pipe to it."""
+
+    def __init__(self, task: Task) -> None:
+        forks = task.context.get_start_method() == "fork"
+        self._limits = task.limits
+        self.job: Begun | None = None
+        self.pipe, theirs = task.context.Pipe()
+        given = (theirs, self.pipe if forks else None, task.work, task.settings, task.limits.memory)
+        with _forking() if forks else _apart():
+            self._process = task.context.Process(  # type: ignore[attr-defined]
+                target=_serve, args=given, daemon=True
+            )
+            self._process.start()
+        theirs.close()
+        self.until = time.monotonic() + _START_SECONDS
+        try:
+            if not self.pipe.poll(_START_SECONDS):
+                raise EOFError
+            self._received()
+        except (EOFError, OSError, MemoryError, LostError) as error:
+            self.end()
+            raise ProvenanceError(
+                "found that a worker process ended before its first file, expected it to open the "
+                "indexes; raise --memory, or free some of the machine's"
+            ) from error
+        except BaseException:
+            self.end()
+            raise
+
+    def give(self, job: Begun) -> None:
+        """Let it begin with a batch."""
+        self.job = job
+        self.until = time.monotonic() + self._limits.seconds
+        with suppress(OSError):  # dead already: told when its results are taken
+            self.pipe.send(job.batch)
+
+    def taken(self) -> list[Any]:
+        """The results of its batch, once it is ready.
+
+        Raises:
+            LostError: there are none, and the worker is of no more use.
+        """
+        self.job = None
+        try:
+            if not self.pipe.poll():  # nothing came in time
+                raise LostError("time")
+            return self._received()  # type: ignore[no-any-return]
+        except (EOFError, OSError):
+            raise LostError("death") from None
+        except MemoryError:
+            raise LostError("memory") from None
+        except TooLongError:
+            raise LostError("time") from None
+
+    def _received(self) -> Any:
+        done, error, said = self.pipe.recv()
+        if error is not None:
+            raise error from _ThereError(said) if said else None
+        return done
+
+    def end(self) -> None:
+        """End it, whatever it is about."""
+        self.pipe.close()
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+class _ThereError(Exception):
+    """Where in a worker an error was raised."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+def ready(crew: Sequence[Worker]) -> list[tuple[Worker, Begun]]:
+    """Those whose results, or whose end, can be taken, and for what; waits for one, or till the
+    time of one is over."""
+    busy = [(worker, worker.job) for worker in crew if worker.job is not None]
+    least = min(worker.until for worker, _ in busy)
+    ready = wait([worker.pipe for worker, _ in busy], max(0.0, least - time.monotonic()))
+    now = time.monotonic()
+    return [one for one in busy if one[0].pipe in ready or one[0].until <= now]
+
+
+# --- starting a worker --------------------------------------------------------------------
+
+
+def context_for(jobs: int) -> BaseContext:
+    """How workers are started. To fork costs next to nothing, but takes along only the thread that
+    does it: a lock that another one held would stay shut."""
+    methods = multiprocessing.get_all_start_methods()
+    if jobs == 1 and sys.platform == "linux" and threading.active_count() == 1:
+        for name in _NEEDED:
+            import_module(name)
+        return multiprocessing.get_context("fork")
+    if "forkserver" not in methods:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*_NEEDED])
+    return context
+
+
+@contextmanager
+def _forking() -> Iterator[None]:
+    """Threads of libraries, as numpy starts them for linear algebra, are made again there."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*multi-threaded, use of fork.*", DeprecationWarning)
+        yield
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """For as long as processes are started. Those of ``multiprocessing`` import what they need from
+    the working folder first, and that may be what is scanned: a ``numpy.py`` in it would be run.
+    They also run the script again that started us, unless it has no name for a while."""
+    script = vars(sys.modules["__main__"])
+    wanted = ("__file__", "__spec__")
+    names: dict[str, Any] = {name: script[name] for name in wanted if name in script}
+    script.update(dict.fromkeys(names))
+    try:
+        with _unshadowed():
+            yield
+    finally:
+        script.update(names)
+
+
+@contextmanager
+def _unshadowed() -> Iterator[None]:
+    if sys.version_info >= (3, 11) and not sys.flags.ignore_environment:
+        before = os.environ.get("PYTHONSAFEPATH")
+        os.environ["PYTHONSAFEPATH"] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["PYTHONSAFEPATH"]
+            else:
+                os.environ["PYTHONSAFEPATH"] = before
+    else:
+        here = os.getcwd()
+        os.chdir(sys.prefix)  # the workers come back by themselves
+        try:
+            yield
+        finally:
+            os.chdir(here)
+
+
+# --- in a worker --------------------------------------------------------------------------
+
+
+def _serve(
+    pipe: Connection,
+    inherited: Connection | None,
+    work: Work,
+    settings: Any,
+    memory: int,
+) -> None:
+    """Do batches until the process that sends them is no more.
+
+    Args:
+        pipe: where batches come from and results go.
+        inherited: the other end of it, where this process was forked.
+        work: what to do with a batch.
+        settings: what it needs.
+        memory: bytes that may be taken.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # of the terminal: for who started us
+        if hasattr(signal, name):
+            usual = signal.SIG_IGN if name == "SIGINT" else signal.SIG_DFL
+            signal.signal(getattr(signal, name), usual)
+    if inherited is not None:
+        inherited.close()
+        gc.freeze()  # what is shared with who forked us is not written to
+    _bound(memory)
+    batches: SimpleQueue[Sequence[SourceFile]] = SimpleQueue()
+
+    def read() -> None:
+        try:
+            while True:
+                batches.put(pipe.recv())
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+    opened = resource = None
+    first = True
+    while True:
+        try:
+            if first:
+                opened = settings.open()  # kept: it closes when it is no more
+                resource = opened.__enter__()
+            pipe.send(([] if first else work(batches.get(), resource), None, ""))
+        except (ProvenanceError, TooLongError, MemoryError) as error:
+            pipe.send((None, error, ""))
+        except Exception as error:
+            said = traceback.format_exc()
+            try:
+                pipe.send((None, error, said))
+            except Exception:  # it cannot travel
+                pipe.send((None, RuntimeError(repr(error)), said))
+        first = False
+
+
+def _bound(memory: int) -> None:
+    """Let this process take so many bytes more than it has, where the system can see to that."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    with suppress(OSError), open("/proc/self/statm") as file:
+        memory += int(file.read().split()[5]) * resource.getpagesize()
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    least = memory if most == resource.RLIM_INFINITY else min(memory, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (least, most))
