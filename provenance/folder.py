@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 
 ENDINGS = (".py", ".ipynb")
 
-_HISTORY = frozenset(".git .hg .svn .bzr _darcs CVS".split())
-LEFT_OUT = _HISTORY | frozenset(
+LEFT_OUT = frozenset(
     """
-    __pycache__ .mypy_cache .pytest_cache .ruff_cache .pytype .pyre .hypothesis .tox .nox .cache
-    .eggs .ipynb_checkpoints __pypackages__ node_modules
+    .git .hg .svn .bzr _darcs CVS __pycache__ .mypy_cache .pytest_cache .ruff_cache .pytype .pyre
+    .hypothesis .tox .nox .cache .eggs .ipynb_checkpoints __pypackages__ node_modules
     """.split()
 )
 """Names of folders that hold no code of the project, wherever they stand."""
@@ -57,14 +56,18 @@ _Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
 @dataclass(frozen=True, slots=True)
 class _Checkout:
     """The innermost checkout a folder stands in, None for none, and where it begins: the path from
-    the outermost git root, empty or ending in ``/``."""
+    the outermost git root, empty or ending in ``/``. ``outer`` is the one around it: whoever can
+    make a folder can put a ``.git`` into it."""
 
     base: str
     tracked: Tracked | None
+    outer: _Checkout | None = None
 
     def has(self, path: str) -> bool:
         """Whether git has a file or, of a path that ends in ``/``, something in a folder."""
-        return self.tracked is not None and self.tracked.has(path[len(self.base) :])
+        if self.tracked is not None and self.tracked.has(path[len(self.base) :]):
+            return True
+        return self.outer is not None and self.outer.has(path)
 
     def reason(self, why: str) -> Reason:
         """Why something is left out, with what is known of it."""
@@ -129,7 +132,7 @@ def list_folder(
             found.append((shown(prefix) or ".", unreadable(error, "a folder")))
             continue
         if ".git" in entries and prefix:
-            checkout = _Checkout(inner + prefix, Tracked(folder))
+            checkout = _Checkout(inner + prefix, Tracked(folder), checkout)
         if prefix and aside is None and not ENVIRONMENT_MARKS.isdisjoint(entries):
             aside = _ENVIRONMENT
             if not checkout.has(inner + prefix):
@@ -151,9 +154,9 @@ def list_folder(
                     ):
                         why = _why_not(inner + path, checkout, rules, aside)
                         if why is None or not why.endswith(BY_RULE):
-                            found.append((shown(path), _linked(os.path.join(folder, name), root)))
+                            found.append((shown(path), _linked(root, path, patterns)))
                 elif entry.is_dir(follow_symlinks=False):
-                    if name in _HISTORY or not _wanted(path, True, patterns):
+                    if name == ".git" or not _wanted(path, True, patterns):
                         continue
                     held = aside or (_OTHERS if name in LEFT_OUT else None)
                     why = _why_not(f"{inner}{path}/", checkout, rules, held)
@@ -182,18 +185,25 @@ def _is_link(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() or (is_junction is not None and is_junction())
 
 
-def _linked(path: str, root: str) -> Reason:
+def _linked(root: str, path: str, patterns: Patterns) -> Reason:
     """Why a symbolic link is not followed."""
+    place = os.path.join(root, path)
     try:
-        target = os.path.realpath(path)
-        kind = "folder" if stat.S_ISDIR(os.stat(path).st_mode) else "file"
+        target = os.path.realpath(place)
+        folder = stat.S_ISDIR(os.stat(place).st_mode)
     except (OSError, ValueError):
         return Reason("found a symbolic link that leads nowhere; restore its target or remove it")
-    if target == root or target.startswith(os.path.join(root, "")):
-        return Reason(f"found a symbolic link to a {kind} of the same tree; {IN_THE_SAME_TREE}")
+    found = f"found a symbolic link to a {'folder' if folder else 'file'}"
+    if target != root and not target.startswith(os.path.join(root, "")):
+        return Reason(f"{found} outside the tree, which is not followed; scan its target by itself")
+    inner = os.path.relpath(target, root).replace(os.sep, "/")
+    read = not patterns.excludes_folder(shown(inner)) if folder else inner.endswith(ENDINGS)
+    read = read and ".git" not in inner.split("/") and patterns.wants(shown(inner), asked=False)
+    if read or target == root:
+        return Reason(f"{found} of the same tree; {IN_THE_SAME_TREE}")
     return Reason(
-        f"found a symbolic link to a {kind} outside the tree, which is not followed; "
-        "scan its target by itself"
+        f"{found} of the same tree that is not looked at there, for it is no Python file, or not "
+        "wanted; put the code itself here, or leave the link out with --exclude"
     )
 
 

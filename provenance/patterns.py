@@ -43,9 +43,9 @@ class Patterns:
         """Whether only some files are wanted, by include globs or by name."""
         return self._include is not None or self._only is not None
 
-    def wants(self, path: str) -> bool:
-        """Whether a file is to be looked at."""
-        if self._only is not None and not self._asked_for(path):
+    def wants(self, path: str, *, asked: bool = True) -> bool:
+        """Whether a file is to be looked at; ``asked`` is whether it must be one of ``only``."""
+        if asked and self._only is not None and not self._asked_for(path):
             return False
         if self._include is not None and not self._include.match_file(path):
             return False

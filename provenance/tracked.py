@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from collections.abc import Callable
 from functools import cached_property, partial
 
 from provenance.decode import Reason
@@ -19,7 +20,7 @@ from provenance.regular import read_file
 LONGEST_TEXT = 10_000_000
 _LONGEST_INDEX = 300_000_000
 _EXTENDED = 0x4000
-_GITLINK = 0o160000
+_FOLDER, _GITLINK = 0o040000, 0o160000
 _UNREADABLE = (
     "found a git index that cannot be read, so that nobody can say which of the ignored files git "
     "has; 'git update-index --index-version 2 --no-split-index' writes it again"
@@ -38,33 +39,50 @@ class Tracked:
         return self._read if isinstance(self._read, Reason) else None
 
     def has(self, path: str) -> bool:
-        """Whether git has a file, or anything in a folder, whose path ends in ``/``; paths from
-        the root of the checkout."""
-        return path in (self._folders if path.endswith("/") else self._files)
+        """Whether git has a file, or anything in a folder, whose path ends in ``/``, be it another
+        repository; paths from the root of the checkout, itself the empty one. Of a folder that is
+        not checked out (``git sparse-checkout``) it may have all."""
+        if path in (self._folders if path.endswith("/") or not path else self._files):
+            return True
+        return bool(self._sparse) and not self._sparse.isdisjoint(_above(path))
 
     @cached_property
     def _files(self) -> frozenset[str]:
-        return frozenset() if isinstance(self._read, Reason) else self._read
+        return self._of_mode(lambda mode: mode not in (_FOLDER, _GITLINK))
+
+    @cached_property
+    def _sparse(self) -> frozenset[str]:
+        return self._of_mode(lambda mode: mode == _FOLDER)
 
     @cached_property
     def _folders(self) -> frozenset[str]:
-        return frozenset(
-            path[: at + 1] for path in self._files for at, sign in enumerate(path) if sign == "/"
-        )
+        every = self._of_mode(lambda _: True)
+        linked = {f"{path}/" for path in self._of_mode(lambda mode: mode == _GITLINK)}
+        above = {folder for path in (*every, *linked) for folder in _above(path)}
+        return frozenset(above | {""} if every else above)
+
+    def _of_mode(self, wanted: Callable[[int], bool]) -> frozenset[str]:
+        """The paths of all modes that are wanted."""
+        if isinstance(self._read, Reason):
+            return frozenset()
+        return frozenset(path for path, mode in self._read.items() if wanted(mode))
 
     @cached_property
-    def _read(self) -> frozenset[str] | Reason:
+    def _read(self) -> dict[str, int] | Reason:
         directory = git_directory(self._top)
         if isinstance(directory, Reason):
             return directory
         place = os.path.join(directory, "index")
         if not os.path.lexists(place):
-            return frozenset()  # nothing was added yet
+            if not os.path.lexists(os.path.join(directory, "HEAD")):
+                return Reason("found a .git that is no repository, it has no HEAD; remove it")
+            return {}  # nothing was added yet
         data = read_file(place, _LONGEST_INDEX)
         if isinstance(data, Reason):
             return data
         try:
-            return frozenset(os.fsdecode(path) for path in entries(data, length_of_sums(data)))
+            found = entries(data, length_of_sums(data))
+            return {os.fsdecode(path): mode for path, mode in found}
         except (ValueError, IndexError, struct.error):
             return Reason(_UNREADABLE)
 
@@ -82,8 +100,18 @@ def length_of_sums(data: bytes) -> int:
     raise ValueError
 
 
-def entries(data: bytes, length: int) -> list[bytes]:
-    """The paths of an index whose hashes have so many bytes, without those of submodules.
+def _above(path: str) -> list[str]:
+    """The folders that a path stands in; of one that ends in ``/`` itself too.
+
+    >>> _above("a/b/c.py")
+    ['a/', 'a/b/']
+    """
+    return [path[: at + 1] for at, sign in enumerate(path) if sign == "/"]
+
+
+def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
+    """The paths of an index whose hashes have so many bytes, with their modes; that of a folder
+    which is not checked out ends in ``/``.
 
     Raises:
         ValueError, IndexError, struct.error: it is none.
@@ -91,7 +119,8 @@ def entries(data: bytes, length: int) -> list[bytes]:
     signature, version, count = struct.unpack_from(">4sII", data)
     if signature != b"DIRC" or version not in (2, 3, 4):
         raise ValueError
-    at, path, found = 12, b"", []
+    at, path = 12, b""
+    found: list[tuple[bytes, int]] = []
     for _ in range(count):
         (mode,) = struct.unpack_from(">I", data, at + 24)
         (flags,) = struct.unpack_from(">H", data, at + 40 + length)
@@ -107,8 +136,7 @@ def entries(data: bytes, length: int) -> list[bytes]:
         at = end + 1 if version == 4 else at + (end - at + 8) // 8 * 8
         if not path:
             raise ValueError
-        if mode != _GITLINK:
-            found.append(path)
+        found.append((path, mode))
     while at < len(data) - length:  # extensions, then the sum of all
         name, size = struct.unpack_from(">4sI", data, at)
         if name == b"link":  # most of it stands in another file

@@ -26,7 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.errors import SourceError, UsageError
-from provenance.folder import BY_RULE, shown
+from provenance.folder import BY_RULE, IN_THE_SAME_TREE, shown
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
 from provenance.release import from_metadata, license_of, normalised
@@ -374,6 +374,62 @@ def test_a_submodule_has_files_of_its_own(tmp_path: Path) -> None:
     assert reasons(source).keys() == {"inner/c.py"}
 
 
+def test_no_name_of_a_folder_hides_what_git_has(tmp_path: Path) -> None:
+    """``CVS`` can be imported as well as any other package."""
+    hidden = ["CVS/a.py", ".hg/b.py", ".svn/c.py", "_darcs/d.py", ".bzr/e.py"]
+    put(tmp_path, *hidden)
+    assert reasons(opened(tmp_path)).keys() == {name[:-4] for name in hidden}
+    committed(tmp_path)
+    assert paths(opened(tmp_path)) == sorted(hidden)
+
+
+@pytest.mark.parametrize("mark", ["empty", "no HEAD", "file"])
+def test_a_folder_called_git_hides_nothing_that_the_outer_one_has(
+    tmp_path: Path, mark: str
+) -> None:
+    put(tmp_path, "sub/a.py", "sub/b.py")
+    put(tmp_path, ".gitignore", text="b.py")
+    committed(tmp_path)
+    put(tmp_path, "sub/.gitignore", text="*.py")
+    put(tmp_path, "sub/c.py")
+    if mark == "file":
+        put(tmp_path, "sub/.git", text="gitdir: ../.git")
+    else:
+        (tmp_path / "sub" / ".git").mkdir()
+    source = opened(tmp_path)
+    assert paths(source) == ["sub/a.py", "sub/b.py"]
+    assert not reasons(source)["sub/c.py"].endswith(BY_RULE)
+
+
+@pytest.mark.parametrize("place", ["gen/inner", "node_modules"])
+def test_a_submodule_is_what_git_has(tmp_path: Path, place: str) -> None:
+    """Wherever it stands, and whatever its own top is made to look like."""
+    put(tmp_path / place, "a.py", "pyvenv.cfg")
+    committed(tmp_path / place)
+    call = ["git", "-c", "user.name=a", "-c", "user.email=a", "commit", "-qm", "x"]
+    subprocess.run(call, cwd=tmp_path / place, check=True)
+    put(tmp_path, ".gitignore", text="gen/")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    call = ["git", "-c", "advice.addEmbeddedRepo=false", "add", "-f", place]
+    subprocess.run(call, cwd=tmp_path, check=True)
+    assert paths(opened(tmp_path)) == [f"{place}/a.py"]
+
+
+def test_a_folder_that_is_not_checked_out_may_be_all_of_git(tmp_path: Path) -> None:
+    put(tmp_path, "top.py", "gone/a.py", "kept/b.py")
+    committed(tmp_path)
+    call = ["git", "-c", "user.name=a", "-c", "user.email=a", "commit", "-qm", "x"]
+    subprocess.run(call, cwd=tmp_path, check=True)
+    call = ["git", "sparse-checkout", "set", "--cone", "--sparse-index", "kept"]
+    subprocess.run(call, cwd=tmp_path, check=True)
+    assert not (tmp_path / "gone").exists()
+    put(tmp_path, "gone/a.py", "new/c.py")
+    put(tmp_path, ".gitignore", text="gone/\nnew/")
+    source = opened(tmp_path)
+    assert paths(source) == ["gone/a.py", "kept/b.py", "top.py"]
+    assert reasons(source).keys() == {"new/"}
+
+
 def test_repositories_of_sha256_are_read(tmp_path: Path) -> None:
     put(tmp_path, "a.py")
     put(tmp_path, ".gitignore", text="*.py")
@@ -420,7 +476,7 @@ def test_any_bytes_are_an_index_or_are_not(data: bytes, count: int, length: int)
     head = b"DIRC" + (4).to_bytes(4, "big") + count.to_bytes(4, "big")
     for whole in (data, head + data):
         with suppress(ValueError, IndexError, struct.error):
-            assert all(isinstance(path, bytes) for path in entries(whole, length))
+            assert all(isinstance(path, bytes) for path, _ in entries(whole, length))
 
 
 def test_archives_tell_what_they_leave_out(tmp_path: Path) -> None:
@@ -458,6 +514,30 @@ def test_no_symbolic_link_is_followed_and_every_one_is_told(tmp_path: Path) -> N
         assert "outside the tree" in told[name]
     for name in ("self.py", "nowhere.py"):
         assert "leads nowhere" in told[name]
+
+
+@needs_posix
+def test_a_link_to_what_is_not_looked_at_is_no_link_to_what_is(tmp_path: Path) -> None:
+    """Python in a file of another ending, in the data of git or where a glob leaves it out is run
+    through a link, and would be scanned nowhere."""
+    put(tmp_path, "a.py", "data/weights.bin", ".git/x/b.py", "lib/c.py")
+    for name, target in {
+        "model.py": "data/weights.bin",
+        "b.py": ".git/x/b.py",
+        "pkg": ".git/x",
+        "c.py": "lib/c.py",
+        "lib2": "lib",
+        "same.py": "a.py",
+    }.items():
+        (tmp_path / name).symlink_to(target)
+    told = reasons(open_source(str(tmp_path)))
+    lost = {name for name, reason in told.items() if not reason.endswith(IN_THE_SAME_TREE)}
+    assert lost == {"model.py", "b.py", "pkg"}
+    told = reasons(open_source(str(tmp_path), exclude=["lib/"]))
+    lost = {name for name, reason in told.items() if not reason.endswith(IN_THE_SAME_TREE)}
+    assert lost == {"model.py", "b.py", "pkg", "c.py", "lib2"}
+    told = reasons(open_source(str(tmp_path), only=["same.py"]))
+    assert told["same.py"].endswith(IN_THE_SAME_TREE)
 
 
 @needs_posix
