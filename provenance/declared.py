@@ -93,28 +93,32 @@ def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
     return tuple(read)
 
 
-def said(
-    file: SourceFile, trees: Sequence[Tree], library: Library, notices: Sequence[Beside] = ()
-) -> Said:
-    """Read one file.
-
-    Args:
-        file: what was scanned.
-        trees: its syntax trees.
-        library: the indexes.
-        notices: the notice files of the source.
-    """
+def used(file: SourceFile, trees: Sequence[Tree], library: Library) -> tuple[UseOf, ...]:
+    """The uses of known families in a file whose syntax trees are given."""
     known = library.names
-    stated = statements(file.content)
     found = []
     for use in uses(file.content, file.path, known, trees):
         origin = resolve(use, known)
         if origin is not None:
             title = library.family(origin).title
             found.append(UseOf(use.kind, use.target, use.line, origin, title))
+    return tuple(found)
+
+
+def said(
+    file: SourceFile, reuse: tuple[UseOf, ...], library: Library, notices: Sequence[Beside] = ()
+) -> Said:
+    """Read one file; only where something was found in it, does what it says count.
+
+    Args:
+        file: what was scanned.
+        reuse: what is ``used`` there.
+        library: the indexes.
+        notices: the notice files of the source.
+    """
+    stated = statements(file.content)
     covering = tuple(one for one in notices if one.file.covers(file.path))
-    claims = tuple(_claimed(stated, library))
-    return Said(file.path, stated, claims, tuple(found), covering)
+    return Said(file.path, stated, tuple(_claimed(stated, library)), reuse, covering)
 
 
 def _claimed(stated: Statements, library: Library) -> Iterator[tuple[Claim, str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_left
 from collections import defaultdict
 from functools import lru_cache
 from hashlib import blake2b
@@ -176,6 +175,7 @@ def grammar() -> _Grammar:
 
 
 _text_hashes = _TextHashes()
+_idle: list[Parser] = []
 
 
 def _hashes(distinct: Collection[bytes], mark: str) -> dict[bytes, int]:
@@ -206,11 +206,11 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
     trees = trees or syntax(content)
     kinds, starts, texts, definitions, errors = _walk(trees, content, known)
     ids = np.fromiter(kinds, np.uint16, len(kinds))
-    start = np.fromiter(starts, np.intp, ids.size)
+    start = np.array(starts, np.intp)
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
     behind = np.searchsorted(start, newline, "right")  # of each line end: the next element
     line = 1 + np.cumsum(np.bincount(behind, minlength=ids.size)[: ids.size])
-    units = _units(definitions, starts, newline, line, len(content))
+    units = _units(definitions, start, newline, line, len(content))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
 
     number: defaultdict[bytes, int] = defaultdict(count().__next__)  # of each distinct text
@@ -266,7 +266,11 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
     ends a string was taken out of it, from where on it is to be seen again.
     """
     runs: list[tuple[int, int]] = []
-    if content.count(b"#") + content.count(b"\\\n") >= _MOST_COMMENTS:
+    signs = content.count(b"#")
+    if (  # one byte is counted several times as fast as two
+        signs + content.count(b"\\") >= _MOST_COMMENTS
+        and signs + content.count(b"\\\n") >= _MOST_COMMENTS
+    ):
         runs = [
             match.span()
             for match in _COMMENTS.finditer(content)
@@ -279,7 +283,7 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
             for start, stop in runs:
                 blank[start:stop] = _COMMENT.sub(_spaces, content[start:stop])
             parsed = bytes(blank)
-        tree = _tree(Parser(known.language), parsed, end)
+        tree = _tree(parsed, known, end)
         kept, again = [], False
         for at, (start, stop) in enumerate(runs):
             if not _in_string(tree.root_node, start):
@@ -306,9 +310,9 @@ def _in_string(root: Node, at: int) -> bool:
     return node is not None
 
 
-def _tree(parser: Parser, content: bytes, end: float) -> Tree:
-    """Parse, no longer than to a time of the monotonic clock. Only text that is asked for piece by
-    piece can be given up; the first piece is all of it."""
+def _tree(content: bytes, known: _Grammar, end: float, part: Range | None = None) -> Tree:
+    """Parse a file or a part of it, no longer than to a time of the monotonic clock. Only text that
+    is asked for piece by piece can be given up; the first piece is all of it."""
     given: list[bytes] = []
 
     def read(start: int, _point: object) -> bytes:
@@ -319,11 +323,18 @@ def _tree(parser: Parser, content: bytes, end: float) -> Tree:
         return time.monotonic() > end
 
     try:
-        return parser.parse(read, progress_callback=late)
+        parser = _idle.pop()  # one that was not given up, and that no other thread has
+    except IndexError:
+        parser = Parser(known.language)
+    parser.included_ranges = [part] if part else []
+    try:
+        tree = parser.parse(read, progress_callback=late)
     except ValueError as error:
         raise TooLongError("found a file whose parsing was given up") from error
     finally:
         take_back(given)
+    _idle.append(parser)
+    return tree
 
 
 def _part(content: bytes, first: int, stop: int, known: _Grammar, end: float) -> Tree:
@@ -331,7 +342,7 @@ def _part(content: bytes, first: int, stop: int, known: _Grammar, end: float) ->
     start_row, stop_row = content.count(b"\n", 0, first), content.count(b"\n", 0, stop)
     column = stop - (content.rfind(b"\n", 0, stop) + 1)
     part = Range(Point(start_row, 0), Point(stop_row, column), first, stop)
-    return _tree(Parser(known.language, included_ranges=[part]), content, end)
+    return _tree(content, known, end, part)
 
 
 def _swallowed(root: Node, at: int) -> bool:
@@ -444,18 +455,24 @@ def _walk(
 
 def _units(
     definitions: list[_Definition],
-    starts: list[int],
+    start: NDArray[np.intp],
     newline: NDArray[np.intp],
     line: NDArray[np.intp],
     size: int,
 ) -> tuple[Unit, ...]:
     """Units of the definitions in source order, the module first."""
     ends = np.array([size - 1, *(end for _, end, _, _ in definitions)])
-    last_lines = (np.searchsorted(newline, ends, "left") + 1).tolist()
-    units = [Unit("<module>", "module", 1, last_lines[0], 0, len(starts), -1)]
+    last_line, *last_lines = (newline.searchsorted(ends) + 1).tolist()
+    units = [Unit("<module>", "module", 1, last_line, 0, start.size, -1)]
+    if not definitions:
+        return tuple(units)
+    firsts = np.array([first for first, *_ in definitions])
+    stops = np.maximum(firsts, start.searchsorted(ends[1:])).tolist()
+    first_lines = line[firsts].tolist()
     open_units = [0]
-    for (first, end, named, is_class), last_line in zip(definitions, last_lines[1:], strict=True):
-        stop = bisect_left(starts, end, first)
+    for (first, _, named, is_class), stop, first_line, last_line in zip(
+        definitions, stops, first_lines, last_lines, strict=True
+    ):
         while open_units[-1] and units[open_units[-1]].stop <= first:
             open_units.pop()
         if len(open_units) > DEEPEST:
@@ -471,6 +488,6 @@ def _units(
             kind = "function" if outer.kind == "module" else "nested"
         name = named.decode("utf-8", "replace")
         qualified = name if parent == 0 else f"{outer.name}.{name}"
-        units.append(Unit(qualified, kind, int(line[first]), last_line, first, stop, parent))
+        units.append(Unit(qualified, kind, first_line, last_line, first, stop, parent))
         open_units.append(len(units) - 1)
     return tuple(units)

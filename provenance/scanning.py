@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.cache import Cache
-    from provenance.declared import Beside, Said
+    from provenance.declared import Beside
     from provenance.history import Wanted
     from provenance.library import Library
-    from provenance.model import Parsed, Sketch
+    from provenance.model import Parsed, Sketch, UseOf
     from provenance.notices import NoticeFile
     from provenance.source import Source
 
@@ -348,26 +348,31 @@ def outcomes(
         TooLongError: it took longer.
     """
     from provenance.attribute import attribute
-    from provenance.declared import declared, of_exact, of_identical
+    from provenance.declared import declared, of_exact, of_identical, said
     from provenance.identity import same_bytes, same_layout
 
     found: dict[int, Outcome] = {}
     for at, same in same_bytes(files, library).items():
         found[at] = of_exact(same, library), ()
     parsed: dict[int, Parsed] = {}
-    told: dict[int, Said] = {}
+    uses: dict[int, tuple[UseOf, ...]] = {}
     for at, file in enumerate(files):
         if at not in found:
-            parsed[at], told[at] = _read(file, library, notices, seconds)
+            parsed[at], uses[at] = _read(file, library, seconds)
     read = list(parsed)
     for place, same in same_layout([(files[at], parsed[at]) for at in read], library).items():
         at = read[place]
-        found[at] = of_identical(same, told[at], library), ()
+        told = said(files[at], uses[at], library, notices)
+        found[at] = of_identical(same, told, library), ()
     left = [at for at in parsed if at not in found]
     listed = (propose or _proposed)([(files[at], parsed[at]) for at in left], library)
     for at, (drawn, by_row) in zip(left, listed, strict=True):
         result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
-        found[at] = declared(result, findings, told[at], library)
+        if findings:
+            told = said(files[at], uses[at], library, notices)
+            found[at] = declared(result, findings, told, library)
+        else:
+            found[at] = replace(result, uses=uses[at]), ()
     return [found[at] for at in range(len(files))]
 
 
@@ -396,15 +401,13 @@ def proposed(sketched: Sequence[Sketch], library: Library) -> Iterator[NDArray[n
         yield joined[np.argsort(joined[:, 0], kind="stable")]
 
 
-def _read(
-    file: SourceFile, library: Library, notices: Sequence[Beside], seconds: float
-) -> tuple[Parsed, Said]:
+def _read(file: SourceFile, library: Library, seconds: float) -> tuple[Parsed, tuple[UseOf, ...]]:
     """What a file's syntax tree is read for; the tree is let go while it is warm."""
-    from provenance.declared import said
+    from provenance.declared import used
     from provenance.parse import parse, syntax
 
     trees = syntax(file.content, seconds)
-    return parse(file.content, trees), said(file, trees, library, notices)
+    return parse(file.content, trees), used(file, trees, library)
 
 
 # --- compare ------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from provenance import bundle, changed, folder, history, licenses, pages, verify
 from provenance import cache as remembered
 from provenance.align import align, blocks
 from provenance.auditing import without_policy
-from provenance.declared import beside, said
+from provenance.declared import beside, said, used
 from provenance.decode import Reason, decode
 from provenance.errors import BundleError, IndexFileError, ProvenanceError, SourceError, UsageError
 from provenance.explained import _parted
@@ -171,7 +171,7 @@ def fuzz_declared(data: bytes) -> None:
     told = beside(files, _library())
     if not isinstance(text, Reason):
         file = SourceFile("m/modeling_x.py", text, sha256(text).hexdigest(), None, ())
-        said(file, syntax(text), _library(), told)
+        said(file, used(file, syntax(text), _library()), _library(), told)
         assert all(isinstance(one.file.covers(file.path), bool) for one in told)
 
 
