@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple
@@ -94,6 +93,7 @@ def merge(
     """
     file = NewIndex(Path(output))
     with ExitStack() as opened:
+        opened.callback(file.discard)
         indexes = [opened.enter_context(Index(path)) for path in paths]
         for index in indexes[1:]:
             if index.parameters != indexes[0].parameters:
@@ -102,12 +102,8 @@ def merge(
                     f"{indexes[0].path}: {indexes[0].parameters}; build one of them again with "
                     "the other's parameters"
                 )
-        folder = opened.enter_context(
-            tempfile.TemporaryDirectory(prefix=f".{file.target.name}.", dir=file.target.parent)
-        )
-        opened.callback(file.discard)
         try:
-            joined = _Merge(indexes, Path(folder))
+            joined = _Merge(indexes, file.folder)
             joined.number()
             file.write(joined.fill, measure, joined.shape.version)
         except (ValueError, IndexError, KeyError, OverflowError) as error:

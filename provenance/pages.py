@@ -18,8 +18,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LARGEST = 1 << 30
-"""Bytes beyond which no page can be: more is damage, or somebody's trap."""
+LARGEST = 1 << 26
+"""Bytes beyond which no page is written: more is damage, or somebody's trap. The largest of a
+million units of real packages has 2.6 MB: 128 pieces of code, which are the longest there are, at
+four bytes an element; it has room for as many files of 130,000 elements, some 500 KB each."""
 
 _LEVEL = 9
 _HEAD = struct.Struct("<QB")

@@ -1,6 +1,6 @@
 """writing: an index file, written whole or not at all.
 
-It is made under a temporary name beside its place and renamed when it is complete; whatever
+It is made in a folder beside its place and renamed when it is complete; whatever
 happens before leaves the old index untouched.
 """
 
@@ -18,12 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from provenance.aside import Aside
 from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
 from provenance.elements import LARGE_WORD
 from provenance.errors import IndexFileError
 from provenance.index import NO_DAY, Index
 from provenance.model import Release
-from provenance.pages import compress, deltas, low_bytes, pack_lists, plain, short_pages
+from provenance.pages import (
+    LARGEST,
+    compress,
+    deltas,
+    low_bytes,
+    pack_lists,
+    plain,
+    short_pages,
+)
 from provenance.schema import (
     APPLICATION_ID,
     FORMAT_VERSION,
@@ -59,17 +68,32 @@ class NewIndex:
             )
         self.output = output
         self.target = output.resolve()  # a symbolic link stays one
-        self.temporary = self.target.with_name(f".{self.target.name}.{os.getpid()}.part")
+        self._aside: Aside | None = None
         try:
-            self.temporary.touch()
-            self.temporary.unlink()
+            Aside(self.target).close()
         except OSError as error:
             raise self.unwritable(error) from error
 
+    @property
+    def folder(self) -> Path:
+        """Where what is on its way is kept, until it is discarded."""
+        if self._aside is None:
+            try:
+                self._aside = Aside(self.target)
+            except OSError as error:
+                raise self.unwritable(error) from error
+        return self._aside.path
+
+    @property
+    def temporary(self) -> Path:
+        """The file, until it is complete."""
+        return self.folder / "index.db"
+
     def discard(self) -> None:
         """Leave nothing behind of what was not finished."""
-        with contextlib.suppress(OSError):
-            self.temporary.unlink(missing_ok=True)
+        if self._aside is not None:
+            self._aside.close()
+            self._aside = None
 
     def unwritable(self, error: Exception) -> IndexFileError:
         """The error that says that the file could not be written."""
@@ -135,10 +159,21 @@ class NewIndex:
 
 
 def insert(connection: sqlite3.Connection, table: str, number: int, *arrays: NDArray[Any]) -> None:
-    """Write a page."""
+    """Write a page.
+
+    Raises:
+        IndexFileError: it is one that could not be read again.
+    """
+    page = plain(number, *arrays)
+    if len(page) > LARGEST:
+        raise IndexFileError(
+            f"found reference code of which {len(page):,} bytes would stand on one page of the "
+            f"index ({table} {number}), expected at most {LARGEST:,}; leave the largest of its "
+            "files out with --exclude"
+        )
     connection.execute(
         f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608
-        (number, compress(plain(number, *arrays))),
+        (number, compress(page)),
     )
 
 

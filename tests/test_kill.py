@@ -62,3 +62,4 @@ def test_a_kill_leaves_the_old_index_or_the_new_one(command: str, tmp_path: Path
         assert _files(path) in (before, after)
     assert start().wait() == 0  # what was left behind is in nobody's way
     assert _files(path) == after
+    assert not list(tmp_path.glob(".index.db*"))

@@ -220,6 +220,7 @@ def test_a_kill_leaves_the_old_index_or_the_new_one(
         assert out.read_bytes() in (parts[0].read_bytes(), whole.read_bytes())
     assert start().wait() == 0
     assert out.read_bytes() == whole.read_bytes()
+    assert [one.name for one in tmp_path.iterdir()] == ["out.db"]
 
 
 def test_a_scan_says_the_same_with_the_parts_joined(

@@ -251,7 +251,6 @@ def test_a_width_that_no_number_has_is_refused(size: int, width: int) -> None:
 
 def test_a_page_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the bound, not when memory is full; the bound is a small one here."""
-    assert LARGEST <= 1 << 30
     monkeypatch.setattr("provenance.pages.LARGEST", 100_000)
     bomb = zlib.compress(bytes(20_000_000), 9)
     tracemalloc.start()
@@ -260,6 +259,22 @@ def test_a_page_that_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("width", range(1, 9))
+def test_the_largest_page_costs_bounded_memory(width: int) -> None:
+    """One that is forged, too: three times the bound, 200 MB, whatever it says it holds."""
+    size = (LARGEST - 14) // width
+    bomb = zlib.compress(struct.pack("<QBIB", 1, 1, size, width) + bytes(size * width), 1)
+    beyond = zlib.compress(bytes(4 * LARGEST), 1)
+    tracemalloc.start()
+    assert unpack(1, bomb)[0].size == size
+    with pytest.raises(ValueError, match="too large"):
+        unpack(1, beyond)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert LARGEST <= 1 << 26
+    assert peak < 3.1 * LARGEST
 
 
 @settings(deadline=None)

@@ -69,6 +69,7 @@ ALLOWED = {
     "align": "mark model sketch",
     # index: the store, its writer, its two readers; the grammar says what a stored kind means
     "schema": "errors",
+    "aside": "",
     "stored": "errors pages schema",
     "checksum": "pages schema",
     "postings": "order pages recent schema stored",
@@ -78,7 +79,7 @@ ALLOWED = {
         "checksum elements errors model null opening pages postings recent schema sketch stored"
     ),
     "rank": "mark",
-    "writing": "checksum elements errors index model pages schema",
+    "writing": "aside checksum elements errors index model pages schema",
     "build": (
         "elements errors index mark model origins pages parse rank schema sketch statements writing"
     ),
@@ -223,7 +224,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
-    "stored checksum writing numbering merge segments scanning indexing "
+    "stored checksum aside writing numbering merge segments scanning indexing "
     "workers worker policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
     "cluster.importing references.__init__ references.manifest".split()

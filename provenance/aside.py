@@ -1,0 +1,86 @@
+"""aside: a hidden folder beside a file, for what is on its way to that place.
+
+A process that is killed leaves its folder there; the next one that writes to the same place takes
+it away. A folder that somebody is about has a lock in it that is held, so that two may write at
+once: the system lets go of a lock with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+_LOCK = "lock"
+_END = ".part"
+
+
+class Aside:
+    """The folder, ``path``; gone with ``close``.
+
+    Raises:
+        OSError: none can be made there.
+    """
+
+    def __init__(self, target: Path) -> None:
+        sweep(target)
+        while True:
+            made = tempfile.mkdtemp(_END, f".{target.name}.", target.parent)
+            self.path = Path(made)
+            with suppress(FileNotFoundError):  # swept before there was a lock in it
+                self._lock = open(self.path / _LOCK, "wb")  # noqa: SIM115
+                if _is_ours(self._lock) and (self.path / _LOCK).exists():
+                    return
+                self._lock.close()  # swept before it was held
+
+    def close(self) -> None:
+        """Take it away, with all that is left in it."""
+        if sys.platform == "win32":  # where nothing that is open can be taken away
+            self._lock.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def sweep(target: Path) -> None:
+    """Take away what processes that are no more have left beside a file."""
+    with os.scandir(target.parent) as found:
+        left = [
+            Path(one.path)
+            for one in found
+            if one.name.startswith(f".{target.name}.")
+            and one.name.endswith(_END)
+            and one.is_dir(follow_symlinks=False)
+        ]
+    for folder in left:
+        with suppress(OSError):
+            _take_away(folder)
+
+
+def _take_away(folder: Path) -> None:
+    place = folder / _LOCK
+    if not place.exists():
+        folder.rmdir()  # only if nothing is in it
+    elif sys.platform == "win32":
+        place.unlink()  # fails while it is open
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        with open(place, "rb") as lock:
+            if _is_ours(lock):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(lock: IO[bytes]) -> bool:
+    """Whether nobody else holds a lock; it is held till the file is closed."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""What a killed process leaves beside an index is taken away by the next; what another one is
+about is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import program
+
+import provenance
+from provenance import IndexFileError
+from provenance.aside import Aside, sweep
+from provenance.indexing import merge_indexes
+
+HELD = """
+import sys, time
+from pathlib import Path
+from provenance.aside import Aside
+aside = Aside(Path(sys.argv[1]))
+(aside.path / "names").write_bytes(b"x" * 1000)
+print(aside.path, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> str:
+    (tmp_path / "birds").mkdir()
+    for seed in range(2):
+        (tmp_path / "birds" / f"m{seed}.py").write_text(program(seed), "utf-8")
+    return str(tmp_path / "birds")
+
+
+def _build(sources: str, path: Path) -> None:
+    provenance.build_index([sources], path, baseline=False)
+
+
+def _add(sources: str, path: Path) -> None:
+    provenance.build_index([sources], path, baseline=False, extend=True)
+
+
+def _merge(sources: str, path: Path) -> None:
+    merge_indexes([path], path)
+
+
+@pytest.mark.parametrize("run", [_build, _add, _merge])
+def test_what_a_killed_one_left_is_taken_away_and_what_another_holds_is_not(
+    run: Callable[[str, Path], None], sources: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.db"
+    _build(sources, path)
+    command = [sys.executable, "-c", HELD, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        run(sources, path)
+        assert (left / "names").exists()  # it is alive
+        process.kill()
+    assert left.exists()
+    run(sources, path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["birds", "out.db"]
+
+
+def test_an_error_leaves_nothing(sources: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.db"
+    _build(sources, path)
+    (tmp_path / "bad.db").write_bytes(path.read_bytes()[:-99])
+    with pytest.raises(IndexFileError, match=r"bad\.db"):
+        merge_indexes([path, tmp_path / "bad.db"], path)
+    with pytest.raises(IndexFileError):
+        _add(sources, tmp_path / "bad.db")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["bad.db", "birds", "out.db"]
+
+
+def test_only_its_own_folders_are_taken_away(tmp_path: Path) -> None:
+    """No file, no link, nothing that is in use, nothing of another name; one that was begun and
+    has no lock yet only if nothing is in it."""
+    (tmp_path / ".a.db.x.part").mkdir()
+    (tmp_path / ".a.db.y.part").mkdir()
+    (tmp_path / ".a.db.y.part" / "mine").touch()
+    (tmp_path / ".a.db.1.part").touch()
+    (tmp_path / ".b.db.x.part").mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "lock").touch()
+    (tmp_path / ".a.db.z.part").symlink_to(tmp_path / "kept", target_is_directory=True)
+    one, other = Aside(tmp_path / "a.db"), Aside(tmp_path / "a.db")
+    sweep(tmp_path / "a.db")
+    assert one.path.exists()
+    assert other.path.exists()
+    one.close()
+    other.close()
+    names = sorted(one.name for one in tmp_path.iterdir())
+    assert names == [".a.db.1.part", ".a.db.y.part", ".a.db.z.part", ".b.db.x.part", "kept"]
+    assert (tmp_path / "kept" / "lock").exists()
+
+
+def test_a_folder_that_is_swept_before_it_is_held_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that start at the same moment."""
+    made: list[str] = []
+    make = tempfile.mkdtemp
+
+    def swept_at_once(*words: Any) -> str:
+        made.append(make(*words))
+        if len(made) == 1:
+            sweep(tmp_path / "a.db")
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", swept_at_once)
+    held = Aside(tmp_path / "a.db")
+    assert len(made) == 2
+    assert held.path == Path(made[1])
+    held.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_could_not_be_read_again_is_not_written(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is put in place, and it is said what to do."""
+    monkeypatch.setattr("provenance.writing.LARGEST", 1_000)
+    with pytest.raises(IndexFileError, match=r"on one page.*--exclude"):
+        _build(sources, tmp_path / "out.db")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["birds"]
