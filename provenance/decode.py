@@ -29,6 +29,7 @@ _NOT_FOR_SOURCE = {  # text codecs by name only, or such as exist on one system 
     "mbcs",
     "oem",
 }
+_LATIN_1 = ("latin-1-", "iso-8859-1-", "iso-latin-1-")
 
 
 class Reason(str):
@@ -87,7 +88,16 @@ def _cookie(body: bytes) -> str | None:
         return None
     first, second = head.groups()
     match = _COOKIE.match(first) or (_COOKIE.match(second) if _BLANK.match(first) else None)
-    return None if match is None else match.group(1).decode("ascii", "replace")
+    return None if match is None else _normal(match.group(1).decode("ascii", "replace"))
+
+
+def _normal(cookie: str) -> str:
+    """The encoding that Python takes a declaration for: with ``-unix`` or the like behind it, as
+    Emacs writes, that of UTF-8 and of Latin-1 means the same (``tokenize._get_normal_name``)."""
+    start = cookie[:12].lower().replace("_", "-") + "-"
+    if start.startswith("utf-8-"):
+        return "utf-8"
+    return "iso-8859-1" if start.startswith(_LATIN_1) else cookie
 
 
 def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:

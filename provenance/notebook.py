@@ -19,9 +19,11 @@ _NOT_PYTHON = frozenset(  # cell magics whose body is another language; unknown 
     """
     bash sh zsh cmd powershell pwsh script system sx perl ruby R r julia octave matlab javascript
     js typescript html svg latex markdown md css mermaid dot sql sparksql bigquery duckdb cypher
-    cython cuda cu cpp c rust java scala fortran cmake template jinja config configure yaml json
+    cuda cu cpp c rust java scala fortran cmake template jinja config configure yaml json
     """.split()
 )
+_PYTHON = re.compile(r"\b(?:python|pypy)[\d.]*\b")
+"""What ``%%script`` may start."""
 _TO_FILE = frozenset(("writefile", "file"))  # Python where the file named is Python
 _CELL_MAGIC = re.compile(r"\s*%%(!|\w+)?(.*)")
 _MAYBE = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
@@ -89,11 +91,17 @@ def _language(found: object) -> str | None:
 
 
 def _code_cells(found: Any) -> Iterator[tuple[int, str]]:
-    """``(number among all cells, source)`` of the code cells, of nbformat 2 to 4."""
+    """``(number among all cells, source)`` of the code cells, of nbformat 2 to 4.
+
+    Jupyter looks at the number of the format for where cells and their code stand, and passes over
+    what a cell says of its language. So all that may be code is read, wherever it stands.
+    """
     if not isinstance(found, dict):
         raise _MalformedError(f"found a JSON {_kind(found)}, expected the object of a notebook")
-    sheets = [found] if "cells" in found else found.get("worksheets")
-    if not isinstance(sheets, list):
+    sheets = [found] if "cells" in found else []
+    if isinstance(found.get("worksheets"), list):
+        sheets += found["worksheets"]
+    elif not sheets:
         raise _MalformedError(
             "found neither 'cells' nor 'worksheets', expected a notebook of nbformat 3 or 4"
         )
@@ -108,17 +116,22 @@ def _code_cells(found: Any) -> Iterator[tuple[int, str]]:
                 raise _MalformedError(
                     f"found cell {number} to be a {_kind(cell)}, expected an object"
                 )
-            if cell.get("cell_type") != "code" or cell.get("language", "python") != "python":
-                continue
-            source = cell.get("source", cell.get("input"))
-            if isinstance(source, list) and all(isinstance(part, str) for part in source):
-                source = "".join(source)
-            if not isinstance(source, str):
-                raise _MalformedError(
-                    f"found the source of cell {number} to be a {_kind(source)}, "
-                    "expected text or a list of lines"
-                )
-            yield number, source
+            if cell.get("cell_type") == "code":
+                held = [cell[key] for key in ("source", "input") if key in cell] or [None]
+                for source in dict.fromkeys(_source(one, number) for one in held):
+                    yield number, source
+
+
+def _source(source: object, number: int) -> str:
+    """The code of a cell as one text."""
+    if isinstance(source, list) and all(isinstance(part, str) for part in source):
+        source = "".join(source)
+    if not isinstance(source, str):
+        raise _MalformedError(
+            f"found the source of cell {number} to be a {_kind(source)}, "
+            "expected text or a list of lines"
+        )
+    return source
 
 
 def _kind(value: object) -> str:
@@ -137,7 +150,8 @@ def _python(source: str) -> str:
     if magic is None:
         return "\n".join(_without_magics(lines))
     name, rest = magic.group(1) or "", magic.group(2).strip().strip("'\"")
-    if name in ("", "!") or name in _NOT_PYTHON or (name in _TO_FILE and rest[-3:] != ".py"):
+    other = name in ("", "!", *_NOT_PYTHON) and not (name == "script" and _PYTHON.search(rest))
+    if other or (name in _TO_FILE and rest[-3:] != ".py"):
         return "\n".join(_comment(line) for line in lines)
     body = _without_magics(lines[first + 1 :])
     return "\n".join([*lines[:first], _comment(lines[first]), *body])

@@ -33,6 +33,17 @@ def test_declared_encoding_is_used(encoding: str, first: str) -> None:
     assert decode(text.encode(encoding)) == text.replace("\r\n", "\n").encode("utf-8")
 
 
+@pytest.mark.parametrize(
+    "cookie",
+    ["utf-8-unix", "UTF_8-dos", "utf-8", "latin-1-unix", "iso-8859-1-mac", "iso_latin_1-x", "utf8"],
+)
+def test_a_declaration_with_line_ends_behind_it_is_that_of_python(cookie: str) -> None:
+    """Emacs writes it so; a file that Python runs is not passed over."""
+    encoding = tokenize.detect_encoding(io.BytesIO(f"# coding: {cookie}\n".encode()).readline)[0]
+    text = f"# -*- coding: {cookie} -*-\nx = 'é'\n"
+    assert decode(text.encode(encoding)) == text.encode()
+
+
 def test_cookie_counts_only_where_python_looks_for_it() -> None:
     for text in ("x = 1\n# coding: latin-1\n", "\n\n# coding: latin-1\n"):
         found = decode((text + "'é'").encode("latin-1"))

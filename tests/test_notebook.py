@@ -47,11 +47,33 @@ def test_nbformat_3_is_read() -> None:
         "cells": [
             {"cell_type": "heading", "source": "x"},
             {"cell_type": "code", "input": ["a = 1\n", "b"], "language": "python"},
-            {"cell_type": "code", "input": "ls", "language": "bash"},
         ]
     }
     data = json.dumps({"nbformat": 3, "worksheets": [sheet, sheet]}).encode()
-    assert read_notebook(data) == (b"a = 1\nb\na = 1\nb\n", ((2, 1), (5, 3)))
+    assert read_notebook(data) == (b"a = 1\nb\na = 1\nb\n", ((2, 1), (4, 3)))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cells": [{**cell("a = 1"), "language": "r"}]},
+        {"cells": [{**cell("b = 2"), "input": "a = 1"}]},
+        {"cells": [{**cell("a = 1"), "input": "b = 2"}]},
+        {"cells": [{**cell("%%bash"), "input": "a = 1"}]},
+        {"cells": [], "worksheets": [{"cells": [{"cell_type": "code", "input": "a = 1"}]}]},
+        {"cells": [cell("a = 1")], "worksheets": 3},
+    ],
+)
+@pytest.mark.parametrize("number", [3, 4])
+def test_no_other_key_hides_code_that_jupyter_runs(more: dict[str, Any], number: int) -> None:
+    read = read_notebook(json.dumps({"nbformat": number, **more}).encode())
+    assert not isinstance(read, Reason)
+    assert b"a = 1" in read[0].split(b"\n")
+
+
+@pytest.mark.parametrize("magic", ["script python", "script --bg /usr/bin/pypy3 -u", "cython -a"])
+def test_cells_that_another_python_runs_are_python(magic: str) -> None:
+    assert python_of(f"%%{magic}\na = 1") == f"# %%{magic}\na = 1\n"
 
 
 def test_notebook_without_code_is_empty() -> None:
@@ -126,7 +148,7 @@ def test_python_that_looks_like_a_magic_stays(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["bash", "html", "javascript", "sh", "sql", "writefile a.txt", "!"]
+    "name", ["bash", "html", "javascript", "script perl", "sh", "sql", "writefile a.txt", "!"]
 )
 def test_cells_of_other_languages_are_commented_out(name: str) -> None:
     assert python_of(f"\n%%{name}\nfoo ) bar\n\n  x") == f"\n# %%{name}\n# foo ) bar\n\n#   x\n"
