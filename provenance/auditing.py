@@ -388,17 +388,25 @@ def _today(given: str | None) -> str:
     """The day by which declarations expire: given, or SOURCE_DATE_EPOCH's, or today's, UTC."""
     if given:
         return checked_day(given, "today") or given
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(epoch) if epoch.isdecimal() else time.time()
-    return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+    seconds = _epoch()
+    moment = datetime.fromtimestamp(time.time() if seconds is None else seconds, timezone.utc)
+    return moment.date().isoformat()
 
 
 def created() -> str | None:
     """When a report is made, as SOURCE_DATE_EPOCH says it; None without it: no clock is read."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if not epoch.isdecimal() or int(epoch) > 253_402_300_799:  # the last second of 9999
+    seconds = _epoch()
+    if seconds is None:
         return None
-    return datetime.fromtimestamp(int(epoch), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _epoch() -> int | None:
+    """The seconds of SOURCE_DATE_EPOCH, None where it is not given, or beyond the year 9999."""
+    said = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not said.isdecimal() or len(said) > 12 or int(said) > 253_402_300_799:
+        return None
+    return int(said)
 
 
 # --- the baseline -------------------------------------------------------------------------

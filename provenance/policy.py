@@ -151,6 +151,11 @@ def parsed(text: str, path: str) -> Found:
         setting = BY_KEY.get(key)
         if setting is None:
             raise _unknown(text, path, key, prefix, [*BY_KEY, "declared"])
+        if key == "today":  # or no declaration of it would ever expire
+            raise UsageError(
+                f"{path}:{line_of(text, key, prefix)}: found {key} in a policy, expected it in the "
+                f"call alone; take it out, and give --{key} where it is wanted"
+            )
         values[setting.name] = _checked(setting, value, text, path, prefix)
     head = f"{prefix}.declared" if prefix else "declared"
     stanzas = table.get("declared", [])

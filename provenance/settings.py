@@ -65,7 +65,12 @@ SETTINGS = (
     Setting("suspect-date", "day", "Since when the code is as it is.", "DATE"),
     Setting("baseline", "text", "Findings that are known and do not fail.", "FILE", paths=True),
     Setting("diff", "text", "Only files changed since this commit.", "BASE", decides=False),
-    Setting("today", "day", "The day by which declarations expire.  [default: today]", "DATE"),
+    Setting(
+        "today",
+        "day",
+        "The day by which declarations expire; no key of a policy.  [default: today]",
+        "DATE",
+    ),
     Setting(
         "output",
         "texts",

@@ -29,6 +29,9 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         _never_strict()
+        if sys.stdout is None:  # closed: what is opened next would take its place
+            click.echo("provenance: found no output to write to, expected one", err=True)
+            ctx.exit(ExitCode.NOT_COMPLETED)
         try:
             with _ended_by_signals():
                 return super().invoke(ctx)
@@ -50,11 +53,21 @@ class Group(click.Group):
                 ctx.exit(ExitCode.NOT_COMPLETED)
             click.echo(f"provenance: {printable(str(error))}", err=True)
             ctx.exit(ExitCode.NOT_COMPLETED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:
+            from traceback import format_exc
+
+            said = "a fault of ours, please tell us with what input (SECURITY.md)"
+            click.echo(f"{printable(format_exc())}provenance: {said}", err=True)
+            ctx.exit(ExitCode.NOT_COMPLETED)
 
 
 def _never_strict() -> None:
     """What a terminal or a pipe of another encoding cannot show is written as an escape: a name
     of a scanned tree must not end the work."""
+    if sys.stderr is None:  # closed: nobody listens
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")

@@ -528,6 +528,8 @@ def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, na
         ("as-of = 1999-01-01", "as-of 1999-01-01"),
         ("smallest-unit = 10000", "smallest-unit 10000"),
         ("vendored = ['*.py']", "vendored *.py"),
+        ("[[declared]]\npath = '**'\norigin = '*'", "declared ** as *"),
+        ("[[declared]]\nsymbol = '*'\norigin = ['[a-m]*', '[n-z]*']", "declared * as [a-m]*"),
     ],
 )
 def test_a_policy_that_looks_away_is_told(dirty: Path, line: str, said: str) -> None:
@@ -569,6 +571,37 @@ def test_a_policy_that_does_not_is_told_nothing(dirty: Path) -> None:
     policy = Path("provenance.toml")
     policy.write_text(policy.read_text().replace("default-index = false\n", ""))
     assert "lets more pass" not in run("audit", code=1).output
+
+
+def test_references_that_a_policy_brings_are_told(dirty: Path) -> None:
+    """Sixty made-up families that hold the same make it common, and the audit clean."""
+    for number in range(60):
+        folder = dirty.parent / "made-up" / "models" / f"fowl{number}"
+        folder.mkdir(parents=True)
+        (folder / f"modeling_fowl{number}.py").write_text(program(0))
+    provenance.build_index([str(dirty.parent / "made-up")], dirty / "more.db", date="2001-01-01")
+    policy = Path("provenance.toml")
+    policy.write_text(policy.read_text().replace("index = [", "index = ['more.db', "))
+    output = " ".join(run("audit", "--output", "a.md", code=0).output.split())
+    assert "Clean" in output
+    assert "brings references of its own (more.db, " in output
+    assert "references of its own" in Path("a.md").read_text()
+
+
+def test_no_policy_says_which_day_it_is(dirty: Path) -> None:
+    """Declarations that expire would never do so."""
+    policy = Path("provenance.toml")
+    policy.write_text("today = 2000-01-01\n" + policy.read_text())
+    assert "found today in a policy" in run("audit", code=2).output
+
+
+@pytest.mark.parametrize("epoch", ["9" * 30, "253402300800", "-1", "x"])
+def test_no_epoch_is_a_fault(dirty: Path, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    policy = Path("provenance.toml")
+    stanza = "[[declared]]\npath = 'a'\norigin = 'b'\nexpires = 2001-01-01\n"
+    policy.write_text(policy.read_text() + stanza)
+    assert "expired on 2001-01-01" in " ".join(run("audit", code=1).output.split())
 
 
 def test_never_failing_is_told(dirty: Path) -> None:

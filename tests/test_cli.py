@@ -381,6 +381,38 @@ def test_a_reader_that_goes_away_is_no_error_message(index: Path, mine: Path) ->
     assert b"Error" not in said
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_success_with_nothing_said(
+    index: Path, mine: Path, closed: str
+) -> None:
+    """What was scanned is told to nobody, so that it is not done; where only nobody listens to
+    messages, it is."""
+    scan = [sys.executable, "-m", "provenance", "scan", str(mine), "--no-default-index"]
+    call = f'"$@" {closed}'
+    command = ["sh", "-c", call, "sh", *scan, "--index", str(index), "--jobs", "1"]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert ended.returncode == (0 if closed == "2>&-" else 3)
+    assert b"Traceback" not in ended.stderr
+
+
+def test_a_fault_of_ours_is_3_and_steers_no_terminal(
+    index: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 would read as findings."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("\x1b[31m\n::error::x")
+
+    monkeypatch.setattr("provenance.scanning.scan", fail)
+    arguments = ["scan", str(mine), "--no-default-index", "--index", str(index)]
+    ended = CliRunner().invoke(main, arguments)
+    assert ended.exit_code == 3
+    assert "a fault of ours" in ended.output
+    assert "\x1b" not in ended.output
+    assert "\n::error" not in ended.output
+
+
 # --- output -------------------------------------------------------------------------------
 
 

@@ -61,9 +61,10 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "day": "2026-01-26",
         "number": "333",
     }
-    lines = [f"{one.key} = {values[one.kind]}" for one in SETTINGS]
+    settings = [one for one in SETTINGS if one.key != "today"]
+    lines = [f"{one.key} = {values[one.kind]}" for one in settings]
     policy = read(put(tmp_path / "provenance.toml", "\n".join(lines))).policy
-    for one in SETTINGS:
+    for one in settings:
         expected = {
             "choice": "resembles",
             "flag": True,

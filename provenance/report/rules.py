@@ -6,7 +6,9 @@ it does not prove, and the ways out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from provenance.model import Audit, Level, Rule
 
@@ -127,7 +129,35 @@ def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
             more = len(values) - _MOST_VALUES
             kept = (*values[:_MOST_VALUES], *((f"and {more} more",) if more > 0 else ()))
             found.append((key, kept))
+        elif key == "declared" and isinstance(value, list):
+            found += [("declared", (said,)) for said in map(_wide, value) if said][:_MOST_VALUES]
     return tuple(found)
+
+
+def _wide(declaration: Mapping[str, Any]) -> str:
+    """A declaration that names no origin in particular, such as ``*``; empty for any other."""
+    origins = declaration["origins"]
+    if not any(set("*?[") & set(one.partition("/")[0]) for one in origins):
+        return ""
+    place = " ".join(filter(None, (declaration["path"], declaration["symbol"])))
+    return f"{place} as {' '.join(origins[:_MOST_VALUES])}"
+
+
+def own_references(audit: Audit) -> str:
+    """That a policy brings references of its own, in a sentence; empty where it does not, or where
+    nothing is common. A hundred made-up families that hold some code make it so, and of no origin.
+    """
+    named = dict(audit.policy).get("index")
+    if audit.policy_file is None or not isinstance(named, list) or not named:
+        return ""
+    if all(one.verdict != "common" for one in audit.report.findings):
+        return ""
+    more = len(named) - _MOST_VALUES
+    shown = ", ".join(named[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"The policy brings references of its own ({shown}): what many of their families hold "
+        "counts as common, so look who made them."
+    )
 
 
 def excused(audit: Audit) -> str:
