@@ -103,6 +103,10 @@ class _Piece:
         return len(self.kinds)
 
 
+_UNSOUND = (sqlite3.DatabaseError, ValueError, IndexError, KeyError, TypeError, OverflowError)
+"""What reading back an index runs into whose parts do not fit each other."""
+
+
 class Builder:
     """Collects files into an index; ``finish`` writes it under a temporary name and puts it in
     place.
@@ -122,6 +126,7 @@ class Builder:
         self.parameters = parameters
         self.drawn = drawn
         self.shape = Shape()
+        self._extended = extend
         self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
@@ -142,11 +147,8 @@ class Builder:
             with Index(output) as old:
                 try:
                     self._resume(old)
-                except (sqlite3.DatabaseError, ValueError, IndexError, KeyError) as error:
-                    raise IndexFileError(
-                        f"{output}: found a damaged index ({error}), expected what "
-                        "'provenance index verify' accepts; build it again"
-                    ) from error
+                except _UNSOUND as error:
+                    raise self._damaged(error) from error
 
     def __enter__(self) -> Builder:
         return self
@@ -401,7 +403,19 @@ class Builder:
             measure: gives the baseline of the index that is written, to be stored in it.
         """
         many = max(self.units, len(self._words), len(self._trees))
-        self._save(self.file, shape_of(self.units, many), measure)
+        try:
+            self._save(self.file, shape_of(self.units, many), measure)
+        except _UNSOUND as error:
+            if self._extended:
+                raise self._damaged(error) from error
+            raise
+
+    def _damaged(self, error: Exception) -> IndexFileError:
+        """The error that says that the index which is added to does not hold together."""
+        return IndexFileError(
+            f"{self.file.output}: found a damaged index ({error}), expected what "
+            "'provenance index verify' accepts; build it again"
+        )
 
     def save(self, path: Path, shape: Shape) -> None:
         """Write what was collected to another place, without a baseline."""

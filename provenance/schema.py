@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,7 @@ def open_checked(path: Path) -> sqlite3.Connection:
     return connection
 
 
+@cache
 def _expected() -> list[Any]:
     with closing(sqlite3.connect(":memory:")) as fresh:
         fresh.executescript(SCHEMA)

@@ -172,11 +172,11 @@ def git_directory(top: str) -> str | Reason:
     elsewhere = Reason(
         "found a .git file that points to a folder that does not point back; it was not followed"
     )
-    if not named or "\n" in named or named.startswith(("\\\\", "//")):
+    if not named or "\n" in named or "\0" in named or named.startswith(("\\\\", "//")):
         return elsewhere
     directory = os.path.realpath(os.path.join(top, named))
     back = (small_text(os.path.join(directory, "gitdir")) or "").strip()
-    if back and os.path.realpath(os.path.join(directory, back)) == place:
+    if back and "\0" not in back and os.path.realpath(os.path.join(directory, back)) == place:
         return directory
     above = os.path.dirname(top)
     while above != os.path.dirname(above):

@@ -107,6 +107,7 @@ def test_runs_with_gaps_between_them_are_paired_right(
     suspect, reference = made_of(left), made_of(right)
     found = align(suspect, reference)
     check(found, suspect, reference)
+    check_blocks(blocks(found, suspect, reference), found, suspect, reference)
     assert {at for at, value in enumerate(left) if value >= 100} <= set(found.suspect.tolist())
 
 

@@ -3,12 +3,27 @@ them that keep their form. ``tests/fuzz/fuzz.py`` goes on from here with a fuzze
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
-from fuzz import seeds, targets
+from fuzz import changes, seeds, targets
 
+_HEADER = json.loads(seeds.seeds("header")[0])
+_META = _HEADER["meta"]
 FOUND = {
+    "tracked": [b"\2gitdir: @\0\x1e", b"\2gitdir: @\n\x1e\0"],
+    "header": [
+        json.dumps({**_HEADER, "meta": changed}).encode()
+        for changed in (
+            [
+                [key, {**value, "bands": {}} if key == "parameters" else value]
+                for key, value in _META
+            ],
+            [[key, 1e999 if key == "most" else value] for key, value in _META],
+            [[key, {**value, "unit": "7"} if key == "counts" else value] for key, value in _META],
+        )
+    ],
     "cache": [b'\1[{"path":"\xff"}]'],
     "null": [b'{"score": [{"least": 1e999, "above": []}]}'],
     "rows": [
@@ -39,7 +54,7 @@ def _changed(data: bytes, most: int, drawn: random.Random) -> bytes:
 @pytest.mark.parametrize("name", sorted(targets.targets()))
 def test_a_reader_keeps_its_promise(name: str) -> None:
     target, begun = targets.targets()[name], seeds.seeds(name)
-    change = seeds.CHANGES.get(name)
+    change = changes.CHANGES.get(name)
     assert begun
     drawn = random.Random(name)
     for data in [*begun, *FOUND.get(name, [])]:

@@ -273,9 +273,9 @@ def family(name: str, seed: int) -> str:
     return text.replace("klass", "class")
 
 
-def crowd(first: int, last: int) -> str:
+def crowd(first: int, last: int, what: str = "bird.wing({}) * (bird.beak + {})") -> str:
     """Functions that end alike: more than a fingerprint may have before it is common."""
-    alike = "".join(f"    total[{n}] = bird.wing({n}) * (bird.beak + {n})\n" for n in range(12))
+    alike = "".join(f"    total[{n}] = {what.format(n, n)}\n" for n in range(12))
     return "".join(
         f"def f{number}(total, bird):\n    call(name_{number}, {number})\n{alike}\n"
         for number in range(first, last)
@@ -305,7 +305,9 @@ def test_the_order_of_sources_changes_no_byte(tmp_path: Path) -> None:
     sources = [
         write(tmp_path / "birds", a=program(1), b=family("Robin", 5), c=crowd(0, 40), d=_NESTED),
         write(tmp_path / "fish", a=program(1), b=family("Trout", 5), c=crowd(30, 80), e=""),
-        write(tmp_path / "more" / "birds", a=program(2), b=renamed(family("Robin", 5))),
+        write(
+            tmp_path / "more" / "birds", a=program(2), b=renamed(family("Robin", 5)), z=program(1)
+        ),
     ]
     assert len(in_every_way(tmp_path, [(source, "2025-03-01") for source in sources])) == 1
     days = ("2025-03-01", "2024-03-01", "2026-01-01")

@@ -28,12 +28,45 @@ KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
 _DAYS = ("2025-03-01", "2024-03-01", "2025-03-01")
 
 
+_LEFT_OUT: tuple[tuple[str, ...], ...] = ((), (), ("nothing.py",))
+"""The first and the third are of one release, of which each is another selection."""
+_WITH_METHOD = """\
+class {}:
+    def act(self, a, b):
+        for one in a:
+            b[one] = self.wing(one) * (b.beak + one)
+        return [b, one, self.wing(a)]
+
+
+class {}:
+    def rest(self, c):
+        return self.wing(c) - c
+"""
+
+
 def _sources(folder: Path) -> list[str]:
-    """Three, with shared files, the same code under two marks, names known from elsewhere, and
-    fingerprints that only all of them together make common."""
+    """Three, with shared files, the same code under two marks, a method that two classes have,
+    names known from elsewhere, and fingerprints that one of them, or only all of them together,
+    make common."""
+    whole = crowd(0, 70, "{} - fish[{}].fin(bird)")
     return [
-        write(folder / "birds", a=program(1), b=family("Robin", 5), c=crowd(0, 40), d=_NESTED),
-        write(folder / "fish", a=program(1), b=family("Trout", 5), c=crowd(30, 80), e=""),
+        write(
+            folder / "birds",
+            a=program(1),
+            b=family("Robin", 5),
+            c=crowd(0, 40),
+            d=_NESTED,
+            f=_WITH_METHOD.format("Wren", "Ibis"),
+        ),
+        write(
+            folder / "fish",
+            a=program(1),
+            b=family("Trout", 5),
+            c=crowd(30, 80),
+            d=whole,
+            e="",
+            f=_WITH_METHOD.format("Auk", "Crane"),
+        ),
         write(folder / "more" / "birds", z=program(1), b=renamed(family("Robin", 5))),
     ]
 
@@ -44,8 +77,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
     folder = tmp_path_factory.mktemp("made")
     parts = [folder / f"{number}.db" for number in range(3)]
     for number, (source, day) in enumerate(zip(_sources(folder), _DAYS, strict=True)):
-        provenance.build_index([source], parts[number], date=day)
-        provenance.build_index([source], folder / "all.db", date=day, extend=number > 0)
+        left = _LEFT_OUT[number]
+        provenance.build_index([source], parts[number], date=day, exclude=left)
+        whole = folder / "all.db"
+        provenance.build_index([source], whole, date=day, exclude=left, extend=number > 0)
     return parts, folder / "all.db"
 
 

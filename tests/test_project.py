@@ -180,7 +180,7 @@ ALLOWED = {
     # cluster: the same stages under Spark
     "cluster.__init__": "",
     "cluster.fingerprints": "index mark model pages parse rank schema sketch",
-    "cluster.tables": "errors index model schema",
+    "cluster.tables": "errors index model opening schema",
     "cluster.slices": (
         "cluster.fingerprints cluster.tables errors index model null pages parse recent schema"
     ),

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
+from itertools import permutations
 
 import pytest
 from audits import hostile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mutations import ROOT, THEOREMS, Theorem, mutated
 from programs import _each_name, program, renamed, shuffled_names
 
 import provenance
@@ -22,7 +24,7 @@ from provenance.align import align, blocks, renames
 from provenance.bundle import MEMBERS, packed, unpacked
 from provenance.decode import decode
 from provenance.ledger import Entry, ledger_text, read_ledger
-from provenance.library import Library
+from provenance.library import Library, resemblance, score
 from provenance.model import Audit, Parsed, Report, Skipped, SourceFile
 from provenance.parse import grammar, parse
 from provenance.report.json import json_report
@@ -39,6 +41,31 @@ SHORT = {"functions": 2, "statements": 5}
 def source_file(path: str, text: str) -> SourceFile:
     content = text.encode()
     return SourceFile(path, content, sha256(content).hexdigest(), None, ())
+
+
+# --- the theorems themselves --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theorem", THEOREMS, ids=lambda one: one.name)
+def test_faults_can_be_put_in_and_tests_are_there(theorem: Theorem) -> None:
+    """Three at least for each theorem of CONTRIBUTING.md; ``mutations`` shows they are caught."""
+    assert len(theorem.faults) >= 3
+    for fault in theorem.faults:
+        text = (ROOT / "provenance" / fault[0]).read_text("utf-8")
+        assert mutated(text, fault) != text
+    for test in theorem.tests:
+        file, _, name = test.partition("::")
+        assert f"def {name}" in (ROOT / "tests" / file).read_text("utf-8")
+
+
+def test_each_theorem_is_told() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Theorems")[2]
+    rows = told.partition("\n## ")[0].split("|---|---|---|\n")[1].strip().split("\n")
+    for theorem, row in zip(THEOREMS, rows, strict=True):
+        assert row.startswith(f"| {theorem.name}")
+        assert {f"tests/{test.partition('::')[0]}" for test in theorem.tests} == set(
+            row.split("|")[2].replace("`", "").replace(" ", "").split(",")
+        )
 
 
 # --- what is found ------------------------------------------------------------------------
@@ -130,6 +157,15 @@ def test_what_a_file_is_made_of_adds_up_to_one(
         assert abs(sum(parts) - 1) < 1e-5
 
 
+def test_what_is_remembered_of_two_units_is_theirs(library: Library) -> None:
+    """Whichever were asked for before."""
+    units = [(0, unit) for unit in range(1, 13)]
+    for one, other in permutations(units, 2):
+        left, right = library.shingled([one, other])
+        structure = resemblance(left.structure, right.structure)
+        assert library.alike(one, other) == score(structure, resemblance(left.text, right.text))
+
+
 # --- alignment under its renames -----------------------------------------------------------
 
 
@@ -160,6 +196,27 @@ def test_blocks_are_equal_under_the_renames(seed: int) -> None:
     assert (parts[0].suspect_start, parts[-1].suspect_end) == (int(lines[0]), int(lines[-1]))
 
 
+@FEW
+@given(SEEDS, st.sampled_from([("Robin", "Trout"), ("Robin", "Rook"), ("Trout", "Robin")]))
+def test_a_word_that_all_names_bear_is_one_rename(seed: int, words: tuple[str, str]) -> None:
+    """Of all their places, and without the words that both names end with."""
+    theirs, mine = (
+        _each_name(program(seed, **SHORT), lambda name, word=word: word + name.title())
+        for word in words
+    )
+    left, right = parse(mine.encode()), parse(theirs.encode())
+    found = align(left.tokens, right.tokens)
+    names = left.tokens.kind[found.suspect] == grammar().identifier
+    pairs = Counter(
+        (_name(left, at), _name(right, to))
+        for at, to in zip(
+            found.suspect[names].tolist(), found.reference[names].tolist(), strict=True
+        )
+    )
+    (one,) = renames(pairs, certain=True)
+    assert (one.reference, one.suspect, one.places) == (*words, int(names.sum()))
+
+
 def _name(parsed: Parsed, at: int) -> str:
     word = int(parsed.tokens.word[at])
     return next(raw.decode() for raw, known in parsed.words.items() if known == word)
@@ -167,11 +224,14 @@ def _name(parsed: Parsed, at: int) -> str:
 
 # --- what is written is read the same ------------------------------------------------------
 
-TEXTS = st.text(st.characters(exclude_categories=()), max_size=12).filter(
-    lambda text: json.loads(json.dumps(text)) == text
-)
+TEXTS = st.text(
+    st.characters(exclude_categories=()) | st.sampled_from("\ud800\udbff\udc00\udfff"), max_size=12
+).filter(lambda text: json.loads(json.dumps(text)) == text)
 """Lone surrogates too; not two halves of one character, which JSON cannot tell from it."""
-ENTRIES = st.lists(st.builds(Entry, *[TEXTS] * 7), max_size=6)
+ENTRIES = st.lists(st.builds(Entry, *[TEXTS] * 7), max_size=6) | st.lists(
+    st.builds(Entry, *[st.sampled_from("ab")] * 7), max_size=9
+)
+"""Of any texts; of so few that some entries differ only in the last of them."""
 
 
 @MANY
@@ -187,10 +247,19 @@ def test_a_baseline_comes_back_whatever_its_texts(
 
 
 @settings(MANY, max_examples=30, suppress_health_check=list(HealthCheck))
-@given(hostile())
-def test_a_saved_report_comes_back_whatever_its_texts(whole: Audit) -> None:
+@given(hostile(), st.floats(0, 1), st.sampled_from(["", "1"]) | st.none())
+def test_a_saved_report_comes_back_whatever_its_texts(
+    whole: Audit, rate: float, version: str | None
+) -> None:
+    """And whatever a number, and a text that may be none or empty."""
     findings = tuple(
-        replace(one, suspect=replace(one.suspect, end_line=90)) for one in whole.report.findings
+        replace(
+            one,
+            suspect=replace(one.suspect, end_line=90),
+            reference=replace(one.reference, version=version),
+            false_alarm_rate=rate,
+        )
+        for one in whole.report.findings
     )
     held = replace(whole.report, findings=findings)
     text = json_report(held)

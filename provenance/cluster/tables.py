@@ -8,7 +8,7 @@ same order. ``meta`` is written last: a folder without it is not finished.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from provenance.errors import IndexFileError
 from provenance.index import OriginFacts
 from provenance.model import Family, Parameters, Release
+from provenance.opening import counts_of, origin_of, parameters_of, release_of
 from provenance.schema import BAND, FILE, LAYOUT, RUN, STRUCTURE, TEXT, TEXT_RUN
 
 if TYPE_CHECKING:
@@ -153,36 +154,51 @@ def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Heade
             raise refused(path, f"fingerprint tables of format {meta['format']}")
         if set(meta["parameters"]) != {field.name for field in fields(Parameters)}:
             raise refused(path, "parameters that are not those of this version")
-        parameters = Parameters(**meta["parameters"])
+        parameters = parameters_of(json.dumps(meta["parameters"]))
         for decided in ("grammar", "normalisation", "scheme"):
             found, ours = getattr(parameters, decided), getattr(Parameters(), decided)
             if found != ours:
                 raise refused(path, f"tables made with {decided} {found!r}, not with {ours!r}")
         releases, selections, origins = {}, {}, {}
         for number, facts in rows["release"]:
-            said, selections[number] = json.loads(facts)
-            releases[number] = Release(**said)
+            said, selection = json.loads(facts)
+            releases[number] = release_of(astuple(Release(**said)))
+            selections[number] = [str(one) for one in selection]
         for number, facts in rows["origin"]:
             said = json.loads(facts)
-            origins[number] = OriginFacts(**{**said, "family": Family(**said["family"])})
+            name, first, shown = said["name"], said["first"], astuple(Family(**said["family"]))
+            row = name, *shown, first, said["units"], said["shared"]
+            origins[number] = OriginFacts(*origin_of(row))
         keys, units, files = meta["capped"]
+        baseline = meta["baseline"]
+        if not (baseline is None or isinstance(baseline, str)):
+            raise ValueError("a baseline that is no text")
         header = Header(
             path=path,
             parameters=parameters,
             permutations=str(meta["permutations"]),
-            counts={str(name): int(count) for name, count in meta["counts"].items()},
+            counts=counts_of(json.dumps(meta["counts"])),
             releases=releases,
             origins=origins,
             selections=selections,
-            baseline=meta["baseline"],
+            baseline=baseline,
             checksum=str(meta["checksum"]),
             most=int(meta["most"]),
             key_bits=int(meta["key_bits"]),
-            capped=Capped({int(door): int(count) for door, count in keys}, units, files),
+            capped=Capped({int(door): int(count) for door, count in keys}, int(units), int(files)),
         )
         drawn = header.drawn.shape[1]
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise refused(path, f"tables that say nothing sound of themselves ({error!r})") from error
+    if not (1 <= header.key_bits <= 64 and header.most > 0):
+        raise refused(path, "keys or lists of a size that is none")
     if drawn != parameters.bands * parameters.rows or not header.counts.get("unit"):
         raise refused(path, "permutations or counts that do not fit the parameters")
     return header

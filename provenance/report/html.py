@@ -17,7 +17,7 @@ from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,41 @@ from provenance.verdict import DERIVED, ORDER, SUPPORTED
 from provenance.version import VERSION
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from markupsafe import Markup
 
 _MANY = 50
 """So many findings are parsed at once by the page's script."""
+_WORDED = 1_000
+"""So many sentences of the page are remembered."""
 _FETCHABLE = "default.db"
 """The index whose releases ``provenance sources fetch`` can bring."""
+
+
+@cache
+def _environment(language: str) -> Environment:
+    """The markup, ready to be filled in one language: that takes longer than to fill it."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    say = Speaker(catalogue(language))
+    made = Environment(
+        loader=FunctionLoader(lambda name: asset(f"templates/{name}")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    made.filters.update(
+        merged=merged,
+        visible=safe,
+        percent=percent,
+        fine=fine,
+        embedded=_embedded,
+        trusted=Markup,
+    )
+    made.globals.update(t=lru_cache(_WORDED)(say.marked), text=say.plain)
+    return made
 
 
 def html_report(
@@ -55,27 +84,9 @@ def html_report(
         references: text of reference files, likewise.
         language: that the page opens in, one of ``words.languages()``.
     """
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-    from markupsafe import Markup
-
     say = Speaker(catalogue(language))
+    template = _environment(language).get_template("report.html")
     style, script = asset("templates/report.css"), asset("templates/report.js")
-    environment = Environment(
-        loader=FunctionLoader(lambda name: asset(f"templates/{name}")),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters.update(
-        merged=merged,
-        visible=safe,
-        percent=percent,
-        fine=fine,
-        embedded=_embedded,
-        trusted=Markup,
-    )
-    environment.globals.update(t=cache(say.marked), text=say.plain)
     findings = sorted(report.findings, key=lambda one: -ORDER.index(one.verdict))
     of = families(report)
     whole = of_repository(report, of)
@@ -103,7 +114,7 @@ def html_report(
         bool(by_file[file.path] or file.uses or file.notices or file.identical)
         for file in report.files
     ]
-    page = environment.get_template("report.html").render(
+    page = template.render(
         report=report,
         parameters=list(asdict(report.parameters).items()),
         language=language,

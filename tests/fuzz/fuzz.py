@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,8 +34,9 @@ MEGABYTES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What became of a target. ``edges`` of control flow reached, ``features`` with how often;
-    ``slowest`` in seconds of processor time; ``crash`` names the input kept, "" for none."""
+    """What became of a target. ``seconds`` and ``slowest`` are of processor time; ``edges`` of
+    control flow reached, ``features`` with how often; ``crash`` names the input kept, "" for
+    none."""
 
     target: str
     executions: int
@@ -67,7 +69,7 @@ def work(name: str, options: list[str], slowest: Path) -> None:
     with atheris.instrument_imports(include=["provenance", "tomllib", "tarfile", "zipfile"]):
         for library in ("tarfile", "tomllib", "zipfile"):
             import_module(library)
-        from fuzz import seeds, targets
+        from fuzz import changes, targets
     target = targets.targets()[name]
     most = 0.0
 
@@ -79,20 +81,20 @@ def work(name: str, options: list[str], slowest: Path) -> None:
             most = taken
             slowest.write_text(json.dumps([most, data.hex()[:40_000]]))
 
-    change = seeds.CHANGES.get(name)
+    change = changes.CHANGES.get(name)
     if change is None:
         atheris.Setup([sys.argv[0], *options], timed)
     else:
-        changes: Callable[[bytes, int, int], bytes] = lambda data, most, seed: change(  # noqa: E731
+        mutator: Callable[[bytes, int, int], bytes] = lambda data, most, seed: change(  # noqa: E731
             data, most, seed, atheris.Mutate
         )
-        atheris.Setup([sys.argv[0], *options], timed, custom_mutator=changes)
+        atheris.Setup([sys.argv[0], *options], timed, custom_mutator=mutator)
     atheris.Fuzz()
 
 
 def fuzzed(name: str, executions: int, seconds: int, keep: Path) -> Figures:
     """Fuzz one target in a process of its own."""
-    from fuzz import seeds
+    from fuzz import changes, seeds
 
     corpus, found = keep / name, keep / f"{name}-found"
     corpus.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,7 @@ def fuzzed(name: str, executions: int, seconds: int, keep: Path) -> Figures:
     options = [
         f"-runs={executions}",
         f"-max_total_time={seconds}",
-        f"-max_len={seeds.LONGEST.get(name, 4_000)}",
+        f"-max_len={changes.LONGEST.get(name, 4_000)}",
         f"-timeout={HANG_SECONDS}",
         f"-rss_limit_mb={MEGABYTES}",
         f"-artifact_prefix={found}/",
@@ -111,7 +113,7 @@ def fuzzed(name: str, executions: int, seconds: int, keep: Path) -> Figures:
         "-seed=7",
         str(corpus),
     ]
-    begun = time.monotonic()
+    begun = _worked()
     log = keep / f"{name}.log"
     with log.open("wb") as written:
         command = [sys.executable, __file__, name, "--in-this-process", str(slowest), *options]
@@ -127,13 +129,19 @@ def fuzzed(name: str, executions: int, seconds: int, keep: Path) -> Figures:
     return Figures(
         name,
         max((int(one or other) for one, other in counted), default=0),
-        time.monotonic() - begun,
+        _worked() - begun,
         edges,
         features,
         inputs,
         json.loads(slowest.read_text())[0] if slowest.exists() else 0.0,
         crash,
     )
+
+
+def _worked() -> float:
+    """Seconds of processor time of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> int:
@@ -159,7 +167,8 @@ def main() -> int:
         done.append(fuzzed(name, given.executions, given.seconds, keep))
         print(row(done[-1]), flush=True)
     total = sum(one.executions for one in done)
-    print(f"\n{total:,} executions in {sum(one.seconds for one in done):,.0f} s; kept in {keep}")
+    seconds = sum(one.seconds for one in done)
+    print(f"\n{total:,} executions in {seconds:,.0f} s of one processor; kept in {keep}")
     return int(any(one.crash for one in done))
 
 

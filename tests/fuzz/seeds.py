@@ -1,9 +1,10 @@
-"""Inputs of every target to begin with, and changes that keep the form of an input."""
+"""Inputs of every target to begin with."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import struct
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -14,26 +15,30 @@ from audits import audit, finding, ruling
 from hostile.corpus import MAKERS, tars, zips
 from programs import program, renamed
 
-from fuzz import targets as of
-from fuzz.mutate import Mutate, of_json, of_lines
+from fuzz import indexes, reports
+from fuzz.indexes import PAGED, ROWS
+from fuzz.place import SHORT, inside, source_file
 from provenance import bundle, pages
 from provenance import cache as remembered
+from provenance.cluster.fingerprints import row_of
+from provenance.cluster.tables import Capped, Header, rows_of
 from provenance.index import Index
 from provenance.ledger import ledger_text
+from provenance.model import Parameters
 from provenance.null import Baseline, counted
+from provenance.parse import parse
 from provenance.references import manifest
 from provenance.report.formats import FORMATS
 from provenance.report.json import json_report
 from provenance.scanning import outcomes
 from provenance.settings import starting
-
-# --- seeds ---------------------------------------------------------------------------------
+from provenance.sketch import sketches
 
 
 @cache
 def _texts() -> tuple[list[bytes], list[bytes], list[bytes]]:
     """Hostile files, fixtures, and hostile notebooks."""
-    made = of._inside("seeds")
+    made = inside("seeds")
     for name in ("nesting", "encodings", "notebooks"):
         (made / name).mkdir(parents=True)
         MAKERS[name](made / name)
@@ -43,14 +48,13 @@ def _texts() -> tuple[list[bytes], list[bytes], list[bytes]]:
     return hard, fixtures, [path.read_bytes()[:4_000] for path in sorted(made.rglob("*.ipynb"))]
 
 
+_OF_TEXTS = ("decode", "parse", "statements", "uses", "quoted", "declared", "notebook")
+
+
 def seeds(name: str) -> list[bytes]:
     """Inputs of a target to begin with, so that the fuzzer need not invent the formats."""
-    hard, fixtures, notebooks = (
-        _texts()
-        if name in ("decode", "parse", "statements", "uses", "declared", "notebook")
-        else ([], [], [])
-    )
-    if name in ("parse", "statements", "uses", "decode"):
+    hard, fixtures, notebooks = _texts() if name in _OF_TEXTS else ([], [], [])
+    if name in ("parse", "statements", "uses", "decode", "quoted"):
         return [*hard, *fixtures, program(1).encode(), renamed(program(1)).encode(), *_SAID]
     if name == "declared":
         return [head + b"\x1e" + text for head in _NOTICES for text in (*_SAID, fixtures[0])]
@@ -70,11 +74,11 @@ def seeds(name: str) -> list[bytes]:
         "report": lambda: [
             bytes([at]) + json_report(one).encode()
             for at in (*range(len(FORMATS)), 220)
-            for one in (of._report(), audit((ruling(finding()),)).report)
+            for one in (reports.report(), audit((ruling(finding()),)).report)
         ],
         "bundle": lambda: (
             [
-                bytes([at]) + of._members()[one]
+                bytes([at]) + reports.members()[one]
                 for at, one in (
                     (3, "bundle.json"),
                     (1, "audit.json"),
@@ -82,15 +86,29 @@ def seeds(name: str) -> list[bytes]:
                     (2, "report.json"),
                 )
             ]
-            + [b"\0" + bundle.packed(of._members())]
+            + [b"\0" + bundle.packed(reports.members())]
         ),
         "cache": _cached,
-        "index": lambda: [b"\x10\0\0\0\1", b"\0\x10\0\0\xff\xff\x20\0\0\3"],
-        "rows": _pages_seeds,
+        "index": lambda: [b"\0\x10\0\0\0\1", b"\x80\0\x10\0\0\xff\xff\x20\0\0\3"],
+        "rows": lambda: _forged(False) + _forged(True),
+        "joined": lambda: [
+            bytes([one[0] + odd]) + one[1:]
+            for wide in (False, True)
+            for odd in (0, 1)
+            for one in _forged(wide)
+        ],
+        "header": lambda: [_header()],
+        "fingerprint": _fingerprint,
+        "table": lambda: [
+            bytes([odd]) + json.dumps(values).encode() for odd in (0, 1) for values in _TABLE
+        ],
+        "tracked": _git_indexes,
+        "project": lambda: [_POLICY, b'[project]\nname = "A"\nversion = "1"\nlicense.text = "MIT"'],
         "pages": lambda: [
             b"\3" + _PAGE[8:],
             b"\x83" + pages.compress(_PAGE),
             b"\x83" + zlib.compress(_PAGE[:20]),
+            b"\x7f\7\1" + bytes([0, 0, 0, 0]),
         ],
         "null": lambda: [_baseline()],
         "git": lambda: _GIT,
@@ -168,6 +186,11 @@ _LEDGER = json.dumps(
     }
 ).encode()
 _PAGE = pages.plain(3, np.arange(40), np.arange(5) * 1_000_000, pages.texts(["a", "bc"]))
+_TABLE = [
+    ["m/a.py", "x = 1\n", "birds/m0", "1.0", "2024-01-01", "MIT", "birds"],
+    ["m/a.ipynb", '{"cells": []}', "birds/m0", None, None, None, None],
+    ["LICENSE", "MIT"],
+]
 _GIT = [
     b"\0" + b"a" * 40 + b" 1 1 2\nauthor-time 1700000000\ncommitter-time 1700000001\n\tx = 1\n",
     b"\1" + b"100644 blob " + b"b" * 40 + b"\tm/a.py\x00100755 blob " + b"c" * 40 + b"\tb.py\0",
@@ -179,91 +202,88 @@ _GIT = [
 def _cached() -> list[bytes]:
     import msgspec
 
-    library = of._library()
-    made = [msgspec.json.encode(one) for one in outcomes(of._asked(), library, (), 60.0)]
-    path = of._inside("cache.db")
+    library = indexes.library()
+    made = [msgspec.json.encode(one) for one in outcomes(indexes.asked(), library, (), 60.0)]
+    path = inside("cache.db")
     kept = remembered.Cache(str(path), "context")
     kept.close()
     return [*(b"\1" + one for one in made), b"\0" + path.read_bytes()]
 
 
-def _pages_seeds() -> list[bytes]:
+def _forged(wide: bool) -> list[bytes]:
+    """Each page and each row of an index, and numbers to put into its pages."""
+    first = b"\x80" if wide else b"\0"
     made = []
-    with Index(of._index()) as index:
-        for at, name in enumerate(of._PAGED):
-            rows = index.connection.execute(f"SELECT data FROM {name} ORDER BY id")
-            for number, (data,) in enumerate(rows):
+    with Index(indexes.small(wide)) as index:
+        read = index.connection.execute
+        for at, name in enumerate(PAGED):
+            for number, (data,) in enumerate(read(f"SELECT data FROM {name} ORDER BY id")):
                 if number < 4:
-                    made.append(bytes([at, number]) + pages.decompress(data)[8:])
-        for at, name in enumerate(of._ROWS, len(of._PAGED)):
+                    short = wide and name == "posting"
+                    page = data[4:] if short else pages.decompress(data)[8:]
+                    made.append(bytes([at, number]) + page)
+        for at, name in enumerate(ROWS, len(PAGED)):
             if name in ("release", "origin"):
-                row = index.connection.execute(f"SELECT * FROM {name}").fetchone()
-                text = json.dumps(row[1:])
+                text = json.dumps(read(f"SELECT * FROM {name}").fetchone()[1:])
             else:
-                row = index.connection.execute("SELECT value FROM meta WHERE key = ?", (name,))
-                text = row.fetchone()[0]
+                row = read("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+                text = row[0] if row else "{}"
             made.append(bytes([at, 0]) + text.encode())
     edits = [bytes([array, 1, 0, 9, 0, 0, odd]) for array in range(8) for odd in (0, 1)]
-    large = (at for at in range(128, 256) if at % (len(of._PAGED) + len(of._ROWS)) < len(of._PAGED))
-    return made + [bytes([table, 0]) + one for table in list(large)[:7] for one in edits]
+    large = [at for at in range(128, 256) if at % (len(PAGED) + len(ROWS)) < len(PAGED)]
+    made += [bytes([table, 0]) + one for table in large[: len(PAGED)] for one in edits]
+    return [first + one for one in made]
+
+
+def _header() -> bytes:
+    library = indexes.library()
+    (index,) = library.indexes
+    header = Header(
+        path="tables",
+        parameters=library.parameters,
+        permutations=library.permutations.astype("<u4").tobytes().hex(),
+        counts=index.counts,
+        releases=index.releases,
+        origins=index.origin_facts,
+        selections={number: ["[]"] for number in index.releases},
+        baseline=_baseline().decode(),
+        checksum=index.checksum,
+        most=20,
+        key_bits=40,
+        capped=Capped({3: 1}),
+    )
+    rows = rows_of(header)
+    plain = {name: [(key, json.loads(text)) for key, text in rows[name]] for name in rows}
+    return json.dumps(plain).encode()
+
+
+def _fingerprint() -> list[bytes]:
+    text = program(0, **SHORT).encode()
+    parsed = parse(text)
+    (drawn,) = sketches([parsed], Parameters(), indexes.library().permutations)
+    row = row_of(source_file("a.py", text), parsed, drawn, (), (), 40)
+    head = b"\x1e\x1e".join("\n".join(names).encode() for names in row[4:6])
+    as_packed = b"\x1e\x1e".join([head, *row[6:9]])
+    unpacked = b"\x1e\x1e".join([head, *(pages.decompress(page)[8:] for page in row[6:9])])
+    return [b"\0" + as_packed, b"\1" + unpacked]
+
+
+def _git_indexes() -> list[bytes]:
+    """Entries of two files and a submodule in versions 2 to 4, hashes of either length, with an
+    extension."""
+    made = []
+    for kind, length in ((0, 20), (1, 32)):
+        for version in (2, 3, 4):
+            data = struct.pack(">4sII", b"DIRC", version, 3)
+            for mode, path in ((0o100644, b"a.py"), (0o160000, b"b"), (0o100755, b"m/a.py")):
+                entry = bytes(24) + struct.pack(">I", mode) + bytes(12 + length)
+                entry += struct.pack(">H", len(path)) + (b"\0" if version == 4 else b"") + path
+                data += entry + (b"\0" if version == 4 else bytes(8 - len(entry) % 8))
+            made.append(bytes([kind]) + data + b"TREE" + struct.pack(">I", 3) + b"abc")
+    made.append(b"\2gitdir: @\n\x1e../checkout/.git\n")
+    return made
 
 
 def _baseline() -> bytes:
     null = (counted(20, [0.1, 0.9, 0.5]), counted(200, [0.3]))
     return Baseline(7, 0.1, null, null, null, null).to_json().encode()
-
-
-# --- changes -------------------------------------------------------------------------------
-
-_CODE = (
-    b"def f(a, b=1, *c, **d):\n|class A(B):\n|    return |if x:\n|else:\n|async |await "
-    b'|lambda: |"""|\'|f"{x}"|[|]|(|)|{|}|:|\\\n|# |@d\n|match x:\n|case _:\n|\t|;| = |.|*'
-    b"|\xc3\xa9|\x0c"
-).split(b"|")
-_CLAIMS = (
-    b"# Copied from |Adapted from |based on |https://github.com/a/b/blob/main/c.py| with "
-    b"|A->B|transformers.models.llama.modeling_llama|SPDX-SnippetBegin|SPDX-SnippetEnd"
-    b"|SPDX-License-Identifier: |Copyright (c) 2024 |\xc2\xa9 2020-2024, |The X Team| and "
-    b'|Licensed under the Apache License, Version 2.0|"""|#|Permission is hereby granted'
-).split(b"|")
-_IMPORTS = (
-    b"import |from transformers.models.llama import | as |class A(|model_type|register"
-    b"|from_pretrained|from_config|setattr(|MethodType(|.forward = |'meta-llama/Llama-2-7b'"
-    b"|*|(|)|,|.|'llama'|@|\n|import torch\n"
-).split(b"|")
-_TOML = (
-    b"[tool.provenance]\n|[[tool.provenance.declared]]\n|[[declared]]\n|fail-on = |[|]|{|}"
-    b"| = |\"|'''|path = |origin = |expires = |2024-01-01|true|1e999|0x|\\u0000|a.b|,|nan"
-    b"|-|timeout = |allow-license = |include = |symbol = "
-).split(b"|")
-
-
-_json_rows = of_json(2)
-
-
-def _rows_changed(data: bytes, most: int, seed: int, mutate: Mutate) -> bytes:
-    """Pages by the fuzzer, rows as JSON."""
-    table = data[0] % (len(of._PAGED) + len(of._ROWS)) if data else 0
-    return mutate(data, most) if table < len(of._PAGED) else _json_rows(data, most, seed, mutate)
-
-
-CHANGES: dict[str, Callable[[bytes, int, int, Mutate], bytes]] = {
-    "decode": of_lines([*_CODE, b"# coding: latin-1\n", b"# -*- coding: utf-7 -*-\n", b"\xff\xfe"]),
-    "parse": of_lines(_CODE),
-    "statements": of_lines([*_CODE, *_CLAIMS]),
-    "uses": of_lines([*_CODE, *_IMPORTS]),
-    "declared": of_lines([*_CLAIMS, *_IMPORTS, *_TOML, b"\x1e"]),
-    "policy": of_lines(_TOML),
-    "manifest": of_lines(_TOML),
-    "notebook": of_json(0),
-    "ledger": of_json(0),
-    "report": of_json(1),
-    "bundle": of_json(1),
-    "cache": of_json(1),
-    "null": of_json(0),
-    "rows": _rows_changed,
-}
-"""By target; the others are changed by the fuzzer alone."""
-
-LONGEST = {"report": 60_000, "bundle": 90_000, "rows": 20_000, "cache": 20_000, "zip": 6_000}
-"""Bytes of an input; 4,000 where nothing is said."""

@@ -1,0 +1,72 @@
+"""Readers of what stands in tables of a cluster, without the cluster."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from fuzz.indexes import json_list
+from fuzz.place import refused
+from provenance.cluster.fingerprints import parsed_of
+from provenance.cluster.gather import files_of_rows, suspects_of_rows
+from provenance.cluster.tables import header_of, rows_of
+from provenance.errors import IndexFileError
+from provenance.null import Baseline
+from provenance.pages import compress
+
+_COLUMNS = ("path", "content", "origin", "version", "date", "license", "package")
+
+
+def fuzz_header(data: bytes) -> None:
+    """The rows by which tables speak of themselves, as a JSON object of lists of pairs, the second
+    of each JSON again -> a header that can be written, or an error of ours."""
+    try:
+        given = json.loads(data)
+        rows = {
+            table: [(number, json.dumps(value)) for number, value in given[table]]
+            for table in ("meta", "release", "origin")
+        }
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    try:
+        header = header_of("tables", rows)
+    except IndexFileError as error:
+        refused(error)
+        return
+    assert header_of("tables", rows_of(header)) == header
+    assert header.drawn.shape == (2, header.parameters.bands * header.parameters.rows)
+    if header.baseline is not None:
+        with suppress(ValueError):
+            Baseline.from_json(header.baseline)
+
+
+def fuzz_fingerprint(data: bytes) -> None:
+    """A row of fingerprints, its three pages after one another: a file as it was parsed, or
+    ``ValueError``. By the first byte: as packed, or packed here."""
+    parts = data[1:].split(b"\x1e\x1e", 4) + [b""] * 5
+    names, words = (part.decode("utf-8", "replace").split("\n") for part in parts[:2])
+    pages = parts[2:5]
+    if data[:1] != b"\0":
+        pages = [compress(bytes(8) + page) for page in pages]
+    try:
+        found = parsed_of("Bird", names, words, *pages)
+    except ValueError:
+        return
+    size = len(found.tokens)
+    assert len(found.units) == len(names)
+    assert all(0 <= unit.start <= unit.stop <= size for unit in found.units)
+    assert all(unit.parent < at for at, unit in enumerate(found.units))
+
+
+def fuzz_table(data: bytes) -> None:
+    """A row of a table of sources or of suspects, as a JSON list of its columns: the file, or why
+    it is left out. Text is taken as bytes where the first byte is odd."""
+    values = json_list(data[1:].decode("utf-8", "replace"))
+    row: dict[str, Any] = dict.fromkeys(_COLUMNS)
+    row.update(zip(_COLUMNS, (None if one is None else str(one) for one in values), strict=False))
+    if data[:1] and data[0] % 2 and row["content"] is not None:
+        row["content"] = row["content"].encode()
+    for path, *rest in (*files_of_rows([row]), *suspects_of_rows([row])):
+        assert path.isprintable()
+        assert rest[0] is not None or rest[1] is not None or len(rest[-1]) > 20
