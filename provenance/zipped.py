@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import stat
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from provenance.archive import (
     LONGEST_METADATA,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from provenance.source import Found, Limits
 
+_UNICODE_PATH = 0x7075
 _MEMBER_BYTES = 256  # of the directory, per allowed member: 46 and a long name
 
 
@@ -50,7 +53,7 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
         if len(infos) > limits.max_members:
             raise too_many(shown_name, limits)
         for info in infos:
-            name = tidy(info.filename)
+            name = tidy(_name(info))
             problem = _zip_problem(info, name, limits)
             listing.add(name, day_of_parts(*info.date_time[:3]), problem)
             if listing.lacks_metadata(name) and info.file_size <= LONGEST_METADATA:
@@ -60,9 +63,9 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
             elif problem is None and listing.lacks_notice(name, info.file_size):
                 listing.notices[name] = _read_zip_member(archive, info, LONGEST_FILE)
         total = sum(
-            min(info.file_size, limits.of(info.filename))
-            for info in infos
-            if info.filename.endswith(ENDINGS)
+            min(info.file_size, limits.of(name))
+            for info, name in ((info, _name(info)) for info in infos)
+            if name.endswith(ENDINGS)
         )
     if total > limits.max_total_bytes:
         raise too_much(shown_name, limits)
@@ -133,6 +136,21 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int
             "fetch or pack the archive again"
         )
     return too_large(f"more than {limit:,}", limit) if len(data) > limit else data
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name that unpacking gives a member: that of Info-ZIP's extra field 0x7075 (APPNOTE 4.6.9)
+    where it has one that fits, which ``zipfile`` reads since Python 3.12 only."""
+    raw = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
+    extra, at = info.extra, 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, at)
+        data, at = extra[at + 4 : at + 4 + size], at + 4 + size
+        if kind == _UNICODE_PATH and data[:5] == struct.pack("<BI", 1, crc32(raw)):
+            with suppress(UnicodeDecodeError):
+                if name := data[5:].decode("utf-8").partition("\0")[0]:
+                    return name
+    return info.filename
 
 
 def _zip_problem(info: zipfile.ZipInfo, name: str, limits: Limits) -> Reason | None:

@@ -396,6 +396,19 @@ def test_a_closed_stream_is_no_success_with_nothing_said(
     assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("format_", ["json", "cyclonedx", "codequality"])
+def test_no_json_for_the_terminal_is_a_command_to_ci(
+    index: Path, tmp_path: Path, format_: str
+) -> None:
+    """Services look for ``##[`` anywhere in a line. The JSON means the same."""
+    (tmp_path / "##vso[task.x]##[y].py").write_text(program(0))
+    scan = ("scan", tmp_path, "--no-default-index", "--index", index, "--format", format_)
+    output = run(*scan).output
+    assert "##[" not in output
+    assert "##vso[" not in output
+    assert "##vso[task.x]##[y].py" in json.dumps(json.loads(output))
+
+
 def test_a_fault_of_ours_is_3_and_steers_no_terminal(
     index: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

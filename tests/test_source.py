@@ -17,6 +17,7 @@ import sys
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -735,6 +736,18 @@ def test_encrypted_members_are_told(tmp_path: Path) -> None:
     source = opened(path)
     assert paths(source) == ["b.py"]
     assert "encrypted" in reasons(source)["a.py"]
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_name_in_a_field_of_its_own_is_that_which_unpacking_gives(
+    tmp_path: Path, fits: bool
+) -> None:
+    """Some readers of zips take it, some do not: code would be read by some Pythons only."""
+    info = zipfile.ZipInfo("notes.txt")
+    name = b"\1" + struct.pack("<I", zlib.crc32(b"notes.txt" if fits else b"x")) + b"model.py"
+    info.extra = struct.pack("<HH", 0x7075, len(name)) + name
+    source = opened(put_zip(tmp_path / "a.zip", [(info, "x = 1\n"), ("b.py", "x = 2\n")]))
+    assert paths(source) == ["b.py", "model.py"][: 1 + fits]
 
 
 def test_names_that_occur_twice_are_told_and_the_last_is_read(tmp_path: Path) -> None:
