@@ -1,0 +1,1 @@
+"""Bad inputs; README.md lists them, and where each is tried."""

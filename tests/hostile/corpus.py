@@ -12,10 +12,13 @@ import json
 import os
 import random
 import socket
+import stat
 import sys
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -141,7 +144,7 @@ def names(folder: Path) -> Fates:
             file.write(b"x = 1\n")
         _write(folder, "Case.py", "x = 1\n")
         _write(folder, "case.py", "x = 2\n")
-        made |= {"Case.py": "read", "case.py": "read"}
+        made |= {"Case.py": "read", "case.py": "read", os.fsdecode(b"\xff\xfe.py"): "read"}
     return made
 
 
@@ -166,6 +169,9 @@ def no_files(folder: Path) -> Fates:
                 os.chdir(place)
         names = "loop.py self root passwd.py nowhere.py pipe.py socket.py".split()
         fates |= dict.fromkeys(names, "told")
+        with suppress(PermissionError):  # only root makes devices, and not everywhere
+            os.mknod(folder / "device.py", stat.S_IFCHR | 0o666, os.makedev(1, 5))  # /dev/zero
+            fates["device.py"] = "told"
     for hidden in (".git", ".venv", "node_modules", "__pycache__"):
         (folder / hidden).mkdir()
         _write(folder / hidden, "inside.py", "x = 1\n")
@@ -221,7 +227,8 @@ def zips() -> dict[str, bytes]:
 
     def packed(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
         stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w", method) as archive:
+        with zipfile.ZipFile(stream, "w", method) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of names that are there twice
             for name, data in members:
                 archive.writestr(name, data)
         return stream.getvalue()
@@ -240,6 +247,8 @@ def zips() -> dict[str, bytes]:
         "garbage": random.Random(2).randbytes(10_000),
         "empty": b"",
         "no_members": packed(),
+        "twice": packed(good, ("a.py", b"x = 1\n"), ("a.py", b"x = 2\n")),
+        "clash": packed(good, ("A.py", b"x = 1\n"), ("a.py", b"x = 2\n"), ("a.py/b.py", b"")),
         "many": packed(good, *((f"m{number}.txt", b"") for number in range(20_000))),
     }
 

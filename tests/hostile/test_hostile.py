@@ -120,3 +120,25 @@ def test_a_folder_of_very_many_files(tmp_path: Path, index: Path) -> None:
     code, report, _ = scanned(folder, index)
     assert code == ExitCode.DONE
     assert len(report["files"]) == FILES  # type: ignore[arg-type]
+
+
+LISTED = [
+    line.split(" | ")[-1].removesuffix(" |")
+    for line in (Path(__file__).parent / "README.md").read_text("utf-8").splitlines()
+    if line.startswith("| ")
+][1:]
+
+
+@pytest.mark.parametrize("place", LISTED)
+def test_what_is_listed_is_tried(place: str) -> None:
+    """Of every bad input in README.md the test is there, and has not been renamed."""
+    module, _, name = place.partition(".")
+    if module == "corpus":
+        assert name in MAKERS
+        return
+    (path,) = Path(__file__).parent.parent.rglob(f"{module}.py")
+    assert f"def {name}(" in path.read_text("utf-8")
+
+
+def test_every_kind_of_bad_input_is_listed() -> None:
+    assert {f"corpus.{name}" for name in MAKERS} <= set(LISTED)
