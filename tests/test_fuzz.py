@@ -23,6 +23,11 @@ FOUND = {
             [[key, 1e999 if key == "most" else value] for key, value in _META],
             [[key, {**value, "unit": "7"} if key == "counts" else value] for key, value in _META],
         )
+    ]
+    + [
+        json.dumps(
+            {**_HEADER, "origin": [[None, _HEADER["origin"][0][1]], *_HEADER["origin"]]}
+        ).encode()
     ],
     "cache": [b'\1[{"path":"\xff"}]'],
     "null": [b'{"score": [{"least": 1e999, "above": []}]}'],

@@ -162,13 +162,13 @@ def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Heade
         releases, selections, origins = {}, {}, {}
         for number, facts in rows["release"]:
             said, selection = json.loads(facts)
-            releases[number] = release_of(astuple(Release(**said)))
-            selections[number] = [str(one) for one in selection]
+            releases[int(number)] = release_of(astuple(Release(**said)))
+            selections[int(number)] = [str(one) for one in selection]
         for number, facts in rows["origin"]:
             said = json.loads(facts)
             name, first, shown = said["name"], said["first"], astuple(Family(**said["family"]))
             row = name, *shown, first, said["units"], said["shared"]
-            origins[number] = OriginFacts(*origin_of(row))
+            origins[int(number)] = OriginFacts(*origin_of(row))
         keys, units, files = meta["capped"]
         baseline = meta["baseline"]
         if not (baseline is None or isinstance(baseline, str)):
