@@ -107,6 +107,7 @@ THEOREMS = (
         (
             "test_theorems.py::test_what_a_file_is_made_of_adds_up_to_one",
             "test_composition.py::test_shares_add_up_to_one",
+            "test_composition.py::test_what_is_common_is_similar_but_nobodys",
         ),
         (
             ("composition.py", "(file.lines * share.share / total, ", "(share.share, "),
