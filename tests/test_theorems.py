@@ -14,9 +14,10 @@ from itertools import permutations
 
 import pytest
 from audits import hostile
+from faults import THEOREMS, Theorem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import ROOT, THEOREMS, Theorem, mutated
+from mutations import ROOT, mutated
 from programs import _each_name, program, renamed, shuffled_names
 
 import provenance
