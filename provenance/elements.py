@@ -49,6 +49,12 @@ class Elements:
         self._texts: dict[int, str] = {}  # of words
         self._pieces: Recent[int, _Pieces] = Recent(1024)
 
+    def forget(self) -> None:
+        """Let go of the pages that were kept."""
+        self._texts.clear()
+        for kept in (self._hash_pages, self._words, self._names, self._pieces):
+            kept.clear()
+
     def tokens(self, tree: Tree, chosen: slice | NDArray[np.intp]) -> Tokens:
         """The elements of some pieces of a tree, one piece after another."""
         kinds, steps, words = [np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [_NO_WORD]

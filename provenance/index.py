@@ -211,6 +211,15 @@ class Index:
         """Close the file; look-ups fail from now on."""
         self.connection.close()
 
+    def forget(self) -> None:
+        """Let go of what was kept to be asked for again, which is read anew where it is."""
+        for kept in (self._packs, self._trees, self._tokens, self._units, self._files):
+            kept.clear()
+        self._standing.clear()
+        self._holders.clear()
+        self._elements.forget()
+        self.connection.execute("PRAGMA shrink_memory")
+
     def lookup(
         self, door: int, keys: NDArray[np.uint64]
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:

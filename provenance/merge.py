@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import NO_DAY, Index, parameters_json
+from provenance.index import NO_DAY, Index, OriginFacts, parameters_json
 from provenance.model import Family, Release
 from provenance.numbering import (
     HOLDERS,
@@ -74,6 +74,7 @@ _PIECES_AT_ONCE = 1 << 14
 _TREES_AT_ONCE = 1 << 11
 _UNITS_AT_ONCE = 1 << 18
 _POSTINGS_AT_ONCE = 1 << 18
+_KEPT_OF_EACH = 256  # KiB of its file's pages
 
 
 def merge(
@@ -95,6 +96,8 @@ def merge(
     with ExitStack() as opened:
         opened.callback(file.discard)
         indexes = [opened.enter_context(Index(path)) for path in paths]
+        for index in indexes:  # of many, each is to keep little
+            index.connection.execute(f"PRAGMA cache_size = {-_KEPT_OF_EACH}")
         for index in indexes[1:]:
             if index.parameters != indexes[0].parameters:
                 raise IndexFileError(
@@ -143,6 +146,12 @@ class _Merge:
             )
             for index in indexes
         ]
+        same: dict[Release | OriginFacts, Any] = {}
+        for index in indexes:  # what many say is kept once
+            for release_at, release in index.releases.items():
+                index.releases[release_at] = same.setdefault(release, release)
+            for origin_at, facts in index.origin_facts.items():
+                index.origin_facts[origin_at] = same.setdefault(facts, facts)
         self.place = 0
 
     def number(self) -> None:
@@ -155,7 +164,7 @@ class _Merge:
         self.files = files_of(parts)
         self.trees = number_trees(parts, self.files)
         self.elements = number_units(parts)
-        self.pieces, self.decides = number_pieces(parts)
+        self.pieces, self.decides = number_pieces(parts, self.folder)
         self.hashes = number_words(parts, self.pieces)
         units = self.elements.size - 1
         greatest = max(units, self.hashes.size, self.trees.part.size)
@@ -293,6 +302,7 @@ class _Merge:
                     values[column].append(new[column][value] if column in new else value)
                 for place, tree in zip(mine.tolist(), at.tolist(), strict=True):
                     said[2 * place : 2 * place + 2] = trees.said[2 * tree : 2 * tree + 2]
+                part.index.forget()
             order = np.argsort(np.concatenate(places))
             columns = []
             for one, some in zip(counts, values, strict=True):
@@ -368,7 +378,6 @@ class _Merge:
             page_of = local // UNITS_PER_PAGE
             for page in np.unique(page_of).tolist():
                 _, inner, of_tree, outer, of_class = part.index._unit_page(page)
-                part.index._units.clear()  # each is read once
                 low, high = np.searchsorted(page_of, (page, page + 1))
                 at = local[low:high] % UNITS_PER_PAGE
                 unit = part.units[local[low:high]].astype(np.int64) << 32
@@ -379,6 +388,7 @@ class _Merge:
                     count = edges[at + 1] - edges[at]
                     values = new[listed[stretches(edges[at], count)]]
                     found.append((np.repeat(unit, count) | values).astype(np.int64))
+            part.index.forget()
         return np.unique(np.concatenate(trees)), np.unique(np.concatenate(classes))
 
     def _write_door(self, connection: sqlite3.Connection, door: int) -> int:

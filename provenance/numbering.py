@@ -124,6 +124,7 @@ def number_ranks(parts: Sequence[Part], folder: Path) -> int:
         ranks = _ranks_of(part)
         path = folder / f"ranks{at}"
         path.write_text("".join(f"{order}{name}{_END}" for order, name in ranks), "utf-8")
+        part.index.forget()
         streams.append(_tagged(written(path), at))
     numbers = [array("I") for _ in parts]
     many = 0
@@ -233,6 +234,7 @@ def files_of(parts: Sequence[Part]) -> Files:
                     part.names[path],
                 )
             )
+        part.index.forget()
     return Files(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
@@ -254,6 +256,7 @@ def number_trees(parts: Sequence[Part], files: Files) -> Chosen:
         hashes.append(np.frombuffer(bytes(said), ">u8").astype(np.uint64).reshape(-1, 4))
         if hashes[-1].shape[0] != trees:
             raise part.index._damaged("as many trees as it says are not there")
+        part.index.forget()
         paths.append(first[1:])
         empty.append((np.concatenate(units) if units else np.empty(0, np.intp))[1:] == 0)
         owner.append(np.full(trees, at, np.uint16))
@@ -387,61 +390,81 @@ def pieces_of(part: Part, page: int) -> Pieces:
     return Pieces(sizes.astype(np.intp), leaves, kinds, steps.astype(np.uint32), words)
 
 
-def number_pieces(parts: Sequence[Part]) -> tuple[Chosen, NDArray[np.uint64]]:
+def number_pieces(parts: Sequence[Part], folder: Path) -> tuple[Chosen, NDArray[np.uint64]]:
     """Pieces by rank and size; returns where each is read from, and the two in one number. Those
     of equal rank and size are in no order yet, which their content decides."""
-    hashes, sizes = [], []
-    for part in parts:
-        found, size = _hashed(part)
-        hashes.append(found)
-        sizes.append(size)
-    key = np.concatenate(hashes)
-    size_of = np.concatenate(sizes).astype(np.uint64)
-    rank_of = np.concatenate([part.rank_of_piece for part in parts])
-    many = [part.rank_of_piece.size for part in parts]
-    order = np.lexsort((rank_of, key[:, 1], key[:, 0]))
-    fresh = np.ones(order.size, bool)
-    for column in (0, 1):
-        sorted_ = key[order, column]
-        differs = sorted_[1:] != sorted_[:-1]
-        fresh[1:] = differs if not column else fresh[1:] | differs
-    del key
-    source = order[fresh]
-    decides = rank_of[source].astype(np.uint64) << np.uint64(32) | size_of[source]
+    sizes = [_hashed(part, folder / f"pieces{at}") for at, part in enumerate(parts)]
+    edges = np.cumsum([0, *(size.size for size in sizes)])
+    number = np.empty(int(edges[-1]), np.uint32)  # of every piece, first by digest
+    sources, decided = [np.empty(0, np.uint32)], [np.empty(0, np.uint64)]
+    many = 0
+    for keys, at, rank_of, size_of in _by_content(parts, sizes, edges, folder):
+        order = np.lexsort((rank_of, keys[:, 1], keys[:, 0]))
+        keys = keys[order]
+        fresh = np.ones(order.size, bool)
+        fresh[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+        number[at[order]] = many + np.cumsum(fresh) - 1
+        least = order[fresh]
+        sources.append(at[least])
+        decided.append(rank_of[least].astype(np.uint64) << np.uint64(32) | size_of[least])
+        many += least.size
+    source, decides = np.concatenate(sources), np.concatenate(decided)
+    del sources, decided
     by_rank = np.argsort(decides, kind="stable")
-    place = np.empty(source.size, np.uint32)
-    place[by_rank] = np.arange(source.size, dtype=np.uint32)
-    number = np.empty(order.size, np.uint32)
-    number[order] = place[np.cumsum(fresh) - 1]
-    edges = np.cumsum([0, *many])
+    place = np.empty(many, np.uint32)
+    place[by_rank] = np.arange(many, dtype=np.uint32)
     for part, first, stop in zip(parts, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        part.pieces = number[first:stop]
+        part.pieces = place[number[first:stop]]
         part.rank_of_piece = np.empty(0, np.uint32)
     source = source[by_rank]
-    owner = np.searchsorted(edges, source, "right") - 1
-    chosen = Chosen(owner.astype(np.uint16), (source - edges[owner]).astype(np.uint32))
+    owner = (np.searchsorted(edges, source, "right") - 1).astype(np.uint16)
+    chosen = Chosen(owner, (source - edges[owner]).astype(np.uint32))
     return chosen, decides[by_rank]
 
 
-def _hashed(part: Part) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """uint64[n, 2], a digest of each piece, by which it is known in all parts; and its size."""
+def _by_content(
+    parts: Sequence[Part],
+    sizes: Sequence[NDArray[np.uint32]],
+    edges: NDArray[np.intp],
+    folder: Path,
+) -> Iterator[tuple[NDArray[Any], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]]:
+    """(digests, places among all, ranks, sizes) of pieces, by digest, in stretches that no digest
+    is cut by, within each as they stand."""
+    bits = (int(edges[-1]) // _AT_ONCE).bit_length()
+    for leading in range(1 << bits):
+        found: list[tuple[NDArray[Any], ...]] = []
+        for at, (part, size) in enumerate(zip(parts, sizes, strict=True)):
+            keys = np.fromfile(folder / f"pieces{at}", np.uint64).reshape(-1, 2)
+            mine = np.arange(size.size)
+            if bits:
+                mine = np.flatnonzero(keys[:, 0] >> np.uint64(64 - bits) == leading)
+            place = (int(edges[at]) + mine).astype(np.uint32)
+            found.append((keys[mine], place, part.rank_of_piece[mine], size[mine]))
+        keys, place, rank_of, size_of = (np.concatenate(one) for one in zip(*found, strict=True))
+        if place.size:
+            yield keys, place, rank_of, size_of
+
+
+def _hashed(part: Part, path: Path) -> NDArray[np.uint32]:
+    """Write uint64[n, 2], a digest of each piece, by which it is known in all parts; returns the
+    sizes."""
     words = word_hashes(part)
-    found = bytearray()
     sizes = [np.empty(0, np.uint32)]
-    for page in range(part.index._count("piece")):
-        pieces = pieces_of(part, page)
-        kinds, steps = pieces.kinds.tobytes(), pieces.steps.tobytes()
-        hashes = words[pieces.words].tobytes()
-        at = leaf = 0
-        for size, leaves in zip(pieces.sizes.tolist(), pieces.leaves.tolist(), strict=True):
-            total = blake2b(size.to_bytes(8, "little"), digest_size=16)
-            total.update(kinds[at : at + size])
-            total.update(steps[4 * at : 4 * (at + size)])
-            total.update(hashes[8 * leaf : 8 * (leaf + leaves)])
-            found += total.digest()
-            at, leaf = at + size, leaf + leaves
-        sizes.append(pieces.sizes.astype(np.uint32))
-    return np.frombuffer(bytes(found), np.uint64).reshape(-1, 2), np.concatenate(sizes)
+    with open(path, "wb") as file:
+        for page in range(part.index._count("piece")):
+            pieces = pieces_of(part, page)
+            kinds, steps = pieces.kinds.tobytes(), pieces.steps.tobytes()
+            hashes = words[pieces.words].tobytes()
+            at = leaf = 0
+            for size, leaves in zip(pieces.sizes.tolist(), pieces.leaves.tolist(), strict=True):
+                total = blake2b(size.to_bytes(8, "little"), digest_size=16)
+                total.update(kinds[at : at + size])
+                total.update(steps[4 * at : 4 * (at + size)])
+                total.update(hashes[8 * leaf : 8 * (leaf + leaves)])
+                file.write(total.digest())
+                at, leaf = at + size, leaf + leaves
+            sizes.append(pieces.sizes.astype(np.uint32))
+    return np.concatenate(sizes)
 
 
 def word_hashes(part: Part) -> NDArray[np.uint64]:
