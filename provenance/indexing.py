@@ -30,7 +30,7 @@ from provenance.sketch import permutations, sketch
 from provenance.source import Source, open_source
 from provenance.statements import Statements, statements
 from provenance.version import VERSION
-from provenance.workers import BOUNDS, Bounds, Progress, emptied, run
+from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
 
 _SAVE_EVERY = 60.0  # seconds
 
@@ -367,7 +367,7 @@ def _sketch_batch(files: Sequence[SourceFile], settings: _SketchSettings) -> lis
     drawn = np.array(settings.permutations, np.uint32)
     made: list[_Made] = []
     for file in files:
-        parsed = parse(file.content, syntax(file.content, settings.seconds))
+        parsed = parse(file.content, syntax(file.content, patience(settings.seconds)))
         drawing = sketch(parsed, settings.parameters, drawn)
         made.append((emptied(file), parsed, drawing, statements(file.content)))
     return made

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import count
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +26,6 @@ from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from numpy.typing import NDArray
 
 GRAMMAR = "tree-sitter-python 0.25.0"
@@ -178,17 +175,24 @@ _text_hashes = _TextHashes()
 _idle: list[Parser] = []
 
 
-def _hashes(distinct: Collection[bytes], mark: str) -> dict[bytes, int]:
-    """The hash of every text of a file; names that bear its mark have the sign in its place."""
-    hashes = dict(zip(distinct, map(_text_hashes.__getitem__, distinct), strict=True))
-    if mark:
+class _Hashes(dict[bytes, int]):
+    """The hash of every text of a file, in the order in which it asks for them."""
+
+    def __missing__(self, text: bytes) -> int:
+        value = self[text] = _text_hashes[text]
+        return value
+
+    def without_mark(self, mark: str) -> bool:
+        """Put a sign in place of a family's mark into the names that bear it; whether any does."""
         telling = words(mark)[0].lower().encode()
-        for text in distinct:
+        changed = False
+        for text in self:
             if len(text) < 200 and telling in text.lower():
                 name = text.decode("utf-8", "replace")
                 if (marked := without_mark(name, mark)) != name:
-                    hashes[text] = _text_hashes[marked.encode()]
-    return hashes
+                    self[text] = _text_hashes[marked.encode()]
+                    changed = True
+        return changed
 
 
 def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
@@ -196,7 +200,8 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
 
     Args:
         content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
-        trees: what ``syntax`` gives for it, where that is known.
+        trees: what ``syntax`` gives for it, where that is known. They are let go, the list is empty
+            then: it costs less while they are warm.
 
     Returns:
         Its units in source order (``units[0]`` is the module) over one sequence of elements.
@@ -205,6 +210,9 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
     known = grammar()
     trees = trees or syntax(content)
     kinds, starts, texts, definitions, errors = _walk(trees, content, known)
+    broken = [tree.root_node for tree in trees if tree.root_node.has_error]
+    errors += [at for root in broken for at in _missing(root)]
+    del broken, trees[:]
     ids = np.fromiter(kinds, np.uint16, len(kinds))
     start = np.array(starts, np.intp)
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
@@ -213,17 +221,17 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
     units = _units(definitions, start, newline, line, len(content))
     mark = family_mark([unit.name for unit in units if unit.kind == "class"])
 
-    number: defaultdict[bytes, int] = defaultdict(count().__next__)  # of each distinct text
-    at = np.fromiter(map(number.__getitem__, texts), np.intp, len(texts))
-    hashes = _hashes(number, mark)
+    hashes = _Hashes()
+    said = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
+    if mark and hashes.without_mark(mark):
+        said = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
     word = np.zeros(ids.size, np.uint64)
-    word[known.has_text[ids]] = np.fromiter(hashes.values(), np.uint64, len(hashes))[at]
+    word[known.has_text[ids]] = said
     kind = known.compact[ids]
     structure = known.kind_hash[kind]
-    errors += [at for tree in trees if tree.root_node.has_error for at in _missing(tree.root_node)]
     error_lines = tuple(sorted(set((np.searchsorted(newline, errors, "left") + 1).tolist())))
     tokens = Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
-    return Parsed(units, tokens, hashes, mark, error_lines)
+    return Parsed(units, tokens, dict(hashes), mark, error_lines)
 
 
 def syntax(content: bytes, seconds: float = _SECONDS) -> list[Tree]:
@@ -234,7 +242,7 @@ def syntax(content: bytes, seconds: float = _SECONDS) -> list[Tree]:
     Comments are in it, but for those of runs so long that they would slow the grammar down.
 
     Raises:
-        TooLongError: it took more than so many seconds.
+        TooLongError: it took more than so many seconds, which may be infinite.
     """
     known = grammar()
     end = time.monotonic() + seconds
@@ -311,8 +319,9 @@ def _in_string(root: Node, at: int) -> bool:
 
 
 def _tree(content: bytes, known: _Grammar, end: float, part: Range | None = None) -> Tree:
-    """Parse a file or a part of it, no longer than to a time of the monotonic clock. Only text that
-    is asked for piece by piece can be given up; the first piece is all of it."""
+    """Parse a file or a part of it, no longer than to a time of the monotonic clock, where that is
+    not infinite. Only text that is asked for piece by piece can be given up; the first piece is all
+    of it."""
     given: list[bytes] = []
 
     def read(start: int, _point: object) -> bytes:
@@ -328,7 +337,7 @@ def _tree(content: bytes, known: _Grammar, end: float, part: Range | None = None
         parser = Parser(known.language)
     parser.included_ranges = [part] if part else []
     try:
-        tree = parser.parse(read, progress_callback=late)
+        tree = parser.parse(content) if end == inf else parser.parse(read, progress_callback=late)
     except ValueError as error:
         raise TooLongError("found a file whose parsing was given up") from error
     finally:

@@ -27,7 +27,7 @@ from provenance.model import (
 )
 from provenance.references import DEFAULT_INDEX
 from provenance.release import checked_day
-from provenance.workers import BOUNDS, Bounds, Progress, emptied, run
+from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -406,8 +406,9 @@ def _read(file: SourceFile, library: Library, seconds: float) -> tuple[Parsed, t
     from provenance.declared import used
     from provenance.parse import parse, syntax
 
-    trees = syntax(file.content, seconds)
-    return parse(file.content, trees), used(file, trees, library)
+    trees = syntax(file.content, patience(seconds))
+    uses = used(file, trees, library)
+    return parse(file.content, trees), uses
 
 
 # --- compare ------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from queue import SimpleQueue
@@ -60,6 +61,14 @@ class Bounds:
 
 
 BOUNDS = Bounds()
+
+_held = False  # whether this process is one that somebody else ends
+
+
+def patience(seconds: float) -> float:
+    """How long work may take that ends by itself: for ever in a worker, which is ended where it
+    takes longer than it may. To look at the clock costs time too."""
+    return inf if _held else seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +266,8 @@ def _serve(
         settings: what it needs.
         memory: bytes that may be taken.
     """
+    global _held
+    _held = True
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # of the terminal: for who started us
         if hasattr(signal, name):
             usual = signal.SIG_IGN if name == "SIGINT" else signal.SIG_DFL

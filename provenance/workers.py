@@ -29,10 +29,11 @@ from provenance.worker import (
     Task,
     Worker,
     context_for,
+    patience,
     ready,
 )
 
-__all__ = ["BOUNDS", "Bounds", "Listed", "Progress", "emptied", "run"]
+__all__ = ["BOUNDS", "Bounds", "Listed", "Progress", "emptied", "patience", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) files as work goes on."""
