@@ -25,7 +25,7 @@ from provenance.regular import too_large
 from provenance.release import Described, from_metadata
 
 if TYPE_CHECKING:
-    from provenance.source import Found, Limits
+    from provenance.limits import Found, Limits
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 ZIP_ENDINGS = (".whl", ".zip")
@@ -217,7 +217,7 @@ def too_many(shown_name: str, limits: Limits) -> SourceError:
     """The archive is refused for the number of its members."""
     return SourceError(
         f"{shown_name}: found more members than the {limits.max_members:,} allowed; unpack it "
-        "and scan the folder, or raise max_members in provenance.source.Limits"
+        "and scan the folder, or raise max_members in provenance.limits.Limits"
     )
 
 
@@ -225,7 +225,7 @@ def too_much(shown_name: str, limits: Limits) -> SourceError:
     """The archive is refused for its unpacked size."""
     return SourceError(
         f"{shown_name}: found more than the {limits.max_total_bytes:,} unpacked bytes allowed; "
-        "unpack it and scan the folder, or raise max_total_bytes in provenance.source.Limits"
+        "unpack it and scan the folder, or raise max_total_bytes in provenance.limits.Limits"
     )
 
 

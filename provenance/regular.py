@@ -55,7 +55,7 @@ def too_large(size: str, limit: int) -> Reason:
     """Why a file of that size is not read."""
     return Reason(
         f"found {size} bytes, expected at most {limit:,}; split the file, or raise the limit "
-        "in provenance.source.Limits"
+        "in provenance.limits.Limits"
     )
 
 

@@ -24,39 +24,15 @@ from dataclasses import dataclass, field
 from provenance.decode import Reason, decode
 from provenance.errors import SourceError
 from provenance.folder import list_folder, shown
+from provenance.limits import READ, Found, Limits
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
 from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
 from provenance.regular import read_file
 
-Found = tuple[str, "bytes | Reason", "str | None"]
-"""``(path, bytes or why not, ISO day)``, as the readers of folders and archives yield it."""
-
 _NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
 _LONGEST_PROJECT_FILE = 1_000_000
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is read at most; beyond it a file is skipped and an archive refused.
-
-    ``max_file_bytes`` holds for Python text, also that in a notebook: a syntax tree takes some
-    fifty times the text. The largest file of the packages looked at has 0.4 MB.
-    ``max_notebook_bytes`` is for the notebook with its pictures. ``max_members`` and
-    ``max_total_bytes`` (unpacked) are for one archive, ``max_held_bytes`` for the Python files
-    of one tar, which is read once and may hold them in any order.
-    """
-
-    max_file_bytes: int = 10_000_000
-    max_notebook_bytes: int = 50_000_000
-    max_members: int = 200_000
-    max_total_bytes: int = 4_000_000_000
-    max_held_bytes: int = 512_000_000
-
-    def of(self, path: str) -> int:
-        """The most bytes a file of that name may have."""
-        return self.max_notebook_bytes if path.endswith(".ipynb") else self.max_file_bytes
 
 
 @dataclass(frozen=True)
@@ -97,7 +73,7 @@ def open_source(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     only: Sequence[str] | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = READ,
 ) -> Source:
     """Open what a user names, whatever its kind; nothing is read yet but lists of names.
 
@@ -287,7 +263,7 @@ def as_file(
                 path,
                 f"found {len(text):,} bytes of Python in the notebook, expected at most "
                 f"{limits.max_file_bytes:,}; split it, or raise the limit in "
-                "provenance.source.Limits",
+                "provenance.limits.Limits",
             )
     else:
         text = decode(found)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from provenance.source import Found, Limits
+    from provenance.limits import Found, Limits
 
 _LONGEST_HEADER = 16_000_000  # tarfile reads a name or a pax header at one go
 _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may ask for 4 GB

@@ -35,7 +35,7 @@ from provenance.release import day_of_parts
 if TYPE_CHECKING:
     import zipfile
 
-    from provenance.source import Found, Limits
+    from provenance.limits import Found, Limits
 
 _UNICODE_PATH = 0x7075
 _MEMBER_BYTES = 256  # of the directory, per allowed member: 46 and a long name

@@ -47,16 +47,17 @@ ALLOWED = {
     # source and its readers: what a user names -> files
     "patterns": "errors",
     "notebook": "decode",
+    "limits": "decode",
     "regular": "decode",
     "tracked": "decode regular",
     "folder": "decode patterns regular tracked",
-    "archive": "decode errors folder notices patterns regular release",
-    "zipped": "archive decode errors folder notices patterns regular release",
-    "tarred": "archive decode errors notices patterns regular release",
+    "archive": "decode errors folder limits notices patterns regular release",
+    "zipped": "archive decode errors folder limits notices patterns regular release",
+    "tarred": "archive decode errors limits notices patterns regular release",
     "pypi": "errors release",
     "source": (
-        "archive decode errors folder model notebook notices patterns pypi regular release tarred "
-        "zipped"
+        "archive decode errors folder limits model notebook notices patterns pypi regular release "
+        "tarred zipped"
     ),
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",
@@ -184,7 +185,7 @@ ALLOWED = {
     "cluster.slices": (
         "cluster.fingerprints cluster.tables errors index model null pages parse recent schema"
     ),
-    "cluster.gather": "errors folder model notices origins release source",
+    "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors",
     "cluster.folders": "cluster.tables errors",
     "cluster.assembling": (

@@ -28,10 +28,11 @@ from hypothesis import strategies as st
 
 from provenance.errors import SourceError, UsageError
 from provenance.folder import BY_RULE, IN_THE_SAME_TREE, shown
+from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
 from provenance.release import from_metadata, license_of, normalised
-from provenance.source import Limits, Source, open_source
+from provenance.source import Source, open_source
 from provenance.tracked import entries
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files only")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS, shown
+from provenance.limits import Limits
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notices import LONGEST_FILE, is_notice
 from provenance.origins import origin_of
 from provenance.release import checked_day, license_of
-from provenance.source import Limits, Source, as_file, open_source
+from provenance.source import Source, as_file, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,9 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from provenance.errors import ProvenanceError
+from provenance.limits import Limits
 from provenance.model import SourceFile
 from provenance.report.text import safe
-from provenance.source import Limits
 
 SMALL = Limits(
     max_file_bytes=1 << 16,
