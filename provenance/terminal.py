@@ -26,41 +26,50 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class Group(click.Group):
     """Shows our errors as one message without traceback, with our exit codes."""
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Read the command line, which writes where help or the version is asked for."""
+        with _told():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        _never_strict()
-        if sys.stdout is None:  # closed: what is opened next would take its place
-            click.echo("provenance: found no output to write to, expected one", err=True)
-            ctx.exit(ExitCode.NOT_COMPLETED)
-        try:
-            with _ended_by_signals():
-                return super().invoke(ctx)
-        except ProvenanceError as error:
-            click.echo(f"provenance: {printable(str(error))}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("provenance: interrupted; nothing is written by half", err=True)
-            ctx.exit(ExitCode.NOT_COMPLETED)
-        except MemoryError:
-            click.echo(
-                "provenance: out of memory; scan less at once with --include, or use --jobs 1",
-                err=True,
-            )
-            ctx.exit(ExitCode.NOT_COMPLETED)
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):  # the reader went away, as with | head
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                ctx.exit(ExitCode.NOT_COMPLETED)
-            click.echo(f"provenance: {printable(str(error))}", err=True)
-            ctx.exit(ExitCode.NOT_COMPLETED)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception:
-            from traceback import format_exc
+        with _told(), _ended_by_signals():
+            return super().invoke(ctx)
 
-            said = "a fault of ours, please tell us with what input (SECURITY.md)"
-            click.echo(f"{printable(format_exc())}provenance: {said}", err=True)
-            ctx.exit(ExitCode.NOT_COMPLETED)
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong is one message and an exit code of ours."""
+    _never_strict()
+    if sys.stdout is None:  # closed: what is opened next would take its place
+        click.echo("provenance: found no output to write to, expected one", err=True)
+        raise click.exceptions.Exit(ExitCode.NOT_COMPLETED)
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except ProvenanceError as error:
+        code, said = error.exit_code, str(error)
+    except KeyboardInterrupt:
+        code, said = ExitCode.NOT_COMPLETED, "interrupted; nothing is written by half"
+    except MemoryError:
+        code = ExitCode.NOT_COMPLETED
+        said = "out of memory; scan less at once with --include, or use --jobs 1"
+    except BrokenPipeError:  # the reader went away, as with | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(ExitCode.NOT_COMPLETED) from None
+    except OSError as error:
+        code, said = ExitCode.NOT_COMPLETED, str(error)
+    except Exception:
+        from traceback import format_exc
+
+        click.echo(printable(format_exc()), err=True, nl=False)
+        code = ExitCode.NOT_COMPLETED
+        said = "a fault of ours, please tell us with what input (SECURITY.md)"
+    else:
+        return
+    click.echo(f"provenance: {printable(said)}", err=True)
+    raise click.exceptions.Exit(code)
 
 
 def _never_strict() -> None:

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from provenance.limits import Found, Limits
 
 _UNICODE_PATH = 0x7075
+_LOCAL_MARK, _LISTED_MARK, _END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
+_LOCAL = struct.Struct("<6xH10xI4xHH")  # of a member's header: flags, size, lengths of name, extra
+_END = struct.Struct("<10xH4xI2x")  # of the directory's end: count of members, where it begins
+_LONGEST_END = (1 << 16) + _END.size
 _MEMBER_BYTES = 256  # of the directory, per allowed member: 46 and a long name
 
 
@@ -48,10 +52,11 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
         SourceError: it is no zip, or there is more in it than the limits allow.
     """
     listing = Listing()
-    with _zip(path, shown_name, limits) as archive:
+    with _zip(path, shown_name, limits) as (file, archive):
         infos = archive.infolist()
         if len(infos) > limits.max_members:
             raise too_many(shown_name, limits)
+        listing.lost = _unlisted(file, archive)
         for info in infos:
             name = tidy(_name(info))
             problem = _zip_problem(info, name, limits)
@@ -72,7 +77,7 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
     members = named(listing, shown_name, patterns)
 
     def read() -> Iterator[Found]:
-        with _zip(path, shown_name, limits) as archive:
+        with _zip(path, shown_name, limits) as (_, archive):
             for member in members:
                 found: bytes | Reason
                 if member.problem is not None:
@@ -88,11 +93,13 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
 
 
 @contextmanager
-def _zip(path: str, shown_name: str, limits: Limits) -> Iterator[zipfile.ZipFile]:
+def _zip(
+    path: str, shown_name: str, limits: Limits
+) -> Iterator[tuple[io.BufferedReader, zipfile.ZipFile]]:
     with _BoundedFile(io.FileIO(path)) as file:
         file.most = max(limits.max_members * _MEMBER_BYTES, 1 << 17)
         with _directory(file, shown_name, limits) as archive:
-            yield archive
+            yield file, archive
 
 
 def _directory(file: io.BufferedReader, shown_name: str, limits: Limits) -> zipfile.ZipFile:
@@ -121,6 +128,62 @@ class _BoundedFile(io.BufferedReader):
         return super().read(size)
 
 
+def _unlisted(file: io.BufferedReader, archive: zipfile.ZipFile) -> Reason | None:
+    """Why there may be members that the directory, as ``zipfile`` finds it, does not list: another
+    program may find another directory, or none, and unpack them (APPNOTE 4.3.6)."""
+    infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    at, found, end = 0, 0, file.seek(0, io.SEEK_END)
+    for info in infos:
+        if not at <= info.header_offset <= end:  # within another one, or nowhere
+            found += 1
+            continue
+        found += _headers(file, at, info.header_offset)
+        file.seek(info.header_offset)
+        head = file.read(_LOCAL.size)
+        if len(head) < _LOCAL.size or head[:4] != _LOCAL_MARK:
+            continue  # told where it is read
+        flags, size, name, extra = _LOCAL.unpack(head)
+        coding = "utf-8" if info.flag_bits & 0x800 else "cp437"
+        own = file.read(name).decode(coding, "replace")
+        other = own != info.orig_filename and own.endswith(ENDINGS)
+        longer = not flags & 0x8 and size not in (info.compress_size, 0xFFFFFFFF)
+        found += other or longer
+        at = max(at, info.header_offset + _LOCAL.size + name + extra + info.compress_size)
+    found += at > archive.start_dir
+    found += _headers(file, at, archive.start_dir)
+    size = sum(46 + len(_raw(one)) + len(one.extra) + len(one.comment) for one in infos)
+    found += _headers(file, archive.start_dir + size, end)
+    file.seek(max(0, end - _LONGEST_END))
+    tail = file.read(_LONGEST_END)
+    ends = tail[tail.rfind(_END_MARK) :][: _END.size]
+    if len(ends) == _END.size:
+        count, start = _END.unpack(ends)
+        file.seek(start)
+        elsewhere = start not in (archive.start_dir, 0xFFFFFFFF) and file.read(4) == _LISTED_MARK
+        found += elsewhere or count not in (len(infos) & 0xFFFF, 0xFFFF)
+    if not found:
+        return None
+    return Reason(
+        "found members that the directory at the end of the archive does not list as they are, "
+        "expected it to list all; pack the archive again"
+    )
+
+
+def _headers(file: io.BufferedReader, start: int, stop: int) -> int:
+    """How many headers of members, of either kind, a part of the file has where none is due."""
+    found, last = 0, b""
+    file.seek(start)
+    while start < stop:
+        part = file.read(min(1 << 16, stop - start))
+        if not part:
+            break
+        start += len(part)
+        part = last + part
+        found += part.count(_LOCAL_MARK) + part.count(_LISTED_MARK)
+        last = part[-3:]
+    return found
+
+
 def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | Reason:
     try:
         with archive.open(info) as file:
@@ -141,8 +204,7 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int
 def _name(info: zipfile.ZipInfo) -> str:
     """The name that unpacking gives a member: that of Info-ZIP's extra field 0x7075 (APPNOTE 4.6.9)
     where it has one that fits, which ``zipfile`` reads since Python 3.12 only."""
-    raw = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
-    extra, at = info.extra, 0
+    raw, extra, at = _raw(info), info.extra, 0
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, at)
         data, at = extra[at + 4 : at + 4 + size], at + 4 + size
@@ -151,6 +213,11 @@ def _name(info: zipfile.ZipInfo) -> str:
                 if name := data[5:].decode("utf-8").partition("\0")[0]:
                     return name
     return info.filename
+
+
+def _raw(info: zipfile.ZipInfo) -> bytes:
+    """The bytes of its name in the directory."""
+    return info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437", "replace")
 
 
 def _zip_problem(info: zipfile.ZipInfo, name: str, limits: Limits) -> Reason | None:

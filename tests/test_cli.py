@@ -396,6 +396,22 @@ def test_a_closed_stream_is_no_success_with_nothing_said(
     assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no such device")
+@pytest.mark.parametrize("asked", ["--version", "--help", "scan --help", "index --help", "index"])
+@pytest.mark.parametrize("output", ["/dev/full", "&-"])
+def test_help_that_nobody_gets_is_told(asked: str, output: str) -> None:
+    """It is written before a command is run."""
+    call = f'"$@" {asked} >{output}'
+    command = ["sh", "-c", call, "sh", sys.executable, "-m", "provenance"]
+    ended = subprocess.run(command, capture_output=True, check=False, text=True)
+    if asked == "index" and output == "/dev/full":  # help for a wrong call is an error message
+        assert ended.returncode == 2
+        return
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("provenance: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("format_", ["json", "cyclonedx", "codequality"])
 def test_no_json_for_the_terminal_is_a_command_to_ci(
     index: Path, tmp_path: Path, format_: str

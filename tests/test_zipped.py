@@ -1,0 +1,148 @@
+"""What the directory of a zip does not list is told: other programs may unpack it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from provenance.model import Skipped, SourceFile
+from provenance.source import open_source
+
+DAY = (2025, 3, 1, 0, 0, 0)
+
+
+def packed(*names: str) -> bytes:
+    """A sound zip with a member of each name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name, DAY), f"name = {name!r}\n")
+    return file.getvalue()
+
+
+def ended(data: bytes, *, count: int | None = None, size: int | None = None) -> bytes:
+    """A zip whose end says another count of members, or size of the directory."""
+    changed = bytearray(data)
+    if count is not None:
+        struct.pack_into("<HH", changed, len(data) - 14, count, count)
+    if size is not None:
+        struct.pack_into("<I", changed, len(data) - 10, size)
+    return bytes(changed)
+
+
+def short() -> bytes:
+    """The directory begins at its second member."""
+    data = packed("a.py", "b.py")
+    first = data.index(b"PK\1\2")
+    second = data.index(b"PK\1\2", first + 4)
+    return ended(data, size=len(data) - 22 - second)
+
+
+def renamed() -> bytes:
+    """The directory calls a member by another name than its own header does."""
+    data = packed("a.py", "b.py")
+    at = data.index(b"a.py", data.index(b"PK\1\2"))
+    return data[:at] + b"a.md" + data[at + 4 :]
+
+
+def within(*, raw: bool) -> bytes:
+    """A whole zip in the data of a member; ``raw``: the end says that the directory begins there,
+    as some programs then believe."""
+    inner = packed("a.py")
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("data.zip", DAY), inner)
+    data = bytearray(file.getvalue())
+    if raw:
+        start = data.index(inner) + inner.index(b"PK\1\2")
+        struct.pack_into("<I", data, len(data) - 6, start)
+        at = data.rindex(b"PK\1\2")
+        lead = struct.unpack_from("<I", data, len(data) - 10)[0]
+        struct.pack_into("<I", data, at + 42, (start - (len(data) - 22 - lead)) & 0xFFFFFFFF)
+    return bytes(data)
+
+
+def sized() -> bytes:
+    """A member's own header says that it is shorter than the directory does."""
+    data = bytearray(packed("data.bin", "b.py"))
+    struct.pack_into("<I", data, 18, 4)
+    return bytes(data)
+
+
+def overlapping() -> bytes:
+    """The directory says that one member reaches over the next."""
+    data = bytearray(packed("data.bin", "b.py"))
+    first = data.index(b"PK\1\2")
+    for at in (18, first + 20):
+        struct.pack_into("<I", data, at, 40)
+    return bytes(data)
+
+
+def told(path: Path, data: bytes) -> bool:
+    path.write_bytes(data)
+    found = list(open_source(str(path)).files())
+    return any(isinstance(one, Skipped) and "does not list" in one.reason for one in found)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ended(packed("a.py"), size=0),
+        ended(packed("a.py"), size=0, count=0),
+        ended(packed("a.py"), count=2),
+        short(),
+        renamed(),
+        sized(),
+        overlapping(),
+        packed("a.py") + packed("b.py"),
+        packed("a.py")[:-22] + packed("b.py"),
+    ],
+    ids=["empty", "of-none", "count", "short", "renamed", "sized", "overlap", "two", "before"],
+)
+def test_members_that_the_directory_does_not_list_are_told(tmp_path: Path, data: bytes) -> None:
+    """``unzip``, other readers, or Python by another way, would unpack code that nobody saw."""
+    assert told(tmp_path / "a.zip", data)
+
+
+def test_a_directory_elsewhere_is_told(tmp_path: Path) -> None:
+    """Some programs go by where the end says that it begins, others by how long it is."""
+    assert told(tmp_path / "a.zip", within(raw=True))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [packed(), packed("a.py", "b.py"), within(raw=False), b"#!/bin/sh\n" + packed("a.py")],
+    ids=["nothing", "plain", "zip-in-zip", "after-a-stub"],
+)
+def test_a_sound_zip_is_not_suspected(tmp_path: Path, data: bytes) -> None:
+    assert not told(tmp_path / "a.zip", data)
+
+
+def test_a_long_zip_and_streamed_ones_are_not_suspected(tmp_path: Path) -> None:
+    """Zip64, and members whose sizes follow them."""
+
+    class Stream(io.RawIOBase):
+        def __init__(self) -> None:
+            self.data = bytearray()
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> int:  # type: ignore[override]
+            self.data += data
+            return len(data)
+
+    stream = Stream()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("a.py", "w", force_zip64=True) as file:
+            file.write(b"x = 1\n" * 1000)
+        for number in range(70_000 // 1000):
+            archive.writestr(f"b{number}.py", "x = 1\n")
+    assert not told(tmp_path / "a.zip", bytes(stream.data))
+    found = list(open_source(str(tmp_path / "a.zip")).files())
+    assert all(isinstance(one, SourceFile) for one in found)
+    assert len(found) == 71
