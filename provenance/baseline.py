@@ -151,7 +151,7 @@ class _Families:
         of_tree &= 0xFFFFFFFF
         elements, holders, holds = [], [np.empty(0, np.int32)], [np.empty(0, np.int32)]
         for page in range(index.units // UNITS_PER_PAGE + 1):
-            size, edges, trees, _, _ = index._unit_page(page)
+            size, edges, trees, _, _ = index.unit_page(page)
             elements.append(size)
             unit = np.repeat(np.arange(size.size), np.diff(edges)) + page * UNITS_PER_PAGE
             count = (edge[trees.astype(np.intp) + 1] - edge[trees]).astype(np.intp)

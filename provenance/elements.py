@@ -23,19 +23,36 @@ if TYPE_CHECKING:
 
 LARGE_WORD = 0xFFFF
 _MOST_TEXTS = 20_000
-_NO_WORD = np.empty(0, np.uint32)
+_MOST_BYTES = 48 << 20  # of pages of pieces
+_WORD_BITS = np.uint32(WORDS_PER_PAGE.bit_length() - 1)
+_NOTHING = np.empty(0, np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pieces:
-    """A page of pieces: where each one's elements and words begin; kinds, line steps, words, kept
-    small, so that many pages can be."""
+    """A page of pieces as it is stored: where each one's elements, leaves and large numbers of
+    words begin; kinds, line steps, two low bytes of the words, the large numbers."""
 
     elements: list[int]
     leaves: list[int]
+    larges: list[int]
     kinds: NDArray[np.uint8]
     steps: NDArray[Any]
-    words: NDArray[np.uint32]
+    low: NDArray[np.uint8]
+    high: NDArray[Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        read = (self.kinds, self.steps, self.low, self.high)
+        return sum(one.nbytes for one in read) + 100 * len(self.elements)
+
+    def words(self, piece: int, low: list[NDArray[np.uint8]], high: list[NDArray[Any]]) -> None:
+        """Put the numbers of a piece's words behind others, as they are stored."""
+        low.append(self.low[2 * self.leaves[piece] : 2 * self.leaves[piece + 1]])
+        first, stop = self.larges[piece], self.larges[piece + 1]
+        if first != stop:
+            high.append(self.high[first:stop])
 
 
 class Elements:
@@ -43,27 +60,29 @@ class Elements:
 
     def __init__(self, stored: Stored, postings: Postings | None, words: int) -> None:
         self._stored, self._postings, self._many = stored, postings, words
-        self._hash_pages: Recent[int, NDArray[np.uint64]] = Recent(1024)
+        self._kept_hashes = _Hashes(stored)
         self._words: Recent[int, tuple[Any, list[str]]] = Recent(1024)
         self._names: Recent[int, list[str]] = Recent(512)
         self._texts: dict[int, str] = {}  # of words
-        self._pieces: Recent[int, _Pieces] = Recent(1024)
+        self._pieces: Recent[int, _Pieces] = Recent(_MOST_BYTES)
 
     def forget(self) -> None:
         """Let go of the pages that were kept."""
         self._texts.clear()
-        for kept in (self._hash_pages, self._words, self._names, self._pieces):
+        self._kept_hashes = _Hashes(self._stored)
+        for kept in (self._words, self._names, self._pieces):
             kept.clear()
 
     def tokens(self, tree: Tree, chosen: slice | NDArray[np.intp]) -> Tokens:
         """The elements of some pieces of a tree, one piece after another."""
-        kinds, steps, words = [np.empty(0, np.uint8)], [np.empty(0, np.uint8)], [_NO_WORD]
+        kinds, steps = [_NOTHING], [_NOTHING]
+        low, high = [_NOTHING], [_NOTHING]
         for page, piece in self._held(tree, chosen):
-            low, high = page.elements[piece], page.elements[piece + 1]
-            kinds.append(page.kinds[low:high])
-            steps.append(page.steps[low:high])
-            words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
-        kind, structure, word = self._joined(kinds, words)
+            first, stop = page.elements[piece], page.elements[piece + 1]
+            kinds.append(page.kinds[first:stop])
+            steps.append(page.steps[first:stop])
+            page.words(piece, low, high)
+        kind, structure, word = self._joined(kinds, low, high)
         line = np.cumsum(np.concatenate(steps), dtype=np.intp)
         sizes = tree.sizes[chosen]
         before = np.concatenate([[0], line])[np.cumsum(sizes) - sizes]
@@ -74,12 +93,12 @@ class Elements:
         self, pieces: Sequence[tuple[Tree, slice | NDArray[np.intp]]]
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """The elements of pieces of several trees in the structure and in the text view."""
-        kinds, words = [np.empty(0, np.uint8)], [_NO_WORD]
+        kinds, low, high = [_NOTHING], [_NOTHING], [_NOTHING]
         for tree, chosen in pieces:
             for page, piece in self._held(tree, chosen):
                 kinds.append(page.kinds[page.elements[piece] : page.elements[piece + 1]])
-                words.append(page.words[page.leaves[piece] : page.leaves[piece + 1]])
-        _, structure, word = self._joined(kinds, words)
+                page.words(piece, low, high)
+        _, structure, word = self._joined(kinds, low, high)
         return structure, structure ^ word
 
     def _held(self, tree: Tree, chosen: slice | NDArray[np.intp]) -> Iterator[tuple[_Pieces, int]]:
@@ -93,14 +112,18 @@ class Elements:
             yield page, piece
 
     def _joined(
-        self, kinds: list[NDArray[np.uint8]], words: list[NDArray[np.uint32]]
+        self,
+        kinds: list[NDArray[np.uint8]],
+        low: list[NDArray[np.uint8]],
+        high: list[NDArray[Any]],
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.uint64]]:
         """The kinds of elements, their structure view, the hashes of their words, 0 for none."""
         from provenance.parse import grammar
 
         known, kind = grammar(), np.concatenate(kinds)
         word = np.zeros(kind.size, np.uint64)
-        word[known.is_leaf[kind]] = self._hashes(np.concatenate(words))
+        words = words_of(np.concatenate(low), np.concatenate(high)).astype(np.uint32)
+        word[known.is_leaf[kind]] = self._hashes(words)
         return kind, known.kind_hash[kind], word
 
     def _piece_page(self, number: int) -> _Pieces:
@@ -109,24 +132,22 @@ class Elements:
             from provenance.parse import grammar
 
             sizes, kinds, steps, low, high = self._stored.read("piece", number)
-            words = words_of(low, high)
-            kinds = kinds.astype(np.uint8, copy=False)
-            elements = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
-            leaves = np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[elements]
-            if not kinds.size == steps.size == elements[-1] or words.size != leaves[-1]:
+            kinds, low = kinds.astype(np.uint8, copy=False), low.astype(np.uint8, copy=False)
+            elements = _edges(sizes)
+            leaves = _edges(grammar().is_leaf.take(kinds))[elements]
+            if not kinds.size == steps.size == elements[-1] or low.size != 2 * leaves[-1]:
                 raise self._stored.damaged(f"piece page {number} is uneven")
-            if words.max(initial=0) >= max(1, self._words_there):
+            words = low.view("<u2")
+            large = np.flatnonzero(words == LARGE_WORD)
+            if large.size != high.size:
+                raise self._stored.damaged(f"piece page {number} has words that do not fit")
+            most = int(high.max() if high.size else words.max(initial=0))
+            if most >= max(1, self._words_there):
                 raise self._stored.damaged(f"piece page {number} names words that are not there")
-            page = self._pieces.keep(
-                number,
-                _Pieces(
-                    elements.tolist(),
-                    leaves.tolist(),
-                    kinds.copy(),  # which lets the bytes that were read go
-                    steps.copy(),
-                    words.astype(np.uint32),
-                ),
-            )
+            larges = large.searchsorted(leaves)
+            listed = elements.tolist(), leaves.tolist(), larges.tolist()
+            page = _Pieces(*listed, kinds, steps, low, high)
+            self._pieces.keep(number, page, page.size)
         return page
 
     def _hashes(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
@@ -134,16 +155,7 @@ class Elements:
         if self._postings is None:
             known: NDArray[np.uint64] = self._word_hashes[numbers]
             return known
-        result = np.empty(numbers.size, np.uint64)
-        page_of, at = np.divmod(numbers.astype(np.intp), WORDS_PER_PAGE)
-        for page in np.unique(page_of).tolist():
-            hashes = self._hash_pages.get(page)
-            if hashes is None:
-                found = self._stored.read("word", page)[0].astype(np.uint64)
-                hashes = self._hash_pages.keep(page, found)
-            mine = page_of == page
-            result[mine] = hashes[at[mine]]
-        return result
+        return self._kept_hashes.of(numbers)
 
     @cached_property
     def _words_there(self) -> int:
@@ -214,6 +226,52 @@ class Elements:
         if position >= len(names):
             raise self._stored.damaged(f"no name {number}")
         return names[position]
+
+
+class _Hashes:
+    """The hashes of words by their numbers, where there are too many to hold them all."""
+
+    def __init__(self, stored: Stored) -> None:
+        self._stored = stored
+        self._slot = np.empty(0, np.intp)  # of each page its place in what is held, -1 for none
+        self._held = np.empty((0, WORDS_PER_PAGE), np.uint64)
+        self._many = 0
+
+    def of(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint64]:
+        """Hashes of words by their numbers."""
+        page, at = numbers >> _WORD_BITS, numbers & np.uint32(WORDS_PER_PAGE - 1)
+        most = int(page.max(initial=0))
+        if most >= self._slot.size:
+            grown = np.full(max(2 * self._slot.size, most + 1), -1, np.intp)
+            grown[: self._slot.size] = self._slot
+            self._slot = grown
+        slot = self._slot[page]
+        if slot.size and slot.min() < 0:
+            self._read(np.flatnonzero(np.bincount(page[slot < 0])).tolist())
+            slot = self._slot[page]
+        found: NDArray[np.uint64] = self._held[slot, at]
+        return found
+
+    def _read(self, pages: list[int]) -> None:
+        """Hold some more pages, all that ever were asked for."""
+        if self._many + len(pages) > self._held.shape[0]:
+            room = max(2 * self._many, self._many + len(pages))
+            grown = np.zeros((room, WORDS_PER_PAGE), np.uint64)
+            grown[: self._many] = self._held[: self._many]
+            self._held = grown
+        for page in pages:
+            hashes = self._stored.read("word", page)[0]
+            if hashes.size > WORDS_PER_PAGE:
+                raise self._stored.damaged(f"word page {page} is too long")
+            self._held[self._many, : hashes.size] = hashes
+            self._slot[page] = self._many
+            self._many += 1
+
+
+def _edges(counts: NDArray[Any]) -> NDArray[np.intp]:
+    edges = np.zeros(counts.size + 1, np.intp)
+    np.cumsum(counts, dtype=np.intp, out=edges[1:])
+    return edges
 
 
 def words_of(low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.intp]:

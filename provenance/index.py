@@ -22,7 +22,7 @@ from provenance.elements import Elements
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
 from provenance.opening import counts_of, origin_of, page_bits_of, parameters_of, release_of
-from provenance.pages import split, stretches, unpack_lists
+from provenance.pages import split
 from provenance.postings import Postings
 from provenance.recent import Recent
 from provenance.schema import (
@@ -36,6 +36,7 @@ from provenance.schema import (
     sealed,
 )
 from provenance.stored import Stored
+from provenance.units import Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,7 +138,7 @@ class Index:
         self._packs: Recent[int, tuple[Any, Any, Any]] = Recent(512)
         self._trees: Recent[int, Tree] = Recent(1500)
         self._tokens: Recent[int, Tokens] = Recent(800)
-        self._units: Recent[int, tuple[Any, Any, Any, Any, Any]] = Recent(2048)
+        self._units = Units(stored, *most)
         self._files: Recent[int, tuple[Any, ...]] = Recent(256)
         self._standing: Recent[int, tuple[Standing, ...]] = Recent(50_000)
         self._holders: Recent[int, tuple[str, ...]] = Recent(50_000)
@@ -213,18 +214,19 @@ class Index:
 
     def forget(self) -> None:
         """Let go of what was kept to be asked for again, which is read anew where it is."""
-        for kept in (self._packs, self._trees, self._tokens, self._units, self._files):
+        for kept in (self._packs, self._trees, self._tokens, self._files):
             kept.clear()
         self._standing.clear()
         self._holders.clear()
+        self._units.forget()
         self._elements.forget()
         self.connection.execute("PRAGMA shrink_memory")
 
     def lookup(
-        self, door: int, keys: NDArray[np.uint64]
+        self, door: int, keys: NDArray[np.uint64], most: int | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """All units posted under each key, see ``Postings.lookup``."""
-        return self._postings.lookup(door, keys)
+        return self._postings.lookup(door, keys, most)
 
     def stretch(
         self, door: int, leading: int, bits: int
@@ -278,19 +280,18 @@ class Index:
             self._trees.keep(number, found)
         return found
 
-    def _packed(self, page: int) -> tuple[list[str], list[NDArray[np.intp]], list[NDArray[Any]]]:
+    def _packed(self, page: int) -> tuple[list[str], NDArray[np.intp], list[NDArray[Any]]]:
         """A page of trees: what they say, where each one's part of an array begins, the arrays."""
         found = self._packs.recall(page)
         if found is None:
             said, *arrays = self._read("tree", page)
             texts, values = split(said), arrays[12:]
-            counts = [array.astype(np.intp) for array in arrays[:12]]
-            edges = [np.concatenate([[0], np.cumsum(count)]) for count in counts]
             size = len(texts) // 2
-            if len(values) != 12 or any(
-                edge.size != size + 1 or edge[-1] != array.size
-                for edge, array in zip(edges, values, strict=True)
-            ):
+            if len(values) != 12 or any(array.size != size for array in arrays[:12]):
+                raise self._damaged(f"tree page {page} is uneven")
+            edges = np.zeros((12, size + 1), np.intp)
+            np.cumsum(np.stack(arrays[:12]), axis=1, dtype=np.intp, out=edges[:, 1:])
+            if edges[:, -1].tolist() != [array.size for array in values]:
                 raise self._damaged(f"tree page {page} is uneven")
             found = self._packs.keep(page, (texts, edges, values))
         return found
@@ -299,11 +300,13 @@ class Index:
         """The arrays of a tree."""
         page, position = divmod(number, TREES_PER_PACK)
         _, edges, arrays = self._packed(page)
-        if position >= edges[0].size - 1:
+        if position >= edges.shape[1] - 1:
             raise self._damaged(f"no tree {number}")
         return [
-            array[int(edge[position]) : int(edge[position + 1])].astype(np.intp)
-            for edge, array in zip(edges, arrays, strict=True)
+            array[first:stop].astype(np.intp)
+            for array, (first, stop) in zip(
+                arrays, edges[:, position : position + 2].tolist(), strict=True
+            )
         ]
 
     def _said(self, number: int) -> list[str]:
@@ -328,13 +331,13 @@ class Index:
 
     def _unit(self, number: int) -> tuple[int, NDArray[np.uint32]]:
         """Elements of a unit, and the trees that have it."""
-        page, position = divmod(number, UNITS_PER_PAGE)
-        elements, edges, trees, _, _ = self._unit_page(page)
-        if not 0 <= position < elements.size or edges[position] == edges[position + 1]:
-            raise self._damaged(f"unit {number} stands nowhere")
-        return int(elements[position]), trees[edges[position] : edges[position + 1]]
+        return self._units.unit(number)
 
-    def _unit_page(
+    def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """The classes that have units as members, see ``Units.classes_of``."""
+        return self._units.classes_of(units)
+
+    def unit_page(
         self, page: int
     ) -> tuple[
         NDArray[np.intp],
@@ -343,45 +346,8 @@ class Index:
         NDArray[np.intp],
         NDArray[np.uint32],
     ]:
-        """Elements; where each unit's trees begin, and the trees; the same of its classes."""
-        found = self._units.recall(page)
-        if found is None:
-            try:
-                elements, counts, firsts, steps, more, *lists = self._read("unit", page)
-                edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
-                trees = unpack_lists(counts, firsts, steps)
-                outer = np.concatenate([[0], np.cumsum(more, dtype=np.intp)])
-                classes = unpack_lists(more, *lists)
-            except (ValueError, MemoryError, TypeError) as error:
-                raise self._damaged(f"unit page {page}: {error}") from error
-            if not elements.size == edges.size - 1 == outer.size - 1:
-                raise self._damaged(f"unit page {page} is uneven")
-            if trees.max(initial=0) > self.counts["tree"] or classes.max(initial=0) > self.units:
-                raise self._damaged(f"unit page {page} names what is not there")
-            found = self._units.keep(page, (elements.astype(np.intp), edges, trees, outer, classes))
-        return found
-
-    def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
-        """The classes that have units as members: positions in ``units``, and classes, in
-        parallel."""
-        if not units.size:
-            return np.empty(0, np.intp), np.empty(0, np.uint32)
-        page, at = np.divmod(units, UNITS_PER_PAGE)
-        numbers = np.flatnonzero(np.bincount(page))
-        pages = [self._unit_page(number) for number in numbers.tolist()]
-        sizes = np.array([one[0].size for one in pages])
-        place = np.empty(int(numbers[-1]) + 1, np.intp)
-        place[numbers] = np.arange(numbers.size)
-        rank = place[page]
-        if (at >= sizes[rank]).any():
-            raise self._damaged("a key names a unit that is not there")
-        at += (np.cumsum(sizes) - sizes)[rank]  # among all units of these pages
-        counts = np.concatenate([np.diff(one[3]) for one in pages])
-        starts = np.cumsum(counts) - counts
-        count = counts[at]
-        position = np.repeat(np.arange(units.size), count)
-        classes = np.concatenate([one[4] for one in pages])
-        return position, classes[stretches(starts[at], count)]
+        """A page of units, see ``Units.page``."""
+        return self._units.page(page)
 
     def standing(self, unit: int) -> tuple[Standing, ...]:
         """Every file, in every release that ships it, that has a unit."""
@@ -462,7 +428,7 @@ class Index:
             seen[owner[chosen[releases, origins]]] = True
         result = np.zeros(self.units + 1, bool)
         for page in range(self.units // UNITS_PER_PAGE + 1):
-            elements, edges, of_units, _, _ = self._unit_page(page)
+            elements, edges, of_units, _, _ = self.unit_page(page)
             owner = np.repeat(np.arange(elements.size), np.diff(edges)) + page * UNITS_PER_PAGE
             result[owner[seen[of_units]]] = True
         return result

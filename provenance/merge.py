@@ -377,7 +377,7 @@ class _Merge:
             local = np.flatnonzero((part.units >= max(1, first)) & (part.units < stop))
             page_of = local // UNITS_PER_PAGE
             for page in np.unique(page_of).tolist():
-                _, inner, of_tree, outer, of_class = part.index._unit_page(page)
+                _, inner, of_tree, outer, of_class = part.index.unit_page(page)
                 low, high = np.searchsorted(page_of, (page, page + 1))
                 at = local[low:high] % UNITS_PER_PAGE
                 unit = part.units[local[low:high]].astype(np.int64) << 32

@@ -156,12 +156,15 @@ def _strings(table: Mapping[str, Any], key: str) -> list[str]:
 
 # --- families by name ---------------------------------------------------------------------
 
+_SIGNS = re.compile(r"[^0-9a-z]+")
+_DIGIT = re.compile(r"\d")
+_MIXED = re.compile(r"\d|[a-z][A-Z]|\w[-_ ]\w")
 _TOKEN = re.compile(r"[^\W_](?:[\w.+-]*\w)?")
 
 
 def fold(name: str) -> str:
     """A name without case and signs."""
-    return re.sub(r"[^0-9a-z]", "", name.lower())
+    return _SIGNS.sub("", name.lower())
 
 
 def names_of(families: Iterable[tuple[str, str, str | None]]) -> dict[str, Named]:
@@ -172,13 +175,12 @@ def names_of(families: Iterable[tuple[str, str, str | None]]) -> dict[str, Named
     """
     known: dict[str, Named] = {}
     for name, title, organisation in families:
-        for text in (title.removeprefix(f"{organisation or ''} "), name):
+        for text in {title.removeprefix(f"{organisation or ''} "): 0, name: 0}:
             key = fold(text)
-            mixed = re.search(r"\d|[a-z][A-Z]|\w[-_ ]\w", text) is not None
-            if len(key) >= 3:
-                plain = not mixed or len(key) < 5
-                told = "" if re.search(r"\d", key) else text
-                known.setdefault(key, Named(name, fold(organisation or ""), plain, told))
+            if len(key) >= 3 and key not in known:
+                plain = len(key) < 5 or not _MIXED.search(text)
+                told = "" if _DIGIT.search(key) else text
+                known[key] = Named(name, fold(organisation or ""), plain, told)
     return known
 
 

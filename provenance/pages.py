@@ -234,18 +234,8 @@ def read_short(
     Raises:
         ValueError: a page is not as it was written.
     """
-    for page in pages:
-        if len(page) < _SHORT.size or zlib.crc32(page[4:]) != int.from_bytes(page[:4], "little"):
-            raise ValueError("a short page that is not as it was written")
-    joined = np.frombuffer(b"".join(pages), np.uint8)
-    sizes = np.array([len(page) for page in pages], np.intp)
-    begin = np.cumsum(sizes) - sizes
-    many = joined[begin + 4].astype(np.intp) | joined[begin + 5].astype(np.intp) << 8
-    large = joined[begin + 6].astype(np.intp) | joined[begin + 7].astype(np.intp) << 8
+    joined, begin, sizes, many, large, left = _opened(pages, key, unit)
     at = begin + _SHORT.size
-    left = sizes - _SHORT.size - many * (key + 1) - 4 * large
-    if (left < 0).any() or (left % unit).any():
-        raise ValueError("a short page that is cut off")
     keys = _wide(joined, at, many, key)
     at = at + many * key
     counts = joined[stretches(at, many)].astype(np.intp)
@@ -258,6 +248,106 @@ def read_short(
     if int(counts.sum()) != units.size:
         raise ValueError("short pages with uneven lists")
     return many, keys, counts, units
+
+
+def find_short(
+    pages: Sequence[bytes],
+    which: NDArray[np.intp],
+    sought: NDArray[np.uint64],
+    key: int,
+    unit: int,
+    most: int | None = None,
+) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.uint32]]:
+    """What ``read_short`` says of some keys, with nothing else unpacked: an answer costs no more
+    where a page holds much else.
+
+    Args:
+        pages: short pages.
+        which: of each sought key, the page that may hold it.
+        sought: the low bytes of the keys.
+        key: bytes of a key.
+        unit: bytes of a unit.
+        most: the units of a key that has more of them are left out.
+
+    Returns:
+        Which keys are there; how many units each has; their units, one key after another.
+
+    Raises:
+        ValueError: a page is not as it was written.
+    """
+    joined, begin, sizes, many, large, left = _opened(pages, key, unit)
+    first = (begin + _SHORT.size)[which]
+    low, high = np.zeros(which.size, np.intp), many[which]
+    for _ in range(int(many.max(initial=0)).bit_length()):
+        middle = (low + high) >> 1
+        open_ = low < high
+        below = open_ & (_numbers(joined, first + middle * key, key) < sought)
+        low = np.where(below, middle + 1, low)
+        high = np.where(open_ & ~below, middle, high)
+    found = low < many[which]
+    found &= _numbers(joined, first + low * key, key) == sought
+    counts = np.zeros(which.size, np.intp)
+    if not found.any():
+        return found, counts, np.empty(0, np.uint32)
+    which, at = which[found], low[found]
+    counted = (begin + _SHORT.size + many * key)[which]
+    # How many units the keys before each one have, and it: the last of a stretch.
+    several = joined[stretches(counted, at + 1)].astype(np.intp)
+    ends = np.cumsum(at + 1)
+    big = np.flatnonzero(several == _LARGE_COUNT)
+    if big.size:
+        owner = ends.searchsorted(big, "right")
+        rank = np.arange(big.size) - big.searchsorted((ends - at - 1)[owner])
+        page = which[owner]
+        if (rank >= large[page]).any():
+            raise ValueError("a short page with uneven counts")
+        several[big] = _numbers(joined, (begin + sizes - 4 * large)[page] + 4 * rank, 4)
+    own = several[ends - 1]
+    total = np.add.reduceat(several, ends - at - 1)
+    if (total * unit > left[which]).any():
+        raise ValueError("short pages with uneven lists")
+    counts[found] = own
+    listed = own if most is None else np.where(own > most, 0, own)
+    units = _wide(joined, counted + many[which] + (total - own) * unit, listed, unit)
+    return found, counts, units.astype(np.uint32)
+
+
+_Opened = tuple[
+    "NDArray[np.uint8]",
+    "NDArray[np.intp]",
+    "NDArray[np.intp]",
+    "NDArray[np.intp]",
+    "NDArray[np.intp]",
+    "NDArray[np.intp]",
+]
+
+
+def _opened(pages: Sequence[bytes], key: int, unit: int) -> _Opened:
+    """Short pages end to end; of each where it begins, its size, how many keys and how many large
+    counts it has, bytes of its units."""
+    for page in pages:
+        if len(page) < _SHORT.size or zlib.crc32(page[4:]) != int.from_bytes(page[:4], "little"):
+            raise ValueError("a short page that is not as it was written")
+    joined = np.frombuffer(b"".join(pages), np.uint8)
+    sizes = np.array([len(page) for page in pages], np.intp)
+    begin = np.cumsum(sizes) - sizes
+    many = joined[begin + 4].astype(np.intp) | joined[begin + 5].astype(np.intp) << 8
+    large = joined[begin + 6].astype(np.intp) | joined[begin + 7].astype(np.intp) << 8
+    left = sizes - _SHORT.size - many * (key + 1) - 4 * large
+    if (left < 0).any() or (left % unit).any():
+        raise ValueError("a short page that is cut off")
+    return joined, begin, sizes, many, large, left
+
+
+def _numbers(joined: NDArray[np.uint8], at: NDArray[np.intp], width: int) -> NDArray[np.uint64]:
+    """The number of so many bytes that begins at each of some places; behind the end of all,
+    any."""
+    last = joined.size - 1
+    result = np.zeros(at.size, np.uint64)
+    for byte in range(width):
+        own = joined.take(at + byte, mode="clip") if last >= 0 else result
+        result |= own.astype(np.uint64) << np.uint64(8 * byte)
+    return result
 
 
 def _wide(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.order import distinct, firsts, inserted
-from provenance.pages import read_short, stretches, sums, unpack_lists
+from provenance.pages import find_short, read_short, stretches, sums, unpack_lists
 from provenance.recent import Recent
 from provenance.schema import EXACT, FILE, LAYOUT, WIDE, WORD, Shape
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from provenance.stored import Stored
 
-_SHORT_AT_ONCE = 1 << 14
+_SHORT_AT_ONCE = 1 << 12
 _MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
 
 _Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
@@ -55,13 +55,14 @@ class Postings:
         self._present: dict[int, tuple[NDArray[np.bool_], np.uint64]] = {}
 
     def lookup(
-        self, door: int, keys: NDArray[np.uint64]
+        self, door: int, keys: NDArray[np.uint64], most: int | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """All units posted under each key.
 
         Args:
             door: which kind of key.
             keys: uint64[n], in any order, repeated or not.
+            most: the units of a key that more hold are not listed. None lists all.
 
         Returns:
             Positions in ``keys`` and unit ids, in parallel, by position and then by unit; and
@@ -73,25 +74,28 @@ class Postings:
         stored = self._shape.width(door)
         asked = keys >> np.uint64(64 - stored)
         if door not in self._present:
-            return self._looked_up(door, asked, stored)
+            return self._looked_up(door, asked, stored, most)
         present, shift = self._present[door]
         at = np.flatnonzero(present[asked >> shift])
         held = np.zeros(keys.size, np.intp)
-        position, units, held[at] = self._looked_up(door, asked[at], stored)
+        position, units, held[at] = self._looked_up(door, asked[at], stored, most)
         return at[position], units, held
 
     def _looked_up(
-        self, door: int, keys: NDArray[np.uint64], stored: int
+        self, door: int, keys: NDArray[np.uint64], stored: int, most: int | None
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """``lookup`` of keys as they are stored, in so many bits."""
         if not keys.size:
             return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
         sought, inverse = distinct(keys, stored)
+        if self._shape.version == WIDE:
+            found, many, units = self._found(door, sought, stored, most)
+            listed = _at_most(many, most)
+            start = np.cumsum(listed) - listed
+            return self._told(inverse, found, many, listed, start, units)
         leading = sought >> np.uint64(stored - self._bits[door])
         numbers = leading[firsts(leading)]
-        if self._shape.version == WIDE:
-            page_keys, edges, units = self._posted(door, numbers.tolist())
-        elif numbers.size == 1:
+        if numbers.size == 1:
             page_keys, edges, units = self._page(door, int(numbers[0]))
         else:
             page_keys, edges, units = self._pages(door, numbers)
@@ -101,11 +105,57 @@ class Postings:
         at[at == page_keys.size] = 0
         found = page_keys[at] == sought
         start = edges[at].astype(np.intp)
-        listed = np.where(found, edges[at + 1] - start, 0)
-        held = np.where(found & (listed == 0), self._common + 1, listed)
+        many = np.where(found, edges[at + 1] - start, 0)
+        return self._told(inverse, found, many, _at_most(many, most), start, units)
+
+    def _told(
+        self,
+        inverse: NDArray[np.intp],
+        found: NDArray[np.bool_],
+        many: NDArray[np.intp],
+        listed: NDArray[np.intp],
+        start: NDArray[np.intp],
+        units: NDArray[np.uint32],
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
+        """What ``lookup`` says of keys, each of which is one of some distinct ones, by how many
+        units these have, how many of them are listed, and from where on."""
+        held = np.where(found & (many == 0), self._common + 1, many)
         count = listed[inverse]
-        position = np.repeat(np.arange(keys.size), count)
+        position = np.repeat(np.arange(inverse.size), count)
         return position, units[stretches(start[inverse], count)], held[inverse]
+
+    def _found(
+        self, door: int, sought: NDArray[np.uint64], stored: int, most: int | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.uint32]]:
+        """Which of some distinct keys are on short pages, how many units each has, their units."""
+        bits, shape = self._bits[door], self._shape
+        behind = np.uint64(stored - bits)
+        leading = sought >> behind if bits else np.zeros_like(sought)
+        fresh = firsts(leading)
+        numbers, which = leading[fresh], np.cumsum(fresh) - 1
+        low = sought & ((np.uint64(1) << behind) - np.uint64(1)) if bits else sought
+        found, counts, units = [], [], []
+        for at in range(0, numbers.size, _SHORT_AT_ONCE):
+            some = numbers[at : at + _SHORT_AT_ONCE].tolist()
+            own = slice(*which.searchsorted((at, at + len(some))).tolist())
+            pages = self._stored.short([door << 40 | number for number in some])
+            try:
+                there, many, listed = find_short(
+                    pages, which[own] - at, low[own], shape.key(door, bits), shape.unit, most
+                )
+            except (ValueError, MemoryError) as error:
+                raise self._stored.damaged(f"posting pages of door {door}: {error}") from error
+            found.append(there)
+            counts.append(many)
+            units.append(listed)
+        every = np.concatenate(units)
+        self._checked(door, every)
+        return np.concatenate(found), np.concatenate(counts), every
+
+    def _checked(self, door: int, units: NDArray[np.uint32]) -> None:
+        most = self._most[1 if door in (FILE, LAYOUT) else 0]
+        if door != WORD and units.max(initial=0) > most:
+            raise self._stored.damaged(f"posting pages of door {door} name what is not there")
 
     def _pages(self, door: int, numbers: NDArray[np.uint64]) -> _Page:
         """At least the pages of these numbers, ascending, as one page: all that were asked for so
@@ -175,11 +225,9 @@ class Postings:
         if keys.size != counts.size:
             raise self._stored.damaged(f"posting pages of door {door} are uneven")
         page = keys.astype(_key_type(self._shape.width(door)), copy=False), _edges(counts), units
-        most = self._most[1 if door in (FILE, LAYOUT) else 0]
         if door not in EXACT and int(keys.max(initial=0)) >> self._shape.key_bits:
             raise self._stored.damaged(f"posting pages of door {door} hold keys that are too long")
-        if door != WORD and units.max(initial=0) > most:
-            raise self._stored.damaged(f"posting pages of door {door} name what is not there")
+        self._checked(door, units)
         return page
 
     def _short(
@@ -198,6 +246,11 @@ class Postings:
             counts.append(count)
             units.append(listed)
         return np.concatenate(keys), np.concatenate(counts), np.concatenate(units)
+
+
+def _at_most(counts: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
+    """How many units of each key are listed."""
+    return counts if most is None else np.where(counts > most, 0, counts)
 
 
 def _key_type(width: int) -> type[np.unsignedinteger[Any]]:

@@ -332,6 +332,36 @@ def test_short_pages_come_back(written: list[list[tuple[int, list[int]]]], repea
     assert units.tolist() == [one for page in written for _, some in page for one in some * repeat]
 
 
+@given(_POSTINGS, st.sampled_from([1, 60, 300]), st.sampled_from([None, 0, 3, 280]), st.data())
+def test_keys_are_found_on_short_pages_as_reading_all_says(
+    written: list[list[tuple[int, list[int]]]],
+    repeat: int,
+    most: int | None,
+    data: st.DataObject,
+) -> None:
+    """Those that are there, with all of their units but for those of a key with more than
+    ``most``; those that are not, not."""
+    held = [dict(page) for page in written]
+    made = _short([sorted(page.items()) for page in held], repeat)
+    known = [(at, key) for at, page in enumerate(held) for key in page]
+    pages_of = st.tuples(st.integers(0, len(held) - 1), st.integers(0, 2**40 - 1))
+    asked = data.draw(st.lists(st.sampled_from(known) if known else pages_of))
+    asked += data.draw(st.lists(pages_of, max_size=3))
+    which = np.array([at for at, _ in asked], np.intp)
+    keys = np.array([key for _, key in asked], np.uint64)
+    found, counts, units = pages.find_short(made, which, keys, 5, 3, most)
+    lists = [held[at].get(key) for at, key in asked]
+    many = [repeat * len(some or []) for some in lists]
+    assert found.tolist() == [some is not None for some in lists]
+    assert counts.tolist() == many
+    assert units.tolist() == [
+        one
+        for some, number in zip(lists, many, strict=True)
+        if some and (most is None or number <= most)
+        for one in some * repeat
+    ]
+
+
 @given(_POSTINGS, st.data())
 def test_a_damaged_short_page_is_refused(
     written: list[list[tuple[int, list[int]]]], data: st.DataObject
@@ -343,8 +373,11 @@ def test_a_damaged_short_page_is_refused(
     at = data.draw(st.integers(0, len(page) - 1))
     page[at] ^= data.draw(st.integers(1, 255))
     for bad in (bytes(page), made[which][:at]):
+        whole = [*made[:which], bad, *made[which + 1 :]]
         with pytest.raises(ValueError, match="short page"):
-            pages.read_short([*made[:which], bad, *made[which + 1 :]], 5, 3)
+            pages.read_short(whole, 5, 3)
+        with pytest.raises(ValueError, match="short page"):
+            pages.find_short(whole, np.zeros(1, np.intp), np.zeros(1, np.uint64), 5, 3)
 
 
 @given(st.binary(max_size=60))
@@ -352,5 +385,10 @@ def test_any_short_bytes_are_pages_or_a_value_error(rest: bytes) -> None:
     """Even where the sum is right."""
     import zlib
 
+    page = zlib.crc32(rest).to_bytes(4, "little") + rest
     with contextlib.suppress(ValueError):
-        pages.read_short([zlib.crc32(rest).to_bytes(4, "little") + rest], 5, 3)
+        pages.read_short([page], 5, 3)
+    first = int.from_bytes(rest[4:9], "little")
+    for key in (0, first, 2**40 - 1):
+        with contextlib.suppress(ValueError):
+            pages.find_short([page], np.zeros(1, np.intp), np.array([key], np.uint64), 5, 3)

@@ -74,10 +74,12 @@ ALLOWED = {
     "stored": "errors pages schema",
     "checksum": "pages schema",
     "postings": "order pages recent schema stored",
+    "units": "pages recent schema stored",
     "elements": "model pages parse recent schema stored",
     "opening": "model",
     "index": (
-        "checksum elements errors model null opening pages postings recent schema sketch stored"
+        "checksum elements errors model null opening pages postings recent schema sketch stored "
+        "units"
     ),
     "rank": "mark",
     "writing": "aside checksum elements errors index model pages schema",
@@ -87,7 +89,7 @@ ALLOWED = {
     "numbering": "elements index pages parse rank schema",
     "segments": "build errors index merge model schema statements",
     "merge": "errors index model numbering origins pages schema writing",
-    "candidates": "index model order schema",
+    "candidates": "index model order pages schema",
     "library": "errors index model notices order recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
     "near": "finding library model",

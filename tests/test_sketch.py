@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from programs import inserted, program, renamed
 
 import provenance
+from provenance.candidates import candidates
 from provenance.index import Index
 from provenance.model import Parameters, Parsed, Sketch
 from provenance.parse import parse
 from provenance.references import DEFAULT_INDEX
-from provenance.schema import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN
+from provenance.schema import BAND, FORMAT_VERSION, RUN, STRUCTURE, TEXT, TEXT_RUN, WIDE
 from provenance.sketch import (
     band_keys,
     body,
@@ -407,6 +408,66 @@ def test_a_door_that_was_read_whole_answers_as_before(door: int) -> None:
     assert at.tolist() == at_again.tolist()
     assert units.tolist() == units_again.tolist()
     assert held.tolist() == held_again.tolist()
+
+
+@pytest.mark.parametrize("most", [0, 1, 3])
+def test_a_key_that_more_than_so_many_hold_is_counted_and_not_listed(
+    most: int, tmp_path: Path
+) -> None:
+    """In both formats of postings; what others hold is listed as ever."""
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"m{number}.py").write_text(inserted(program(5), number, 0.03 * number))
+    provenance.build_index([str(folder)], tmp_path / "narrow.db")
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("provenance.schema.WIDE_FROM", 0)
+        provenance.build_index([str(folder)], tmp_path / "wide.db")
+    keys = np.unique(sketch(parse(program(5).encode()), PARAMETERS, DRAWN).band)
+    for name, version in (("narrow", FORMAT_VERSION), ("wide", WIDE)):
+        with Index(tmp_path / f"{name}.db") as index:
+            assert index.shape.version == version
+            at, units, held = index.lookup(BAND, keys)
+            fewer, listed, counted = index.lookup(BAND, keys, most)
+        assert counted.tolist() == held.tolist()
+        few = held[at] <= most
+        assert np.count_nonzero(~few) > 0
+        assert fewer.tolist() == at[few].tolist()
+        assert listed.tolist() == units[few].tolist()
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 12])
+def test_what_the_rarest_bands_propose_counts_as_where_all_propose(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few units LSH keys may propose: each has the same weight, and so the same rank
+    among those that are proposed; and a unit equal to one is always proposed."""
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    for number in range(14):
+        source = inserted(program(5), number, 0.004 * number)
+        (folder / f"m{number}.py").write_text(source.replace("class ", f"class M{number}"))
+    provenance.build_index([str(folder)], tmp_path / "r.db")
+    drawn = [
+        sketch(parse(renamed(inserted(program(5), 40, 0.05)).encode()), PARAMETERS, DRAWN),
+        sketch(parse(program(5).encode()), PARAMETERS, DRAWN),
+    ]
+    monkeypatch.setattr("provenance.candidates.MOST_CANDIDATES", 1000)
+    monkeypatch.setattr("provenance.candidates.LEAST_OF_BEST", 0.0)
+    with Index(tmp_path / "r.db") as index:
+        every = candidates(drawn, index)
+        monkeypatch.setattr("provenance.candidates.MOST_BY_BANDS", most)
+        some = candidates(drawn, index)
+    fewer = 0
+    for made, whole, part in zip(drawn, every, some, strict=True):
+        classes = set(made.outer.tolist())  # what is proposed by members may be another
+        left = {tuple(one): rank for rank, one in enumerate(whole.tolist())}
+        ranks = [left[tuple(one)] for one in part.tolist() if one[0] not in classes]
+        assert ranks == sorted(ranks)
+        assert {tuple(one) for one in whole.tolist() if one[2]} <= {*map(tuple, part.tolist())}
+        assert set(part[:, 0].tolist()) == set(whole[:, 0].tolist())
+        fewer += len(whole) - len(part)
+    assert fewer > 0
 
 
 def test_no_keys_yield_nothing(tmp_path: Path) -> None:

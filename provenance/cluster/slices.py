@@ -150,7 +150,7 @@ class Slice(Index):
         return None if self._header.baseline is None else Baseline.from_json(self._header.baseline)
 
     def lookup(
-        self, door: int, keys: NDArray[np.uint64]
+        self, door: int, keys: NDArray[np.uint64], most: int | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """See ``Index.lookup``."""
         known, edges, units = self._doors.get(door, _NO_KEYS)
@@ -161,8 +161,9 @@ class Slice(Index):
         at[at == known.size] = 0
         found = known[at] == asked
         start = edges[at]
-        listed = np.where(found, edges[at + 1] - start, 0)
-        held = np.where(found & (listed == 0), self.parameters.common + 1, listed)
+        many = np.where(found, edges[at + 1] - start, 0)
+        held = np.where(found & (many == 0), self.parameters.common + 1, many)
+        listed = many if most is None else np.where(many > most, 0, many)
         return np.repeat(np.arange(keys.size), listed), units[stretches(start, listed)], held
 
     def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
