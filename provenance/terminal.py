@@ -26,15 +26,35 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class Group(click.Group):
     """Shows our errors as one message without traceback, with our exit codes."""
 
-    def make_context(self, *args: Any, **options: Any) -> click.Context:
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **options: Any,
+    ) -> click.Context:
         """Read the command line, which writes where help or the version is asked for."""
         with _told():
-            return super().make_context(*args, **options)
+            if parent is None:
+                _check_names(args)
+            return super().make_context(info_name, args, parent, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with _told(), _ended_by_signals():
             return super().invoke(ctx)
+
+
+def _check_names(arguments: list[str]) -> None:
+    """No file is taken for an option: a shell puts the names of files where ``*.py`` stands."""
+    if "--" in arguments:
+        return
+    for one in arguments:
+        if len(one) > 1 and one[0] == "-" and os.path.lexists(one):
+            raise UsageError(
+                f"{one}: found a file of this name here, expected an option; put -- before names "
+                "of files, or start elsewhere"
+            )
 
 
 @contextmanager

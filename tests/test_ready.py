@@ -219,7 +219,7 @@ def test_the_action_installs_what_it_came_with(tmp_path: Path) -> None:
     (fake / "python").write_text(
         "#!/bin/bash\n"
         'echo "$@" >> "$LOG"\n'
-        'if [ "$2" = venv ]; then mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; fi\n'
+        'if [ "$3" = venv ]; then mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; fi\n'
     )
     (fake / "python").chmod(0o755)
     script = tmp_path / "step.sh"
@@ -237,8 +237,8 @@ def test_the_action_installs_what_it_came_with(tmp_path: Path) -> None:
         check=True,
     )
     assert log.read_text().splitlines() == [
-        f"-m venv {tmp_path}/runner temp/provenance-venv",
-        f"-m pip install --quiet {ROOT}",
+        f"-I -m venv {tmp_path}/runner temp/provenance-venv",
+        f"-I -m pip install --quiet {ROOT}",
     ]
 
 
@@ -307,7 +307,46 @@ def test_the_hook_is_as_pre_commit_wants_it() -> None:
     (loaded,) = clientlib.load_manifest(str(ROOT / ".pre-commit-hooks.yaml"))
     assert loaded["id"] == "provenance-audit"
     assert loaded["entry"] == "provenance audit"
+    assert loaded["args"][-1] == "--", "no name of a file is an option"
     assert loaded["require_serial"], "several at once would each judge a part"
+
+
+@pytest.mark.parametrize(
+    "script", [step("Install")["run"], *GITLAB["provenance-audit"]["script"]], ids=str.split
+)
+def test_no_module_of_the_checkout_is_run_by_installing(script: str) -> None:
+    """``python -m`` looks in the working folder first: a ``pip.py`` there could make any audit
+    clean."""
+    for line in script.splitlines():
+        if re.search(r"python\"? .*-m ", line):
+            assert re.search(r"python\"? -I -m (venv|pip) ", line), line
+
+
+def test_gitlabs_job_believes_nothing_that_stands_in_the_checkout() -> None:
+    """What was found before is read from no folder that a branch may have written."""
+    job = GITLAB["provenance-audit"]
+    assert "cache" not in job
+    assert job["variables"]["PROVENANCE_NO_CACHE"] == "true"
+    assert not any("CI_PROJECT_DIR" in value for value in job["variables"].values())
+
+
+@posix
+@pytest.mark.parametrize("given", [[], ["--"]])
+def test_no_name_of_a_file_is_an_option(repository: Path, tmp_path: Path, given: list[str]) -> None:
+    """What a shell makes of ``*.py``, or pre-commit passes, is no option: with ``--`` it is read
+    as a file, without it is refused."""
+    borrow(repository)
+    (repository / "src" / "--exclude=*").write_text(OWN)
+    (repository / "src" / "--exclude=*.py").write_text(OWN)
+    names = sorted(os.listdir(repository / "src"))
+    command = [str(COMMAND), "audit", "--no-cache", *given, *names]
+    ended = subprocess.run(command, cwd=repository / "src", capture_output=True, text=True)
+    if given:
+        assert ended.returncode == 1, ended.stderr
+        assert "src/borrowed.py" in ended.stdout
+    else:
+        assert ended.returncode == 2
+        assert "put -- before" in ended.stderr
 
 
 # --- GitLab -------------------------------------------------------------------------------
@@ -317,7 +356,7 @@ def gitlab(root: Path, tmp: Path, **variables: str) -> subprocess.CompletedProce
     """Run the job's script as GitLab's runner does: its lines in one bash, its variables set.
     Installing is left out: it needs a network."""
     job = GITLAB["provenance-audit"]
-    installs = re.compile(r"python -m venv|activate|pip install")
+    installs = re.compile(r"python -I -m venv|activate|pip install")
     lines = [line for line in job["script"] if not installs.search(line)]
     assert len(lines) == 1
     environment = {
