@@ -372,7 +372,7 @@ def test_what_is_remembered_changes_no_result(
     assert sum(len(found[0][1]) for found in forwards.values()) > 40
     assert scanned(files[::-1]) == forwards
     assert {path: found for file in files for path, found in scanned([file]).items()} == forwards
-    monkeypatch.setattr("provenance.recent.Recent.keep", lambda self, key, value: value)
+    monkeypatch.setattr("provenance.recent.Recent.keep", lambda self, key, value, *_: value)
     assert scanned(files) == forwards
 
 
