@@ -184,7 +184,8 @@ def deliver(
         sys.exit(ExitCode.NOT_COMPLETED)
     if fail_on != "never":
         least = STRENGTH.index(fail_on)
-        if any(STRENGTH.index(finding.clone_type) >= least for finding in report.findings):
+        strong = any(STRENGTH.index(finding.clone_type) >= least for finding in report.findings)
+        if strong or any(file.identical for file in report.files):
             sys.exit(ExitCode.FINDINGS)
 
 

@@ -97,6 +97,11 @@ def vendored(files: Iterable[FileResult]) -> tuple[Vendored, ...]:
                     files=len(chosen),
                     exact=sum(1 for file in chosen if file.identical and file.identical.exact),
                     lines=sum(file.lines for file in chosen),
+                    younger=sum(
+                        1
+                        for file in chosen
+                        if file.identical and file.identical.direction == "younger"
+                    ),
                 )
             )
     return tuple(sorted(found, key=lambda one: (-one.files, one.folder, one.package)))

@@ -362,6 +362,7 @@ class Library:
             first_seen=release.date,
             exact=exact,
             also=tuple(sorted(others)),
+            absent_before=first.index.absent_before(release.package, release.date),
         )
 
     @cached_property

@@ -246,11 +246,33 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspectSeen:
+    """Since when the scanned side of a finding, or a file that is a reference file, is as it is.
+
+    ``source``: ``given`` by hand; ``git``, the history of the paired lines; ``archive``, its
+    newest member; ``none``. Of git, ``day`` is that by which half of the lines had been committed,
+    ``authored`` the same by the authors' clocks, ``earliest`` and ``latest`` the first and the last
+    of any line by either clock, ``lines`` how many have a day, of ``of``. ``bounded``: lines may
+    be older than the history that is here.
+    """
+
+    day: str | None
+    source: DaySource
+    authored: str | None = None
+    earliest: str | None = None
+    latest: str | None = None
+    lines: int = 0
+    of: int = 0
+    bounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
     layout and comments. The first release that ships it, its licence and day; ``versions`` are
     all indexed releases of the package that ship it, oldest first; ``also`` the other origins
-    that have it."""
+    that have it. ``absent_before``, ``direction`` and ``seen`` are as in a ``Reference`` and a
+    ``Finding``."""
 
     origin: str
     package: str
@@ -261,6 +283,9 @@ class Identity:
     first_seen: str | None
     exact: bool
     also: tuple[str, ...]
+    absent_before: str | None = None
+    direction: Direction = "unknown"
+    seen: SuspectSeen = SuspectSeen(None, "none")
 
 
 # --- what the align stage yields ---------------------------------------------------------
@@ -386,27 +411,6 @@ class LineDay:
 
     authored: str
     committed: str
-    bounded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SuspectSeen:
-    """Since when the scanned side of a finding is as it is.
-
-    ``source``: ``given`` by hand; ``git``, the history of the paired lines; ``archive``, its
-    newest member; ``none``. Of git, ``day`` is that by which half of the lines had been committed,
-    ``authored`` the same by the authors' clocks, ``earliest`` and ``latest`` the first and the last
-    of any line by either clock, ``lines`` how many have a day, of ``of``. ``bounded``: lines may
-    be older than the history that is here.
-    """
-
-    day: str | None
-    source: DaySource
-    authored: str | None = None
-    earliest: str | None = None
-    latest: str | None = None
-    lines: int = 0
-    of: int = 0
     bounded: bool = False
 
 
@@ -660,7 +664,8 @@ class FileResult:
 @dataclass(frozen=True, slots=True)
 class Vendored:
     """Files of one folder that are those of a folder of one release: ``exact`` of ``files`` byte
-    for byte, the others but for layout. They have no findings of their own."""
+    for byte, the others but for layout. They have no findings of their own. ``younger``: of how
+    many the reference is younger than this."""
 
     folder: str
     reference_folder: str
@@ -670,6 +675,7 @@ class Vendored:
     files: int
     exact: int
     lines: int
+    younger: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from provenance.model import (
     Rule,
     Ruling,
     UseOf,
+    Verdict,
 )
 from provenance.patterns import Patterns
 from provenance.settings import Declaration, Policy
@@ -118,10 +119,13 @@ class _Judge:
 
     def counts(self, finding: Finding) -> bool:
         """Whether a finding is strong and large enough to fail."""
+        lines = finding.suspect.end_line - finding.suspect.start_line + 1
+        return self._fails(finding.verdict, lines)
+
+    def _fails(self, verdict: Verdict, lines: int) -> bool:
         if self.policy.fail_on == "never":
             return False
-        lines = finding.suspect.end_line - finding.suspect.start_line + 1
-        strong = ORDER.index(finding.verdict) >= ORDER.index(self.policy.fail_on)
+        strong = ORDER.index(verdict) >= ORDER.index(self.policy.fail_on)
         return strong and lines >= self.policy.smallest_unit
 
     def denied(self, origin: str) -> str | None:
@@ -239,7 +243,7 @@ class _Judge:
         breaks: list[tuple[Rule, str]] = []
         license_ = same.license or (covering.license if covering else None)
         notice = next((one for one in file.notices if one.origin == same.origin), None)
-        if self.policy.fail_on != "never" and file.lines >= self.policy.smallest_unit:
+        if self._fails(file.verdict, file.lines):
             breaks += self._of_origin(same.origin, license_)
             keeps = bool(notice and notice.kept_holders and not notice.missing_holders)
             in_file = keeps and self.policy.allow_declared
@@ -248,6 +252,7 @@ class _Judge:
             breaks += self._of_notice(notice)
         release = f" {same.version}" if same.version else ""
         alike = "byte for byte" if same.exact else "but for its layout"
+        days = ", which is younger than this" if same.direction == "younger" else ""
         key = f"identical\0{same.origin}\0{same.path}".encode()
         return self._ruled(
             Ruling(
@@ -261,7 +266,7 @@ class _Judge:
                 end_line=file.lines,
                 origin=same.origin,
                 license=license_,
-                message=f"the file is {same.path} of {same.package}{release} {alike}",
+                message=f"the file is {same.path} of {same.package}{release} {alike}{days}",
                 remedy="",
             ),
             breaks,

@@ -167,6 +167,7 @@ def reported(asked: Asked, outcomes: Iterable[Outcome], skipped: Iterable[Skippe
     dated = asked.suspect_date or asked.release.date
     day_source: DaySource = "given" if asked.suspect_date else "archive"
     told = list(directed(findings, dated, day_source, past.lines))
+    files = list(of_files(files, told, dated, day_source, past.lines))
     return Report(
         source=asked.source,
         indexes=asked.indexes,
@@ -174,7 +175,7 @@ def reported(asked: Asked, outcomes: Iterable[Outcome], skipped: Iterable[Skippe
         as_of=asked.as_of,
         exclude_origin=asked.exclude_origin,
         suspect_date=dated,
-        files=tuple(of_files(files, told)),
+        files=tuple(files),
         findings=tuple(sorted(_told_apart(told), key=strength)),
         vendored=vendored(files),
         skipped=tuple(sorted(skipped, key=lambda one: (one.path, one.reason))),
@@ -240,8 +241,8 @@ class _Remembered:
 
 
 def _lines_of(files: Sequence[FileResult], findings: Iterable[Finding]) -> list[Wanted]:
-    """The lines of which git is asked: those that findings above common pair, by file. The cells
-    of a notebook are no lines of its file."""
+    """The lines of which git is asked: those that findings above common pair, by file, then all
+    of files that are reference files. The cells of a notebook are no lines of its file."""
     from provenance.history import Wanted
 
     ranges: dict[str, list[tuple[int, int]]] = {}
@@ -249,10 +250,13 @@ def _lines_of(files: Sequence[FileResult], findings: Iterable[Finding]) -> list[
         if finding.verdict != "common" and finding.suspect.cell is None:
             listed = ranges.setdefault(finding.suspect.path, [])
             listed += ((block.suspect_start, block.suspect_end) for block in finding.blocks)
+    whole = {file.path: [(1, file.lines)] for file in files if file.identical}
+    sha256 = {file.path: file.sha256 for file in files}
     return [
-        Wanted(file.path, file.sha256, tuple(ranges[file.path]))
-        for file in files
-        if file.path in ranges
+        Wanted(path, sha256[path], tuple(asked))
+        for part in (ranges, whole)
+        for path, asked in sorted(part.items())
+        if not path.endswith(".ipynb")
     ]
 
 

@@ -92,9 +92,10 @@ def judged(
 
 
 def of_file(file: FileResult, findings: Iterable[Finding]) -> Verdict:
-    """The strongest verdict of a file's findings; an identical file is derived."""
+    """The strongest verdict of a file's findings. A file that is a reference file is derived,
+    but where that is younger: then it resembles it."""
     if file.identical:
-        return "derived"
+        return "resembles" if file.identical.direction == "younger" else "derived"
     return max((finding.verdict for finding in findings), key=ORDER.index, default="clear")
 
 
@@ -142,34 +143,84 @@ def directed(
         lines: by path, the days of lines; they rule where a finding has any.
     """
     for finding in findings:
-        first, before = finding.reference.first_seen, finding.reference.absent_before
+        reference = finding.reference
         paired = sorted({n for one in finding.blocks for n in _lines_of(one)})
         known = (lines or {}).get(finding.suspect.path, {})
-        dated = [known[number] for number in paired if number in known]
-        if dated:
-            seen = _seen(dated, len(paired))
-            direction = _direction_of(dated, len(paired), first, before)
-        elif day is None:
-            seen, direction = SuspectSeen(None, "none"), "unknown"
-        else:
-            seen = SuspectSeen(day, source)
-            direction = _side(day, first, before) if first else "unknown"
-        verdict = finding.verdict
-        if direction == "younger" and verdict == "derived":
-            verdict = "resembles"
-        if (seen, direction, verdict) == (finding.seen, finding.direction, finding.verdict):
-            yield finding
-        else:
-            yield replace(finding, seen=seen, direction=direction, verdict=verdict)
+        seen, direction = _since(
+            paired, known, (day, source), reference.first_seen, reference.absent_before
+        )
+        yield turned(finding, seen, direction)
 
 
-def of_files(files: Iterable[FileResult], findings: Iterable[Finding]) -> Iterator[FileResult]:
-    """The files, with the verdicts that their findings have now."""
+def turned(finding: Finding, seen: SuspectSeen, direction: Direction) -> Finding:
+    """A finding with since when the suspect is as it is, and on which side the reference is."""
+    verdict = finding.verdict
+    if direction == "younger" and verdict == "derived":
+        verdict = "resembles"
+    if (seen, direction, verdict) == (finding.seen, finding.direction, finding.verdict):
+        return finding
+    return replace(finding, seen=seen, direction=direction, verdict=verdict)
+
+
+def of_files(
+    files: Iterable[FileResult],
+    findings: Iterable[Finding],
+    day: str | None,
+    source: DaySource = "given",
+    lines: Mapping[str, Mapping[int, LineDay]] | None = None,
+) -> Iterator[FileResult]:
+    """The files, with the verdicts that their findings have now; of those that are reference
+    files, with since when they are as they are, and whether the reference is older.
+
+    Args:
+        files: in any order.
+        findings: of them, ``directed``.
+        day: as for ``directed``, like ``source`` and ``lines``.
+    """
+    dated = []
+    for file in files:
+        if same := file.identical:
+            known = (lines or {}).get(file.path, {})
+            seen, direction = _since(
+                range(1, file.lines + 1), known, (day, source), same.first_seen, same.absent_before
+            )
+            file = replace(file, identical=replace(same, seen=seen, direction=direction))
+        dated.append(file)
+    return ruled(dated, findings)
+
+
+def ruled(files: Iterable[FileResult], findings: Iterable[Finding]) -> Iterator[FileResult]:
+    """The files, with the verdicts that their findings and their own days have now."""
     found: dict[str, list[Finding]] = {}
     for finding in findings:
         found.setdefault(finding.suspect.path, []).append(finding)
     for file in files:
         yield replace(file, verdict=of_file(file, found.get(file.path, ())))
+
+
+def _since(
+    lines: Sequence[int],
+    known: Mapping[int, LineDay],
+    given: tuple[str | None, DaySource],
+    first: str | None,
+    before: str | None,
+) -> tuple[SuspectSeen, Direction]:
+    """Since when some lines are as they are, and whether a reference is older.
+
+    Args:
+        lines: of the suspect, ascending.
+        known: the days that git has of some of them, which rule where there are any.
+        given: the day of the whole source, and where that comes from.
+        first: as for ``_side``, None where it is not known.
+        before: as for ``_side``.
+    """
+    dated = [known[number] for number in lines if number in known]
+    if dated:
+        return _seen(dated, len(lines)), _direction_of(dated, len(lines), first, before)
+    day, source = given
+    if day is None:
+        return SuspectSeen(None, "none"), "unknown"
+    return SuspectSeen(day, source), _side(day, first, before) if first else "unknown"
 
 
 def _lines_of(block: Block) -> range:

@@ -18,11 +18,22 @@ from typing import Any, Literal, cast
 
 from provenance.bundle import FORMAT_VERSION, MOST_BYTES, Call, unpacked, wrong_sums
 from provenance.errors import BundleError
-from provenance.model import Audit, Direction, Fixed, Report, Ruling, SuspectSeen
+from provenance.identity import vendored
+from provenance.model import (
+    Audit,
+    Direction,
+    Finding,
+    Fixed,
+    Identity,
+    Report,
+    Ruling,
+    SuspectSeen,
+)
 from provenance.references import DEFAULT_INDEX
 from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
 from provenance.report.text import safe
+from provenance.verdict import ruled, turned
 from provenance.version import VERSION
 from provenance.workers import BOUNDS, Bounds, Progress
 
@@ -116,7 +127,7 @@ def verify_bundle(
     )
     report, undated = _dated(replace(report, source=about.source), packed)
     if undated:
-        words = f"of {undated} findings are those of the bundle: no git history is here to ask"
+        words = f"{undated} of git are those of the bundle: no git history is here to ask"
         checks.append(Check("days", "open", words))
     return (*checks, *_compared(content, about, report, source))
 
@@ -125,30 +136,46 @@ _Seen = Mapping[str, tuple[dict[str, Any], str]]
 
 
 def _seen(packed: bytes) -> _Seen:
-    """Since when the scanned side of each finding is as it is, and its direction, by the packed
-    report; nothing where it is no report."""
+    """Since when the scanned side of each finding, by its id, and of each identical file, by its
+    path, is as it is, and its direction, by the packed report; nothing where it is no report."""
     try:
-        findings = json.loads(packed)["findings"]
-        return {str(one["id"]): ({**one["seen"]}, str(one["direction"])) for one in findings}
+        report = json.loads(packed)
+        dated = {str(one["id"]): one for one in report["findings"]}
+        dated |= {
+            f"/{one['path']}": one["identical"] for one in report["files"] if one["identical"]
+        }
+        return {key: ({**one["seen"]}, str(one["direction"])) for key, one in dated.items()}
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 
 def _dated(report: Report, packed: _Seen) -> tuple[Report, int]:
     """The report with the packed days of git where none are to be had here, and of how many
-    findings. What git does say here is not replaced: it must agree."""
-    findings = []
+    findings and identical files. What git does say here is not replaced: it must agree."""
     undated = 0
-    for finding in report.findings:
-        then, direction = packed.get(finding.id, ({}, ""))
-        if finding.seen.source == "none" and then.get("source") == "git":
+
+    def dated(one: Finding | Identity, key: str) -> tuple[SuspectSeen, Direction]:
+        nonlocal undated
+        then, direction = packed.get(key, ({}, ""))
+        if one.seen.source == "none" and then.get("source") == "git":
             undated += 1
-            # Of any other form they do not fit, and the report differs.
-            with suppress(TypeError):
-                seen = SuspectSeen(**then)
-                finding = replace(finding, seen=seen, direction=cast("Direction", direction))
-        findings.append(finding)
-    return replace(report, findings=tuple(findings)), undated
+            with suppress(TypeError):  # of any other form it does not fit, and the report differs
+                return SuspectSeen(**then), cast("Direction", direction)
+        return one.seen, one.direction
+
+    found = [turned(one, *dated(one, one.id)) for one in report.findings]
+    files = []
+    for file in report.files:
+        if same := file.identical:
+            seen, direction = dated(same, f"/{file.path}")
+            file = replace(file, identical=replace(same, seen=seen, direction=direction))
+        files.append(file)
+    if undated:
+        files = list(ruled(files, found))
+        report = replace(
+            report, files=tuple(files), findings=tuple(found), vendored=vendored(files)
+        )
+    return report, undated
 
 
 def _compared(

@@ -334,6 +334,7 @@ def hostile(draw: st.DrawFn) -> Audit:
         first_seen=None,
         exact=draw(st.booleans()),
         also=tuple(draw(st.lists(names, max_size=2))),
+        direction=draw(st.sampled_from(("older", "younger", "same", "unknown"))),
     )
     whole = draw(names)
     files = {file.path: file for file in made.report.files}

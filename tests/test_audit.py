@@ -217,6 +217,28 @@ def test_what_is_denied_fails_although_declared(
     assert all(one["declared_by"] for one in found)
 
 
+def test_a_whole_file_fails_by_its_verdict(clean: Path, tmp_path: Path) -> None:
+    """As a finding does: what is older than its reference is derived from nothing."""
+    for folder, seed in (("before", 7), ("after", 0)):
+        place = tmp_path / folder / "birds" / "m0.py"
+        place.parent.mkdir(parents=True)
+        place.write_text(program(seed))
+    own = tmp_path / "own.db"
+    days = {"before": "2024-01-02", "after": "2025-01-02"}
+    for folder, day in days.items():
+        source = str(tmp_path / folder / "birds")
+        provenance.build_index([source], own, date=day, extend=folder == "after")
+    (clean / "src" / "borrowed.py").write_text(program(0))
+    policy = f"default-index = false\nindex = [{json.dumps(str(own))}]\n"
+    (clean / "provenance.toml").write_text(policy)  # it fails from derived on
+    (failed,) = failures(audited("--suspect-date", "2026-01-01", code=1))
+    assert failed["message"].startswith("the file is m0.py of birds byte for byte; not d")
+    (ruled,) = audited("--suspect-date", "2023-01-01", code=0)["rulings"]
+    assert (ruled["rule"], ruled["level"]) == ("allowed", "note")
+    assert ruled["message"].endswith("byte for byte, which is younger than this")
+    audited("--suspect-date", "2023-01-01", "--fail-on", "resembles", code=1)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

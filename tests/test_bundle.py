@@ -40,9 +40,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'index = ["../i.db"]\ndefault-index = false\nfail-on = "resembles"\n'
         'exclude = ["left_out.py"]\n'
     )
-    provenance.build_index(
-        [str(root / "llama-1.0")], root / "i.db", date="2024-05-06", license="Apache-2.0"
-    )
+    earlier = root / "before" / "llama-1.0" / "models" / "other"  # a release without it
+    earlier.mkdir(parents=True)
+    (earlier / "modeling_other.py").write_text("def other(value):\n    return value\n")
+    for name, day in (("before/llama-1.0", "2023-01-02"), ("llama-1.0", "2024-05-06")):
+        provenance.build_index(
+            [str(root / name)],
+            root / "i.db",
+            date=day,
+            license="Apache-2.0",
+            extend=name == "llama-1.0",
+        )
     return suspect
 
 
@@ -133,12 +141,16 @@ def test_a_sound_bundle_holds(repository: Path, data: bytes, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
-def test_days_of_git_are_open_where_there_is_no_history(repository: Path, tmp_path: Path) -> None:
-    """With the history they hold; without they are said to be those of the bundle."""
+@pytest.mark.parametrize("day", ["2025-01-01", "2001-01-01"])
+def test_days_of_git_are_open_where_there_is_no_history(
+    day: str, repository: Path, tmp_path: Path
+) -> None:
+    """With the history they hold; without they are said to be those of the bundle, and so are the
+    verdicts that follow from them."""
     shutil.copytree(repository.parent, tmp_path / "all")
     tree = tmp_path / "all" / "repository"
-    clock = {"GIT_AUTHOR_DATE": "2025-01-01T12:00Z", "GIT_COMMITTER_DATE": "2025-01-01T12:00Z"}
-    for call in (["init", "-q"], ["add", "mine.py"], ["commit", "-qm", "x"]):
+    clock = {"GIT_AUTHOR_DATE": f"{day}T12:00Z", "GIT_COMMITTER_DATE": f"{day}T12:00Z"}
+    for call in (["init", "-q"], ["add", "mine.py", "same.py"], ["commit", "-qm", "x"]):
         subprocess.run(
             ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", *call],
             cwd=tree,
@@ -148,7 +160,10 @@ def test_days_of_git_are_open_where_there_is_no_history(repository: Path, tmp_pa
     made = tmp_path / "evidence.zip"
     run(tree, "audit", "--bundle", str(made), "--jobs", "1")
     report = json.loads(unpacked(made.read_bytes(), "evidence.zip")["report.json"])
-    assert {one["seen"]["source"] for one in report["findings"]} == {"git"}
+    dated = [*report["findings"], *(one["identical"] for one in report["files"])]
+    assert {one["seen"]["source"] for one in dated if one} == {"git"}
+    verdicts = {one["path"]: one["verdict"] for one in report["files"]}
+    assert verdicts["same.py"] == ("derived" if day == "2025-01-01" else "resembles")
     index = str(tmp_path / "all" / "i.db")
     with_history = {one.what: one.state for one in verify_bundle(str(made), str(tree), [index])}
     assert with_history["report.json"] == "holds"

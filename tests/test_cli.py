@@ -243,6 +243,13 @@ def test_fail_on_is_this_type_or_a_stronger_one(case: str, fail_on: str, code: i
     assert re.search(r"^\d+ match(es)? in ", result.output, re.MULTILINE)
 
 
+def test_a_file_that_is_a_reference_file_is_of_the_strongest_type() -> None:
+    """It has no finding of its own."""
+    folder = FIXTURES / "type1" / "reference"
+    assert run("compare", folder, folder, "--fail-on", "type-1").exit_code == 1
+    assert run("compare", folder, folder).exit_code == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

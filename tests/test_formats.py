@@ -20,7 +20,7 @@ from audits import audit, file_result, finding, of_report, ruling
 
 import provenance
 from provenance.errors import UsageError
-from provenance.model import Audit, Skipped
+from provenance.model import Audit, Direction, Identity, Skipped, Verdict
 from provenance.report.formats import FORMATS, Texts, format_of, named
 from provenance.sides import suspect_contents, suspect_texts
 
@@ -651,6 +651,49 @@ def test_common_code_is_nobodys_ancestor() -> None:
         f"SPDXRef-Snippet-{found[2].id}": "DESCENDANT_OF",
         f"SPDXRef-Snippet-{found[3].id}": "VARIANT_OF",
     }
+
+
+@pytest.mark.parametrize(
+    ("direction", "verdict", "kin"),
+    [
+        ("older", "derived", "ancestors"),
+        ("same", "derived", "variants"),
+        ("younger", "resembles", ""),
+    ],
+)
+def test_an_equal_file_that_is_older_descends_from_nothing(
+    direction: Direction, verdict: Verdict, kin: str
+) -> None:
+    """The same rule as for a finding."""
+    same = Identity(
+        origin="transformers/llama",
+        package="transformers",
+        version="4.57.1",
+        versions=("4.57.1",),
+        path="transformers/models/llama/modeling_llama.py",
+        license="Apache-2.0",
+        first_seen="2025-01-01",
+        exact=True,
+        also=(),
+        direction=direction,
+    )
+    one = replace(
+        ruling(finding(0)),
+        finding=None,
+        start_line=1,
+        end_line=20,
+        origin=same.origin,
+        rule="undeclared",
+    )
+    made = audit((one,))
+    files = (file_result(one.path, identical=same, verdict=verdict),)
+    whole = replace(made, report=replace(made.report, files=files))
+    bom = json.loads(named("cyclonedx").write(whole, Texts()))
+    (file,) = (part for part in bom["components"] if part["type"] == "file")
+    assert sorted(set(file.get("pedigree", {})) & {"ancestors", "variants"}) == [kin] * bool(kin)
+    table = named("csv").write(whole, Texts())
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert (row["verdict"], row["direction"]) == (verdict, direction)
 
 
 def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Texts]) -> None:

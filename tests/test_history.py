@@ -374,6 +374,23 @@ def test_a_finding_says_since_when_its_lines_are_there(
     assert report.history is None
 
 
+@pytest.mark.parametrize(
+    ("day", "expected", "verdict"),
+    [("2024-01-01", "older", "derived"), ("2022-01-01", "younger", "resembles")],
+)
+def test_a_file_that_is_a_reference_file_has_the_days_of_its_lines(
+    day: str, expected: str, verdict: str, index: Path, tmp_path: Path
+) -> None:
+    """It has no finding whose lines git could be asked for."""
+    root = repository(tmp_path / "r", [(program(1), day, day)])
+    report = provenance.scan(str(root), [index])
+    (file,) = report.files
+    assert file.identical is not None
+    assert (file.identical.direction, file.verdict) == (expected, verdict)
+    seen = file.identical.seen
+    assert (seen.source, seen.day, seen.lines, seen.of) == ("git", day, file.lines, file.lines)
+
+
 def test_a_day_given_by_hand_rules_and_an_archive_has_its_own(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ import provenance
 from provenance import model
 from provenance.cli import main
 from provenance.licenses import DutyKind
-from provenance.model import Report, Skipped
+from provenance.model import Identity, Report, Skipped
 from provenance.report import html, quoted
 from provenance.report.html import html_report
 from provenance.report.json import json_report, plain
@@ -594,6 +594,18 @@ def test_a_result_that_is_none_is_refused(
 def test_what_is_no_json_report_is_refused(text: str) -> None:
     with pytest.raises(provenance.SourceError, match="provenance scan --format json"):
         report_of(text, "result.json")
+
+
+@pytest.mark.parametrize("key", ["first_seen", "absent_before"])
+def test_a_day_of_an_identical_file_that_is_none_is_refused(
+    key: str, scanned: tuple[Report, Path]
+) -> None:
+    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ())
+    changed: dict[str, Any] = {key: ""}
+    file = replace(scanned[0].files[0], identical=replace(same, **changed))
+    report = replace(scanned[0], files=(file, *scanned[0].files[1:]))
+    with pytest.raises(provenance.SourceError, match="a file with the day ''"):
+        report_of(json_report(report), "result.json")
 
 
 def test_two_findings_with_one_id_are_refused(scanned: tuple[Report, Path]) -> None:

@@ -13,6 +13,7 @@ from programs import program, reformatted, renamed
 import provenance
 from provenance.identity import vendored
 from provenance.model import FileResult, Identity, Report
+from provenance.report.saved import report_of
 
 FIRST, SECOND = "2024-01-02", "2025-03-04"
 ROBIN, WREN, WREN_LATER, LARK = (program(seed, functions=2) for seed in range(4))
@@ -68,6 +69,7 @@ def test_the_same_bytes_are_named_with_the_first_release_that_has_them(
         first_seen=FIRST,
         exact=True,
         also=(),
+        absent_before=None,
     )
     assert report.findings == ()
     assert (file.similarity, file.novel) == (1.0, 0.0)
@@ -118,6 +120,35 @@ def test_hidden_releases_and_origins_are_not_seen(text: str, index: Path, tmp_pa
         assert identities(hidden) == {"mine.py": None}
         assert hidden.vendored == ()
         assert not any(one.reference.origin == "birds/robin" for one in hidden.findings)
+
+
+@pytest.mark.parametrize("text", [LARK, reformatted(LARK)], ids=["bytes", "layout"])
+@pytest.mark.parametrize(
+    ("day", "direction", "verdict"),
+    [
+        (None, "unknown", "derived"),
+        ("2026-01-01", "older", "derived"),
+        (SECOND, "same", "derived"),
+        ("2024-06-01", "unknown", "derived"),  # it came between the two releases
+        ("2023-01-01", "younger", "resembles"),
+    ],
+)
+def test_nothing_is_derived_from_a_file_that_is_younger(
+    text: str, day: str | None, direction: str, verdict: str, index: Path, tmp_path: Path
+) -> None:
+    """The same rule as for a finding: what the reference's package did not have by then."""
+    report = scanned(index, tmp_path, {"mine.py": text}, suspect_date=day)
+    (file,) = report.files
+    same = file.identical
+    assert same is not None
+    assert (same.first_seen, same.absent_before) == (SECOND, FIRST)
+    assert (same.direction, file.verdict) == (direction, verdict)
+    assert (same.seen.day, same.seen.source) == (day, "given" if day else "none")
+    (line,) = report.vendored
+    assert line.younger == (direction == "younger")
+    text = " ".join(provenance.text_report(report).split())
+    assert ("of 1 of them the reference is younger" in text) == (direction == "younger")
+    assert report_of(provenance.json_report(report), "r") == report
 
 
 def test_a_vendored_folder_is_one_line_of_the_release_that_explains_most(

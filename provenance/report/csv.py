@@ -104,9 +104,10 @@ def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
         }
     elif identity := identity_of(ruling, files):
         row |= {
-            "verdict": "derived",
+            "verdict": files[ruling.path].verdict,
             "also": " ".join(identity.also),
             "first_seen": identity.first_seen,
+            "direction": identity.direction,
             "package": identity.package,
             "version": identity.version,
             "reference_path": identity.path,

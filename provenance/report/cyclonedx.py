@@ -54,7 +54,7 @@ def cyclonedx(audit: Audit) -> str:
             faults.append(ruling)
             continue
         by_file[ruling.path].append(ruling)
-        if (named := named_of(ruling, files)) is not None and derives(ruling):
+        if (named := named_of(ruling, files)) is not None and derives(ruling, files):
             by_release[named].append(ruling)
     releases = [_release(named, rulings, files) for named, rulings in sorted(by_release.items())]
     parts = [
@@ -117,18 +117,20 @@ def named_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Named | None:
     return None
 
 
-def derives(ruling: Ruling) -> bool:
-    """Whether it may name an origin in a bill of materials: the verdict is derived, or the whole
-    file is a reference file. What resembles is not sure enough, and common code tells none."""
-    return ruling.finding is None or ruling.finding.verdict == "derived"
+def derives(ruling: Ruling, files: Mapping[str, FileResult]) -> bool:
+    """Whether it may name an origin in a bill of materials: the verdict is derived. What resembles
+    is not sure enough, and common code tells none."""
+    if ruling.finding is not None:
+        return ruling.finding.verdict == "derived"
+    return identity_of(ruling, files) is None or files[ruling.path].verdict == "derived"
 
 
-def descends(ruling: Ruling) -> bool:
+def descends(ruling: Ruling, files: Mapping[str, FileResult]) -> bool:
     """Whether the scanned side may stand as a descendant: the verdict is derived, and nothing says
     that the reference is not the older side."""
-    finding = ruling.finding
-    known = finding is None or finding.direction in ("older", "unknown")
-    return derives(ruling) and known
+    dated = ruling.finding or identity_of(ruling, files)
+    known = dated is None or dated.direction in ("older", "unknown")
+    return derives(ruling, files) and known
 
 
 @lru_cache(maxsize=1024)
@@ -177,8 +179,8 @@ def _file(
     kin: dict[str, dict[Named, None]] = {"ancestors": {}, "variants": {}}
     for ruling in rulings:
         named = named_of(ruling, files)
-        if named is not None and derives(ruling):
-            kin["ancestors" if descends(ruling) else "variants"][named] = None
+        if named is not None and derives(ruling, files):
+            kin["ancestors" if descends(ruling, files) else "variants"][named] = None
     older = {named.origin for named in kin["ancestors"]}
     kin["variants"] = {one: None for one in kin["variants"] if one.origin not in older}
     if any(kin.values()):
@@ -204,9 +206,9 @@ def _of_file(ruling: Ruling, files: Mapping[str, FileResult]) -> str | None:
     """Why a ruling is an occurrence of its file and of no release, None where it is of one."""
     if named_of(ruling, files) is None:
         return "use of code of others, no copy; "
-    if ruling.finding is None or derives(ruling):
+    if derives(ruling, files):
         return None
-    if ruling.finding.verdict == "common":
+    if ruling.finding is not None and ruling.finding.verdict == "common":
         return "common code, which tells no origin; "
     return f"resembles {_text(ruling.origin)}, as unrelated code may do; "
 

@@ -88,6 +88,7 @@ def evidence(ruling: Ruling, identity: Identity | None) -> tuple[tuple[str, str]
             ("reference", f"{release} {identity.path}"),
             ("equal", "byte for byte" if identity.exact else "but for layout and comments"),
             ("first seen", identity.first_seen),
+            ("reference is", None if identity.direction == "unknown" else identity.direction),
             ("also in", _names(identity.also)),
         ]
     found += [

@@ -116,9 +116,8 @@ def _identical(same: Identity, width: int) -> Iterator[str]:
     text = f"It is a reference file, {how}: {safe(same.path)} of {safe(same.package)}"
     if same.versions:
         text += f" {safe(', '.join(same.versions))}"
-    if same.first_seen:
-        text += f", first seen {same.first_seen}"
     yield from wrapped(text + (f"; {safe(same.license)}" if same.license else ""), width, "  ")
+    yield from wrapped(_dates(same), width, "  ")
     if same.also:
         yield from wrapped("also in: " + safe(", ".join(same.also)), width, "  ")
 
@@ -254,11 +253,13 @@ def _counts(finding: Finding, quoted: Quoted) -> str:
     return text
 
 
-def _dates(finding: Finding) -> str:
-    text = days(finding) or "when the reference was first seen is not known"
-    if finding.seen.source == "none":
+def _dates(dated: Finding | Identity) -> str:
+    reference = dated.reference if isinstance(dated, Finding) else dated
+    text = days(reference, dated.seen, dated.direction)
+    text = text or "when the reference was first seen is not known"
+    if dated.seen.source == "none":
         text += "; since when this is here is not known (--suspect-date says it)"
-    if finding.seen.source == "git":
+    if dated.seen.source == "git":
         text += "; either clock of git can be set by hand, and lines touched later look younger"
     return text
 

@@ -168,6 +168,12 @@ def excused(audit: Audit) -> str:
         for one in audit.report.findings
         if one.direction == "younger" and one.seen.source == "git" and one.verdict == "resembles"
     ]
+    same = [file.identical for file in audit.report.files if file.identical]
+    days += [
+        one.seen.day or "?"
+        for one in same
+        if one.direction == "younger" and one.seen.source == "git"
+    ]
     if not days:
         return ""
     return (

@@ -60,6 +60,10 @@ def report_of(text: str, name: str) -> Report:
         )
     except _UnfitError as error:
         raise _refused(name, str(error)) from error
+    for file in report.files:
+        same = file.identical
+        if same and (day := _no_day(same.first_seen, same.absent_before)) is not None:
+            raise _refused(name, f"a file with the day {day[:40]!r}")
     for finding in report.findings:
         if fault := _fault(finding):
             raise _refused(name, f"a finding with {fault}")
@@ -75,15 +79,19 @@ def _fault(finding: Finding) -> str | None:
     ours, theirs = finding.suspect, finding.reference
     days = [theirs.first_seen, theirs.absent_before, *(one.first_seen for one in finding.lineage)]
     days += [*(one.first_seen for one in finding.chain), *(one.first_seen for one in finding.near)]
-    for day in days:
-        if day is not None and not _DAY.fullmatch(day):
-            return f"the day {day[:40]!r}"
+    if (day := _no_day(*days)) is not None:
+        return f"the day {day[:40]!r}"
     for one in finding.blocks:
         fits = ours.start_line <= one.suspect_start <= one.suspect_end <= ours.end_line
         fits &= theirs.start_line <= one.reference_start <= one.reference_end <= theirs.end_line
         if not fits or max(ours.end_line, theirs.end_line) > _LONG:
             return f"lines {one.suspect_start}-{one.suspect_end} outside of its unit"
     return None
+
+
+def _no_day(*days: str | None) -> str | None:
+    """The first that is no day."""
+    return next((day for day in days if day is not None and not _DAY.fullmatch(day)), None)
 
 
 def _refuse(constant: str) -> None:

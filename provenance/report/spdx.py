@@ -149,9 +149,9 @@ class _Drawn:
                 "comment": comment,
             }
         )
-        if named is not None and derives(ruling):
+        if named is not None and derives(ruling, self.known):
             package = self.packages.setdefault(named, _package(named))["SPDXID"]
-            kind = "DESCENDANT_OF" if descends(ruling) else "VARIANT_OF"
+            kind = "DESCENDANT_OF" if descends(ruling, self.known) else "VARIANT_OF"
             made = _relationship(identity, kind, package)
             self.relationships.append({**made, "comment": "Consistent with it; no proof."})
 

@@ -7,7 +7,18 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 
-from provenance.model import Block, FileResult, Finding, Notice, Report, Share
+from provenance.model import (
+    Block,
+    Direction,
+    FileResult,
+    Finding,
+    Identity,
+    Notice,
+    Reference,
+    Report,
+    Share,
+    SuspectSeen,
+)
 from provenance.report.json import counts
 
 _HOLDER = re.compile(r"(?:copyright|\(c\)|©|:|[\d-]{4,}|[\s,#])+", re.IGNORECASE)
@@ -91,6 +102,8 @@ def _vendored(report: Report, width: int) -> Iterator[str]:
         )
         if one.exact < one.files:
             text += f"; {one.files - one.exact} of them in another layout"
+        if one.younger:
+            text += f"; of {one.younger} of them the reference is younger"
         yield from wrapped(text + (f"; {safe(one.license)}" if one.license else ""), width, "  ")
     yield ""
 
@@ -214,7 +227,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         "     ",
     )
     for text in (
-        days(finding),
+        days(finding.reference, finding.seen, finding.direction),
         lineage(finding),
         below(finding),
         before(finding),
@@ -244,9 +257,8 @@ _SIDES = {
 }
 
 
-def days(finding: Finding) -> str:
+def days(reference: Reference | Identity, seen: SuspectSeen, direction: Direction) -> str:
     """Since when the reference is public, and which side is older."""
-    reference, seen = finding.reference, finding.seen
     if not reference.first_seen:
         return ""
     text = f"first seen {reference.first_seen}"
@@ -262,7 +274,7 @@ def days(finding: Finding) -> str:
         shown += f", {seen.lines} of {seen.of} lines"
     if seen.bounded:
         shown += ", or before: the history is cut off"
-    return f"{text}; {_SIDES[finding.direction]} ({shown})"
+    return f"{text}; {_SIDES[direction]} ({shown})"
 
 
 def lineage(finding: Finding) -> str:
