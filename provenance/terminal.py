@@ -109,13 +109,18 @@ def _ended_by_signals() -> Iterator[None]:
         yield
         return
 
+    before: dict[signal.Signals, Any] = {}
+
     def end(*_: object) -> None:
+        for number in before:  # another one does not disturb the clearing away
+            signal.signal(number, signal.SIG_IGN)
+        before.clear()
         raise KeyboardInterrupt
 
-    before = {}
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+        usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+        if number is not None and signal.getsignal(number) == usual:
             before[number] = signal.signal(number, end)
     try:
         yield

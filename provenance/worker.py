@@ -106,12 +106,20 @@ class Worker:
         self.job: Begun | None = None
         self.pipe, theirs = task.context.Pipe()
         given = (theirs, self.pipe if forks else None, task.work, task.settings, task.limits.memory)
-        with _forking() if forks else _apart():
-            self._process = task.context.Process(  # type: ignore[attr-defined]
-                target=_serve, args=given, daemon=True
-            )
-            self._process.start()
-        theirs.close()
+        self._process = task.context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=given, daemon=True
+        )
+        try:
+            with _forking() if forks else _apart(), _undisturbed(forks):
+                self._process.start()
+        except (EOFError, OSError) as error:
+            self.end()
+            raise ProvenanceError(
+                f"found that no worker process could be started ({error}), expected one; free "
+                "some memory, processes and open files, and start in a folder that is still there"
+            ) from error
+        finally:
+            theirs.close()
         self.until = time.monotonic() + _START_SECONDS
         try:
             if not self.pipe.poll(_START_SECONDS):
@@ -164,7 +172,8 @@ class Worker:
         if self._process.pid is not None:
             self._process.kill()
             self._process.join()
-        self._process.close()
+        with suppress(ValueError):  # who ignores SIGCHLD is not told that it has ended
+            self._process.close()
 
 
 class _ThereError(Exception):
@@ -195,11 +204,48 @@ def context_for(jobs: int) -> BaseContext:
         for name in _NEEDED:
             import_module(name)
         return multiprocessing.get_context("fork")
-    if "forkserver" not in methods:
+    if "forkserver" not in methods or not _served():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*_NEEDED])
     return context
+
+
+_server_of: int | None = None  # who started the server of workers, if anybody did
+
+
+def _served() -> bool:
+    """Whether a server can start workers: it serves who started it, but no fork of that process,
+    and hears of their end by a signal, which it does not where that is blocked."""
+    global _server_of
+    if signal.SIGCHLD in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        return False
+    _server_of = _server_of or os.getpid()
+    return _server_of == os.getpid()
+
+
+@contextmanager
+def _undisturbed(forks: bool) -> Iterator[None]:
+    """For as long as processes are started: they begin with signals blocked that are for who
+    starts them, and would be told of an interruption while they import."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    if not forks:
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # when it starts, it unblocks some
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ended_by())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _ended_by() -> list[signal.Signals]:
+    """The signals of the terminal, as far as this system has them."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
 
 @contextmanager
@@ -268,10 +314,10 @@ def _serve(
     """
     global _held
     _held = True
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # of the terminal: for who started us
-        if hasattr(signal, name):
-            usual = signal.SIG_IGN if name == "SIGINT" else signal.SIG_DFL
-            signal.signal(getattr(signal, name), usual)
+    for sent in _ended_by():  # for who started us
+        signal.signal(sent, signal.SIG_IGN if sent == signal.SIGINT else signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ended_by())
     if inherited is not None:
         inherited.close()
         gc.freeze()  # what is shared with who forked us is not written to

@@ -680,9 +680,13 @@ def test_a_read_only_folder_is_said(dirty: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGKILL"])
-def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str) -> None:
-    """Told to end, it says so with 3; killed, it leaves what was there before."""
+def test_a_killed_audit_is_not_clean_and_leaves_no_report(
+    dirty: Path, name: str, twice: bool
+) -> None:
+    """Told to end, once or over and over, it says so with 3; killed, it leaves what was there
+    before."""
     import signal
     import time
 
@@ -710,6 +714,9 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(dirty: Path, name: str
     assert started.stdout.readline() == "begun\n"
     begun = time.monotonic()
     started.send_signal(getattr(signal, name))
+    while twice and started.poll() is None:
+        started.send_signal(getattr(signal, name))
+        time.sleep(0.001)
     output, errors = started.communicate(timeout=30)
     assert time.monotonic() - begun < 30
     assert started.returncode == (-9 if name == "SIGKILL" else 3)

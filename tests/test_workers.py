@@ -250,3 +250,82 @@ def test_no_worker_outlives_the_process_that_started_it(folder: Path, sent: str,
     process.stdout.close()
     _, alive = psutil.wait_procs(family, timeout=30)
     assert alive == []
+
+
+HOST = """
+import multiprocessing, os, signal, sys, threading
+sys.path[:0] = [{tests!r}]
+from test_workers import Nothing, act, open_source, run
+def go(jobs):
+    batches = run(act, open_source({folder!r}), [], jobs, Nothing(), None)
+    return len([path for batch in batches for path in batch])
+if __name__ == "__main__":
+{host}
+    assert [go(1), go(2)] == [12, 12]
+    print("done")
+    sys.stdout.flush()
+    if "child" in globals():
+        os.waitpid(child, 0) if child else os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and forks of POSIX")
+@pytest.mark.parametrize(
+    "host",
+    [
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))",
+        "go(2); child = os.fork()",
+        "os.close(0); sys.stdin = None",
+    ],
+    ids=["children are not waited for", "signals are blocked", "forked since", "no input"],
+)
+def test_work_is_done_whatever_its_host_does_with_processes(folder: Path, host: str) -> None:
+    """Each but the last was an exception, or never ended."""
+    script = folder / "scan.txt"
+    text = HOST.format(tests=str(Path(__file__).parent), folder=str(folder), host=f"    {host}")
+    script.write_text(text, "utf-8")
+    line = [sys.executable, str(script)]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "done\n" * (2 if "fork" in host else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_what_is_interrupted_while_workers_start_says_nothing_itself(folder: Path) -> None:
+    """The server of workers imports for a second: what Ctrl-C did there was a traceback."""
+    (folder / "slow.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(folder / 'begun')!r}).touch()\ntime.sleep(2)\n"
+    )
+    script = folder / "scan.txt"
+    host = "    from provenance import worker\n    worker._NEEDED = ('slow',)"
+    text = HOST.format(tests=str(Path(__file__).parent), folder=str(folder), host=host)
+    tried = "    try: go(2)\n    except KeyboardInterrupt: sys.exit(3)\n#"
+    script.write_text(text.replace("    assert", tried), "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not (folder / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=30)[1] == b""
+    assert process.returncode == 3
+
+
+def test_a_worker_that_cannot_be_started_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For want of processes, or since what starts them was killed: no file is at fault."""
+    for error in (EOFError("unexpected EOF"), OSError(11, "try again")):
+
+        def fails(_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr("multiprocessing.process.BaseProcess.start", fails)
+        with pytest.raises(ProvenanceError, match="could be started"):
+            done(folder)
