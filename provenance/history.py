@@ -181,6 +181,11 @@ def repository(root: str) -> Repository | Reason | None:
     objects = os.path.join(whole, "objects")
     if os.path.islink(objects) or not os.path.isdir(objects):
         return Reason("found a .git without a folder of objects; its history was not read")
+    if _leads_out(objects):
+        return Reason(
+            "found links, or what is no file, among the objects of the repository, which are not "
+            "followed; 'git clone --no-hardlinks' makes it whole"
+        )
     if os.path.lexists(os.path.join(objects, "info", "alternates")):
         return Reason(
             "found a repository that borrows objects of another one (objects/info/alternates), "
@@ -193,6 +198,27 @@ def repository(root: str) -> Repository | Reason | None:
     return Repository(
         directory, whole, objects, head, inner, frozenset(o for o in listed if _OID.match(o))
     )
+
+
+def _leads_out(objects: str) -> bool:
+    """Whether anything that git may open among the objects is neither a file nor a folder."""
+    try:
+        with os.scandir(objects) as listing:
+            entries = [*listing]
+        if not all(map(_plain, entries)):
+            return True
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                with os.scandir(entry.path) as inside:
+                    if not all(map(_plain, inside)):
+                        return True
+    except OSError:
+        return True
+    return False
+
+
+def _plain(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
 
 
 def _head(directory: str, whole: str) -> str | None:
@@ -221,7 +247,7 @@ def _followed(said: str, directory: str, whole: str) -> str | None:
         name = said.removeprefix("ref:").strip()
         if name == said or not _REF.match(name) or ".." in name:
             return None
-        loose = small_text(os.path.join(directory, name)) or small_text(os.path.join(whole, name))
+        loose = _loose(directory, name) or _loose(whole, name)
         if loose:
             said = loose.strip()
             continue
@@ -229,6 +255,17 @@ def _followed(said: str, directory: str, whole: str) -> str | None:
         found = re.search(rf"^([0-9a-f]{{40,64}}) {re.escape(name)}$", packed, re.MULTILINE)
         said = found[1] if found else ""
     return None
+
+
+def _loose(directory: str, name: str) -> str | None:
+    """What a reference's own file says; of a folder that is a link, nothing."""
+    *folders, _ = name.split("/")
+    place = directory
+    for folder in folders:
+        place = os.path.join(place, folder)
+        if os.path.islink(place):
+            return None
+    return small_text(os.path.join(directory, name))
 
 
 # --- one file -----------------------------------------------------------------------------

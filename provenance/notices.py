@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,11 +13,14 @@ from typing import Any
 from provenance.errors import UsageError
 from provenance.patterns import Patterns
 from provenance.statements import LONGEST, Copyright, License, Statements, statements
+from provenance.toml import table_of
 
 MOST = 100
 """Notice files read of one source."""
 LONGEST_FILE = 200_000
 """Bytes read of one."""
+MOST_ANNOTATED = 10_000
+"""Globs, holders and licences read of all ``REUSE.toml`` of one source."""
 
 _NAME = re.compile(
     r"(?:NOTICES?|LICEN[CS]ES?|COPYING|COPYRIGHTS?|AUTHORS|CONTRIBUTORS|CREDITS|ATTRIBUTIONS?|"
@@ -62,9 +64,9 @@ class NoticeFile:
         return not self.globs or _patterns(self.globs).wants(path[len(self.folder) :])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=MOST_ANNOTATED)
 def _patterns(globs: tuple[str, ...]) -> Patterns:
-    return Patterns(globs)
+    return Patterns(globs, braces=False)
 
 
 def is_notice(name: str) -> bool:
@@ -77,12 +79,13 @@ def is_notice(name: str) -> bool:
 def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
     """Read notice files, (path, bytes); what is no text, or no TOML, says nothing."""
     read: list[NoticeFile] = []
+    left = iter(range(MOST_ANNOTATED))
     for path, data in found:
         text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         folder = _folder(path)
         if path.rpartition("/")[2] == _REUSE:
-            read += _annotations(path, folder, text)
+            read += _annotations(path, folder, text, left)
             continue
         lines = text.split("\n")
         said = statements("\n".join(map(_comment, lines)).encode())
@@ -109,25 +112,23 @@ def _folder(path: str) -> str:
 # --- REUSE.toml ---------------------------------------------------------------------------
 
 
-def _annotations(path: str, folder: str, text: str) -> Iterator[NoticeFile]:
-    """The tables ``[[annotations]]`` of a REUSE.toml (REUSE specification 3.3)."""
-    from importlib import import_module
-
-    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+def _annotations(path: str, folder: str, text: str, left: Iterator[int]) -> Iterator[NoticeFile]:
+    """The tables ``[[annotations]]`` of a REUSE.toml (REUSE specification 3.3), while there is
+    something ``left`` of what is read."""
     try:
-        tables = toml.loads(text).get("annotations", [])
-    except (ValueError, RecursionError):
+        tables = table_of(text).get("annotations", [])
+    except ValueError:
         return
     lines = text.split("\n")
     for table in tables if isinstance(tables, list) else []:
         if not isinstance(table, dict):
             continue
-        globs = tuple("/" + glob.lstrip("/") for glob in _strings(table, "path"))
+        globs = tuple("/" + glob.lstrip("/") for glob in _strings(table, "path", left))
         if not globs or not _are_globs(globs):
             continue
         tagged: list[tuple[int, str]] = []
         for key in ("SPDX-FileCopyrightText", "SPDX-License-Identifier"):
-            for value in _strings(table, key):
+            for value in _strings(table, key, left):
                 line = next((n for n, one in enumerate(lines, 1) if value in one), 1)
                 tagged.append((line, f"{key}: {value}"))
         copyrights: list[Copyright] = []
@@ -148,10 +149,11 @@ def _are_globs(globs: tuple[str, ...]) -> bool:
     return True
 
 
-def _strings(table: Mapping[str, Any], key: str) -> list[str]:
+def _strings(table: Mapping[str, Any], key: str, left: Iterator[int]) -> list[str]:
     value = table.get(key, [])
     listed = value if isinstance(value, list) else [value]
-    return [one for one in listed if isinstance(one, str) and one and len(one) < 1_000]
+    texts = (one for one in listed if isinstance(one, str) and one and len(one) < 1_000)
+    return [one for one, _ in zip(texts, left, strict=False)]
 
 
 # --- families by name ---------------------------------------------------------------------

@@ -26,16 +26,18 @@ _LONGEST, _MOST_STARS, _MOST_DEEP = 1_000, 3, 3
 
 
 class Patterns:
-    """The include and exclude globs of one call."""
+    """The include and exclude globs of one call; without ``braces`` these stand for themselves."""
 
     def __init__(
         self,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         only: Iterable[str] | None = None,
+        *,
+        braces: bool = True,
     ) -> None:
-        self._include = _spec(include)
-        self._exclude = _spec(exclude)
+        self._include = _spec(include, braces)
+        self._exclude = _spec(exclude, braces)
         self._only = None if only is None else frozenset(only)
 
     @property
@@ -88,12 +90,13 @@ def is_bounded(line: str, stars: int) -> bool:
     )
 
 
-def _spec(globs: Sequence[str]) -> GitIgnoreSpec | None:
+def _spec(globs: Sequence[str], braces: bool) -> GitIgnoreSpec | None:
     if not globs:
         return None
     from pathspec import GitIgnoreSpec
 
-    patterns = [pattern.removeprefix("./") for pattern in expand_braces(globs)]
+    spelt = expand_braces(globs) if braces else globs
+    patterns = [pattern.removeprefix("./") for pattern in spelt]
     for pattern in patterns:
         if not is_bounded(pattern, _MOST_STARS):
             raise UsageError(

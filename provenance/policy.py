@@ -10,25 +10,21 @@ from __future__ import annotations
 import os
 import re
 import reprlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import import_module
 from typing import Any
 
 from provenance.errors import UsageError
 from provenance.release import checked_day
 from provenance.settings import BY_KEY, Declaration, Policy, Setting
+from provenance.toml import table_of
 
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
 _LONGEST = 1_000_000
 _MOST = 10**9
 """The greatest number: as seconds or megabytes no bound any more, and the system takes it."""
-_PART = r"""(?:[\w-]{1,99}|"(?:[^"\\\n]|\\.){0,99}"|'[^'\n]{0,99}')"""
-_DEEP = re.compile(rf"""(?<![\w."'-])(?:{_PART}[ \t]*\.[ \t]*){{50}}""")
-"""Readers of TOML take time by the square of a key's parts, and what they make is as deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +49,10 @@ def find(start: str) -> str | None:
     folder = start
     while True:
         own = os.path.join(folder, OWN_FILE)
-        if os.path.isfile(own):
+        if _is_own(own, folder):
             return own
         project = os.path.join(folder, PROJECT_FILE)
-        if os.path.isfile(project) and _table(_text(project), project) is not None:
+        if _is_own(project, folder) and _table(_text(project), project) is not None:
             return project
         if repository_root(folder) == folder:
             return None
@@ -64,6 +60,23 @@ def find(start: str) -> str | None:
         if above == folder:
             return None
         folder = above
+
+
+def _is_own(path: str, folder: str) -> bool:
+    """Whether there is a policy in a folder. What an error says of it must not show a file from
+    outside of its repository.
+
+    Raises:
+        UsageError: it is a link that leads out.
+    """
+    if os.path.islink(path):
+        bound = os.path.realpath(repository_root(folder) or folder)
+        if not os.path.realpath(path).startswith(os.path.join(bound, "")):
+            raise UsageError(
+                f"{path}: found a link that leads out of {bound}, which is not followed; name its "
+                "target with --config"
+            )
+    return os.path.isfile(path)
 
 
 def repository_root(start: str) -> str | None:
@@ -106,19 +119,12 @@ def _text(path: str) -> str:
 
 def _table(text: str, path: str) -> Mapping[str, Any] | None:
     """What a policy file says, None for a ``pyproject.toml`` that says nothing of it."""
-    if deep := _DEEP.search(text):
-        line = text.count("\n", 0, deep.start()) + 1
-        raise UsageError(
-            f"{path}:{line}: found a key of more than 50 parts, expected a few; mend it"
-        )
-    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        whole: dict[str, Any] = toml.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = str(error) or "nested too deep"
-        at = re.search(r"at line (\d+)", said)
+        whole = table_of(text)
+    except ValueError as error:
+        at = re.search(r"at line (\d+)", str(error))
         raise UsageError(
-            f"{path}:{at.group(1) if at else 1}: found no valid TOML ({said}); mend it"
+            f"{path}:{at.group(1) if at else 1}: found no valid TOML ({error}); mend it"
         ) from error
     if os.path.basename(path) != PROJECT_FILE:
         return whole

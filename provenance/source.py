@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +29,7 @@ from provenance.notebook import read_notebook
 from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
 from provenance.regular import read_file
+from provenance.toml import table_of
 
 _NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
 _LONGEST_PROJECT_FILE = 1_000_000
@@ -227,12 +227,9 @@ def _project(root: str) -> Release:
     data = read_file(os.path.join(root, "pyproject.toml"), _LONGEST_PROJECT_FILE)
     said = Described()
     if not isinstance(data, Reason):
-        from importlib import import_module
-
-        toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
         try:
-            table = toml.loads(data.decode("utf-8")).get("project")
-        except (ValueError, RecursionError):
+            table = table_of(data.decode("utf-8")).get("project")
+        except ValueError:
             table = None  # the name of the directory does as well
         if isinstance(table, dict):
             said = from_project(table)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -533,7 +534,7 @@ def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, na
     elsewhere.write_text(before)
     Path(name).unlink(missing_ok=True)
     Path(name).symlink_to(elsewhere)
-    run("audit", code=1)
+    assert "found a link" in run("audit", code=2).output
     assert "found a link" in run("notices", "--write", code=2).output
     elsewhere.write_text("")
     if name == "pyproject.toml":
@@ -551,6 +552,7 @@ def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, na
         ("smallest-unit = 10000", "smallest-unit 10000"),
         ("vendored = ['*.py']", "vendored *.py"),
         ("[[declared]]\npath = '**'\norigin = '*'", "declared ** as *"),
+        ("[[declared]]\npath = '**'\norigin = 'birds/*'", "declared ** as birds/*"),
         ("[[declared]]\nsymbol = '*'\norigin = ['[a-m]*', '[n-z]*']", "declared * as [a-m]*"),
     ],
 )
@@ -587,6 +589,42 @@ def test_what_backdated_commits_excuse_is_told(dirty: Path) -> None:
         assert ("because git says that this side is older (since 2001-01-01)" in seen) is told
         assert ("because git says" in Path("a.md").read_text()) is told
         shutil.rmtree(".git")
+
+
+def test_what_days_of_an_archive_excuse_is_told(dirty: Path) -> None:
+    """Who packs an archive sets the days in it."""
+    new = dirty.parent / "two.db"
+    for number, seed, day in ((0, 9, "2024-01-01"), (1, 0, "2025-01-02")):
+        folder = dirty.parent / str(number) / "birds" / "models" / "wren"
+        folder.mkdir(parents=True)
+        (folder / "modeling_wren.py").write_text(program(seed))
+        birds = str(folder.parent.parent)
+        provenance.build_index([birds], new, date=day, extend=number > 0)
+    Path("provenance.toml").write_text(f"default-index = false\nindex = [{json.dumps(str(new))}]\n")
+    for year, told in ((1999, True), (2026, False)):
+        with zipfile.ZipFile("packed.zip", "w") as packed:
+            member = zipfile.ZipInfo("borrowed.py", (year, 1, 1, 0, 0, 0))
+            packed.writestr(member, Path("src/borrowed.py").read_bytes())
+        done = CliRunner().invoke(main, ["audit", "packed.zip"])
+        seen = " ".join(done.output.split())
+        assert ("because the archive says that this side is older (since 1999" in seen) is told
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+@pytest.mark.parametrize("name", ["provenance.toml", "pyproject.toml"])
+def test_a_policy_that_is_a_link_out_of_the_repository_is_not_read(dirty: Path, name: str) -> None:
+    """Its errors would show the keys and values of files of this machine."""
+    secret = dirty.parent / "secret.toml"
+    secret.write_text("[tool.provenance]\npassword = 'hunter2'\n")
+    Path("provenance.toml").unlink()
+    Path(name).symlink_to(secret)
+    output = run("audit", code=2).output
+    assert "leads out of" in output
+    assert "password" not in output
+    Path("own.toml").write_text("fail-on = 'never'\ndefault-index = true\n")
+    Path(name).unlink()
+    Path("provenance.toml").symlink_to("own.toml")  # one that stays in is followed
+    assert "fail-on never" in run("audit", code=0).output
 
 
 def test_a_policy_that_does_not_is_told_nothing(dirty: Path) -> None:

@@ -306,7 +306,21 @@ def test_a_replaced_commit_is_not_believed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(ON_WINDOWS, reason="needs links")
-@pytest.mark.parametrize("way", ["file", "link", "alternates", "commondir", "ref", "objects"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "file",
+        "link",
+        "alternates",
+        "commondir",
+        "ref",
+        "refs",
+        "objects",
+        "loose",
+        "pack",
+        "packed",
+    ],
+)
 def test_what_points_elsewhere_is_not_followed(way: str, tmp_path: Path) -> None:
     """A scanned tree must not show the history of another repository of this machine."""
     other = repository(tmp_path / "o", [(TEXT, FIRST, FIRST)])
@@ -324,9 +338,28 @@ def test_what_points_elsewhere_is_not_followed(way: str, tmp_path: Path) -> None
         (inside / "commondir").write_text(f"{other / '.git'}\n")
     elif way == "ref":
         (inside / "HEAD").write_text("ref: refs/heads/../../../../o/.git/refs/heads/main\n")
+    elif way == "refs":
+        shutil.rmtree(inside / "refs" / "heads")
+        (inside / "refs" / "heads").symlink_to(other / ".git" / "refs" / "heads")
     else:
+        if way != "loose":
+            git(other, "gc", "-q")
         shutil.rmtree(inside / "objects")
-        (inside / "objects").symlink_to(other / ".git" / "objects")
+        theirs, ours = other / ".git" / "objects", inside / "objects"
+        (inside / "refs" / "heads" / "main").write_text(git(other, "rev-parse", "main"))
+        if way == "objects":
+            ours.symlink_to(theirs)
+        elif way == "pack":
+            ours.mkdir()
+            (ours / "pack").symlink_to(theirs / "pack")
+        elif way == "packed":
+            (ours / "pack").mkdir(parents=True)
+            for one in (theirs / "pack").iterdir():
+                (ours / "pack" / one.name).symlink_to(one)
+        else:
+            ours.mkdir()
+            for one in theirs.glob("??"):
+                (ours / one.name).symlink_to(one)
     found = history(str(root), wanted(root))
     assert not found.lines
     assert found.reason

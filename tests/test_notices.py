@@ -14,7 +14,15 @@ from programs import program, renamed
 
 import provenance
 from provenance.model import Report, Skipped
-from provenance.notices import LONGEST_FILE, MOST, is_notice, named, names_of, notice_files
+from provenance.notices import (
+    LONGEST_FILE,
+    MOST,
+    MOST_ANNOTATED,
+    is_notice,
+    named,
+    names_of,
+    notice_files,
+)
 from provenance.source import open_source
 
 HEAD = """\
@@ -272,3 +280,29 @@ def test_many_processes_say_the_same(index: Path, tmp_path: Path) -> None:
     one, two = (provenance.scan(str(tmp_path), [index], jobs=jobs) for jobs in (1, 2))
     assert one == two
     assert {finding.attribution for finding in one.findings} == {"declared"}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "path = '" + "{a,b}" * 12 + "%d'",
+        "path = 'a%d*b*c*d'\nSPDX-License-Identifier = 'MIT'",
+        "path = 'a'\nSPDX-FileCopyrightText = ['(c) 20%d']",
+        ".".join(["a"] * 90_000) + " = %d",
+    ],
+    ids=["braces", "globs", "holders", "deep"],
+)
+def test_a_reuse_file_costs_time_by_its_length(table: str) -> None:
+    """It is read before any worker is: no time-out would end it. Some took hours."""
+    text = "".join(f"[[annotations]]\n{table % at}\n" for at in range(1_500))[:LONGEST_FILE]
+    files = notice_files([("REUSE.toml", text.encode())] * 3)
+    assert len(files) <= MOST_ANNOTATED
+    assert not any(one.covers("other.py") for one in files)
+
+
+def test_braces_of_a_reuse_file_are_no_alternatives() -> None:
+    """REUSE 3.3 knows ``*`` and ``**`` alone."""
+    text = '[[annotations]]\npath = "{a,b}.py"\nSPDX-License-Identifier = "MIT"\n'
+    (read,) = notice_files([("REUSE.toml", text.encode())])
+    assert read.covers("{a,b}.py")
+    assert not read.covers("a.py")

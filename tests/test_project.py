@@ -41,6 +41,7 @@ ALLOWED = {
     "workers": "errors model worker",
     "worker": "errors model",
     "decode": "",
+    "toml": "",
     # references: what the built-in index is made of
     "references.__init__": "",
     "references.manifest": "errors model",
@@ -57,13 +58,13 @@ ALLOWED = {
     "pypi": "errors release",
     "source": (
         "archive decode errors folder limits model notebook notices patterns pypi regular release "
-        "tarred zipped"
+        "tarred toml zipped"
     ),
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",
     "binding": "",
     "statements": "",
-    "notices": "errors patterns statements",
+    "notices": "errors patterns statements toml",
     "uses": "mark parse",
     "licenses": "",
     "sketch": "model",
@@ -155,7 +156,7 @@ ALLOWED = {
     "terminal": "errors report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
     "settings": "",
-    "policy": "errors release settings",
+    "policy": "errors release settings toml",
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model",
     "report.audit": "model report.json report.rules report.text",

@@ -6,6 +6,7 @@ it does not prove, and the ways out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -135,51 +136,57 @@ def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _wide(declaration: Mapping[str, Any]) -> str:
-    """A declaration that names no origin in particular, such as ``*``; empty for any other."""
+    """A declaration that names no origin in particular, such as ``*`` or ``transformers/*``; empty
+    for any other."""
     origins = declaration["origins"]
-    if not any(set("*?[") & set(one.partition("/")[0]) for one in origins):
+    if not any(map(_names_none, origins)):
         return ""
     place = " ".join(filter(None, (declaration["path"], declaration["symbol"])))
     return f"{place} as {' '.join(origins[:_MOST_VALUES])}"
 
 
+def _names_none(glob: str) -> bool:
+    """Whether a glob of origins leaves the package open, or names nothing of the family."""
+    package, slash, family = glob.partition("/")
+    named = re.sub(r"\[[^\]]*\]|[*?]", "", family)
+    return bool(set("*?[") & set(package)) or bool(slash and not named)
+
+
 def own_references(audit: Audit) -> str:
     """That a policy brings references of its own, in a sentence; empty where it does not, or where
-    nothing is common. A hundred made-up families that hold some code make it so, and of no origin.
+    nothing was found. Made-up families that hold some code can be named instead of its origin, with
+    the day and the licence that they claim; a hundred of them make it common, and of no origin.
     """
     named = dict(audit.policy).get("index")
     if audit.policy_file is None or not isinstance(named, list) or not named:
         return ""
-    if all(one.verdict != "common" for one in audit.report.findings):
+    if not audit.report.findings and not any(file.identical for file in audit.report.files):
         return ""
     more = len(named) - _MOST_VALUES
     shown = ", ".join(named[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
     return (
-        f"The policy brings references of its own ({shown}): what many of their families hold "
-        "counts as common, so look who made them."
+        f"The policy brings references of its own ({shown}): they may be named instead of others, "
+        "and what many of their families hold counts as common, so look who made them."
     )
 
 
 def excused(audit: Audit) -> str:
-    """What the days of git excuse, in a sentence; empty where they excuse nothing: of what the
-    repository had before its reference nothing is derived, and who commits sets the days."""
-    days = [
-        one.seen.day or "?"
-        for one in audit.report.findings
-        if one.direction == "younger" and one.seen.source == "git" and one.verdict == "resembles"
-    ]
+    """What the days of git or of an archive excuse, in a sentence; empty where they excuse nothing:
+    of what was there before its reference nothing is derived, and who commits or packs sets the
+    days."""
+    findings = [one for one in audit.report.findings if one.verdict == "resembles"]
     same = [file.identical for file in audit.report.files if file.identical]
-    days += [
-        one.seen.day or "?"
-        for one in same
-        if one.direction == "younger" and one.seen.source == "git"
-    ]
+    younger = [one.seen for one in findings if one.direction == "younger"]
+    younger += [one.seen for one in same if one.direction == "younger"]
+    days = [(seen.source, seen.day or "?") for seen in younger if seen.source in ("git", "archive")]
     if not days:
         return ""
+    git = any(source == "git" for source, _ in days)
+    who, sets = ("git", "commits sets its") if git else ("the archive", "packs it sets its")
     return (
         f"{len(days):,} {'match counts' if len(days) == 1 else 'matches count'} as no derivation "
-        f"because git says that this side is older (since {min(days)}); whoever commits sets its "
-        "days: ask for a witness, or give --suspect-date."
+        f"because {who} says that this side is older (since {min(day for _, day in days)}); "
+        f"whoever {sets} days: ask for a witness, or give --suspect-date."
     )
 
 
