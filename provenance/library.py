@@ -352,6 +352,7 @@ class Library:
         others = {one.index.origin_of(one.file) for one in ordered} - {origin}
         tree, path = first.index.tree(first.file.tree), first.index.name(first.file.path)
         self._notices[origin, release.version, path] = (tree.holders, tree.licenses)
+        family = self.family(origin)
         return Identity(
             origin=origin,
             package=release.package,
@@ -363,6 +364,10 @@ class Library:
             exact=exact,
             also=tuple(sorted(others)),
             absent_before=first.index.absent_before(release.package, release.date),
+            family=family.name,
+            title=family.title,
+            organisation=family.organisation,
+            country=family.country,
         )
 
     @cached_property

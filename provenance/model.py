@@ -271,8 +271,7 @@ class Identity:
     """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
     layout and comments. The first release that ships it, its licence and day; ``versions`` are
     all indexed releases of the package that ship it, oldest first; ``also`` the other origins
-    that have it. ``absent_before``, ``direction`` and ``seen`` are as in a ``Reference`` and a
-    ``Finding``."""
+    that have it. The others are as in a ``Reference`` and a ``Finding``."""
 
     origin: str
     package: str
@@ -286,6 +285,10 @@ class Identity:
     absent_before: str | None = None
     direction: Direction = "unknown"
     seen: SuspectSeen = SuspectSeen(None, "none")
+    family: str = ""
+    title: str = ""
+    organisation: str | None = None
+    country: str | None = None
 
 
 # --- what the align stage yields ---------------------------------------------------------

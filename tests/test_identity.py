@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from programs import program, reformatted, renamed
 import provenance
 from provenance.identity import vendored
 from provenance.model import FileResult, Identity, Report
+from provenance.report.html import html_report
 from provenance.report.saved import report_of
 
 FIRST, SECOND = "2024-01-02", "2025-03-04"
@@ -70,6 +72,8 @@ def test_the_same_bytes_are_named_with_the_first_release_that_has_them(
         exact=True,
         also=(),
         absent_before=None,
+        family="robin",
+        title="robin",
     )
     assert report.findings == ()
     assert (file.similarity, file.novel) == (1.0, 0.0)
@@ -147,7 +151,11 @@ def test_nothing_is_derived_from_a_file_that_is_younger(
     (line,) = report.vendored
     assert line.younger == (direction == "younger")
     text = " ".join(provenance.text_report(report).split())
-    assert ("of 1 of them the reference is younger" in text) == (direction == "younger")
+    assert ("the reference is younger than 1 of them" in text) == (direction == "younger")
+    page = html_report(report)
+    assert "<p>Files that are reference files as they are have no findings of their own" in page
+    late = re.search(r"\b1\b\S* file is a reference file as it is, which is not older", page)
+    assert bool(late) == (direction in ("same", "younger"))
     assert report_of(provenance.json_report(report), "r") == report
 
 

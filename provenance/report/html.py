@@ -291,6 +291,11 @@ def _headline(report: Report, whole: Sequence[Part], say: Speaker) -> list[Marku
             said.append(say.marked("headline.closest_more", *told, more))
         else:
             said.append(say.marked(f"headline.closest{'_or' * bool(names)}", *told))
+    late = sum(
+        one.identical.direction in ("younger", "same") for one in report.files if one.identical
+    )
+    if late:
+        said.append(say.marked("headline.late_files", late))
     telling = [one for one in report.findings if one.verdict != "common"]
     if telling:
         declared = sum(one.attribution == "declared" for one in telling)

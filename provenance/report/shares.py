@@ -89,10 +89,9 @@ def families(report: Report) -> dict[str, Family]:
         return of[origin]
 
     for file in report.files:
-        for share in file.composition:
-            unnamed(share.origin)
         if same := file.identical:
-            one = unnamed(same.origin)
+            made = Family(same.family, same.title, same.organisation, same.country)
+            one = of[same.origin] = by_name.setdefault(same.family, made)
             one.identical += 1
             one.seen(same.first_seen)
             if same.license:
@@ -100,6 +99,7 @@ def families(report: Report) -> dict[str, Family]:
     named: dict[str, float] = defaultdict(float)
     for file in report.files:
         for share in file.composition:
+            unnamed(share.origin)
             named[share.origin] += share.share * file.lines
     for share in report.composition:
         equals = sorted((share.origin, *share.also), key=lambda one: -named[one])

@@ -103,7 +103,7 @@ def _vendored(report: Report, width: int) -> Iterator[str]:
         if one.exact < one.files:
             text += f"; {one.files - one.exact} of them in another layout"
         if one.younger:
-            text += f"; of {one.younger} of them the reference is younger"
+            text += f"; the reference is younger than {one.younger} of them"
         yield from wrapped(text + (f"; {safe(one.license)}" if one.license else ""), width, "  ")
     yield ""
 
