@@ -266,14 +266,16 @@ def _apart() -> Iterator[None]:
     names: dict[str, Any] = {name: script[name] for name in wanted if name in script}
     script.update(dict.fromkeys(names))
     try:
-        with _unshadowed():
+        with unshadowed():
             yield
     finally:
         script.update(names)
 
 
 @contextmanager
-def _unshadowed() -> Iterator[None]:
+def unshadowed() -> Iterator[None]:
+    """For as long as programs are started that run Python: they import nothing from the working
+    folder, or begin in another one."""
     if sys.version_info >= (3, 11) and not sys.flags.ignore_environment:
         before = os.environ.get("PYTHONSAFEPATH")
         os.environ["PYTHONSAFEPATH"] = "1"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import ClusterError, ProvenanceError
+from provenance.worker import unshadowed
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,16 +72,19 @@ def session(
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
         builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
         more = (settings or {}).get("spark.driver.extraJavaOptions", "")
-        options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()} {more}"
+        here = f'-Duser.dir="{os.getcwd()}"'  # for relative paths, wherever Java begins
+        options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()} {here} {more}"
         settings = {**(settings or {}), "spark.driver.extraJavaOptions": options}
         builder = builder.config("spark.ui.showConsoleProgress", "false")
     elif master:
         builder = builder.master(master)
     builder = builder.config("spark.sql.parquet.compression.codec", "zstd")
+    builder = builder.config("spark.executorEnv.PYTHONSAFEPATH", "1")
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
     try:
-        spark = builder.getOrCreate()
+        with unshadowed():
+            spark = builder.getOrCreate()
     except (PySparkException, Py4JError, OSError, RuntimeError) as error:
         raise ClusterError(
             f"Spark could not be started ({said(error)}); expected Java 17 or newer and a master "
