@@ -396,15 +396,16 @@ class Builder:
         """How many distinct units were collected."""
         return len(self._elements)
 
-    def finish(self, measure: Callable[[Index], str] | None = None) -> None:
+    def finish(self, measure: Callable[[Index], str] | None = None, most: int = 64) -> None:
         """Write what was collected, check it, and put the file in its place.
 
         Args:
             measure: gives the baseline of the index that is written, to be stored in it.
+            most: bits of a key, see ``shape_of``.
         """
         many = max(self.units, len(self._words), len(self._trees))
         try:
-            self._save(self.file, shape_of(self.units, many), measure)
+            self._save(self.file, shape_of(self.units, many, most), measure)
         except _UNSOUND as error:
             if self._extended:
                 raise self._damaged(error) from error

@@ -81,6 +81,7 @@ def merge(
     paths: Sequence[str | Path],
     output: str | Path,
     measure: Callable[[Index], str] | None = None,
+    most: int = 64,
 ) -> None:
     """Join indexes.
 
@@ -88,6 +89,7 @@ def merge(
         paths: of the indexes, which are sound (``verify``).
         output: the file to write; replaced only when the new one is complete.
         measure: gives the baseline of the whole.
+        most: bits of a key, see ``shape_of``.
 
     Raises:
         IndexFileError: they do not go together, one is damaged, or the new one not written.
@@ -106,7 +108,7 @@ def merge(
                     "the other's parameters"
                 )
         try:
-            joined = _Merge(indexes, file.folder)
+            joined = _Merge(indexes, file.folder, most)
             joined.number()
             file.write(joined.fill, measure, joined.shape.version)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
@@ -120,8 +122,9 @@ def merge(
 class _Merge:
     """Open indexes on their way to one."""
 
-    def __init__(self, indexes: Sequence[Index], folder: Path) -> None:
+    def __init__(self, indexes: Sequence[Index], folder: Path, most: int) -> None:
         self.indexes, self.folder = indexes, folder
+        self.bits = min(most, *(index.shape.key_bits for index in indexes))
         self.parameters = indexes[0].parameters
         selected: dict[Release, set[str]] = {}
         chosen: dict[str, Family] = {}
@@ -168,7 +171,7 @@ class _Merge:
         self.hashes = number_words(parts, self.pieces)
         units = self.elements.size - 1
         greatest = max(units, self.hashes.size, self.trees.part.size)
-        self.shape = shape_of(units, greatest, min(one.shape.key_bits for one in self.indexes))
+        self.shape = shape_of(units, greatest, self.bits)
 
     def fill(self, connection: sqlite3.Connection) -> None:
         """Write all rows."""

@@ -173,15 +173,15 @@ class Segments:
             path.unlink(missing_ok=True)
         return True
 
-    def finish(self, measure: Callable[[Index], str] | None = None) -> None:
-        """Write the index and put it in its place."""
+    def finish(self, measure: Callable[[Index], str] | None = None, most: int = 64) -> None:
+        """Write the index, with keys of at most so many bits, and put it in its place."""
+        for release in range(len(self._releases)):  # those without files, too
+            self._number(release)
         if not self._paths:
-            for release in range(len(self._releases)):
-                self._number(release)
-            self.builder.finish(measure)
+            self.builder.finish(measure, most)
         else:
-            self._put_down()  # releases without files, too
-            merge(self._paths, self.output, measure)
+            self._put_down()
+            merge(self._paths, self.output, measure, most)
         for folder in self.target.parent.glob(f".{self.target.name}.*.segments"):
             shutil.rmtree(folder, ignore_errors=True)
 

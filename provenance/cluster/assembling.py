@@ -14,7 +14,7 @@ from provenance.cluster.tables import Capped, Header, rows_of
 from provenance.index import NO_DAY, OriginFacts
 from provenance.model import Family, Parameters, Release
 from provenance.origins import plain_family
-from provenance.schema import DOORS, KEY_BITS, RUN, TEXT_RUN
+from provenance.schema import DOORS, EXACT, RUN, TEXT_RUN, shape_of
 from provenance.sketch import permutations
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ _RELEASE = ("package", "version", "license", "date", "date_source", "archive", "
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides the tables but the sources."""
+    """What decides the tables but the sources. ``key_bits``: of keys that are not kept whole; None
+    for as many as an index of so many units has."""
 
     parameters: Parameters = field(default_factory=Parameters)
     most: int = MOST
-    key_bits: int = KEY_BITS
+    key_bits: int | None = None
     sample: int = SAMPLE
 
 
@@ -84,7 +85,9 @@ def write_tables(
     )
     _write_trees(folder, fingerprints, placed, trees, shape.most)
     unit_origins, hot = _write_units(folder, fingerprints, placed, trees, shape.most)
-    _write_postings(folder, fingerprints, trees, hot, shape)
+    many = folder.read("unit").count()
+    key_bits = shape.key_bits or shape_of(many, many).key_bits
+    _write_postings(folder, fingerprints, trees, hot, shape, key_bits)
     units, shared = _origin_counts(unit_origins)
     days = {
         row["o"]: row["day"]
@@ -113,7 +116,8 @@ def write_tables(
             "file": placed.count(),
             "tree": trees.count(),
             "place": int(places[0]) if places else 0,
-            "unit": folder.read("unit").count(),
+            "unit": many,
+            "posting": folder.read("posting").count(),
         },
         releases=releases,
         origins=origins,
@@ -121,7 +125,7 @@ def write_tables(
         baseline=None,
         checksum="",
         most=shape.most,
-        key_bits=shape.key_bits,
+        key_bits=key_bits,
         capped=_capped(folder, trees, hot, shape),
     )
     baseline, checksum = known or measured(folder, header, shape.sample)
@@ -246,11 +250,19 @@ def _or_none(name: str) -> Column:
 
 
 def _write_postings(
-    folder: Folder, fingerprints: DataFrame, trees: DataFrame, hot: DataFrame, shape: Shape
+    folder: Folder,
+    fingerprints: DataFrame,
+    trees: DataFrame,
+    hot: DataFrame,
+    shape: Shape,
+    key_bits: int,
 ) -> None:
     from pyspark.sql import functions as sql
 
-    found = fingerprints.select("sha256", sql.inline("posts"))
+    top = sql.lit(-1 << 63)  # see fingerprints.signed
+    leading = sql.shiftrightunsigned(sql.col("key").bitwiseXOR(top), 64 - key_bits)
+    key = sql.when(sql.col("door").isin(*EXACT), sql.col("key")).otherwise(leading.bitwiseXOR(top))
+    found = fingerprints.select("sha256", sql.inline("posts")).withColumn("key", key)
     of_units = found.where("unit IS NOT NULL").select("door", "key", "unit").distinct()
     of_trees = found.where("unit IS NULL").join(trees, "sha256").select("door", "key", "tree")
     units = folder.read("unit").select("unit", "number")

@@ -10,14 +10,15 @@ from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from provenance.build import Builder
 from provenance.cluster.fingerprints import parsed_of
 from provenance.cluster.tables import Header, refused, rows_of
 from provenance.index import Index
 from provenance.indexing import measured as measured_in
 from provenance.model import SourceFile
+from provenance.segments import Segments
 from provenance.sketch import sketch
 from provenance.statements import Copyright, License, Statements
+from provenance.version import VERSION
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -60,33 +61,34 @@ def export_index(
     if origins is not None:
         wanted = sql.array(*map(sql.lit, sorted(origins)))
         rows = rows.where(sql.exists("files", lambda file: sql.array_contains(wanted, file.origin)))
-    with Builder(Path(output), header.parameters, header.drawn, extend=False) as builder:
+    baseline = header.baseline
+    stamp = repr((header.checksum, origins and sorted(origins), VERSION))
+    with Segments(Path(output), header.parameters, header.drawn, stamp) as segments:
         releases = {}
         for number, release in sorted(header.releases.items()):
             for selection in header.selections[number]:
-                releases[number] = builder.add_release(release, selection)
+                releases[number] = segments.add_release(release, selection)
         for row in rows.toLocalIterator():
             try:
-                _enter(builder, row, header)
+                if not segments.knows_tree(row["sha256"]):
+                    _enter(segments, row, header)
                 for release, origin, path in row["files"]:
                     if origins is None or origin in origins:
                         facts = header.origins[origin]
-                        builder.add_file(
+                        segments.add_file(
                             releases[release], facts.name, path, row["sha256"], facts.family
                         )
             except (ValueError, LookupError) as error:
                 what = f"damaged tables (tree {row['sha256']}: {error!r})"
                 raise refused(header.path, what) from error
-        baseline = header.baseline
-        if measure:
-            builder.finish(measured_in)
-        else:
-            builder.finish(None if baseline is None else lambda _: baseline)
+            segments.breathe()
+        told = None if baseline is None else lambda _: baseline
+        segments.finish(measured_in if measure else told, header.key_bits)
     with Index(output) as written:
         return written.checksum
 
 
-def _enter(builder: Builder, row: Row, header: Header) -> None:
+def _enter(segments: Segments, row: Row, header: Header) -> None:
     """Enter the content of a row of ``tree``."""
     parsed = parsed_of(
         row["mark"], row["names"], row["words"], row["spans"], row["lines"], row["tokens"]
@@ -96,7 +98,7 @@ def _enter(builder: Builder, row: Row, header: Header) -> None:
         licenses=tuple(License(0, expression, "tag", "") for expression in row["licenses"]),
     )
     drawn = sketch(parsed, header.parameters, header.drawn)
-    builder.add_tree(SourceFile("", b"", row["sha256"]), parsed, drawn, said)
+    segments.add_tree(SourceFile("", b"", row["sha256"]), parsed, drawn, said)
 
 
 def measured(tables: Reads, header: Header, sample: int) -> tuple[str | None, str]:

@@ -101,11 +101,10 @@ def row_of(
     drawn: Sketch,
     holders: Sequence[str],
     licenses: Sequence[str],
-    key_bits: int,
 ) -> tuple[Any, ...]:
     """What is kept of a file's content, in the order of ``tables.FINGERPRINT``: the file, its units
     with what they are compared by, which of them are members of which classes, and under which
-    keys each is found."""
+    keys, with all their bits, each is found."""
     tokens, units = parsed.tokens, parsed.units
     digests, of_units = [], []
     written = {number: text.decode("utf-8", "replace") for text, number in parsed.words.items()}
@@ -143,7 +142,7 @@ def row_of(
         _members(drawn),
         [
             (door, key, unit)
-            for door, at, owners in keys_of(drawn, key_bits)
+            for door, at, owners in keys_of(drawn)
             for key, unit in zip(at.tolist(), signed(owners).tolist(), strict=True)
         ]
         + [(TEXT, key, key) for key in sorted(set(keys))]
@@ -165,7 +164,7 @@ def file_keys(sha256: str, tokens: Tokens) -> list[tuple[int, int]]:
 
 
 def keys_of(
-    drawn: Sketch, key_bits: int
+    drawn: Sketch, key_bits: int = 64
 ) -> Iterable[tuple[int, NDArray[np.int64], NDArray[np.uint64]]]:
     """(door, keys as stored, text digests of the units that own them) of a file's units, but for
     equality of text, where a unit's key is its digest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,24 +32,24 @@ def import_index(spark: SparkSession, file: str, output: str, shape: Shape | Non
         spark: the session.
         file: the index, which every executor can read under this name.
         output: the folder to write.
-        shape: what decides the tables; the parameters are those of the index.
+        shape: what decides the tables; parameters and bits of keys are those of the index.
 
     Raises:
         IndexFileError: it is none, or damaged.
     """
-    from dataclasses import replace
-
     verify(file)
     path = str(Path(file).resolve())
     with Index(path) as index:
-        shape = replace(shape or Shape(), parameters=index.parameters)
+        shape = replace(
+            shape or Shape(), parameters=index.parameters, key_bits=index.shape.key_bits
+        )
         families = {one.name: one.family for one in index.origin_facts.values()}
         baseline = None if index.baseline is None else index.baseline.to_json()
         known = baseline, index.checksum
         trees = index.counts["tree"]
     with Folder(spark, output) as folder:
         numbers = spark.sparkContext.range(1, trees + 1)
-        rows = numbers.mapPartitions(partial(_fingerprints, path, shape.key_bits))
+        rows = numbers.mapPartitions(partial(_fingerprints, path))
         made = spark.createDataFrame(rows, FINGERPRINT, verifySchema=False)
         files = spark.createDataFrame(
             numbers.mapPartitions(partial(_files, path)), READ, verifySchema=False
@@ -74,7 +74,7 @@ def _files(path: str, numbers: Iterable[int]) -> Iterator[tuple[Any, ...]]:
                     )
 
 
-def _fingerprints(path: str, key_bits: int, numbers: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+def _fingerprints(path: str, numbers: Iterable[int]) -> Iterator[tuple[Any, ...]]:
     """The fingerprints of some trees: sketched again from their elements."""
     with Index(path) as index:
         for number in numbers:
@@ -82,7 +82,7 @@ def _fingerprints(path: str, key_bits: int, numbers: Iterable[int]) -> Iterator[
             parsed = parsed_tree(index, number, tree)
             drawn = sketch(parsed, index.parameters, index.permutations)
             file = SourceFile("", b"", tree.sha256)
-            yield row_of(file, parsed, drawn, tree.holders, tree.licenses, key_bits)
+            yield row_of(file, parsed, drawn, tree.holders, tree.licenses)
 
 
 def parsed_tree(index: Index, number: int, tree: Tree) -> Parsed:

@@ -261,7 +261,7 @@ def _fingerprint() -> list[bytes]:
     text = program(0, **SHORT).encode()
     parsed = parse(text)
     (drawn,) = sketches([parsed], Parameters(), indexes.library().permutations)
-    row = row_of(source_file("a.py", text), parsed, drawn, (), (), 40)
+    row = row_of(source_file("a.py", text), parsed, drawn, (), ())
     head = b"\x1e\x1e".join("\n".join(names).encode() for names in row[4:6])
     as_packed = b"\x1e\x1e".join([head, *row[6:9]])
     unpacked = b"\x1e\x1e".join([head, *(pages.decompress(page)[8:] for page in row[6:9])])
