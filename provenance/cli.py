@@ -17,6 +17,7 @@ from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
 from provenance.terminal import (
     BOUNDS,
+    FILES,
     Group,
     cores,
     limits,
@@ -35,10 +36,7 @@ A SOURCE is any of
 """
 
 _FILES = options(
-    click.option(
-        "--include", multiple=True, metavar="GLOB", help="Only these files, e.g. 'models/{a,b}/*'."
-    ),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files."),
+    FILES,
     click.option(
         "--jobs",
         type=click.IntRange(min=1),

@@ -16,17 +16,7 @@ Exit codes
   3  not completed; the message says why
 """
 
-INDEXES = options(
-    click.option(
-        "--index",
-        "indexes",
-        multiple=True,
-        metavar="FILE",
-        help="Look into this index too; may be given several times.",
-    ),
-    click.option(
-        "--no-default-index", is_flag=True, help="Look only into the indexes given with --index."
-    ),
+DAYS = options(
     click.option(
         "--as-of", metavar="DATE", help="Hide what was first seen on or after DATE (2026-01-26)."
     ),
@@ -41,6 +31,19 @@ INDEXES = options(
         metavar="DATE",
         help="Since when SOURCE is as it is; else by git, or its archive.",
     ),
+)
+INDEXES = options(
+    click.option(
+        "--index",
+        "indexes",
+        multiple=True,
+        metavar="FILE",
+        help="Look into this index too; may be given several times.",
+    ),
+    click.option(
+        "--no-default-index", is_flag=True, help="Look only into the indexes given with --index."
+    ),
+    DAYS,
 )
 
 

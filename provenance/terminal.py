@@ -153,6 +153,14 @@ def _keep(ctx: click.Context, option: click.Parameter, value: float | int | None
         ctx.meta[f"provenance.{option.name}"] = value
 
 
+FILES = options(
+    click.option(
+        "--include", multiple=True, metavar="GLOB", help="Only these files, e.g. 'models/{a,b}/*'."
+    ),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files."),
+)
+
+
 BOUNDS = options(
     click.option(
         "--timeout",
