@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +21,18 @@ from typing import Any
 
 import psutil
 
-from provenance.cluster.building import build_tables
+from provenance.cluster.building import build_tables, fingerprint_rows
 from provenance.cluster.exchange import export_index
 from provenance.cluster.folders import Tables
 from provenance.cluster.scan import scan_tables
 from provenance.cluster.session import session
-from provenance.indexing import build_index
+from provenance.indexing import SketchSettings, build_index
+from provenance.model import Parameters, SourceFile
 from provenance.pypi import fetch
 from provenance.report.json import json_report
 from provenance.scanning import scan
+from provenance.schema import BAND, RUN, TEXT_RUN
+from provenance.sketch import permutations
 from provenance.source import open_source
 
 MODEL_FILES = ("transformers/models/*/modeling_*.py",)
@@ -65,6 +69,7 @@ def run(root: Path, files: int, times: list[int]) -> int:
     suspects = _chosen(root / "s", fetch("transformers", "5.23.0"), MODEL_FILES, most // 4)
     contest = _chosen(root / "c", fetch("transformers", "5.23.0"), (CONTEST,), 99)
     sizes: dict[str, tuple[int, int, int]] = {}
+    keys: list[str] = []
     same = True
     with session("local-cluster[2,1,1024]", settings) as spark:
         context = spark.sparkContext
@@ -86,6 +91,9 @@ def run(root: Path, files: int, times: list[int]) -> int:
             written = _bytes(Path(tables))
             sizes[f"build {factor}"] = files * factor, _bytes(part), written
             sizes[f"scan {factor}"] = files * factor // 4, _bytes(asked), written
+            context.setJobGroup("", "")
+            keys.append(_keys(Tables(spark, tables), files * factor))
+        asked_last = asked
         context.setJobGroup("export", "")
         opened = Tables(spark, tables)
         export_index(opened, opened.header, str(root / "exported.db"))
@@ -101,11 +109,17 @@ def run(root: Path, files: int, times: list[int]) -> int:
             if watch is not None:
                 same &= watch.stop()
             same &= _told(name, json_report(found) == json_report(expected), len(found.findings))
+    print("\n| references | the largest LSH key | structure: keys, too common | text | capped |")
+    print("|---:|---:|---:|---:|---:|")
+    print("\n".join(keys))
+    _print_constants(part, Path(tables), index, asked_last)
     jobs = _read_events(next((root / "events").iterdir()))
     print(f"\nexecutors lost: {jobs.lost}")
     print("\n| | files | source | tables | shuffled | spilled | executors | the longest stage |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for group, spent in jobs.groups.items():
+        if not group:
+            continue
         count, source, written = sizes.get(group, (0, 0, 0))
         row = (
             f"{count or ''}", f"{source / 1e6:.2f} MB", f"{written / 1e6:.2f} MB",
@@ -114,6 +128,43 @@ def run(root: Path, files: int, times: list[int]) -> int:
         )  # fmt: skip
         print(f"| {group} | {' | '.join(row)} |")
     return 0 if same else 1
+
+
+def _keys(tables: Tables, files: int) -> str:
+    """How many units the most common keys have, as a row of a table."""
+    from pyspark.sql import functions as sql
+
+    posting = tables.read("posting").withColumn("none", sql.size("numbers") == 0)
+    largest = posting.where(sql.col("door") == BAND).agg(sql.max("held")).collect()[0][0]
+    row = [str(files), f"{largest:,}"]
+    for door in (RUN, TEXT_RUN):
+        of_door = posting.where(sql.col("door") == door)
+        row.append(f"{of_door.count():,}, {of_door.where('none').count():,}")
+    others = posting.where("none").where(~sql.col("door").isin(RUN, TEXT_RUN)).count()
+    return f"| {' | '.join(row)} | {others} |"
+
+
+def _print_constants(references: Path, tables: Path, index: Path, suspects: Path) -> None:
+    """What docs/scale.md calculates with: processor time of this process, bytes of the tables."""
+    parameters = Parameters()
+    drawn = permutations(parameters)
+    files = [
+        one for one in open_source(str(references / "zoo")).files() if isinstance(one, SourceFile)
+    ]
+    size = sum(len(file.content) for file in files)
+    settings = SketchSettings(parameters, tuple(map(tuple, drawn.tolist())), 60.0)
+    begun = time.process_time()
+    rows = fingerprint_rows(files, settings)
+    spent = time.process_time() - begun
+    units, posts = sum(len(row[9]) for row in rows), sum(len(row[11]) for row in rows)
+    print(f"\nfingerprints: {spent:.1f} s of processor time, {spent / size * 1e6:.2f} s per MB")
+    print(f"{units / size * 1e3:.2f} units, {posts / size * 1e3:.0f} postings per KB")
+    for name in ("tree", "unit", "posting"):
+        print(f"table {name}: {_bytes(tables / name) / size:.2f} bytes a byte")
+    begun = time.process_time()
+    scan(str(suspects / "zoo"), [index], jobs=0)
+    spent = time.process_time() - begun
+    print(f"local scan: {spent:.1f} s, {spent / _bytes(suspects) * 1e6:.2f} s per MB")
 
 
 def _told(what: str, same: bool, findings: int) -> bool:
