@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from provenance.cli_explain import DAYS
 from provenance.cli_report import EXIT_CODES, REPORT, deliver, write_page
 from provenance.errors import UsageError
-from provenance.terminal import Group, options, printable
+from provenance.terminal import BOUNDS, FILES, Group, limits, options, printable
 
 if TYPE_CHECKING:
     from provenance.cluster.tables import Capped
@@ -35,18 +38,6 @@ _SPARK = options(
     ),
 )
 _PARQUET = click.option("--parquet", is_flag=True, help="SOURCE is a Parquet table, see above.")
-_SECONDS = click.option(
-    "--timeout",
-    "seconds",
-    type=click.FloatRange(min=0.1),
-    default=60.0,
-    metavar="SECONDS",
-    help="Give a file up that takes longer to parse.  [default: 60]",
-)
-_FILES = options(
-    click.option("--include", multiple=True, metavar="GLOB", help="Only these files."),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these files."),
-)
 
 
 @click.group(cls=Group, epilog=EXIT_CODES)
@@ -74,10 +65,10 @@ def cluster() -> None:
     type=click.IntRange(min=16, max=63),
     metavar="N",
     help="Bits that are kept of a key; more for more than 10 million units."
-    "  [default: 28, as in an index]",
+    "  [default: as in an index of so many units, 28 or 40]",
 )
-@_FILES
-@_SECONDS
+@FILES
+@BOUNDS
 @_SPARK
 def cluster_build(
     sources: tuple[str, ...],
@@ -87,7 +78,6 @@ def cluster_build(
     key_bits: int | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
-    seconds: float,
     master: str | None,
     conf: dict[str, str],
 ) -> None:
@@ -105,8 +95,11 @@ def cluster_build(
     from provenance.cluster.building import build_tables
     from provenance.cluster.session import session
 
-    shape = Shape()
-    shape = Shape(most=most or shape.most, key_bits=key_bits or shape.key_bits)
+    shape = Shape(key_bits=key_bits)
+    if most:
+        shape = replace(shape, most=most)
+    if not parquet:  # an executor may begin in another folder
+        sources = tuple(one if one.startswith("pypi:") else os.path.abspath(one) for one in sources)
     with session(master, conf) as spark:
         built = build_tables(
             spark,
@@ -116,7 +109,7 @@ def cluster_build(
             include=include,
             exclude=exclude,
             shape=shape,
-            seconds=seconds,
+            limits=limits(),
         )
     for one in built.skipped:
         click.echo(f"skipped {printable(one.path)}: {printable(one.reason)}", err=True)
@@ -148,11 +141,9 @@ def _tell(capped: Capped) -> None:
 @click.argument("source", metavar="SOURCE")
 @click.argument("tables", metavar="TABLES")
 @_PARQUET
-@click.option("--as-of", metavar="DATE", help="Hide references first seen on this day or later.")
-@click.option("--exclude-origin", multiple=True, metavar="GLOB", help="Hide these origins.")
-@click.option("--suspect-date", metavar="DATE", help="Since when SOURCE is as it is.")
-@_FILES
-@_SECONDS
+@DAYS
+@FILES
+@BOUNDS
 @_SPARK
 @REPORT
 def cluster_scan(
@@ -164,7 +155,6 @@ def cluster_scan(
     suspect_date: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
-    seconds: float,
     master: str | None,
     conf: dict[str, str],
     format_: str | None,
@@ -202,7 +192,7 @@ def cluster_scan(
             as_of=as_of,
             exclude_origin=exclude_origin,
             suspect_date=suspect_date,
-            seconds=seconds,
+            limits=limits(),
         )
     _tell(header.capped)
     if html:

@@ -177,7 +177,7 @@ def _enter(
 ) -> tuple[int, int]:
     """Enter the files of a source whose origin has a name; returns how many, and how many of
     them were parsed."""
-    settings = _SketchSettings(
+    settings = SketchSettings(
         builder.parameters, tuple(map(tuple, builder.drawn.tolist())), limits.seconds
     )
 
@@ -192,7 +192,7 @@ def _enter(
         )
 
     files = parsed = 0
-    for batch in run(_sketch_batch, source, skipped, jobs, settings, progress, known, limits):
+    for batch in run(sketch_batch, source, skipped, jobs, settings, progress, known, limits):
         for file, parsed_file, drawing, said in batch:
             origin = named(file.path)
             if origin is None:
@@ -349,23 +349,26 @@ def _refuse_empty(files: int, sources: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _SketchSettings:
+class SketchSettings:
     """What a worker needs to sketch."""
 
     parameters: Parameters
     permutations: tuple[tuple[int, ...], ...]
     seconds: float
 
-    def open(self) -> AbstractContextManager[_SketchSettings]:
+    def open(self) -> AbstractContextManager[SketchSettings]:
+        """Nothing is to be opened."""
         return nullcontext(self)
 
 
-_Made = tuple[SourceFile, Parsed, Sketch, Statements]
+Made = tuple[SourceFile, Parsed, Sketch, Statements]
+"""A file without its content, and all that an index keeps of it."""
 
 
-def _sketch_batch(files: Sequence[SourceFile], settings: _SketchSettings) -> list[_Made]:
+def sketch_batch(files: Sequence[SourceFile], settings: SketchSettings) -> list[Made]:
+    """All of the work on a batch of reference files."""
     drawn = np.array(settings.permutations, np.uint32)
-    made: list[_Made] = []
+    made: list[Made] = []
     for file in files:
         parsed = parse(file.content, syntax(file.content, patience(settings.seconds)))
         drawing = sketch(parsed, settings.parameters, drawn)

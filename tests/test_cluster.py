@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import gc
+import multiprocessing
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,20 +18,22 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from provenance import declared, schema, segments, workers
 from provenance.cli import main
 from provenance.cluster import gather, session
-from provenance.cluster.fingerprints import packed, parsed_of, row_of, unsigned
+from provenance.cluster.fingerprints import packed, parsed_of, row_of, signed, unsigned
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import Capped, Header, checked_columns, header_of, rows_of
 from provenance.errors import IndexFileError, SourceError
-from provenance.index import OriginFacts
+from provenance.index import Index, OriginFacts
 from provenance.indexing import build_index
 from provenance.model import Family, Parameters, Release, Skipped, SourceFile
 from provenance.parse import parse
 from provenance.report.json import json_report
 from provenance.scanning import scan
-from provenance.schema import DOORS, TEXT
+from provenance.schema import BAND, DOORS, RUN, TEXT
 from provenance.sketch import permutations, sketch
+from provenance.statements import Statements, statements
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SETTINGS = {  # small plans over little data: what Spark does to be fast costs more than it saves
@@ -50,16 +54,60 @@ pytestmark = pytest.mark.filterwarnings(  # of PySpark's own sockets
 
 # --- under Spark --------------------------------------------------------------------------
 
+DEADLY = b"deadly_mark"
+FAULT = f"""
+import os
+import provenance.statements as stage
+
+real = stage.statements
+
+def struck(content, *rest):
+    if {DEADLY!r} in content:
+        os._exit(139)
+    return real(content, *rest)
+
+stage.statements = struck
+"""
+"""Ends the process, as a fault of the parser's would, that works on a file with the mark."""
+
+
+def _struck(content: bytes) -> Statements:
+    """The same here."""
+    if DEADLY in content:
+        os._exit(139)
+    return statements(content)
+
 
 @pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
-    """One session for all tests."""
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What executors import before all else: a fault for files with a mark."""
+    folder = tmp_path_factory.mktemp("faulty")
+    (folder / "sitecustomize.py").write_text(FAULT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with modules of names that executors import."""
+    folder = tmp_path_factory.mktemp("hostile")
+    for name in ("numpy", "pyspark", "socket", "click"):
+        (folder / f"{name}.py").write_text("open('was-run', 'w').close()\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def spark(faulty: Path, hostile: Path) -> Iterator[Any]:
+    """One session for all tests, begun in a folder that nobody can trust."""
     reason = session.missing()
     if reason:
         pytest.skip(reason)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    with session.session("local[2]", SETTINGS) as started:
-        yield started
+    settings = {**SETTINGS, "spark.executorEnv.PYTHONPATH": str(faulty)}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(hostile)
+        with session.session("local[2]", settings) as started:
+            patched.undo()
+            yield started
     gc.collect()  # what PySpark left open is closed here, and no other test is blamed
 
 
@@ -78,45 +126,83 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+BAD: dict[str, tuple[Any, Any, str, str]] = {  # path: content, day, version; the reason
+    "no_content.py": (None, "2025-01-01", "1.0", "without content"),
+    "../../etc/passwd.py": (b"x = 1", "2025-01-01", "1.0", "goes up"),
+    "binary.py": (b"\0\1\2", "2025-01-01", "1.0", "found"),
+    "latin.py": (b"x = '\xff'", "2025-01-01", "1.0", "found"),
+    "readme.txt": (b"no Python", "2025-01-01", "1.0", "no Python file"),
+    "huge.py": (b" " * 10_000_001, "2025-01-01", "1.0", "10,000,001 bytes"),
+    "no_day.py": (b"x = 1", "2025-02-30", "1.0", "expected a day"),
+    "far_day.py": (b"x = 1", "+12025-01-01", "1.0", "expected a day"),
+    "version.py": (b"x = 1", "2025-01-01", "1" * 20_000, "printable"),
+    "long/" * 4_000 + ".py": (b"x = 1", "2025-01-01", "1.0", "too long"),
+    "deadly.py": (b"x = 1  # " + DEADLY, "2025-01-01", "1.0", "did not survive"),
+}
+"""Rows of a table that cost themselves and no others."""
+
+
 @pytest.fixture(scope="module")
 def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Tables of a Parquet table, some of whose rows are bad; and the index of the same files."""
+    """Tables of a Parquet table, some of whose rows are bad and one is there twice, built where a
+    build was killed before; and the index of the same files."""
     from provenance.cluster.building import build_tables
+    from provenance.cluster.folders import Tables
 
     root = tmp_path_factory.mktemp("made")
-    day = datetime.date(2025, 1, 1)
+    killed = _build_and_be_killed(references, f"{root}/tables/zoo.db")
     rows: list[tuple[Any, ...]] = [
-        (file.relative_to(references).as_posix(), file.read_bytes(), "zoo", None, day, "Apache 2.0")
+        (file.relative_to(references).as_posix(), file.read_bytes(), "zoo", None, "2025-01-01")
         for file in sorted(references.rglob("*.py"))
     ]
-    bad = [
-        (None, b"x = 1\n"),
-        ("no_content.py", None),
-        ("../../etc/passwd.py", b"x = 1\n"),
-        ("binary.py", b"\0\1\2"),
-        ("readme.txt", b"no Python"),
-    ]
-    rows += [(path, content, "zoo", None, day, None) for path, content in bad]
-    schema = (
-        "path string, content binary, package string, version string, date date, licence string"
+    rows += [rows[0], (None, b"x = 1", "zoo", None, None)]
+    rows += [(path, *bad[:1], "zoo", bad[2], bad[1]) for path, bad in BAD.items()]
+    schema = "path string, content binary, package string, version string, date string"
+    table = spark.createDataFrame(rows, schema).selectExpr(
+        "*", "'Apache 2.0' AS licence", "CAST(NULL AS STRING) AS origin"
     )
-    table = spark.createDataFrame(rows, schema).selectExpr("*", "CAST(NULL AS STRING) AS origin")
     table.write.parquet(f"{root}/sources")
+    _, said = killed.communicate()
+    assert killed.returncode == -signal.SIGKILL, said.decode()
+    assert [one.name for one in (root / "tables").iterdir()] == [".zoo.db.part"]
+    with pytest.raises(IndexFileError, match="no table 'meta'"):
+        Tables(spark, f"{root}/tables/zoo.db")
     built = build_tables(spark, [f"{root}/sources"], f"{root}/tables/zoo.db", parquet=True)
+    assert [one.name for one in (root / "tables").iterdir()] == ["zoo.db"]
     index = root / "zoo.db"
     build_index([str(references)], index, date="2025-01-01", license="Apache-2.0")
     return built, f"{root}/tables/zoo.db", index
 
 
+def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[bytes]:
+    """Build in another process that is killed in the middle."""
+    script = (
+        "import os, signal, sys\n"
+        "from provenance.cluster import building, session\n"
+        "def killed(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "building.write_tables = killed\n"
+        "with session.session('local[1]', eval(sys.argv[3])) as spark:\n"
+        "    building.build_tables(spark, [sys.argv[1]], sys.argv[2])\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(references), output, repr(SETTINGS)],
+        stderr=subprocess.PIPE,
+    )
+
+
 def test_bad_rows_are_told_and_the_others_go_on(made: Any) -> None:
+    """One whose work ends its process, too: as locally, it costs itself."""
     built, _, _ = made
     assert (built.files, built.contents) == (3, 2)
-    assert built.skipped_in_all == len(built.skipped) == 5
+    assert built.skipped_in_all == len(built.skipped) == 1 + len(BAD)
     told = {one.path: one.reason for one in built.skipped}
-    assert set(told) == {
-        "(no path)", "no_content.py", "../../etc/passwd.py", "binary.py", "readme.txt"
-    }  # fmt: skip
-    assert all("found" in reason for reason in told.values())
+    for path, (_, _, _, reason) in {**BAD, "(no path)": (0, 0, "", "without a path")}.items():
+        (found,) = [why for name, why in told.items() if path.startswith(name.split("\\")[0])]
+        assert reason in found
+
+
+def test_nothing_of_the_working_folder_is_run(made: Any, hostile: Path) -> None:
+    assert sorted(one.suffix for one in hostile.iterdir()) == [".py"] * 4
 
 
 def test_tables_are_exported_to_the_very_bytes_of_the_index(
@@ -131,32 +217,69 @@ def test_tables_are_exported_to_the_very_bytes_of_the_index(
     assert (tmp_path / "out.db").read_bytes() == index.read_bytes()
 
 
-def test_an_index_is_imported_to_the_same_tables(spark: Any, made: Any, tmp_path: Path) -> None:
-    from provenance.cluster.folders import Tables
+@pytest.fixture(scope="module")
+def wide(spark: Any, made: Any, references: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An index of the format for many units, joined from segments, and tables of it."""
     from provenance.cluster.importing import import_index
 
-    _, tables, index = made
-    import_index(spark, str(index), str(tmp_path / "back"))
-    first, again = Tables(spark, tables), Tables(spark, str(tmp_path / "back"))
-    assert replace(again.header, path=first.header.path) == first.header
+    root = tmp_path_factory.mktemp("wide")
+    index = root / "zoo.db"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(schema, "WIDE_FROM", 10)
+        patched.setattr(segments, "MOST_UNITS", 5)
+        build_index([str(references)], index, date="2025-01-01", license="Apache-2.0")
+    import_index(spark, str(index), f"{root}/tables/zoo.db")
+    return f"{root}/tables/zoo.db", index
+
+
+def test_an_index_of_many_units_is_imported_and_exported_to_its_very_bytes(
+    spark: Any, made: Any, wide: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A segment at a time. The tables are those that are built of the same files, but for the bits
+    of their keys."""
+    from provenance.cluster.exchange import export_index
+    from provenance.cluster.folders import Tables
+
+    (first, again), index = (Tables(spark, one) for one in (made[1], wide[0])), wide[1]
+    with Index(index) as opened:
+        assert opened.shape.version == schema.WIDE
+        assert again.header.checksum == opened.checksum
     for name, key in (("tree", "sha256"), ("unit", "unit"), ("posting", "key")):
-        kept = [column for column in first.read(name).columns if column != "numbers"]
-        was, now = (one.read(name).select(*kept).orderBy(key, *kept[:2]) for one in (first, again))
+        was, now = (one.read(name) for one in (first, again))
+        if name == "posting":
+            was, now = (one.where("door IN (0, 1, 2, 3)") for one in (was, now))
+        kept = [column for column in was.columns if column != "numbers"]
+        was, now = (one.select(*kept).orderBy(key, *kept[:2]) for one in (was, now))
         assert now.collect() == was.collect(), name
+    assert (first.header.key_bits, again.header.key_bits) == (28, 40)
+    assert again.header.baseline == first.header.baseline
+    monkeypatch.setattr(schema, "WIDE_FROM", 10)
+    monkeypatch.setattr(segments, "MOST_UNITS", 5)
+    export_index(again, again.header, str(tmp_path / "out.db"))
+    assert (tmp_path / "out.db").read_bytes() == index.read_bytes()
+    assert [one.name for one in tmp_path.iterdir()] == ["out.db"]
 
 
 @pytest.mark.parametrize("parquet", [False, True])
 def test_a_scan_finds_what_the_local_engine_finds(
-    spark: Any, made: Any, tmp_path: Path, parquet: bool
+    spark: Any,
+    made: Any,
+    wide: Any,
+    tmp_path: Path,
+    parquet: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same bytes of JSON, hiding references or not; from a table, but for its name."""
+    """The same bytes of JSON, hiding references or not; from a table, but for its name. A file
+    that ends the process that works on it is skipped by both."""
     from provenance.cluster.scan import scan_tables
 
-    _, tables, index = made
+    tables, index = wide if parquet else made[1:]
     suspects = tmp_path / "suspects"
     for name in ("serving_disguised", "type3_edited", "independent_same_task", "notebook"):
         shutil.copytree(FIXTURES / name / "suspect", suspects / name)
-    shutil.copy(next((FIXTURES / "type3_edited" / "reference").glob("*.py")), suspects / "whole.py")
+    copied = next((FIXTURES / "type3_edited" / "reference").glob("*.py"))
+    shutil.copy(copied, suspects / "whole.py")
+    (suspects / "deadly.py").write_bytes(copied.read_bytes() + b"\nx = 1  # " + DEADLY)
     (suspects / "NOTICE").write_text("Portions adapted from zoo/type3_edited.\n")
     hide = {} if parquet else {"as_of": "2026-01-01", "exclude_origin": ["zoo/again"]}
     source = str(suspects)
@@ -169,9 +292,13 @@ def test_a_scan_finds_what_the_local_engine_finds(
         ]
         spark.createDataFrame(rows, "path string, content binary").write.parquet(source)
     found, _ = scan_tables(spark, source, tables, parquet=parquet, part=2, **hide)  # type: ignore[arg-type]
+    fork = multiprocessing.get_context("fork")  # a fault of this process is there, too
+    monkeypatch.setattr(workers, "context_for", lambda _: fork)
+    monkeypatch.setattr(declared, "statements", _struck)
     expected = scan(str(suspects), [index], **hide)  # type: ignore[arg-type]
     assert len(expected.findings) > 3
     assert any(file.identical for file in expected.files)
+    assert [one.path for one in expected.skipped if "survive" in one.reason] == ["deadly.py"]
     assert json_report(replace(found, source=str(suspects))) == json_report(expected)
 
 
@@ -217,23 +344,23 @@ def test_a_file_is_the_same_when_its_row_is_read_back(found: Path) -> None:
     drawn = permutations(parameters)
     file = SourceFile("", found.read_bytes(), "0" * 64)
     parsed = parse(file.content)
-    row = row_of(file, parsed, sketch(parsed, parameters, drawn), ["Holder"], ["MIT"], 28)
+    row = row_of(file, parsed, sketch(parsed, parameters, drawn), ["Holder"], ["MIT"])
     again = parsed_of(row[1], *row[4:9])
     assert again.units == parsed.units
     assert again.tokens.text.tolist() == parsed.tokens.text.tolist()
     assert again.tokens.line.tolist() == parsed.tokens.line.tolist()
-    assert row_of(file, again, sketch(again, parameters, drawn), ["Holder"], ["MIT"], 28) == row
+    assert row_of(file, again, sketch(again, parameters, drawn), ["Holder"], ["MIT"]) == row
 
 
 @pytest.mark.parametrize(
     "path", ["/etc/x.py", "a/../b.py", "", None, "a\\b.py", "a\0.py", "a//b.py", "x" * 2000 + ".py"]
 )
 def test_a_row_with_a_hostile_path_is_skipped(path: str | None) -> None:
-    assert isinstance(gather.file_of(path, b"x = 1\n"), Skipped)
+    assert isinstance(gather.file_of(path, b"x = 1\n", 6), Skipped)
 
 
 def test_what_a_path_has_that_cannot_be_printed_is_escaped() -> None:
-    file = gather.file_of("a\x1b[2J.py", b"x = 1\n")
+    file = gather.file_of("a\x1b[2J.py", b"x = 1\n", 6)
     assert isinstance(file, SourceFile)
     assert file.path == "a\\x1b[2J.py"
 
@@ -249,7 +376,7 @@ def test_what_a_path_has_that_cannot_be_printed_is_escaped() -> None:
 )
 def test_a_row_that_says_no_release_is_skipped(changed: dict[str, Any], reason: str) -> None:
     row = {
-        "path": "a.py", "content": "x = 1\n", "origin": "zoo/a", "version": "1.0",
+        "path": "a.py", "content": b"x = 1\n", "size": 6, "origin": "zoo/a", "version": "1.0",
         "date": "2025-01-01", "license": "MIT",
     }  # fmt: skip
     (good,) = gather.files_of_rows([row])
@@ -271,7 +398,7 @@ def _header() -> Header:
         path="tables",
         parameters=Parameters(),
         permutations=permutations(Parameters()).astype("<u4").tobytes().hex(),
-        counts={"unit": 3},
+        counts={"unit": 3, "release": 1, "origin": 1},
         releases={1: Release("zoo", "1.0")},
         origins={1: OriginFacts("zoo/a", Family("a", "A"), None, 3, 0)},
         selections={1: ["[]"]},
@@ -293,7 +420,7 @@ def _slice(**changed: Any) -> Slice:
     parameters = Parameters()
     parsed = parse(content)
     drawn = sketch(parsed, parameters, permutations(parameters))
-    row = row_of(SourceFile("", content, "0" * 64), parsed, drawn, [], [], 28)
+    row = row_of(SourceFile("", content, "0" * 64), parsed, drawn, [], [])
     key, _, _, _, tokens, words = row[9][1]
     told = {
         "tokens": tokens,
@@ -321,6 +448,16 @@ def test_a_slice_answers_for_what_it_was_cut_for() -> None:
     assert index.unit_numbers(np.array([1])).tolist() == [90]
 
 
+def test_a_key_that_is_not_listed_counts_as_the_most_common() -> None:
+    """So that no rarer one stands back for it: LSH keys are followed from the rarest on. Of a
+    fingerprint that is common to an index, the number is that of an index."""
+    one, two = signed(np.array([1, 2], np.uint64)).tolist()
+    index = Slice(_header(), Rows([(BAND, one, [7, 8]), (BAND, two, []), (RUN, two, [])]))
+    keys = np.array([1, 2], np.uint64) << np.uint64(64 - 28)
+    assert index.lookup(BAND, keys)[2].tolist() == [2, _header().most + 1]
+    assert index.lookup(RUN, keys)[2].tolist() == [0, Parameters().common + 1]
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -346,6 +483,7 @@ def test_a_damaged_row_is_an_error_and_no_other_answer(changed: dict[str, Any]) 
         ({"permutations": "00"}, "nothing sound"),
         ({"permutations": ""}, "do not fit"),
         ({"counts": {}}, "do not fit"),
+        ({"releases": {}, "selections": {}}, "0 releases and 1 origins"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(changed: dict[str, Any], told: str) -> None:

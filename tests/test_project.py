@@ -189,17 +189,18 @@ ALLOWED = {
         "cluster.fingerprints cluster.tables errors index model null pages parse recent schema"
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
-    "cluster.session": "errors",
+    "cluster.session": "errors worker",
     "cluster.folders": "cluster.tables errors",
     "cluster.assembling": (
         "cluster.exchange cluster.folders cluster.tables index model origins schema sketch"
     ),
     "cluster.building": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.session "
-        "cluster.tables errors model parse sketch statements"
+        "cluster.tables errors indexing limits model sketch workers"
     ),
     "cluster.exchange": (
-        "build cluster.fingerprints cluster.tables index indexing model sketch statements"
+        "cluster.fingerprints cluster.tables index indexing model segments sketch statements "
+        "version"
     ),
     "cluster.importing": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.tables "
@@ -207,15 +208,16 @@ ALLOWED = {
     ),
     "cluster.joining": (
         "cluster.fingerprints cluster.folders cluster.gather cluster.slices cluster.tables "
-        "declared errors library model notices parse scanning schema sketch workers"
+        "declared library model notices parse scanning schema sketch workers"
     ),
     "cluster.scan": (
         "cluster.building cluster.folders cluster.gather cluster.joining cluster.slices "
-        "cluster.tables errors model notices release scanning"
+        "cluster.tables errors model notices release scanning source workers"
     ),
     "cli_cluster": (
-        "cli_report cluster.assembling cluster.building cluster.exchange cluster.folders "
-        "cluster.importing cluster.scan cluster.session cluster.tables errors terminal"
+        "cli_explain cli_report cluster.assembling cluster.building cluster.exchange "
+        "cluster.folders cluster.importing cluster.scan cluster.session cluster.tables errors "
+        "terminal"
     ),
     "cli": (
         "scanning cache cli_audit cli_bundle cli_cluster cli_explain cli_report errors families "

@@ -5,7 +5,7 @@ Spark, and never gathers more under one key than ``most``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING, Any
 from provenance.cluster.assembling import Shape, write_tables
 from provenance.cluster.fingerprints import row_of
 from provenance.cluster.folders import Folder
-from provenance.cluster.gather import READ, SOURCE_COLUMNS, files_of_rows, files_of_sources
+from provenance.cluster.gather import (
+    LONGEST_TEXT,
+    READ,
+    SOURCE_COLUMNS,
+    Streamed,
+    files_of_rows,
+    files_of_sources,
+)
 from provenance.cluster.tables import FINGERPRINT, Capped, checked_columns
-from provenance.errors import SourceError, TooLongError, UsageError
-from provenance.model import Parameters, Skipped, SourceFile
-from provenance.parse import parse, syntax
-from provenance.sketch import permutations, sketch
-from provenance.statements import statements
+from provenance.errors import SourceError, UsageError
+from provenance.indexing import SketchSettings, sketch_batch
+from provenance.limits import READ as LIMITS
+from provenance.model import Skipped, SourceFile
+from provenance.sketch import permutations
+from provenance.workers import BOUNDS, Bounds, run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -48,7 +56,7 @@ def build_tables(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     shape: Shape | None = None,
-    seconds: float = 60.0,
+    limits: Bounds = BOUNDS,
 ) -> BuiltTables:
     """Make fingerprint tables.
 
@@ -61,7 +69,7 @@ def build_tables(
         include: globs of files to take; of archives, files and folders.
         exclude: globs of files to leave out.
         shape: what decides the tables.
-        seconds: how long the parsing of a file may take.
+        limits: what the work on a file may take.
 
     Raises:
         ProvenanceError: a source cannot be opened, or the folder not be written.
@@ -73,26 +81,24 @@ def build_tables(
         if parquet:
             if include or exclude:
                 raise UsageError("--include and --exclude choose files of archives, not of tables")
-            rows = _table_of(spark, sources).rdd.mapPartitions(partial(rows_by, files_of_rows))
+            table = table_of(spark, sources, SOURCE_COLUMNS, "package")
+            rows = table.rdd.mapPartitions(partial(rows_by, files_of_rows))
         else:
             entered = partial(files_of_sources, include=tuple(include), exclude=tuple(exclude))
             rows = spark.sparkContext.parallelize(list(sources), len(sources)).mapPartitions(
                 entered
             )
-        read = spark.createDataFrame(rows, READ, verifySchema=False)
+        read = folder.kept("read", spark.createDataFrame(rows, READ, verifySchema=False))
         contents = (
             read.where("reason IS NULL")
             .groupBy("sha256")
             .agg(sql.min("path").alias("path"), sql.min_by("content", "path").alias("content"))
         )
         drawn = permutations(shape.parameters)
-        work = partial(
-            _fingerprinted,
-            parameters=shape.parameters,
-            drawn=tuple(map(tuple, drawn.tolist())),
-            key_bits=shape.key_bits,
-            seconds=seconds,
+        settings = SketchSettings(
+            shape.parameters, tuple(map(tuple, drawn.tolist())), limits.seconds
         )
+        work = partial(_fingerprinted, settings, limits)
         made = spark.createDataFrame(
             contents.rdd.mapPartitions(work),
             FINGERPRINT + ", path string, reason string",
@@ -121,38 +127,55 @@ def build_tables(
     )
 
 
-def _table_of(spark: SparkSession, sources: Sequence[str]) -> DataFrame:
-    """Tables of sources with the columns that are read, and no others."""
-    found = read_parquet(spark, sources)
-    kinds = dict(found.dtypes)
-    if "license" not in kinds and "licence" in kinds:
-        found, kinds = found.withColumnRenamed("licence", "license"), kinds
-        kinds["license"] = kinds.pop("licence")
-    checked_columns(", ".join(sources[:3]), kinds, SOURCE_COLUMNS, SourceError)
-    columns = [*SOURCE_COLUMNS]
-    if "package" in kinds:
-        checked_columns(", ".join(sources[:3]), kinds, {"package": "string"}, SourceError)
-        columns.append("package")
-    return found.select(*columns)
+def table_of(
+    spark: SparkSession, paths: Sequence[str], columns: Mapping[str, str], *more: str
+) -> DataFrame:
+    """Tables as one, with some columns and no others.
 
+    Args:
+        spark: the session.
+        paths: of Parquet tables of the same columns.
+        columns: that there must be, and their types.
+        more: columns of text that there may be.
 
-def read_parquet(spark: SparkSession, paths: Sequence[str]) -> DataFrame:
-    """Parquet tables of the same columns as one.
+    Returns:
+        Text no longer than it may be anywhere, days as text, ``content`` as bytes where a file may
+        have so many, and their number as ``size``: no value is too large for its reader, or none
+        that Python has.
 
     Raises:
-        SourceError: they cannot be read.
+        SourceError: they cannot be read, or lack a column.
     """
     from pyspark.errors import AnalysisException
+    from pyspark.sql import functions as sql
 
     from provenance.cluster.session import said
 
+    named = ", ".join(paths[:3])
     try:
-        return spark.read.parquet(*paths)
+        found = spark.read.parquet(*paths)
     except AnalysisException as error:
         raise SourceError(
-            f"{', '.join(paths[:3])}: cannot be read as Parquet ({said(error)}); expected files "
-            "that every executor can read"
+            f"{named}: cannot be read as Parquet ({said(error)}); expected files that every "
+            "executor can read"
         ) from error
+    if "license" in columns and "license" not in found.columns:
+        found = found.withColumnRenamed("licence", "license")
+    columns = {**columns, **{name: "string" for name in more if name in found.columns}}
+    checked_columns(named, dict(found.dtypes), columns, SourceError)
+    content = sql.col("content").cast("binary")
+    size = sql.octet_length("content").cast("bigint")
+    most = sql.when(sql.col("path").endswith(".ipynb"), LIMITS.max_notebook_bytes)
+    kept = sql.when(size <= most.otherwise(LIMITS.max_file_bytes), content)
+    return found.select(
+        *(
+            sql.substring(sql.col(name).cast("string"), 1, LONGEST_TEXT).alias(name)
+            for name in columns
+            if name != "content"
+        ),
+        kept.alias("content"),
+        size.alias("size"),
+    )
 
 
 def rows_by(work: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
@@ -161,34 +184,29 @@ def rows_by(work: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
 
 
 def _fingerprinted(
-    rows: Iterable[Row],
-    parameters: Parameters,
-    drawn: tuple[tuple[int, ...], ...],
-    key_bits: int,
-    seconds: float,
+    settings: SketchSettings, limits: Bounds, rows: Iterable[Row]
 ) -> Iterator[tuple[Any, ...]]:
-    """The fingerprint of each distinct content."""
-    import numpy as np
+    """The fingerprint of each distinct content, or why there is none."""
+    files = Streamed(SourceFile(row["path"], bytes(row["content"]), row["sha256"]) for row in rows)
+    skipped: list[Skipped] = []
+    for batch in run(fingerprint_rows, files, skipped, 1, settings, None, limits=limits):
+        for row in batch:
+            yield (*row, None, None)
+    for one in skipped:
+        yield (*[None] * 12, one.path, one.reason)
 
-    permuted = np.array(drawn, np.uint32)
-    for row in rows:
-        file = SourceFile(row["path"], bytes(row["content"]), row["sha256"])
-        try:
-            parsed = parse(file.content, syntax(file.content, seconds))
-        except TooLongError:
-            reason = f"found a file that takes longer than {seconds:g} seconds to parse"
-            yield (*[None] * 12, file.path, f"{reason}; leave it out, or raise --timeout")
-            continue
-        said = statements(file.content)
-        yield (
-            *row_of(
-                file,
-                parsed,
-                sketch(parsed, parameters, permuted),
-                [one.holder for one in said.copyrights],
-                [one.expression for one in said.licenses],
-                key_bits,
-            ),
-            None,
-            None,
+
+def fingerprint_rows(
+    files: Sequence[SourceFile], settings: SketchSettings
+) -> list[tuple[Any, ...]]:
+    """The rows of a batch of files."""
+    return [
+        row_of(
+            file,
+            parsed,
+            drawn,
+            [one.holder for one in said.copyrights],
+            [one.expression for one in said.licenses],
         )
+        for file, parsed, drawn, said in sketch_batch(files, settings)
+    ]

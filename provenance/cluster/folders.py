@@ -90,17 +90,24 @@ class Tables:
         self.path = path.rstrip("/")
         self._spark = spark
         rows = {
-            name: [tuple(row) for row in self.read(name).collect()]
+            name: [tuple(row) for row in self._opened(name).collect()]
             for name in ("meta", "release", "origin")
         }
         self.header: Header = header_of(self.path, rows)
 
     def read(self, name: str) -> DataFrame:
-        """One of the tables, its columns checked.
+        """One of the tables, its columns checked and its rows counted.
 
         Raises:
-            IndexFileError: it is not there, or not what it must be.
+            IndexFileError: it is not there, or not what was written.
         """
+        found = self._opened(name)
+        expected, many = self.header.counts.get(name), found.count()
+        if many != expected:
+            raise refused(self.path, f"{many} rows in table {name!r}, not the {expected} written")
+        return found
+
+    def _opened(self, name: str) -> DataFrame:
         from pyspark.errors import AnalysisException
 
         try:

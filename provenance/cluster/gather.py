@@ -6,17 +6,17 @@ A bad row is a row with a reason: it is counted and told, and the rest goes on.
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS, shown
-from provenance.limits import Limits
+from provenance.limits import READ as LIMITS
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notices import LONGEST_FILE, is_notice
 from provenance.origins import origin_of
 from provenance.release import checked_day, license_of
-from provenance.source import Source, as_file, open_source
+from provenance.source import as_file, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,9 +43,23 @@ SUSPECT_COLUMNS = {"path": "string", "content": "string|binary"}
 SUSPECT = "path string, sha256 string, content binary, modified string, cells string, reason string"
 """A row for each suspect file; a notice file has its bytes and no digest."""
 
+LONGEST_TEXT = 10_000
+"""Signs that are read of a text beside the content; any that is longer is no path and no name."""
 _LONGEST_PATH = 1024
 _LONGEST_NAME = 200
 _NONE = (None,) * 12
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Files as they come, once, as a source yields them; nobody knows how many."""
+
+    coming: Iterator[SourceFile]
+    total: int = 0
+
+    def files(self) -> Iterator[SourceFile | Skipped]:
+        """The files."""
+        yield from self.coming
 
 
 def files_of_sources(
@@ -72,7 +86,7 @@ def files_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]
     """The rows of a table of sources, each checked."""
     selection = json.dumps([[], [], None])
     for row in rows:
-        file = file_of(row["path"], row["content"])
+        file = file_of(row["path"], row["content"], row["size"])
         if isinstance(file, SourceFile):
             release = _release(row, file.path)
             if isinstance(release, Release):
@@ -110,9 +124,10 @@ def _release(row: Mapping[str, Any], path: str) -> Release | Skipped:
     return replace(release, date=day, date_source="given") if day else release
 
 
-def file_of(path: Any, content: Any) -> SourceFile | Skipped:
-    """The file of a row, or why it is not looked at."""
-    if not isinstance(path, str) or not path:
+def file_of(path: str | None, content: bytes | None, size: int | None) -> SourceFile | Skipped:
+    """The file of a row, or why it is not looked at; ``size`` is that of content that is too large
+    to be here."""
+    if not path:
         return Skipped("(no path)", "found a row without a path, expected one; mend the row")
     name = shown(path[:_LONGEST_PATH])
     parts = path.split("/")
@@ -122,27 +137,24 @@ def file_of(path: Any, content: Any) -> SourceFile | Skipped:
             "found a path that is absolute, empty in parts, goes up, or is too long, expected one "
             f"inside the source of at most {_LONGEST_PATH} signs, with / between its parts",
         )
-    if content is None:
+    if size is None:
         return Skipped(name, "found a row without content, expected the file's text or bytes")
     if not name.endswith(ENDINGS):
         return Skipped(name, "found a row that is no Python file or notebook (.py, .ipynb)")
-    data = content.encode("utf-8", "replace") if isinstance(content, str) else bytes(content)
-    most = Limits().of(name)
-    if len(data) > most:
-        return Skipped(name, f"found {len(data):,} bytes, expected at most {most:,}")
-    return as_file(name, data, None, Limits())
+    if content is None:
+        return Skipped(name, f"found {size:,} bytes, expected at most {LIMITS.of(name):,}")
+    return as_file(name, bytes(content), None, LIMITS)
 
 
 def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
     """The rows of a table of suspects, each checked; notice files too."""
     for row in rows:
         path, content = row["path"], row["content"]
-        if isinstance(path, str) and content is not None and is_notice(path.rpartition("/")[2]):
-            data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-            if len(data) <= LONGEST_FILE:
-                yield shown(path[:_LONGEST_PATH]), None, bytes(data), None, None, None
-                continue
-        yield suspect_row(file_of(path, content))
+        notice = path and content is not None and is_notice(path.rpartition("/")[2])
+        if notice and len(content) <= LONGEST_FILE:
+            yield shown(path[:_LONGEST_PATH]), None, bytes(content), None, None, None
+        else:
+            yield suspect_row(file_of(path, content, row["size"]))
 
 
 def suspect_row(file: SourceFile | Skipped) -> tuple[Any, ...]:
@@ -156,12 +168,3 @@ def suspect_of(row: Mapping[str, Any]) -> SourceFile:
     """The file of a row of ``SUSPECT`` that has a digest."""
     cells = tuple((int(cell), int(line)) for cell, line in json.loads(row["cells"]))
     return SourceFile(row["path"], bytes(row["content"]), row["sha256"], row["modified"], cells)
-
-
-def opened(text: str, include: Sequence[str], exclude: Sequence[str]) -> Source:
-    """A source that this machine reads.
-
-    Raises:
-        ProvenanceError: it cannot be opened.
-    """
-    return open_source(text, include=include, exclude=exclude)

@@ -12,7 +12,8 @@ key once, and no key lists more than ``most`` units.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -30,11 +31,10 @@ from provenance.cluster.fingerprints import (
     sketch_of,
     unpacked,
 )
-from provenance.cluster.gather import SUSPECT, suspect_of
+from provenance.cluster.gather import SUSPECT, Streamed, suspect_of
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import Header
 from provenance.declared import Beside, beside
-from provenance.errors import TooLongError
 from provenance.library import Library
 from provenance.model import FileResult, Finding, IndexUsed, Parsed, Skipped, SourceFile
 from provenance.notices import NoticeFile
@@ -42,7 +42,7 @@ from provenance.parse import parse, syntax
 from provenance.scanning import Outcome, Proposed, outcomes, proposed
 from provenance.schema import FILE, LAYOUT, TEXT
 from provenance.sketch import sketch
-from provenance.workers import Bounds, Listed, run
+from provenance.workers import Bounds, Listed, patience, run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
@@ -51,10 +51,11 @@ if TYPE_CHECKING:
 
 _KEYS = """
     part int, path string, sha256 string, sketch binary,
-    keys array<struct<door: int, key: bigint>>
+    keys array<struct<door: int, key: bigint>>, reason string
 """
 _CANDIDATES = """
-    part int, path string, sha256 string, sketch binary, proposed binary, units array<bigint>
+    part int, path string, sha256 string, sketch binary, proposed binary, units array<bigint>,
+    reason string
 """
 _FOUND = "outcome string, path string, reason string"
 
@@ -67,7 +68,7 @@ class Wanted:
     as_of: str | None
     exclude_origin: tuple[str, ...]
     notices: tuple[NoticeFile, ...]
-    seconds: float
+    limits: Bounds
 
     @property
     def hides(self) -> bool:
@@ -144,7 +145,9 @@ def found_in(
         _by_part(
             posting=hits.where(~of_trees).select("part", sql.struct("door", "key", "numbers")),
             unit=met.select("part", sql.struct("number", "classes", "stands")),
-            sketch=drawn.select("part", sql.struct("path", "sha256", "sketch")),
+            sketch=drawn.where("reason IS NULL").select(
+                "part", sql.struct("path", "sha256", "sketch")
+            ),
         ).rdd.mapPartitions(partial(_candidates, told)),
         _CANDIDATES,
         verifySchema=False,
@@ -164,17 +167,23 @@ def found_in(
         posting=hits.where(of_trees).select("part", sql.struct("door", "key", "numbers")),
         unit=chosen.select("part", sql.struct(*units.columns)),
         tree=trees.select("part", sql.struct(*(name for name in trees.columns if name != "part"))),
-        candidates=candidates.select("part", sql.struct("path", "sha256", "sketch", "proposed")),
+        candidates=candidates.where("reason IS NULL").select(
+            "part", sql.struct("path", "sha256", "sketch", "proposed")
+        ),
         suspect=suspects.select("part", sql.struct(*_columns(SUSPECT))),
     )
     found = spark.createDataFrame(
         every.rdd.mapPartitions(partial(_found, told)), _FOUND, verifySchema=False
-    )
+    ).persist(StorageLevel.DISK_ONLY)
+    found.count()  # all at once: what is read below comes one partition after the other
     read = msgspec.json.Decoder(tuple[FileResult, tuple[Finding, ...]])
     for row in found.toLocalIterator():
         if row["reason"] is None:
             yield read.decode(row["outcome"])
         else:
+            yield Skipped(row["path"], row["reason"])
+    for before in (drawn, candidates):
+        for row in before.where("reason IS NOT NULL").select("path", "reason").collect():
             yield Skipped(row["path"], row["reason"])
 
 
@@ -205,29 +214,47 @@ def _parts(rows: Iterable[Row], *kinds: str) -> Iterator[tuple[int, Iterator[tup
 
 
 def _sketched(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
-    """The sketch of each suspect, and the keys by which it is looked up."""
+    """The sketch of each suspect, and the keys by which it is looked up; or why there are none."""
     wanted: Wanted = told.value
-    header = wanted.header
+    parts: dict[str, int] = {}
+
+    def read() -> Iterator[SourceFile]:
+        for row in rows:
+            parts[row["path"]] = row["part"]
+            yield suspect_of(row.asDict())
+
+    skipped: list[Skipped] = []
+    opens = _Opens(wanted)
+    for batch in run(_keys, Streamed(read()), skipped, 1, opens, None, limits=wanted.limits):
+        for path, *row in batch:
+            yield parts[path], path, *row, None
+    for one in skipped:
+        yield parts[one.path], one.path, None, None, [], one.reason
+
+
+def _keys(files: Sequence[SourceFile], opened: _Opens) -> list[tuple[Any, ...]]:
+    """Path, SHA-256, sketch and keys of suspects."""
+    header = opened.wanted.header
     permutations = header.drawn
-    for row in rows:
-        file = suspect_of(row.asDict())
-        try:
-            parsed = parse(file.content, syntax(file.content, wanted.seconds))
-        except TooLongError:
-            continue  # so it is for who asks for it again, and that is told
+    found = []
+    for file in files:
+        parsed = parse(file.content, syntax(file.content, patience(opened.wanted.limits.seconds)))
         drawn = sketch(parsed, header.parameters, permutations)
         keys = {(TEXT, key) for key in signed(drawn.text_digest).tolist()}
         keys.update(file_keys(file.sha256, parsed.tokens))
         for door, listed, _ in keys_of(drawn, header.key_bits):
             keys.update((door, key) for key in listed.tolist())
-        yield row["part"], file.path, file.sha256, packed_sketch(drawn), sorted(keys)
+        found.append((file.path, file.sha256, packed_sketch(drawn), sorted(keys)))
+    return found
 
 
 def _candidates(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
-    """The candidates of each suspect of a part, by their numbers in the tables."""
+    """The candidates of each suspect of a part, by their numbers in the tables; or why there are
+    none."""
     wanted: Wanted = told.value
     for part, some in _parts(rows, "posting", "unit", "sketch"):
-        cut, asked = Rows(), []
+        cut = Rows()
+        asked: list[SourceFile] = []
         for kind, row in some:
             if kind == "posting":
                 cut.postings.append((row["door"], row["key"], row["numbers"]))
@@ -235,21 +262,29 @@ def _candidates(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
                 number, classes, stands = row
                 cut.units.append(UnitRow(number, classes, stands=stands or ()))
             else:
-                asked.append(row)
-        library = wanted.library(cut)
-        (index,) = library.indexes
-        asked.sort(key=lambda row: (row["path"], row["sha256"]))
-        for at in range(0, len(asked), _AT_ONCE):
-            batch = asked[at : at + _AT_ONCE]
-            drawn = [sketch_of(row["sketch"], library.parameters) for row in batch]
-            for row, listed in zip(batch, proposed(drawn, library), strict=True):
-                numbers = index.unit_numbers(listed[:, 2])  # type: ignore[attr-defined]
-                data = packed(listed[:, 0], numbers, listed[:, 3], listed[:, 4])
-                units = np.unique(numbers).tolist()
-                yield part, row["path"], row["sha256"], bytes(row["sketch"]), data, units
+                asked.append(SourceFile(row["path"], bytes(row["sketch"]), row["sha256"]))
+        asked.sort(key=lambda one: (one.path, one.sha256))
+        skipped: list[Skipped] = []
+        opens = _Opens(wanted, wanted.library(cut))
+        for batch in run(_proposed, Listed(asked), skipped, 1, opens, None, limits=wanted.limits):
+            for row in batch:
+                yield part, *row, None
+        for one in skipped:
+            yield part, one.path, None, None, None, [], one.reason
 
 
-_AT_ONCE = 64
+def _proposed(sketches: Sequence[SourceFile], opened: _Opens) -> list[tuple[Any, ...]]:
+    """Path, SHA-256, sketch, candidates and their units of suspects of which there is the sketch
+    in place of the content."""
+    library = opened.library
+    (index,) = library.indexes
+    drawn = [sketch_of(file.content, library.parameters) for file in sketches]
+    found = []
+    for file, listed in zip(sketches, proposed(drawn, library), strict=True):
+        numbers = index.unit_numbers(listed[:, 2])  # type: ignore[attr-defined]
+        data = packed(listed[:, 0], numbers, listed[:, 3], listed[:, 4])
+        found.append((file.path, file.sha256, file.content, data, np.unique(numbers).tolist()))
+    return found
 
 
 def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
@@ -281,11 +316,12 @@ def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
                 candidates[row["path"], row["sha256"]] = row
             else:
                 suspects.append(suspect_of(row.asDict()))
+        suspects = [one for one in suspects if (one.path, one.sha256) in candidates]
         suspects.sort(key=lambda file: (file.path, file.sha256))
-        settings = _Opens(wanted, wanted.library(cut), candidates)
         skipped: list[Skipped] = []
-        limits = Bounds(seconds=wanted.seconds)
-        for batch in run(_looked_at, Listed(suspects), skipped, 0, settings, None, limits=limits):
+        opens = _Opens(wanted, wanted.library(cut), candidates)
+        files = Listed(suspects)
+        for batch in run(_looked_at, files, skipped, 1, opens, None, limits=wanted.limits):
             for outcome in batch:
                 yield msgspec.json.encode(outcome).decode(), None, None
         for one in skipped:
@@ -313,30 +349,32 @@ def _tree(row: Row) -> TreeRow:
 
 
 class _Opens:
-    """The slice of a part and its candidates, which are here already."""
+    """What a worker needs, which is here already: of a part its slice and, in the end, the
+    candidates of its suspects."""
 
     def __init__(
-        self, wanted: Wanted, library: Library, candidates: dict[tuple[str, str], Row]
+        self,
+        wanted: Wanted,
+        library: Library | None = None,
+        candidates: Mapping[tuple[str, str], Row] | None = None,
     ) -> None:
-        self.wanted, self.library, self._candidates = wanted, library, candidates
+        self.wanted, self._library, self._candidates = wanted, library, candidates or {}
 
-    def open(self) -> _Opens:
-        return self
+    def open(self) -> AbstractContextManager[_Opens]:
+        return nullcontext(self)
 
-    def __enter__(self) -> _Opens:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+    @property
+    def library(self) -> Library:
+        """The slice as the local engine sees it."""
+        assert self._library is not None  # noqa: S101 - the work that asks for it has one
+        return self._library
 
     def propose(self, read: list[tuple[SourceFile, Parsed]], library: Library) -> list[Proposed]:
         """The candidates that were found before."""
         return [self._known(file) for file, _ in read]
 
     def _known(self, file: SourceFile) -> Proposed:
-        row = self._candidates.get((file.path, file.sha256))
-        if row is None:  # it took too long to parse before
-            raise TooLongError
+        row = self._candidates[file.path, file.sha256]
         (index,) = self.library.indexes
         at, numbers, equality, telling = unpacked(row["proposed"], 4)
         units = index.units_of(numbers.astype(np.int64))  # type: ignore[attr-defined]
@@ -346,6 +384,5 @@ class _Opens:
 
 
 def _looked_at(files: Sequence[SourceFile], opened: _Opens) -> list[Outcome]:
-    return outcomes(
-        files, opened.library, opened.wanted.beside(), opened.wanted.seconds, opened.propose
-    )
+    wanted = opened.wanted
+    return outcomes(files, opened.library, wanted.beside(), wanted.limits.seconds, opened.propose)

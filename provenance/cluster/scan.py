@@ -8,23 +8,19 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from provenance.cluster.building import read_parquet, rows_by
+from provenance.cluster.building import rows_by, table_of
 from provenance.cluster.folders import Tables
-from provenance.cluster.gather import (
-    SUSPECT,
-    SUSPECT_COLUMNS,
-    opened,
-    suspect_row,
-    suspects_of_rows,
-)
+from provenance.cluster.gather import SUSPECT, SUSPECT_COLUMNS, suspect_row, suspects_of_rows
 from provenance.cluster.joining import Wanted, found_in, used
 from provenance.cluster.slices import Rows
-from provenance.cluster.tables import Header, checked_columns
-from provenance.errors import SourceError, UsageError
+from provenance.cluster.tables import Header
+from provenance.errors import UsageError
 from provenance.model import Release, Report, Skipped
 from provenance.notices import MOST, notice_files
 from provenance.release import checked_day
 from provenance.scanning import Asked, Outcome, reported
+from provenance.source import open_source
+from provenance.workers import BOUNDS, Bounds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -45,7 +41,7 @@ def scan_tables(
     exclude_origin: Sequence[str] = (),
     suspect_date: str | None = None,
     part: int = PART,
-    seconds: float = 60.0,
+    limits: Bounds = BOUNDS,
 ) -> tuple[Report, Header]:
     """Find what in a source resembles the references of fingerprint tables.
 
@@ -61,7 +57,7 @@ def scan_tables(
         exclude_origin: globs of origins to hide.
         suspect_date: ISO day since when the source is as it is.
         part: how many suspects are scanned together; the result does not depend on it.
-        seconds: how long the parsing of a file may take.
+        limits: what the work on a file may take.
 
     Returns:
         The report, the same as that of the index that the tables are the content of; and what the
@@ -90,7 +86,7 @@ def scan_tables(
         suspects = rows.where("sha256 IS NOT NULL").dropDuplicates(["path", "sha256"])
         suspects = _in_parts(suspects, part)
     else:
-        local = opened(source, include, exclude)
+        local = open_source(source, include=include, exclude=exclude)
         release, read = local.release, local.notices()
         listed = [suspect_row(file) for file in local.files()]
         skipped = [Skipped(path, reason) for path, *_, reason in listed if reason is not None]
@@ -100,7 +96,7 @@ def scan_tables(
         suspects = spark.createDataFrame(numbered, f"{SUSPECT}, part int", verifySchema=False)
     skipped += [one for one in read if isinstance(one, Skipped)]
     told = [one for one in read if not isinstance(one, Skipped)]
-    wanted = Wanted(header, as_of, tuple(exclude_origin), notice_files(told), seconds)
+    wanted = Wanted(header, as_of, tuple(exclude_origin), notice_files(told), limits)
     outcomes: list[Outcome] = []
     for one in found_in(spark, suspects, references, wanted):
         if isinstance(one, Skipped):
@@ -126,9 +122,8 @@ def scan_tables(
 
 def _of_table(spark: SparkSession, source: str) -> DataFrame:
     """The rows of a table of suspects."""
-    found = read_parquet(spark, [source])
-    checked_columns(source, dict(found.dtypes), SUSPECT_COLUMNS, SourceError)
-    rows = found.select(*SUSPECT_COLUMNS).rdd.mapPartitions(partial(rows_by, suspects_of_rows))
+    found = table_of(spark, [source], SUSPECT_COLUMNS)
+    rows = found.rdd.mapPartitions(partial(rows_by, suspects_of_rows))
     return spark.createDataFrame(rows, SUSPECT, verifySchema=False)
 
 

@@ -21,7 +21,7 @@ from provenance.index import KINDS, Index, Standing, Tree
 from provenance.null import Baseline
 from provenance.pages import stretches
 from provenance.recent import Recent
-from provenance.schema import FILE, LAYOUT
+from provenance.schema import FILE, LAYOUT, RUN, TEXT_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -162,7 +162,8 @@ class Slice(Index):
         found = known[at] == asked
         start = edges[at]
         many = np.where(found, edges[at + 1] - start, 0)
-        held = np.where(found & (many == 0), self.parameters.common + 1, many)
+        capped = self.parameters.common if door in (RUN, TEXT_RUN) else self._header.most
+        held = np.where(found & (many == 0), capped + 1, many)
         listed = many if most is None else np.where(many > most, 0, many)
         return np.repeat(np.arange(keys.size), listed), units[stretches(start, listed)], held
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION = 1
-"""Version of the tables. 1: first version."""
+FORMAT_VERSION = 2
+"""Version of the tables. 1: first version, never released. 2: 'counts' has the postings."""
 
 DOOR_NAMES = {
     TEXT: "equal text",
@@ -170,6 +170,7 @@ def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Heade
             row = name, *shown, first, said["units"], said["shared"]
             origins[int(number)] = OriginFacts(*origin_of(row))
         keys, units, files = meta["capped"]
+        counts = counts_of(json.dumps(meta["counts"]))
         baseline = meta["baseline"]
         if not (baseline is None or isinstance(baseline, str)):
             raise ValueError("a baseline that is no text")
@@ -177,7 +178,7 @@ def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Heade
             path=path,
             parameters=parameters,
             permutations=str(meta["permutations"]),
-            counts=counts_of(json.dumps(meta["counts"])),
+            counts=counts,
             releases=releases,
             origins=origins,
             selections=selections,
@@ -201,6 +202,8 @@ def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Heade
         raise refused(path, "keys or lists of a size that is none")
     if drawn != parameters.bands * parameters.rows or not header.counts.get("unit"):
         raise refused(path, "permutations or counts that do not fit the parameters")
+    if (len(releases), len(origins)) != (counts.get("release"), counts.get("origin")):
+        raise refused(path, f"{len(releases)} releases and {len(origins)} origins, not all")
     return header
 
 
