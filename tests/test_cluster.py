@@ -318,18 +318,24 @@ def test_what_is_too_common_proposes_nobody_and_is_counted(
 
 
 def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path) -> None:
+    from provenance.cluster.building import table_of
     from provenance.cluster.folders import Tables
 
     _, tables, _ = made
     with pytest.raises(IndexFileError, match="no table 'meta'"):
         Tables(spark, str(tmp_path))
-    shutil.copytree(tables, tmp_path / "other")
-    shutil.rmtree(tmp_path / "other" / "posting")
-    spark.createDataFrame([("a", "b")], "door string, key string").write.parquet(
-        str(tmp_path / "other" / "posting")
-    )
+    other = tmp_path / "other"
+    shutil.copytree(tables, other)
+    shutil.rmtree(other / "posting")
+    rows = spark.createDataFrame([("a", "b")], "door string, key string")
+    rows.write.parquet(str(other / "posting"))
     with pytest.raises(IndexFileError, match="column 'door' of type string, expected int"):
-        Tables(spark, str(tmp_path / "other")).read("posting")
+        Tables(spark, str(other)).read("posting")
+    with pytest.raises(SourceError, match="found no column 'path' among door, key"):
+        table_of(spark, [str(other / "posting")], gather.SOURCE_COLUMNS)
+    max(other.glob("unit/*.parquet"), key=lambda file: file.stat().st_size).unlink()
+    with pytest.raises(IndexFileError, match=r"rows in table 'unit', not the \d+ written"):
+        Tables(spark, str(other)).read("unit")
 
 
 # --- without ------------------------------------------------------------------------------
@@ -429,8 +435,7 @@ def _slice(**changed: Any) -> Slice:
         "files": [(1, 1, "a.py")],
         **changed,
     }
-    digest = int(unsigned([key])[0])
-    unit = UnitRow(90, trees=[70], digest=digest, tokens=told["tokens"], words=words)
+    unit = UnitRow(90, trees=[70], unit=key, tokens=told["tokens"], words=words)
     tree = TreeRow(70, row[0], "", [], [], row[4], told["spans"], told["lines"], told["files"])
     return Slice(_header(), Rows([(TEXT, key, [90])], [unit], [tree]))
 
@@ -438,7 +443,7 @@ def _slice(**changed: Any) -> Slice:
 def test_a_slice_answers_for_what_it_was_cut_for() -> None:
     """By numbers of its own, from 1 on; what it has nothing of is not found."""
     index = _slice()
-    (digest,) = index._by_digest
+    (digest,) = unsigned(list(index._by_digest)).tolist()
     at, units, held = index.lookup(TEXT, np.array([5, digest], np.uint64))
     assert (at.tolist(), units.tolist(), held.tolist()) == ([1], [1], [0, 1])
     (standing,) = index.standing(1)

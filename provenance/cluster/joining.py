@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -80,28 +80,20 @@ class Wanted:
         made = Library(
             [Slice(self.header, rows)], as_of=self.as_of, exclude_origin=self.exclude_origin
         )
-        known, _ = _known(self)
-        made.names, made.titles = known.names, known.titles
+        made.names, made.titles = self.whole.names, self.whole.titles
         return made
 
+    @cached_property
+    def whole(self) -> Library:
+        """What the tables say of families, worked out once in each process."""
+        return Library(
+            [Slice(self.header, Rows())], as_of=self.as_of, exclude_origin=self.exclude_origin
+        )
+
+    @cached_property
     def beside(self) -> tuple[Beside, ...]:
         """The notice files, read against all families."""
-        return _known(self)[1]
-
-
-_in_this_process: list[tuple[Wanted, Library, tuple[Beside, ...]]] = []
-
-
-def _known(wanted: Wanted) -> tuple[Library, tuple[Beside, ...]]:
-    """What the whole says of families, worked out once in each process."""
-    if not _in_this_process or _in_this_process[0][0] is not wanted:
-        library = Library(
-            [Slice(wanted.header, Rows())],
-            as_of=wanted.as_of,
-            exclude_origin=wanted.exclude_origin,
-        )
-        _in_this_process[:] = [(wanted, library, beside(wanted.notices, library))]
-    return _in_this_process[0][1:]
+        return beside(self.notices, self.whole)
 
 
 def used(header: Header) -> IndexUsed:
@@ -152,11 +144,8 @@ def found_in(
         _CANDIDATES,
         verifySchema=False,
     ).persist(StorageLevel.DISK_ONLY)
-    chosen = (
-        candidates.select("part", sql.explode("units").alias("number"))
-        .distinct()
-        .join(units, "number")
-    )
+    proposals = candidates.select("part", sql.explode("units").alias("number")).distinct()
+    chosen = proposals.join(units, "number")
     trees = (
         chosen.select("part", sql.explode("trees").alias("number"))
         .union(hits.where(of_trees).select("part", sql.explode("numbers")))
@@ -165,8 +154,8 @@ def found_in(
     )
     every = _by_part(
         posting=hits.where(of_trees).select("part", sql.struct("door", "key", "numbers")),
-        unit=chosen.select("part", sql.struct(*units.columns)),
-        tree=trees.select("part", sql.struct(*(name for name in trees.columns if name != "part"))),
+        unit=chosen.select("part", sql.struct(*_names(UnitRow))),
+        tree=trees.select("part", sql.struct(*_names(TreeRow))),
         candidates=candidates.where("reason IS NULL").select(
             "part", sql.struct("path", "sha256", "sketch", "proposed")
         ),
@@ -185,6 +174,10 @@ def found_in(
     for before in (drawn, candidates):
         for row in before.where("reason IS NOT NULL").select("path", "reason").collect():
             yield Skipped(row["path"], row["reason"])
+
+
+def _names(kind: type[UnitRow] | type[TreeRow]) -> list[str]:
+    return [field.name for field in fields(kind)]
 
 
 def _columns(schema: str) -> list[str]:
@@ -257,10 +250,9 @@ def _candidates(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
         asked: list[SourceFile] = []
         for kind, row in some:
             if kind == "posting":
-                cut.postings.append((row["door"], row["key"], row["numbers"]))
+                cut.postings.append(row)
             elif kind == "unit":
-                number, classes, stands = row
-                cut.units.append(UnitRow(number, classes, stands=stands or ()))
+                cut.units.append(UnitRow(*row))
             else:
                 asked.append(SourceFile(row["path"], bytes(row["sketch"]), row["sha256"]))
         asked.sort(key=lambda one: (one.path, one.sha256))
@@ -298,20 +290,11 @@ def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
         suspects: list[SourceFile] = []
         for kind, row in some:
             if kind == "posting":
-                cut.postings.append((row["door"], row["key"], row["numbers"]))
+                cut.postings.append(row)
             elif kind == "unit":
-                cut.units.append(
-                    UnitRow(
-                        row["number"],
-                        trees=row["trees"],
-                        stands=row["stands"],
-                        digest=_digest(row["unit"]),
-                        tokens=row["tokens"],
-                        words=row["words"],
-                    )
-                )
+                cut.units.append(UnitRow(*row))
             elif kind == "tree":
-                cut.trees.append(_tree(row))
+                cut.trees.append(TreeRow(*row))
             elif kind == "candidates":
                 candidates[row["path"], row["sha256"]] = row
             else:
@@ -326,26 +309,6 @@ def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
                 yield msgspec.json.encode(outcome).decode(), None, None
         for one in skipped:
             yield None, one.path, one.reason
-
-
-def _digest(value: int) -> int:
-    from provenance.cluster.fingerprints import unsigned
-
-    return int(unsigned([value])[0])
-
-
-def _tree(row: Row) -> TreeRow:
-    return TreeRow(
-        row["number"],
-        row["sha256"],
-        row["mark"],
-        row["holders"],
-        row["licenses"],
-        row["names"],
-        row["spans"],
-        row["lines"],
-        [tuple(file) for file in row["files"]],
-    )
 
 
 class _Opens:
@@ -385,4 +348,4 @@ class _Opens:
 
 def _looked_at(files: Sequence[SourceFile], opened: _Opens) -> list[Outcome]:
     wanted = opened.wanted
-    return outcomes(files, opened.library, wanted.beside(), wanted.limits.seconds, opened.propose)
+    return outcomes(files, opened.library, wanted.beside, wanted.limits.seconds, opened.propose)

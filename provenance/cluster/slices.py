@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.cluster.fingerprints import lines_of, spans_of, stored, tokens_of, unsigned
+from provenance.cluster.fingerprints import (
+    lines_of,
+    signed,
+    spans_of,
+    stored,
+    tokens_of,
+    unsigned,
+)
 from provenance.cluster.tables import Header, refused
 from provenance.errors import IndexFileError
 from provenance.index import KINDS, Index, Standing, Tree
@@ -39,9 +46,9 @@ class UnitRow:
 
     number: int
     classes: Sequence[int] = ()
-    trees: Sequence[int] = ()
     stands: Sequence[int] = ()  # release << 32 | origin
-    digest: int | None = None
+    trees: Sequence[int] = ()
+    unit: int | None = None  # its digest, as in the tables
     tokens: bytes | None = None
     words: Sequence[str] = ()
 
@@ -108,7 +115,7 @@ class Slice(Index):
         self._unit_rows = {self._unit_of(number): row for number, row in units.items()}
         self._tree_rows = {self._tree_of(number): row for number, row in trees.items()}
         self._by_digest = {
-            row.digest: number for number, row in self._unit_rows.items() if row.digest is not None
+            row.unit: number for number, row in self._unit_rows.items() if row.unit is not None
         }
         self._doors = {door: self._page_of(door, keys) for door, keys in posted.items()}
 
@@ -197,7 +204,7 @@ class Slice(Index):
                 raise self._unsound(f"tree {row.sha256}: {error}") from error
             if len(row.names) != at.start.size:
                 raise self._unsound(f"tree {row.sha256} has no name for each unit")
-            units = [self._by_digest.get(digest, 0) for digest in at.digests.tolist()]
+            units = [self._by_digest.get(digest, 0) for digest in signed(at.digests).tolist()]
             found = self._of_tree[number] = Tree(
                 row.sha256,
                 row.mark,

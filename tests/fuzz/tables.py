@@ -61,12 +61,16 @@ def fuzz_fingerprint(data: bytes) -> None:
 
 def fuzz_table(data: bytes) -> None:
     """A row of a table of sources or of suspects, as a JSON list of its columns: the file, or why
-    it is left out. Text is taken as bytes where the first byte is odd."""
+    it is left out. Content is too large to be here where the first byte is odd."""
     values = json_list(data[1:].decode("utf-8", "replace"))
     row: dict[str, Any] = dict.fromkeys(_COLUMNS)
     row.update(zip(_COLUMNS, (None if one is None else str(one) for one in values), strict=False))
-    if data[:1] and data[0] % 2 and row["content"] is not None:
-        row["content"] = row["content"].encode()
+    row["size"] = None
+    if row["content"] is not None:
+        row["content"] = row["content"].encode("utf-8", "replace")
+        row["size"] = len(row["content"])
+        if data[:1] and data[0] % 2:
+            row["content"] = None
     for path, *rest in (*files_of_rows([row]), *suspects_of_rows([row])):
         assert path.isprintable()
         assert rest[0] is not None or rest[1] is not None or len(rest[-1]) > 20
