@@ -253,7 +253,7 @@ def audit(
         jobs=jobs,
         limits=Bounds(seconds=policy.timeout, memory=policy.memory * 10**6),
         progress=progress,
-        cache=None if policy.no_cache else place(),
+        cache=None if policy.no_cache else place(plan.root),
     )
     whole = only is None
     today = _today(policy.today) if any(one.expires for one in policy.declared) else None
@@ -343,7 +343,7 @@ def _only_files(plan: Plan, only: tuple[str, ...] | None) -> bool:
 
 def _families(plan: Plan, report: Report) -> dict[str, Family]:
     """The families of all origins that a report names."""
-    from provenance.index import Index
+    from provenance.library import Library
 
     named = {origin for f in report.findings for origin in (f.reference.origin, *f.also)}
     named |= {use.origin for file in report.files for use in file.uses}
@@ -355,13 +355,8 @@ def _families(plan: Plan, report: Report) -> dict[str, Family]:
     }
     if not named:
         return {}
-    families: dict[str, Family] = {}
-    for path in reversed(indexes(plan)):
-        with Index(path) as index:
-            for facts in index.origin_facts.values():
-                if facts.name in named:
-                    families[facts.name] = facts.family
-    return families
+    with Library(indexes(plan)) as library:
+        return {origin: library.family(origin) for origin in sorted(named)}
 
 
 def _notices(plan: Plan) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.model import FileResult, Finding, SourceFile
+from provenance.references import DEFAULT_INDEX
 
 Outcome = tuple[FileResult, tuple[Finding, ...]]
 
@@ -246,9 +247,9 @@ def _decoder() -> Any:
     return _decoders[0]
 
 
-def context(indexes: Sequence[tuple[str, str]], *more: object) -> str:
+def context(indexes: Sequence[tuple[object, ...]], *more: object) -> str:
     """All that decides a scan's results but the files: the code of this package and what it
-    parses with, the indexes by name and checksum, in order, and what else is given."""
+    parses with, the indexes by name, checksum and ``file_of``, in order, and what else is given."""
     return repr((_code(), tuple(indexes), *more))
 
 
@@ -265,8 +266,25 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def place() -> str:
-    """Where the command line keeps it: in the cache folder."""
+def file_of(path: str) -> tuple[object, ...]:
+    """Which file an index is: the checksum that it states may be another's. The default one, which
+    is part of this program, is known by it."""
+    if path == str(DEFAULT_INDEX):
+        return ()
+    state = os.stat(path)
+    times = state.st_mtime_ns, state.st_ctime_ns
+    return os.path.realpath(path), state.st_dev, state.st_ino, state.st_size, *times
+
+
+def place(source: str) -> str | None:
+    """Where the command line keeps it: in the cache folder; None where that stands in the
+    repository or folder that is scanned, which could bring along what was found in it."""
+    from provenance.policy import repository_root
     from provenance.pypi import cache_folder
 
-    return os.path.join(cache_folder(), "results.db")
+    folder, real = os.path.realpath(cache_folder()), os.path.realpath(source)
+    whole = os.path.isdir(real)
+    bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
+    if bound is not None and folder.startswith(os.path.join(bound, "")):
+        return None
+    return os.path.join(folder, "results.db")

@@ -109,7 +109,7 @@ def scan(
             jobs=jobs or cores(),
             limits=limits(),
             progress=progress,
-            cache=None if no_cache else place(),
+            cache=None if no_cache else place(path),
         )
     if html:
         write_page(html, report, lang, include, exclude)

@@ -8,9 +8,12 @@ hashes of elements, identifiers, spans.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from filecmp import cmp
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +28,7 @@ from provenance.opening import counts_of, origin_of, page_bits_of, parameters_of
 from provenance.pages import split
 from provenance.postings import Postings
 from provenance.recent import Recent
+from provenance.references import DEFAULT_INDEX
 from provenance.schema import (
     FILE,
     LAYOUT,
@@ -617,6 +621,45 @@ def _age(place: Place) -> tuple[Any, ...]:
 def parameters_json(parameters: Parameters) -> str:
     """The parameters as they are stored: JSON with sorted keys."""
     return json.dumps(asdict(parameters), sort_keys=True)
+
+
+def opened_once(paths: Sequence[str | Index]) -> list[Index]:
+    """Open indexes, each file and all copies of it once, in an order that does not depend on the
+    given one: the default index first, whose families nobody renames, then the largest."""
+    found: dict[object, str | Index] = {}
+    for path in paths:
+        key: object = path
+        if isinstance(path, str):
+            with suppress(OSError):  # it is told where it is opened
+                state = os.stat(path)
+                key = (state.st_dev, state.st_ino)
+            known = found.get(key)
+            if isinstance(known, str) and _place(known) <= _place(path):
+                continue
+        found[key] = path
+    kept: list[Index] = []
+    with ExitStack() as opened:
+        indexes = [
+            opened.enter_context(one if isinstance(one, Index) else Index(one))
+            for one in found.values()
+        ]
+        for index in sorted(indexes, key=lambda one: _place(one.path)):
+            if any(_are_copies(index, other) for other in kept):
+                index.close()
+            else:
+                kept.append(index)
+        opened.pop_all()
+    kept.sort(key=lambda one: (_place(one.path)[0], -one.units, one.checksum, _place(one.path)))
+    return kept
+
+
+def _are_copies(one: Index, other: Index) -> bool:
+    """Whether two files are equal; what they say of themselves may lie."""
+    return one.checksum == other.checksum and cmp(one.path, other.path, shallow=False)
+
+
+def _place(path: str) -> tuple[bool, str, str]:
+    return path != str(DEFAULT_INDEX), os.path.basename(path), os.path.abspath(path)
 
 
 def verify(path: str | Path) -> str:

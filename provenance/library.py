@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import NO_DAY, Index, Standing
+from provenance.index import NO_DAY, Index, Standing, opened_once
 from provenance.model import (
     Alignment,
     Family,
@@ -130,7 +130,8 @@ class _Same:
 
 
 class Library:
-    """Open indexes of the same parameters. A unit is named by (index number, unit id)."""
+    """Open indexes of the same parameters, each once, in an order of their own, whatever order they
+    are given in. A unit is named by (index number, unit id)."""
 
     def __init__(
         self,
@@ -142,10 +143,7 @@ class Library:
         self.as_of = as_of
         self.exclude_origin = tuple(exclude_origin)
         with ExitStack() as opened:
-            self.indexes = [
-                opened.enter_context(path if isinstance(path, Index) else Index(path))
-                for path in paths
-            ]
+            self.indexes = [opened.enter_context(one) for one in opened_once(paths)]
             for index in self.indexes[1:]:
                 if index.parameters != self.indexes[0].parameters:
                     raise IndexFileError(

@@ -7,9 +7,10 @@ Nothing is left out: what is allowed has a ruling too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from hashlib import blake2b
 
 from provenance.licenses import permitted
@@ -111,6 +112,13 @@ class _Judge:
             for at, one in enumerate(policy.declared)
             if one.path is not None
         }
+        self._denied = {
+            key: _Globs(getattr(policy, key))
+            for key in ("deny_organisation", "deny_country", "deny_family")
+        }
+        self._origins = [_Globs(one.origins) for one in policy.declared]
+        self._symbols = [re.compile(translate(one.symbol or "*")) for one in policy.declared]
+        self._reached: tuple[str, list[int]] = ("", [])
         self._matched: set[int] = set()
         self._named: dict[int, str] = {}  # declarations at a place, with an origin found there
         self._kept = " ".join(scope.kept.replace("\\", "").split()).casefold()
@@ -131,15 +139,15 @@ class _Judge:
     def denied(self, origin: str) -> str | None:
         """Why an origin is denied, None where it is not."""
         family = self.scope.families.get(origin)
-        policy = self.policy
+        denied = self._denied
         names = [origin, origin.rpartition("/")[2]]
         if family is not None:
             names += [family.name, family.title]
-            if family.organisation and _like(family.organisation, policy.deny_organisation):
+            if family.organisation and denied["deny_organisation"].like(family.organisation):
                 return f"deny-organisation has {family.organisation}"
-            if family.country and _like(family.country, policy.deny_country):
+            if family.country and denied["deny_country"].like(family.country):
                 return f"deny-country has {family.country}"
-        if any(_like(name, policy.deny_family) for name in names):
+        if any(map(denied["deny_family"].like, names)):
             return f"deny-family has {origin}"
         return None
 
@@ -165,18 +173,28 @@ class _Judge:
             return None
         families = [self.scope.families.get(origin) for origin in origins]
         names = [*origins, *(one.name for one in families if one)]
-        for at, one in enumerate(self.policy.declared):
-            if one.path is not None and not self._paths[at].wants(inner):
+        for at in self._reaching(inner):
+            one = self.policy.declared[at]
+            if one.symbol is not None and not _of_symbol(symbol, self._symbols[at]):
                 continue
-            if one.symbol is not None and not _of_symbol(symbol, one.symbol):
-                continue
-            if any(_like(name, one.origins) for name in names):
+            if any(map(self._origins[at].like, names)):
                 self._matched.add(at)
                 if not self._expired(one):
                     found = found or one
             else:
                 self._named.setdefault(at, origins[0])
         return found
+
+    def _reaching(self, path: str) -> list[int]:
+        """The declarations of a path; those of the path that was asked for last are kept."""
+        if self._reached[0] != path:
+            reach = [
+                at
+                for at, one in enumerate(self.policy.declared)
+                if one.path is None or self._paths[at].wants(path)
+            ]
+            self._reached = path, reach
+        return self._reached[1]
 
     def _expired(self, one: Declaration) -> bool:
         return bool(one.expires and self.scope.today and one.expires < self.scope.today)
@@ -392,14 +410,28 @@ _REMEDY: dict[Rule, str] = {
 }
 
 
-def _like(name: str, globs: Sequence[str]) -> bool:
-    """Whether a name is like one of some globs, case aside."""
-    return any(fnmatchcase(name.casefold(), glob.casefold()) for glob in globs)
+class _Globs:
+    """Some globs, case aside, and which names are like one: a policy may have very many."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        folded = dict.fromkeys(glob.casefold() for glob in globs)
+        self._plain = frozenset(glob for glob in folded if not set("*?[") & set(glob))
+        self._others = [re.compile(translate(one)) for one in folded if one not in self._plain]
+        self._known: dict[str, bool] = {}
+
+    def like(self, name: str) -> bool:
+        """Whether a name is like one of them."""
+        known = self._known.get(name)
+        if known is None:
+            folded = name.casefold()
+            known = folded in self._plain or any(one.match(folded) for one in self._others)
+            self._known[name] = known
+        return known
 
 
-def _of_symbol(name: str | None, glob: str) -> bool:
+def _of_symbol(name: str | None, glob: re.Pattern[str]) -> bool:
     """Whether a qualified name is like a glob, or stands inside of what is."""
     if name is None:
         return False
     parts = name.split(".")
-    return any(fnmatchcase(".".join(parts[: length + 1]), glob) for length in range(len(parts)))
+    return any(glob.match(".".join(parts[: length + 1])) for length in range(len(parts)))

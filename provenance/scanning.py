@@ -101,6 +101,7 @@ def scan(
             for index in library.indexes
         )
         parameters, standing = library.parameters, library.standings
+        places = [index.path for index in library.indexes]
     whole = tuple(os.path.abspath(path) for path in settings.indexes)  # workers begin elsewhere
     settings = replace(settings, indexes=whole)
     opened = open_source(source, include=include, exclude=exclude, only=only)
@@ -109,7 +110,7 @@ def scan(
     settings = replace(settings, notices=notice_files(read), seconds=limits.seconds)
     skipped = [one for one in notices if isinstance(one, Skipped)]
     given = checked_day(suspect_date, "--suspect-date")
-    with _Remembered(opened, cache, settings, used) as asked:
+    with _Remembered(opened, cache, settings, used, places) as asked:
         for outcome in run(_scan_batch, asked, skipped, jobs, settings, progress, limits=limits):
             for result, found in outcome:
                 asked.keep(result, found)
@@ -196,16 +197,20 @@ class _Remembered:
         path: str | None,
         settings: _Settings,
         used: tuple[IndexUsed, ...],
+        places: Sequence[str],
     ) -> None:
         self.found: list[Outcome] = []
         self._opened = opened
         self._cache: Cache | None = None
         self._read: dict[tuple[str, str], SourceFile] = {}
         if path is not None:
-            from provenance.cache import Cache, context
+            from provenance.cache import Cache, context, file_of
 
             decides = replace(settings, indexes=(), seconds=0.0)  # places and patience do not
-            indexes = [(one.name, one.checksum) for one in used]
+            indexes = [
+                (one.name, one.checksum, *file_of(path))
+                for one, path in zip(used, places, strict=True)
+            ]
             bare = replace(decides, notices=())
             self._cache = Cache(path, context(indexes, decides), context(indexes, bare))
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -199,6 +199,13 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
             f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
             f"another with {option}"
         )
+    data = content.encode() if isinstance(content, str) else content
+    if (descriptor := _open_as(path)) is not None:  # /dev/stdout: others write there too
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
+        while data:
+            data = data[os.write(descriptor, data) :]
+        return
     if not path.name or (path.exists() and not path.is_file()):  # a device or pipe: not replaced
         raise UsageError(
             f"{path}: found no place for a report, expected the name of a file; name one with "
@@ -207,10 +214,21 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
     path = path.resolve()  # a symbolic link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(data)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _open_as(path: Path) -> int | None:
+    """The descriptor, that of the output or of errors or one named by its number, under which a
+    path is open to be written here; None for none."""
+    named = [int(path.name)] if path.name.isdecimal() and path.parent.name == "fd" else []
+    for descriptor in (1, 2, *named):
+        with suppress(OSError, OverflowError):
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
+    return None
 
 
 def cores() -> int:

@@ -84,7 +84,7 @@ def test_the_result_does_not_depend_on_it(mine: Path, index: Path, asked: list[s
 def test_whatever_decides_a_result_is_part_of_the_key(
     mine: Path, index: Path, asked: list[str]
 ) -> None:
-    """Content, path, index, and what is hidden of it; not the place of the index."""
+    """Content, path, index, and what is hidden of it; and the file that the index is."""
     cache = str(mine.parent / "results.db")
 
     def parsed(*indexes: Path, **more: object) -> set[str]:
@@ -107,6 +107,7 @@ def test_whatever_decides_a_result_is_part_of_the_key(
     moved = mine.parent / "elsewhere" / index.name
     moved.parent.mkdir()
     moved.write_bytes(index.read_bytes())
+    assert parsed(moved) == everything - {"own.py"} | {"new.py"}
     assert parsed(moved) == set()
     (mine / "NOTICE").write_text("The code of birds/m0 is by somebody.\n")
     found_in = everything - {"own.py"}  # only what is found can be declared there
@@ -318,3 +319,45 @@ def test_another_line_of_code_or_of_what_it_reads_is_another_context(
     with (tmp_path / name).open("a", encoding="utf-8") as changed:
         changed.write("\n")
     assert cache.context([]) != before
+
+
+def test_an_index_that_states_the_checksum_of_another_decides_nothing_of_it(
+    mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """A branch that brings such an index, under the same name, would have a later scan find
+    nothing: it kept so under the name and checksum of the right one."""
+    from provenance.checksum import opening_rows, opening_sum
+    from provenance.index import Index
+
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "x.py").write_text("def f(a):\n    return a\n")
+    forged = tmp_path / "forged" / index.name
+    forged.parent.mkdir()
+    provenance.build_index([str(tmp_path / "empty")], forged, date="2025-01-01", jobs=0)
+    with Index(index) as right, sqlite3.connect(forged) as database:
+        value = f'"{right.checksum}"'
+        database.execute("UPDATE meta SET value = ? WHERE key = 'checksum'", (value,))
+        rows = opening_sum(*opening_rows(database))
+        database.execute("UPDATE meta SET value = ? WHERE key = 'rows'", (str(rows),))
+    database.close()
+    kept = str(tmp_path / "results.db")
+    assert not scan(str(mine), [forged], cache=kept).findings
+    assert scan(str(mine), [index], cache=kept) == scan(str(mine), [index])
+
+
+def test_what_is_scanned_brings_no_cache(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its folder, nor the repository around it, nor a link to there."""
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "cache"))
+    usual = os.path.realpath(tmp_path / "cache" / "results.db")
+    assert cache.place(str(mine)) == usual
+    assert cache.place(str(mine / "own.py")) == usual
+    assert cache.place("pypi:some==1.0") == usual
+    assert cache.place(str(tmp_path)) is None
+    (tmp_path / ".git").mkdir()
+    assert cache.place(str(mine)) is None
+    assert cache.place(str(mine / "own.py")) is None
+    (tmp_path / ".git").rmdir()
+    monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "cache"))
+    assert cache.place(str(mine)) is None

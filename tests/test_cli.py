@@ -522,6 +522,23 @@ def test_what_is_no_file_is_not_replaced(
     assert (tmp_path / "link").is_symlink()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="no such name")
+def test_the_output_named_as_a_file_is_written_to_not_replaced(
+    mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """What went there before and comes later stays: it was another file that had the name then."""
+    scan = [sys.executable, "-m", "provenance", "scan", mine, "--no-default-index", "--index"]
+    for stream in (1, 2, 3):
+        log = tmp_path / f"log{stream}"
+        script = f'exec {stream}>"$0"; echo before >&{stream}; "$@"; echo after >&{stream}'
+        call = ["sh", "-c", script, log, *scan, index, "-o", f"/dev/fd/{stream}", "--format", "csv"]
+        subprocess.run([str(part) for part in call], check=True, capture_output=True)
+        lines = log.read_text().splitlines()
+        assert lines[0] == "before"
+        assert lines[-1] == "after"
+        assert len(lines) > 3
+
+
 FORMS = {
     "r.sarif": '"version": "2.1.0"',
     "r.github.sarif": '"version": "2.1.0"',

@@ -32,7 +32,7 @@ ALLOWED = {
     "mark": "",
     "origins": "model",
     "release": "errors",
-    "cache": "model pypi",
+    "cache": "model policy pypi references.__init__",
     "pages": "",
     "order": "",
     "recent": "",
@@ -79,8 +79,8 @@ ALLOWED = {
     "elements": "model pages parse recent schema stored",
     "opening": "model",
     "index": (
-        "checksum elements errors model null opening pages postings recent schema sketch stored "
-        "units"
+        "checksum elements errors model null opening pages postings recent references.__init__ "
+        "schema sketch stored units"
     ),
     "rank": "mark",
     "writing": "aside checksum elements errors index model pages schema",
@@ -163,7 +163,7 @@ ALLOWED = {
     "report.notices": "model",
     "changed": "decode errors folder history regular",
     "auditing": (
-        "scanning cache changed errors folder index ledger licenses model patterns policy "
+        "scanning cache changed errors folder ledger library licenses model patterns policy "
         "references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (

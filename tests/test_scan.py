@@ -288,6 +288,21 @@ def test_two_indexes_are_one(mine: str, index: Path, tmp_path: Path) -> None:
     assert {f.reference.origin for f in alone.findings} < named
 
 
+def test_the_order_of_indexes_and_copies_of_them_change_nothing(
+    mine: str, index: Path, tmp_path: Path
+) -> None:
+    """Byte for byte."""
+    other, copy = tmp_path / "other.db", tmp_path / "later" / "reference.db"
+    provenance.build_index([write(tmp_path / "o", z=program(1000), a=program(1))], other)
+    copy.parent.mkdir()
+    copy.write_bytes(index.read_bytes())
+    (tmp_path / "z.db").symlink_to(other)
+    once = provenance.json_report(provenance.scan(mine, [index, other]))
+    for indexes in ([other, index], [other, index, other, tmp_path / "z.db"], [copy, other]):
+        assert provenance.json_report(provenance.scan(mine, indexes)) == once
+    assert provenance.scan(mine, [copy, index]) == provenance.scan(mine, [index])
+
+
 def test_no_index_and_no_source_are_refused(mine: str, index: Path) -> None:
     """With the remedy."""
     with pytest.raises(UsageError, match="index build"):
