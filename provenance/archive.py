@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 ZIP_ENDINGS = (".whl", ".zip")
 
-_LONGEST_NAME = 4096
+_LONGEST_NAME, _DEEPEST_NAME = 4096, 250
 LONGEST_METADATA = 1_000_000
 _MOST_METADATA = 8  # one is looked for; archives of archives have more
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA|(?:[^/]+/)?PKG-INFO")
@@ -84,11 +84,14 @@ class Listing:
     def add(self, name: str, day: str | None, problem: Reason | None) -> None:
         """Take note of one member, a folder's name ending in ``/``."""
         position, self.count = self.count, self.count + 1
-        if len(name) > _LONGEST_NAME:  # a tar may hold thousands of names of 16 MB each
+        if (
+            len(name) > _LONGEST_NAME or name.count("/") > _DEEPEST_NAME
+        ):  # a tar may hold thousands of names of 16 MB each
             name = f"{name[:100]}...{name[-100:]}"
             problem = Reason(
-                f"found a member name of more than {_LONGEST_NAME:,} characters, which no file "
-                "system takes; do not unpack this archive"
+                f"found a member name of more than {_LONGEST_NAME:,} characters or "
+                f"{_DEEPEST_NAME} folders, which hardly a file system takes; do not unpack this "
+                "archive"
             )
         self.date = max(self.date, day or "")
         folder, _, last = name.rpartition("/")
@@ -193,9 +196,7 @@ def described(listing: Listing) -> Described:
 
 def tidy(name: str) -> str:
     """A member name without what means nothing."""
-    while name.startswith("./"):
-        name = name[2:]
-    return name.replace("/./", "/")
+    return re.sub(r"\A(?:\./)+", "", name).replace("/./", "/")
 
 
 def _unsafe(name: str) -> Reason | None:
@@ -216,8 +217,8 @@ def not_followed(what: str) -> Reason:
 def too_many(shown_name: str, limits: Limits) -> SourceError:
     """The archive is refused for the number of its members."""
     return SourceError(
-        f"{shown_name}: found more members than the {limits.max_members:,} allowed; unpack it "
-        "and scan the folder, or raise max_members in provenance.limits.Limits"
+        f"{shown_name}: found more members than the {limits.max_members:,} allowed, or longer "
+        "names; unpack it and scan the folder, or raise max_members in provenance.limits.Limits"
     )
 
 

@@ -7,8 +7,9 @@ bomb nor a forged header takes more memory than one file may have.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from provenance.archive import (
     LONGEST_METADATA,
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
     from provenance.limits import Found, Limits
 
 _LONGEST_HEADER = 16_000_000  # tarfile reads a name or a pax header at one go
+_MEMBER_BYTES = 256  # of names, and of pax headers, per allowed member
+_MOST_FOR_ALL = 1 << 13  # bytes of the pax headers that tarfile goes through for every member
+_SLOW = re.compile(rb"[0-9]{100}|hdrcharset.*hdrcharset", re.DOTALL)
+"""What tarfile takes time for by the square of its length."""
+_HEADER = 512
+_PAX = (b"x", b"X", b"g")  # kinds of headers, the last for all members that follow
+_TEXT = (*_PAX, b"L", b"K")  # those whose text follows
 _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may ask for 4 GB
 
 
@@ -52,9 +60,11 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
     """
     listing = Listing()
     sizes: dict[int, int] = {}
+    names_left = limits.max_members * _MEMBER_BYTES
     try:
         for info, tar in _tar_members(path, limits):
-            if listing.count >= limits.max_members:
+            names_left -= len(info.name)
+            if listing.count >= limits.max_members or names_left < 0:
                 raise too_many(shown_name, limits)
             name = tidy(info.name) + "/" * info.isdir()
             position = listing.count
@@ -133,7 +143,8 @@ def _tar_members(path: str, limits: Limits) -> Iterator[tuple[tarfile.TarInfo, t
 
     with open(path, "rb") as raw, _unpacked(raw) as unpacked:
         at_once = max(limits.max_file_bytes, limits.max_notebook_bytes, _LONGEST_HEADER) + 1
-        stream = _Stream(unpacked, limits.max_total_bytes, at_once)
+        headers = limits.max_members * _MEMBER_BYTES
+        stream = _Stream(unpacked, limits.max_total_bytes, at_once, headers)
         with tarfile.open(fileobj=stream, mode="r:", errorlevel=1) as tar:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep them all
@@ -146,8 +157,11 @@ def _read_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo, limit: int) ->
     file = tar.extractfile(info)
     if file is None:
         return b""
+    stream = cast(_Stream, tar.fileobj)
+    stream.inside = True
     with file:
         data = read_at_most(file.read, limit)
+    stream.inside = False
     if len(data) < min(info.size, limit):
         raise EOFError("unexpected end of data")
     return data
@@ -207,19 +221,38 @@ def _xz_unpacker() -> lzma.LZMADecompressor:
 
 
 class _Stream(io.RawIOBase):
-    """A stream that only goes forward, counts what comes out, and refuses too much of it."""
+    """A stream that only goes forward, counts what comes out, and refuses too much of it: of all,
+    at one go, and of the headers of pax, before ``tarfile`` takes them apart."""
 
-    def __init__(self, source: IO[bytes], most: int, at_once: int) -> None:
+    def __init__(self, source: IO[bytes], most: int, at_once: int, headers: int) -> None:
         self._source = source
         self._most = most
         self._at_once = at_once
+        self._headers = headers
+        self._for_all = _MOST_FOR_ALL
         self._at = 0
+        self._kind = b""  # of the header that was read last, if its text follows
+        self.inside = False  # whether a member is read
         self.last = b""  # what was read last: the end mark, where there is one
 
     def read(self, size: int | None = -1) -> bytes:
         """Read just so many bytes, fewer at the end only."""
         if size is None or not 0 <= size <= self._at_once:
             raise TooLongError("a header of the archive is too long")
+        kind, self._kind = self._kind, b""
+        if kind in _PAX:
+            self._headers -= size
+            self._for_all -= size if kind == b"g" else 0
+            if min(self._headers, self._for_all) < 0:
+                raise ValueError("headers that are too long")
+        self.last = self._next(size)
+        if kind in _PAX and _SLOW.search(self.last):
+            raise ValueError("a header that makes no sense")
+        if not kind and not self.inside and size == _HEADER and self.last[156:157] in _TEXT:
+            self._kind = self.last[156:157]
+        return self.last
+
+    def _next(self, size: int) -> bytes:
         parts = []
         while size > 0 and (part := self._source.read(size)):
             parts.append(part)
@@ -227,14 +260,13 @@ class _Stream(io.RawIOBase):
             self._at += len(part)
         if self._at > self._most:
             raise TooLongError("the archive is too long")
-        self.last = b"".join(parts)
-        return self.last
+        return b"".join(parts)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Pass over what lies before ``offset``."""
         if whence != 0 or offset < self._at:
             raise ValueError("the stream goes forward only")
-        while self._at < offset and self.read(min(offset - self._at, 1 << 18)):
+        while self._at < offset and self._next(min(offset - self._at, 1 << 18)):
             pass
         return self._at
 

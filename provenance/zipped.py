@@ -150,7 +150,7 @@ def _unlisted(file: io.BufferedReader, archive: zipfile.ZipFile) -> Reason | Non
         found += other or longer
         at = max(at, info.header_offset + _LOCAL.size + name + extra + info.compress_size)
     found += at > archive.start_dir
-    found += _headers(file, at, archive.start_dir)
+    found += at <= archive.start_dir and _headers(file, at, archive.start_dir)
     size = sum(46 + len(_raw(one)) + len(one.extra) + len(one.comment) for one in infos)
     found += _headers(file, archive.start_dir + size, end)
     file.seek(max(0, end - _LONGEST_END))

@@ -1,0 +1,128 @@
+"""What a tar says in its headers costs what it is long, and nothing is hidden behind it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from provenance.archive import tidy
+from provenance.errors import SourceError
+from provenance.model import Skipped, SourceFile
+from provenance.source import open_source
+
+GOOD = b"def f(a):\n    return a\n"
+
+
+def member(name: str, data: bytes, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """A header, and what follows it."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type = len(data), kind
+    return info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % 512)
+
+
+def written(path: Path, *members: bytes) -> str:
+    path.write_bytes(b"".join(members) + bytes(1024))
+    return str(path)
+
+
+def record(key: str, value: str) -> bytes:
+    """A record of a pax header, which begins with its own length."""
+    said = f" {key}={value}\n".encode()
+    length = len(said) + 1
+    while len(str(length)) + len(said) != length:
+        length = len(str(length)) + len(said)
+    return b"%d%s" % (length, said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        (tarfile.XHDTYPE, b"9" * 2_000_000, "makes no sense"),
+        (tarfile.XHDTYPE, b"1 hdrcharset=" * 200_000, "makes no sense"),
+        (tarfile.XGLTYPE, b"".join(record(f"k{n}", "v") for n in range(9_000)), "too long"),
+    ],
+    ids=["digits", "charsets", "for all members"],
+)
+def test_headers_that_cost_more_than_their_size_are_refused(
+    kind: bytes, text: bytes, said: str, tmp_path: Path
+) -> None:
+    """``tarfile`` looks at them by the square of their length, or again for every member: a small
+    archive took hours. A sound part before them is read."""
+    bad = member("pax", text, kind)
+    empty = [member(f"{n}.txt", b"") for n in range(9_000)]
+    with pytest.raises(SourceError, match=said):
+        open_source(written(tmp_path / "a.tar", bad, member("a.py", GOOD), *empty))
+    found = [*open_source(written(tmp_path / "b.tar", member("a.py", GOOD), bad, *empty)).files()]
+    assert [one.path for one in found] == ["a.py", "b.tar"]
+    assert isinstance(found[0], SourceFile)
+    assert said in getattr(found[1], "reason", "")
+
+
+def test_headers_of_pax_that_mean_what_they_say_are_read(tmp_path: Path) -> None:
+    """Such as git and Python write; and files that look like headers, or are of their size."""
+    name = "d/" + "n" * 140 + ".py"
+    like = member("g.py", b"x" * 600, tarfile.XGLTYPE)[:512]
+    path = written(
+        tmp_path / "a.tar",
+        member("pax_global_header", record("comment", "f" * 40), tarfile.XGLTYPE),
+        member("pax", record("path", name) + record("mtime", "1700000000.5"), tarfile.XHDTYPE),
+        member("short.py", GOOD),
+        *(member(f"{n}.py", b"#" + b"g" * 511) for n in range(40)),
+        *(member(f"{n}/NOTICE", like) for n in range(40)),
+        member("long", b"l/" + b"g" * 400 + b".py\0", tarfile.GNUTYPE_LONGNAME),
+        member("short.py", GOOD),
+        member("last.py", GOOD),
+    )
+    found = [*open_source(path).files()]
+    assert not [one for one in found if isinstance(one, Skipped)]
+    assert {name, "last.py", "l/" + "g" * 400 + ".py", "39.py"} <= {one.path for one in found}
+    assert len(found) == 43
+
+
+def test_names_cost_what_they_are_long(tmp_path: Path) -> None:
+    """Every step into a folder copied the name, as did every ``./`` before it."""
+    assert tidy("./" * 400_000 + "a/././b") == "a/./b"
+    deep = "a/" * 2_000
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("good.py", GOOD)
+        for number in range(3_000):
+            archive.writestr(f"{deep}{number}.py", GOOD)
+    (tmp_path / "a.zip").write_bytes(stream.getvalue())
+    found = [*open_source(str(tmp_path / "a.zip")).files()]
+    told = [one.reason for one in found if isinstance(one, Skipped)]
+    assert len(told) == 3_000
+    assert "250 folders" in told[0]
+    assert [one.path for one in found if isinstance(one, SourceFile)] == ["good.py"]
+
+
+def test_names_that_are_too_much_in_all_are_refused(tmp_path: Path) -> None:
+    name = b"n" * 15_000_000 + b"%d.py\0"
+    long = [member("long", name % n, tarfile.GNUTYPE_LONGNAME) + member("a", b"") for n in range(4)]
+    with pytest.raises(SourceError, match="or longer names"):
+        open_source(written(tmp_path / "a.tar", *long))
+
+
+def test_a_zip_that_says_that_a_member_is_longer_than_any_file_is_told(tmp_path: Path) -> None:
+    """It was a traceback."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("good.py", GOOD)
+        info = zipfile.ZipInfo("long.py")
+        info.extra = struct.pack("<HHQQ", 1, 16, 1 << 63, (1 << 64) - 1)
+        archive.writestr(info, GOOD)
+    data = bytearray(stream.getvalue())
+    at = data.rindex(b"PK\1\2")
+    data[at + 20 : at + 28] = b"\xff" * 8
+    (tmp_path / "a.zip").write_bytes(data)
+    found = {
+        one.path: getattr(one, "reason", "") for one in open_source(str(tmp_path / "a.zip")).files()
+    }
+    assert found["good.py"] == ""
+    assert "expected at most" in found["long.py"]
+    assert "does not list as they are" in found["a.zip"]
