@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provenance.model import Audit
     from provenance.report.formats import Texts
 
+_LONGEST = 10_000_000
 AUDIT_CODES = """\b
 Exit codes
   0  clean
@@ -272,6 +273,7 @@ def notices(
     """
     from provenance.auditing import audit as run
     from provenance.auditing import planned, with_stanzas
+    from provenance.regular import read_file
     from provenance.report.notices import MARK, headers, notices_text
 
     plan = planned(paths, config=config, settings=_given(context, values))
@@ -282,8 +284,8 @@ def notices(
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
     if write:
         (place,) = plan.places["notices-file"]
-        known = Path(place).read_text("utf-8", "replace") if os.path.lexists(place) else MARK
-        if not known.startswith(MARK):
+        known = read_file(place, _LONGEST, follow=True) if os.path.lexists(place) else MARK.encode()
+        if not isinstance(known, bytes) or not known.startswith(MARK.encode()):
             raise UsageError(
                 f"{place}: found notices that 'provenance notices' did not write, expected "
                 "none or its own; name another file with --notices-file"

@@ -23,6 +23,7 @@ Exit codes
   3  not completed; the message says why
 """
 
+_LONGEST = 1_000_000_000
 STRENGTH = ("fragment", "type-3", "type-2", "type-1")
 
 
@@ -117,8 +118,14 @@ def report_(
     """
     from provenance.report.saved import report_of
 
+    with result.open("rb") as opened:  # a pipe or a device too: no size tells how long it is
+        data = opened.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise SourceError(
+            f"{result}: found more than {_LONGEST:,} bytes, expected a report; scan less at once"
+        )
     try:
-        text = result.read_text("utf-8")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{result}: found no UTF-8 text, expected a report that 'provenance scan --format "

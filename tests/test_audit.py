@@ -165,6 +165,12 @@ def test_notices_of_others_are_not_overwritten(dirty: Path) -> None:
     run("notices", "--write", "--notices-file", "NOTICES.md", code=0)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_notices_that_are_a_pipe_are_not_waited_for(dirty: Path) -> None:
+    os.mkfifo("THIRD_PARTY_NOTICES.md")
+    assert "did not write" in run("notices", "--write", code=2).output
+
+
 def test_a_file_as_it_is_needs_a_declaration_unless_it_names_its_holders(clean: Path) -> None:
     """Byte for byte it names whom it names; with the notice taken out it is undeclared."""
     head = "# Copyright 2024 The Aviary Team.\n"

@@ -579,6 +579,9 @@ NEAR = {
         ("files.0.more", 1, "an unknown more"),
         ("files", {}, "files"),
         ("parameters", None, "no "),
+        ("parameters.as_of", "\x1b]0;x\u202e", "the day"),
+        ("parameters.suspect_date", "\ud800", "the day"),
+        ("parameters.suspect_date", "\u0662\u0660\u0662\u0664-01-01", "the day"),
         ("index", "x", "indexes"),
     ],
 )
@@ -594,6 +597,15 @@ def test_a_result_that_is_none_is_refused(
 def test_what_is_no_json_report_is_refused(text: str) -> None:
     with pytest.raises(provenance.SourceError, match="provenance scan --format json"):
         report_of(text, "result.json")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
+def test_what_never_ends_is_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout may hold a link to it."""
+    monkeypatch.setattr("provenance.cli_report._LONGEST", 10_000)
+    done = CliRunner().invoke(main, ["report", "/dev/zero"])
+    assert done.exit_code == 3
+    assert "more than 10,000 bytes" in done.stderr
 
 
 @pytest.mark.parametrize("key", ["first_seen", "absent_before"])

@@ -167,8 +167,8 @@ ALLOWED = {
         "references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (
-        "auditing bundle errors model policy release report.audit report.formats report.notices "
-        "settings sides terminal"
+        "auditing bundle errors model policy regular release report.audit report.formats "
+        "report.notices settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (

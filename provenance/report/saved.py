@@ -17,7 +17,7 @@ from provenance.errors import SourceError
 from provenance.model import Finding, Parameters, Report
 from provenance.report.json import FORMAT_VERSION
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LARGE = 2**53
 _LONG = 10_000_000
 _ID = re.compile(r"[0-9a-f]{8,64}(?:-[0-9]{1,9})?")
@@ -60,6 +60,8 @@ def report_of(text: str, name: str) -> Report:
         )
     except _UnfitError as error:
         raise _refused(name, str(error)) from error
+    if (day := _no_day(report.as_of, report.suspect_date)) is not None:
+        raise _refused(name, f"the day {day[:40]!r}")
     for file in report.files:
         same = file.identical
         if same and (day := _no_day(same.first_seen, same.absent_before)) is not None:
