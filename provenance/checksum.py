@@ -14,14 +14,19 @@ from provenance.pages import decompress
 from provenance.schema import PAGED, TABLES, WIDE
 
 _Rows = list[tuple[Any, ...]]
+_ORIGINS = "SELECT * FROM origin ORDER BY id"
 
 
 def opening_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows, _Rows]:
     """All that is read at opening: meta, the rows of release, those of origin."""
+    return (*heading_rows(connection), connection.execute(_ORIGINS).fetchall())
+
+
+def heading_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows]:
+    """What is read of an index whose origins are not asked for: meta, the rows of release."""
     return (
         dict(connection.execute("SELECT key, value FROM meta")),
         connection.execute("SELECT * FROM release ORDER BY id").fetchall(),
-        connection.execute("SELECT * FROM origin ORDER BY id").fetchall(),
     )
 
 

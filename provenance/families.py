@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from provenance.index import Index, OriginFacts
+from provenance.index import Index
 from provenance.model import Family
+from provenance.opening import OriginFacts
 from provenance.references import first_days
 from provenance.references.manifest import Manifest, Package, ReleaseEntry
 from provenance.schema import TREES_PER_PAGE
@@ -36,7 +37,7 @@ def families_of(index: Index, pattern: str = "*") -> list[FamilyRow]:
     for page in range(index.counts["tree"] // TREES_PER_PAGE + 1):
         for release, origin in index.pairs_of(page):
             known = index.releases[release]
-            name = index.origin_facts[origin].name
+            name = index.origin_facts.names[origin - 1]
             packages.setdefault(name, set()).add(known.package)
             if known.license:
                 licenses.setdefault(name, set()).add(known.license)

@@ -20,11 +20,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
+from provenance.checksum import checksum, heading_rows, logical_rows, opening_rows, opening_sum
 from provenance.elements import Elements
 from provenance.errors import IndexFileError
-from provenance.model import Family, Parameters, Place, Release, Tokens, UnitKind
-from provenance.opening import counts_of, origin_of, page_bits_of, parameters_of, release_of
+from provenance.model import Parameters, Place, Release, Tokens, UnitKind
+from provenance.opening import (
+    OriginFacts,
+    Origins,
+    count_of,
+    counts_of,
+    day_of,
+    page_bits_of,
+    parameters_of,
+    release_of,
+)
 from provenance.pages import split
 from provenance.postings import Postings
 from provenance.recent import Recent
@@ -62,18 +71,6 @@ class IndexFacts:
     parameters: Parameters
     counts: dict[str, int]
     releases: tuple[Release, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OriginFacts:
-    """One origin of an index: its family, its first day there, how many distinct units it has,
-    and how often one of them stands in another origin too."""
-
-    name: str
-    family: Family
-    first: str | None
-    units: int
-    shared: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,15 +112,24 @@ class Standing:
 
 
 class Index:
-    """An open index, read-only. Use as a context manager or ``close`` it."""
+    """An open index, read-only. Use as a context manager or ``close`` it.
 
-    def __init__(self, path: str | Path) -> None:
+    Args:
+        path: of the file.
+        origins: whether to read its origins, of which a large index has many, and check all that
+            it says of itself against its sum. Without, only ``standings_of`` knows them.
+
+    Raises:
+        IndexFileError: it is none, or damaged.
+    """
+
+    def __init__(self, path: str | Path, *, origins: bool = True) -> None:
         self.path = str(path)
         stored = Stored(path)
         self.connection = stored.connection
         self._read, self._count, self._damaged = stored.read, stored.count, stored.damaged
         try:
-            self._load()
+            self._load(whole=origins)
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
             self.connection.close()
             raise IndexFileError(
@@ -147,10 +153,14 @@ class Index:
         self._standing: Recent[int, tuple[Standing, ...]] = Recent(50_000)
         self._holders: Recent[int, tuple[str, ...]] = Recent(50_000)
 
-    def _load(self) -> None:
-        meta, releases, origins = opening_rows(self.connection)
-        if opening_sum(meta, releases, origins) != json.loads(meta["rows"]):
-            raise ValueError("what it says of itself is not as it was written")
+    def _load(self, *, whole: bool) -> None:
+        origins: list[Any] = []
+        if whole:
+            meta, releases, origins = opening_rows(self.connection)
+            if opening_sum(meta, releases, origins) != json.loads(meta["rows"]):
+                raise ValueError("what it says of itself is not as it was written")
+        else:
+            meta, releases = heading_rows(self.connection)
         self.parameters = parameters_of(meta["parameters"])
         for decided in ("grammar", "normalisation", "scheme"):
             found, ours = getattr(self.parameters, decided), getattr(Parameters(), decided)
@@ -174,7 +184,8 @@ class Index:
         self.checksum = str(json.loads(meta["checksum"]))
         self.units, _ = self.counts["unit"], self.counts["tree"]
         self.releases = {row[0]: release_of(row[1:9]) for row in releases}
-        self.origin_facts = {row[0]: OriginFacts(*origin_of(row[1:])) for row in origins}
+        self.origin_facts = Origins(origins)
+        self._many_origins = len(origins)
 
     @cached_property
     def baseline(self) -> Baseline | None:
@@ -188,10 +199,24 @@ class Index:
         except (sqlite3.DatabaseError, ValueError) as error:
             raise self._damaged(str(error)) from error
 
+    def standings_of(self, names: Iterable[str]) -> dict[str, tuple[str | None, int]]:
+        """First day and how often one of its units stands in another origin, of those of some
+        origins that it has."""
+        found = {}
+        asked = "SELECT first, shared FROM origin WHERE name = ?"
+        try:
+            for name in names:
+                row = self.connection.execute(asked, (name,)).fetchone()
+                if row is not None:
+                    found[name] = day_of(row[0]), count_of(row[1], "shared")
+        except (sqlite3.DatabaseError, ValueError) as error:
+            raise self._damaged(str(error)) from error
+        return found
+
     @cached_property
     def families(self) -> int:
         """How many families it has."""
-        return len({facts.family.name for facts in self.origin_facts.values()})
+        return len(set(self.origin_facts.families))
 
     @cached_property
     def _days_of_package(self) -> dict[str, list[str]]:
@@ -392,7 +417,7 @@ class Index:
                 raise self._damaged(f"file page {page} is uneven")
             if not set(releases.tolist()) <= self.releases.keys():
                 raise self._damaged(f"file page {page} names a release that is not there")
-            if not set(origins.tolist()) <= self.origin_facts.keys():
+            if not 1 <= origins.min(initial=1) <= origins.max(initial=1) <= self._many_origins:
                 raise self._damaged(f"file page {page} names an origin that is not there")
             found = self._files.keep(page, (edges, releases, origins, paths))
         return found
@@ -406,8 +431,7 @@ class Index:
         """Every origin that has the unit, by name."""
         known = self._holders.recall(unit)
         if known is None:
-            facts = self.origin_facts
-            names = {facts[one.origin].name for one in self.standing(unit)}
+            names = {self.origin_of(one) for one in self.standing(unit)}
             known = self._holders.keep(unit, tuple(sorted(names)))
         return known
 
@@ -417,11 +441,11 @@ class Index:
 
     def origin_of(self, standing: Standing) -> str:
         """The name of the file's origin."""
-        return self.origin_facts[standing.origin].name
+        return self.origin_facts.names[standing.origin - 1]
 
     def visible(self, allowed: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
         """bool[units + 1]: the units that some file has whose (release, origin) is allowed."""
-        chosen = np.zeros((max(self.releases, default=0) + 1, self._most_origin() + 1), bool)
+        chosen = np.zeros((max(self.releases, default=0) + 1, len(self.origin_facts) + 1), bool)
         for release, origin in allowed:
             chosen[release, origin] = True
         trees = int(self.counts["tree"])
@@ -436,9 +460,6 @@ class Index:
             owner = np.repeat(np.arange(elements.size), np.diff(edges)) + page * UNITS_PER_PAGE
             result[owner[seen[of_units]]] = True
         return result
-
-    def _most_origin(self) -> int:
-        return max(self.origin_facts, default=0)
 
     def tokens(self, unit: int) -> Tokens:
         """The unit's elements; ``line`` is that of its first place."""
@@ -623,9 +644,10 @@ def parameters_json(parameters: Parameters) -> str:
     return json.dumps(asdict(parameters), sort_keys=True)
 
 
-def opened_once(paths: Sequence[str | Index]) -> list[Index]:
+def opened_once(paths: Sequence[str | Index], *, origins: bool = True) -> list[Index]:
     """Open indexes, each file and all copies of it once, in an order that does not depend on the
-    given one: the default index first, whose families nobody renames, then the largest."""
+    given one: the default index first, whose families nobody renames, then the largest; with
+    their origins or without."""
     found: dict[object, str | Index] = {}
     for path in paths:
         key: object = path
@@ -640,7 +662,7 @@ def opened_once(paths: Sequence[str | Index]) -> list[Index]:
     kept: list[Index] = []
     with ExitStack() as opened:
         indexes = [
-            opened.enter_context(one if isinstance(one, Index) else Index(one))
+            opened.enter_context(one if isinstance(one, Index) else Index(one, origins=origins))
             for one in found.values()
         ]
         for index in sorted(indexes, key=lambda one: _place(one.path)):

@@ -20,6 +20,7 @@ from provenance.model import (
     Alignment,
     Family,
     Identity,
+    IndexUsed,
     LineageMember,
     Parameters,
     Place,
@@ -129,6 +130,48 @@ class _Same:
     units: int
 
 
+def said(paths: Sequence[str]) -> tuple[tuple[IndexUsed, ...], Parameters]:
+    """What indexes say of themselves, named by their paths, in the order of a ``Library``, and the
+    parameters of all: quick, however large they are, but not checked, which whoever looks into
+    them does.
+
+    Raises:
+        IndexFileError: one is none, or their parameters do not agree.
+    """
+    with ExitStack() as opened:
+        indexes = [opened.enter_context(one) for one in opened_once(paths, origins=False)]
+        used = (IndexUsed(one.path, one.checksum, one.packages()) for one in indexes)
+        return tuple(used), agreed(indexes)
+
+
+def standings_of(paths: Sequence[str], names: Collection[str]) -> dict[str, tuple[str, int]]:
+    """``Library.standings`` of some origins only, of different indexes."""
+    found = {name: (first_days().get(name, NO_DAY), 0) for name in names}
+    for path in paths if names else ():
+        with Index(path, origins=False) as index:
+            for name, (first, shared) in index.standings_of(names).items():
+                day, before = found[name]
+                found[name] = min(day, first or NO_DAY), before + shared
+    return found
+
+
+def agreed(indexes: Sequence[Index]) -> Parameters:
+    """The parameters of indexes.
+
+    Raises:
+        IndexFileError: they are not the same of all.
+    """
+    first = indexes[0]
+    for index in indexes[1:]:
+        if index.parameters != first.parameters:
+            raise IndexFileError(
+                f"{index.path}: found parameters {index.parameters}, expected those of "
+                f"{first.path}: {first.parameters}; build one of them again with the other's "
+                "parameters"
+            )
+    return first.parameters
+
+
 class Library:
     """Open indexes of the same parameters, each once, in an order of their own, whatever order they
     are given in. A unit is named by (index number, unit id)."""
@@ -144,23 +187,12 @@ class Library:
         self.exclude_origin = tuple(exclude_origin)
         with ExitStack() as opened:
             self.indexes = [opened.enter_context(one) for one in opened_once(paths)]
-            for index in self.indexes[1:]:
-                if index.parameters != self.indexes[0].parameters:
-                    raise IndexFileError(
-                        f"{index.path}: found parameters {index.parameters}, expected those of "
-                        f"{self.indexes[0].path}: {self.indexes[0].parameters}; build one of "
-                        "them again with the other's parameters"
-                    )
+            self.parameters = agreed(self.indexes)
             self._opened = opened.pop_all()
-        self.parameters = self.indexes[0].parameters
         self.permutations = self.indexes[0].permutations
         self._is_excluded: dict[str, bool] = {}
         self._hidden: dict[int, NDArray[np.bool_]] = {}
-        self._family = {
-            facts.name: facts.family
-            for index in reversed(self.indexes)
-            for facts in index.origin_facts.values()
-        }
+        self._family: dict[str, Family] = {}
         self._notices: dict[
             tuple[str, str | None, str], tuple[tuple[str, ...], tuple[str, ...]]
         ] = {}
@@ -199,8 +231,8 @@ class Library:
             allowed = (
                 (release, origin)
                 for release in self._seen_releases(index)
-                for origin, facts in index.origin_facts.items()
-                if not self._excluded(facts.name)
+                for origin, name in enumerate(index.origin_facts.names, 1)
+                if not self._excluded(name)
             )
             self._hidden[number] = ~index.visible(allowed)
         return self._hidden[number]
@@ -219,8 +251,9 @@ class Library:
         """bool[units + 1] of an index, twice: the units of some origins that may be seen there, and
         all of them."""
         index = self.indexes[number]
-        wanted = [one for one, facts in index.origin_facts.items() if facts.name in origins]
-        shown = [one for one in wanted if not self._excluded(index.origin_facts[one].name)]
+        number_of = index.origin_facts.number_of
+        wanted = sorted(number_of[name] for name in origins if name in number_of)
+        shown = [one for one in wanted if not self._excluded(index.origin_facts.names[one - 1])]
         seen = self._seen_releases(index)
         return (
             index.visible((release, origin) for release in seen for origin in shown),
@@ -371,46 +404,60 @@ class Library:
     @cached_property
     def families(self) -> int:
         """How many families the indexes have."""
-        return len({family.name for family in self._family.values()})
+        found: dict[str, str] = {}
+        for index in reversed(self.indexes):
+            facts = index.origin_facts
+            found.update(zip(facts.names, facts.families, strict=True))
+        return len(set(found.values()))
 
     def family(self, origin: str) -> Family:
         """The family of an origin that some index has."""
-        return self._family[origin]
+        known = self._family.get(origin)
+        if known is None:
+            facts = next(
+                one.origin_facts for one in self.indexes if origin in one.origin_facts.number_of
+            )
+            known = self._family[origin] = facts[facts.number_of[origin]].family
+        return known
 
     def origins_like(self, pattern: str) -> dict[str, list[str]]:
         """The families whose name, title or an origin of which a glob matches, case aside, each
         with all of its origins."""
         of_family: dict[str, list[str]] = {}
-        for origin in sorted(self._family):
-            of_family.setdefault(self._family[origin].name, []).append(origin)
+        for origin in sorted({name for one in self.indexes for name in one.origin_facts.names}):
+            of_family.setdefault(self.family(origin).name, []).append(origin)
         wanted = pattern.lower()
         return {
             name: origins
             for name, origins in sorted(of_family.items())
             if any(
                 fnmatchcase(one.lower(), wanted)
-                for one in (name, self._family[origins[0]].title, *origins)
+                for one in (name, self.family(origins[0]).title, *origins)
             )
         }
 
     def families_of(self, origins: Iterable[str]) -> set[str]:
         """The names of the families of some origins."""
-        return {self._family[origin].name for origin in origins}
+        return {self.family(origin).name for origin in origins}
 
     @cached_property
     def names(self) -> dict[str, str]:
         """The names by which the families that may be seen are known, see ``uses``."""
         from provenance.uses import known_names
 
-        seen = {
-            facts.name
-            for index in self.indexes
-            for facts in index.origin_facts.values()
-            if not self._excluded(facts.name)
-            and not facts.family.title.endswith(LIBRARY)
-            and (self.as_of is None or facts.first is None or facts.first < self.as_of)
-        }
-        preferred = sorted(seen, key=lambda name: (not name.startswith("transformers/"), name))
+        as_of = self.as_of
+        seen = sorted(
+            {
+                name
+                for facts in (index.origin_facts for index in self.indexes)
+                for name, title, first in zip(facts.names, facts.titles, facts.first, strict=True)
+                if not title.endswith(LIBRARY)
+                and (as_of is None or first is None or first < as_of)
+                and not (self.exclude_origin and self._excluded(name))
+            }
+        )
+        preferred = [name for name in seen if name.startswith("transformers/")]
+        preferred += [name for name in seen if not name.startswith("transformers/")]
         return known_names(preferred, IMPORT_NAMES)
 
     @cached_property
@@ -452,7 +499,7 @@ class Library:
                 origin, day = index.origin_of(one), index.day_of(one)
                 if origin not in first or day < first[origin][0]:
                     first[origin] = (day, number, unit, one)
-        families = {self._family[origin].name for origin in first}
+        families = {self.family(origin).name for origin in first}
         order = sorted(first.items(), key=lambda item: (item[1][0], item[0]))[:most]
         members = []
         for origin, (day, number, unit, one) in order:
@@ -465,10 +512,11 @@ class Library:
         """Of every origin the first day it is known of, ``NO_DAY`` where it has none, and how often
         one of its units stands in another origin too."""
         found: dict[str, tuple[str, int]] = {}
-        for index in self.indexes:
-            for facts in index.origin_facts.values():
-                day, shared = found.get(facts.name, (first_days().get(facts.name, NO_DAY), 0))
-                found[facts.name] = min(day, facts.first or NO_DAY), shared + facts.shared
+        days = first_days()
+        for facts in (index.origin_facts for index in self.indexes):
+            for name, first, shared in zip(facts.names, facts.first, facts.shared, strict=True):
+                day, before = found.get(name, (days.get(name, NO_DAY), 0))
+                found[name] = min(day, first or NO_DAY), before + shared
         return found
 
     def shingled(self, units: Sequence[tuple[int, int]]) -> list[Shingled]:

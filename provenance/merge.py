@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple
 from itertools import islice
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import NO_DAY, Index, OriginFacts, parameters_json
+from provenance.index import NO_DAY, Index, parameters_json
 from provenance.model import Family, Release
 from provenance.numbering import (
     HOLDERS,
@@ -41,6 +41,7 @@ from provenance.numbering import (
     trees_of,
     written,
 )
+from provenance.opening import Origins
 from provenance.origins import plain_family
 from provenance.pages import split, stretches, texts
 from provenance.schema import (
@@ -97,16 +98,7 @@ def merge(
     file = NewIndex(Path(output))
     with ExitStack() as opened:
         opened.callback(file.discard)
-        indexes = [opened.enter_context(Index(path)) for path in paths]
-        for index in indexes:  # of many, each is to keep little
-            index.connection.execute(f"PRAGMA cache_size = {-_KEPT_OF_EACH}")
-        for index in indexes[1:]:
-            if index.parameters != indexes[0].parameters:
-                raise IndexFileError(
-                    f"{index.path}: found parameters {index.parameters}, expected those of "
-                    f"{indexes[0].path}: {indexes[0].parameters}; build one of them again with "
-                    "the other's parameters"
-                )
+        indexes = (opened.enter_context(Index(path)) for path in paths)
         try:
             joined = _Merge(indexes, file.folder, most)
             joined.number()
@@ -122,39 +114,51 @@ def merge(
 class _Merge:
     """Open indexes on their way to one."""
 
-    def __init__(self, indexes: Sequence[Index], folder: Path, most: int) -> None:
-        self.indexes, self.folder = indexes, folder
-        self.bits = min(most, *(index.shape.key_bits for index in indexes))
-        self.parameters = indexes[0].parameters
+    def __init__(self, indexes: Iterable[Index], folder: Path, most: int) -> None:
+        self.indexes: list[Index] = []
+        self.folder = folder
         selected: dict[Release, set[str]] = {}
         chosen: dict[str, Family] = {}
-        for index in indexes:
+        entered: dict[str, int] = {}
+        origins: list[NDArray[np.intp]] = []
+        same: dict[Release, Release] = {}
+        for index in indexes:  # one by one: of many, each is to keep little
+            self.indexes.append(index)
+            index.connection.execute(f"PRAGMA cache_size = {-_KEPT_OF_EACH}")
+            self.parameters = self.indexes[0].parameters
+            if index.parameters != self.parameters:
+                raise IndexFileError(
+                    f"{index.path}: found parameters {index.parameters}, expected those of "
+                    f"{self.indexes[0].path}: {self.parameters}; build one of them again with "
+                    "the other's parameters"
+                )
             for number, selection in index.connection.execute("SELECT id, selection FROM release"):
                 known = selected.setdefault(index.releases[number], set())
                 known.update(json.loads(selection))
+            for number, release in index.releases.items():
+                index.releases[number] = same.setdefault(release, release)
             for facts in index.origin_facts.values():
                 chosen[facts.name] = _preferred(facts.name, chosen.get(facts.name), facts.family)
+            names = index.origin_facts.names
+            origins.append(np.array([entered.setdefault(one, len(entered)) for one in names], int))
+            index.origin_facts = Origins(())  # read no more
         self.releases = [
             Selected(release, tuple(sorted(selected[release])))
             for release in sorted(selected, key=Selected.order)
         ]
         self.origins = dict(sorted(chosen.items()))
+        self.bits = min(most, *(index.shape.key_bits for index in self.indexes))
         release_of = {one.release: at for at, one in enumerate(self.releases, 1)}
         origin_of = {name: at for at, name in enumerate(self.origins, 1)}
+        numbers = np.array([origin_of[name] for name in entered], np.intp)
         self.parts = [
             Part(
                 index,
                 _table({at: release_of[one] for at, one in index.releases.items()}),
-                _table({at: origin_of[one.name] for at, one in index.origin_facts.items()}),
+                np.concatenate([np.zeros(1, np.intp), numbers[own]]),
             )
-            for index in indexes
+            for index, own in zip(self.indexes, origins, strict=True)
         ]
-        same: dict[Release | OriginFacts, Any] = {}
-        for index in indexes:  # what many say is kept once
-            for release_at, release in index.releases.items():
-                index.releases[release_at] = same.setdefault(release, release)
-            for origin_at, facts in index.origin_facts.items():
-                index.origin_facts[origin_at] = same.setdefault(facts, facts)
         self.place = 0
 
     def number(self) -> None:

@@ -5,9 +5,10 @@ every value checked, so that nothing that is made of them meets another type or 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from provenance.model import Family, Parameters, Release
@@ -15,6 +16,82 @@ from provenance.model import Family, Parameters, Release
 _MOST = 100_000
 """Of a parameter that is a number; the greatest chosen is below a hundred."""
 _MOST_COUNTED = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class OriginFacts:
+    """One origin of an index: its family, its first day there, how many distinct units it has,
+    and how often one of them stands in another origin too."""
+
+    name: str
+    family: Family
+    first: str | None
+    units: int
+    shared: int
+
+
+class Origins(Mapping[int, OriginFacts]):
+    """The origins of an index by their numbers, 1 and on, kept column by column: of the many that
+    a large index has, a scan asks for few.
+
+    Args:
+        rows: of the table ``origin``, by number.
+
+    Raises:
+        ValueError: a value is of another type than it must be.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        columns = list(zip(*rows, strict=True)) if rows else [()] * 9
+        numbers: tuple[int, ...]
+        self.names: tuple[str, ...]
+        self.families: tuple[str, ...]
+        self.titles: tuple[str, ...]
+        self.first: tuple[str | None, ...]
+        self.shared: tuple[int, ...]
+        self._organisations: tuple[str | None, ...]
+        self._countries: tuple[str | None, ...]
+        self._units: tuple[int, ...]
+        numbers, self.names, self.families, self.titles = columns[:4]
+        self._organisations, self._countries, self.first, self._units, self.shared = columns[4:]
+        if numbers != tuple(range(1, len(rows) + 1)):
+            raise ValueError("origins that are not numbered from 1 on")
+        for texts in (self.names, self.families, self.titles):
+            if not set(map(type, texts)) <= {str}:
+                raise ValueError("a name, family or title that is no text")
+        for known in (self._organisations, self._countries):
+            if not set(map(type, known)) <= {str, type(None)}:
+                raise ValueError("an organisation or country that is no text")
+        for day in set(self.first):
+            day_of(day)
+        for counts in (self._units, self.shared):
+            for count in set(counts):
+                count_of(count, "units")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(1, len(self.names) + 1))
+
+    def __getitem__(self, number: int) -> OriginFacts:
+        at = number - 1
+        if not 0 <= at < len(self.names):
+            raise KeyError(number)
+        return OriginFacts(
+            self.names[at],
+            Family(
+                self.families[at], self.titles[at], self._organisations[at], self._countries[at]
+            ),
+            self.first[at],
+            self._units[at],
+            self.shared[at],
+        )
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The number of each, by name."""
+        return {name: number for number, name in enumerate(self.names, 1)}
 
 
 def parameters_of(text: str) -> Parameters:
@@ -37,13 +114,13 @@ def parameters_of(text: str) -> Parameters:
 def counts_of(text: str) -> dict[str, int]:
     """How many of each table's things there are."""
     stored = _object(text)
-    return {name: _count(value, name) for name, value in stored.items()}
+    return {name: count_of(value, name) for name, value in stored.items()}
 
 
 def page_bits_of(text: str, doors: Sequence[int], most: int) -> list[int]:
     """By how many leading bits the pages of each door are cut."""
     stored = _object(text)
-    found = [_count(stored.get(str(door)), "page bits") for door in doors]
+    found = [count_of(stored.get(str(door)), "page bits") for door in doors]
     if max(found) > most:
         raise ValueError("page bits out of range")
     return found
@@ -56,7 +133,7 @@ def release_of(row: Sequence[Any]) -> Release:
         _text(package, "package"),
         _text_or_none(version, "version"),
         _text_or_none(license_, "license"),
-        _day(day),
+        day_of(day),
         _text(source, "date_source"),
         _text_or_none(digest, "sha256"),
         _text_or_none(purl, "purl"),
@@ -75,9 +152,9 @@ def origin_of(row: Sequence[Any]) -> tuple[str, Family, str | None, int, int]:
             _text_or_none(organisation, "organisation"),
             _text_or_none(country, "country"),
         ),
-        _day(first),
-        _count(units, "units"),
-        _count(shared, "shared"),
+        day_of(first),
+        count_of(units, "units"),
+        count_of(shared, "shared"),
     )
 
 
@@ -91,7 +168,8 @@ def _object(text: str) -> dict[str, Any]:
     return found
 
 
-def _count(value: Any, name: str) -> int:
+def count_of(value: Any, name: str) -> int:
+    """A number of things."""
     if type(value) is not int or not 0 <= value < _MOST_COUNTED:
         raise ValueError(f"the number of {name[:40]} is none")
     return value
@@ -107,7 +185,8 @@ def _text_or_none(value: Any, name: str) -> str | None:
     return None if value is None else _text(value, name)
 
 
-def _day(value: Any) -> str | None:
+def day_of(value: Any) -> str | None:
+    """An ISO day, or None."""
     if value is not None and date.fromisoformat(_text(value, "day")).isoformat() != value:
         raise ValueError("a day that is none")
     return value if value is None else str(value)

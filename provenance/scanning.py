@@ -85,6 +85,7 @@ def scan(
     Raises:
         ProvenanceError: the source or an index could not be opened, or a worker died.
     """
+    from provenance.library import said, standings_of
     from provenance.notices import notice_files
     from provenance.source import open_source
 
@@ -95,13 +96,9 @@ def scan(
         )
     as_of = checked_day(as_of, "--as-of")
     settings = _Settings(tuple(str(path) for path in indexes), as_of, tuple(exclude_origin))
-    with settings.open().library as library:
-        used = tuple(
-            IndexUsed(Path(index.path).name, index.checksum, index.packages())
-            for index in library.indexes
-        )
-        parameters, standing = library.parameters, library.standings
-        places = [index.path for index in library.indexes]
+    known, parameters = said(settings.indexes)
+    used = tuple(replace(one, name=Path(one.name).name) for one in known)
+    places = [one.name for one in known]
     whole = tuple(os.path.abspath(path) for path in settings.indexes)  # workers begin elsewhere
     settings = replace(settings, indexes=whole)
     opened = open_source(source, include=include, exclude=exclude, only=only)
@@ -114,12 +111,18 @@ def scan(
         for outcome in run(_scan_batch, asked, skipped, jobs, settings, progress, limits=limits):
             for result, found in outcome:
                 asked.keep(result, found)
+    named = {
+        origin
+        for result, _ in asked.found
+        for share in result.composition
+        for origin in (share.origin, *share.also)
+    }
     asked_for = Asked(
         source=source,
         release=opened.release,
         indexes=used,
         parameters=parameters,
-        standings=standing,
+        standings=standings_of(places, named),
         as_of=as_of,
         exclude_origin=tuple(exclude_origin),
         suspect_date=given,

@@ -70,6 +70,7 @@ _AFFIX = re.compile(
     r"^(?:modeling|configuration|processing|tokenization|image_processing|video_processing|"
     r"feature_extraction|modular|generation|convert)_(?:tf_|flax_)?|_fast$"
 )
+_OTHERS = re.compile(r"[^0-9a-z]+")
 _OWNERS = set(
     b"openai Qwen meta-llama facebook google google-bert google-t5 microsoft deepseek-ai mistralai "
     b"THUDM zai-org zhipuai tiiuae naver-hyperclovax upstage skt LGAI-EXAONE moonshotai baidu "
@@ -83,7 +84,7 @@ _OWNERS = set(
 
 def fold(name: str) -> str:
     """A family's name in one spelling: ``Qwen2_5_VL``, ``qwen2_5_vl`` -> ``qwen25vl``."""
-    return re.sub(r"[^0-9a-z]", "", name.lower())
+    return _OTHERS.sub("", name.lower())
 
 
 @lru_cache(maxsize=10_000)

@@ -25,9 +25,10 @@ from provenance.cluster.fingerprints import packed, parsed_of, row_of, signed, u
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import Capped, Header, checked_columns, header_of, rows_of
 from provenance.errors import IndexFileError, SourceError
-from provenance.index import Index, OriginFacts
+from provenance.index import Index
 from provenance.indexing import build_index
 from provenance.model import Family, Parameters, Release, Skipped, SourceFile
+from provenance.opening import OriginFacts
 from provenance.parse import parse
 from provenance.report.json import json_report
 from provenance.scanning import scan

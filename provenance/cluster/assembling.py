@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from provenance.cluster.exchange import measured
 from provenance.cluster.folders import Folder
 from provenance.cluster.tables import Capped, Header, rows_of
-from provenance.index import NO_DAY, OriginFacts
+from provenance.index import NO_DAY
 from provenance.model import Family, Parameters, Release
+from provenance.opening import OriginFacts
 from provenance.origins import plain_family
 from provenance.schema import DOORS, EXACT, RUN, TEXT_RUN, shape_of
 from provenance.sketch import permutations

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import OriginFacts
 from provenance.model import Family, Parameters, Release
-from provenance.opening import counts_of, origin_of, parameters_of, release_of
+from provenance.opening import OriginFacts, counts_of, origin_of, parameters_of, release_of
 from provenance.schema import BAND, FILE, LAYOUT, RUN, STRUCTURE, TEXT, TEXT_RUN
 
 if TYPE_CHECKING:

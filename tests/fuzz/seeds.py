@@ -244,7 +244,7 @@ def _header() -> bytes:
         permutations=library.permutations.astype("<u4").tobytes().hex(),
         counts=index.counts,
         releases=index.releases,
-        origins=index.origin_facts,
+        origins=dict(index.origin_facts),
         selections={number: ["[]"] for number in index.releases},
         baseline=_baseline().decode(),
         checksum=index.checksum,
