@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -461,18 +461,17 @@ class Library:
         return known_names(preferred, IMPORT_NAMES)
 
     @cached_property
-    def titles(self) -> dict[str, Named]:
+    def titles(self) -> Mapping[str, Named]:
         """The names by which notice files may name the families that may be seen."""
-        from provenance.notices import names_of
+        from provenance.notices import Names
 
         seen = {
-            facts.family
-            for index in self.indexes
-            for facts in index.origin_facts.values()
-            if not self._excluded(facts.name) and not facts.family.title.endswith(LIBRARY)
+            (family, title, organisation)
+            for facts in (index.origin_facts for index in self.indexes)
+            for name, family, title, organisation in facts.called()
+            if not title.endswith(LIBRARY) and not (self.exclude_origin and self._excluded(name))
         }
-        ordered = sorted(seen, key=lambda one: one.name)
-        return names_of((one.name, one.title, one.organisation) for one in ordered)
+        return Names(sorted(seen, key=lambda one: (*one[:2], one[2] or "")))
 
     def notices_of(
         self, reference: Reference | Identity

@@ -17,8 +17,23 @@ CAMEL, SNAKE, UPPER = "‹Mark›", "‹mark›", "‹MARK›"
 """The signs, by the way the mark is written: ``SolarOpen``, ``solar_open``, ``SOLAR_OPEN``."""
 
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_END = "\0"
+_SIGNS, _BUT_ENDS = re.compile(r"[^0-9a-z]+"), re.compile(r"[^0-9a-z\0]+")
 _LEADING_SHARE = 0.5
 _EXTENDING_SHARE = 0.7
+
+
+def fold(name: str) -> str:
+    """A family's name in one spelling: ``Qwen2_5_VL``, ``qwen2_5_vl`` -> ``qwen25vl``."""
+    return _SIGNS.sub("", name.lower())
+
+
+def folds(names: Sequence[str]) -> list[str]:
+    """``fold`` of each; of many at once, as a large index has many families."""
+    joined = _END.join(names)
+    if not names or joined.count(_END) >= len(names):
+        return [fold(name) for name in names]
+    return _BUT_ENDS.sub("", joined.lower()).split(_END)
 
 
 def words(name: str) -> list[str]:

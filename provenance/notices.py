@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from provenance.errors import UsageError
+from provenance.mark import fold, folds
 from provenance.patterns import Patterns
 from provenance.statements import LONGEST, Copyright, License, Statements, statements
 from provenance.toml import table_of
@@ -158,32 +159,42 @@ def _strings(table: Mapping[str, Any], key: str, left: Iterator[int]) -> list[st
 
 # --- families by name ---------------------------------------------------------------------
 
-_SIGNS = re.compile(r"[^0-9a-z]+")
 _DIGIT = re.compile(r"\d")
 _MIXED = re.compile(r"\d|[a-z][A-Z]|\w[-_ ]\w")
 _TOKEN = re.compile(r"[^\W_](?:[\w.+-]*\w)?")
 
 
-def fold(name: str) -> str:
-    """A name without case and signs."""
-    return _SIGNS.sub("", name.lower())
-
-
-def names_of(families: Iterable[tuple[str, str, str | None]]) -> dict[str, Named]:
-    """What ``named`` looks names up in.
+class Names(Mapping[str, Named]):
+    """What ``named`` looks names up in, by the folded name: of the many families that a large index
+    has, few are ever named.
 
     Args:
-        families: (name, title, organisation).
+        families: (name, title, organisation); a name is the first family's that has it.
     """
-    known: dict[str, Named] = {}
-    for name, title, organisation in families:
-        for text in {title.removeprefix(f"{organisation or ''} "): 0, name: 0}:
-            key = fold(text)
-            if len(key) >= 3 and key not in known:
-                plain = len(key) < 5 or not _MIXED.search(text)
-                told = "" if _DIGIT.search(key) else text
-                known[key] = Named(name, fold(organisation or ""), plain, told)
-    return known
+
+    def __init__(self, families: Sequence[tuple[str, str, str | None]]) -> None:
+        self._families = families
+        texts: list[str] = []
+        for name, title, organisation in families:
+            texts += (title.removeprefix(f"{organisation or ''} "), name)
+        self._texts = texts
+        keys = folds(texts)
+        self._first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+
+    def __getitem__(self, key: str) -> Named:
+        at = self._first[key]
+        if len(key) < 3:
+            raise KeyError(key)
+        text = self._texts[at]
+        name, _, organisation = self._families[at // 2]
+        plain = len(key) < 5 or not _MIXED.search(text)
+        return Named(name, fold(organisation or ""), plain, "" if _DIGIT.search(key) else text)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in self._first if len(key) >= 3)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _spelt(name: str) -> str:

@@ -88,6 +88,10 @@ class Origins(Mapping[int, OriginFacts]):
             self.shared[at],
         )
 
+    def called(self) -> Iterator[tuple[str, str, str, str | None]]:
+        """Name, family, title and organisation of each."""
+        return zip(self.names, self.families, self.titles, self._organisations, strict=True)
+
     @cached_property
     def number_of(self) -> dict[str, int]:
         """The number of each, by name."""

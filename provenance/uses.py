@@ -17,7 +17,7 @@ from typing import Literal
 
 from tree_sitter import Node, Tree
 
-from provenance.mark import words
+from provenance.mark import fold, folds, words
 from provenance.parse import syntax
 
 UseKind = Literal[
@@ -70,7 +70,6 @@ _AFFIX = re.compile(
     r"^(?:modeling|configuration|processing|tokenization|image_processing|video_processing|"
     r"feature_extraction|modular|generation|convert)_(?:tf_|flax_)?|_fast$"
 )
-_OTHERS = re.compile(r"[^0-9a-z]+")
 _OWNERS = set(
     b"openai Qwen meta-llama facebook google google-bert google-t5 microsoft deepseek-ai mistralai "
     b"THUDM zai-org zhipuai tiiuae naver-hyperclovax upstage skt LGAI-EXAONE moonshotai baidu "
@@ -80,11 +79,6 @@ _OWNERS = set(
     b"BAAI kakaobrain kakaocorp MiniMaxAI stepfun-ai XiaomiMiMo ByteDance-Seed llava-hf openbmb "
     b"huggyllama lmsys NousResearch timm openai-community FacebookAI distilbert".split()
 )
-
-
-def fold(name: str) -> str:
-    """A family's name in one spelling: ``Qwen2_5_VL``, ``qwen2_5_vl`` -> ``qwen25vl``."""
-    return _OTHERS.sub("", name.lower())
 
 
 @lru_cache(maxsize=10_000)
@@ -107,10 +101,11 @@ def known_names(origins: Iterable[str], modules: Mapping[str, str] | None = None
         (``transformers/qwen25vl``), packages by import name (``transformers/``).
     """
     known = {f"{module}/": package for module, package in (modules or {}).items()}
-    for origin in origins:
-        package, _, family = origin.partition("/")
+    listed = [(origin, *origin.partition("/")[::2]) for origin in origins]
+    for package in dict.fromkeys(package for _, package, _ in listed):
         known.setdefault(f"{package.replace('-', '_')}/", package)
-        key = _plain(family)[1]
+    keys = folds([_AFFIX.sub("", family) for _, _, family in listed])
+    for (origin, package, _), key in zip(listed, keys, strict=True):
         if len(key) >= 2 and key not in _GENERIC:
             known.setdefault(key, origin)
             known.setdefault(f"{package}/{key}", origin)

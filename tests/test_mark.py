@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provenance.mark import CAMEL, SNAKE, UPPER, family_mark, with_mark, without_mark, words
+from provenance.mark import (
+    CAMEL,
+    SNAKE,
+    UPPER,
+    family_mark,
+    fold,
+    folds,
+    with_mark,
+    without_mark,
+    words,
+)
 
 PARTS = ("Norm", "MLP", "Attention", "DecoderLayer", "PreTrainedModel", "Model", "ForCausalLM")
 MARKS = (
@@ -117,3 +127,8 @@ def test_any_names_have_a_mark_that_most_of_them_begin_with(names: list[str]) ->
     """The mark, where there is one, begins at least two of the names."""
     mark = family_mark(names)
     assert not mark or sum(name.startswith(mark) for name in names) >= 1
+
+
+def test_names_folded_at_once_are_those_folded_one_by_one() -> None:
+    for names in ([], ["Qwen2_5_VL"], ["İΣ-9", "", "a\0b", "GLM-4.5"], ["ΑΣ", "x y", "Shap-E", ""]):
+        assert folds(names) == [fold(name) for name in names]

@@ -20,7 +20,7 @@ from provenance.notices import (
     MOST_ANNOTATED,
     is_notice,
     named,
-    names_of,
+    Names,
     notice_files,
 )
 from provenance.source import open_source
@@ -31,7 +31,7 @@ HEAD = """\
 # SPDX-License-Identifier: Apache-2.0
 """
 BOTH = "Copyright 2024 Example Labs\n\n  (c) 2023 Older Example\n"
-FAMILIES = names_of(
+FAMILIES = Names(
     [
         ("glm4_moe", "Zhipu AI GLM-4.5", "Zhipu AI"),
         ("falcon", "TII Falcon", "TII"),

@@ -64,7 +64,7 @@ ALLOWED = {
     "parse": "binding errors mark model",
     "binding": "",
     "statements": "",
-    "notices": "errors patterns statements toml",
+    "notices": "errors mark patterns statements toml",
     "uses": "mark parse",
     "licenses": "",
     "sketch": "model",
@@ -89,7 +89,7 @@ ALLOWED = {
     ),
     "numbering": "elements index pages parse rank schema",
     "segments": "build errors index merge model schema statements",
-    "merge": "errors index model numbering origins pages schema writing",
+    "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema",
     "library": "errors index model notices order recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
@@ -100,7 +100,7 @@ ALLOWED = {
     "identity": "library model schema sketch",
     "composition": "model",
     "declared": "library licenses model notices statements uses",
-    "families": "index model references.manifest schema references.__init__",
+    "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
     "baseline": "attribute index library null pages schema sketch verdict",
     # report: Report -> str
@@ -186,13 +186,14 @@ ALLOWED = {
     "cluster.fingerprints": "index mark model pages parse rank schema sketch",
     "cluster.tables": "errors index model opening schema",
     "cluster.slices": (
-        "cluster.fingerprints cluster.tables errors index model null pages parse recent schema"
+        "cluster.fingerprints cluster.tables errors index model null opening pages parse recent "
+        "schema"
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors worker",
     "cluster.folders": "cluster.tables errors",
     "cluster.assembling": (
-        "cluster.exchange cluster.folders cluster.tables index model origins schema sketch"
+        "cluster.exchange cluster.folders cluster.tables index model opening origins schema sketch"
     ),
     "cluster.building": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.session "

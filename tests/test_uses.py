@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.uses import MOST, Use, family_names, fold, known_names, resolve, uses
+from provenance.mark import fold
+from provenance.uses import MOST, Use, family_names, known_names, resolve, uses
 
 KNOWN = known_names(
     [
