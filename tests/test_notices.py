@@ -18,9 +18,9 @@ from provenance.notices import (
     LONGEST_FILE,
     MOST,
     MOST_ANNOTATED,
+    Names,
     is_notice,
     named,
-    Names,
     notice_files,
 )
 from provenance.source import open_source

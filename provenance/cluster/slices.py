@@ -7,7 +7,7 @@ rows are in memory.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.model import Tokens
-from provenance.opening import Origins
 
 _NO_KEYS = np.empty(0, np.uint64), np.zeros(1, np.intp), np.empty(0, np.uint32)
 
@@ -89,12 +88,7 @@ class Slice(Index):
         self.counts = header.counts
         self.units = header.counts["unit"]
         self.releases = header.releases
-        self.origin_facts = Origins(
-            [
-                (number, one.name, *astuple(one.family), one.first, one.units, one.shared)
-                for number, one in sorted(header.origins.items())
-            ]
-        )
+        self.origin_facts = header.by_column
         self._header = header
         self._damaged = self._unsound
         self._standing: Recent[int, tuple[Standing, ...]] = Recent(50_000)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, astuple, dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Release
-from provenance.opening import OriginFacts, counts_of, origin_of, parameters_of, release_of
+from provenance.opening import OriginFacts, Origins, counts_of, origin_of, parameters_of, release_of
 from provenance.schema import BAND, FILE, LAYOUT, RUN, STRUCTURE, TEXT, TEXT_RUN
 
 if TYPE_CHECKING:
@@ -112,6 +113,16 @@ class Header:
     def drawn(self) -> NDArray[np.uint32]:
         """The permutations, uint32[2, bands * rows]."""
         return np.frombuffer(bytes.fromhex(self.permutations), "<u4").reshape(2, -1).astype("u4")
+
+    @cached_property
+    def by_column(self) -> Origins:
+        """The origins, as an index keeps them."""
+        return Origins(
+            [
+                (number, one.name, *astuple(one.family), one.first, one.units, one.shared)
+                for number, one in sorted(self.origins.items())
+            ]
+        )
 
 
 def rows_of(header: Header) -> dict[str, list[tuple[Any, ...]]]:
