@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -103,13 +103,11 @@ def winnow(hashes: Hashes, window: int) -> NDArray[np.intp]:
     """
     if hashes.size == 0:
         return np.empty(0, np.intp)
-    chosen = np.zeros(hashes.size, bool)
-    chosen[_least(hashes, min(window, hashes.size))] = True
-    return np.flatnonzero(chosen)
+    return np.flatnonzero(_chosen(_least(hashes, min(window, hashes.size)), hashes.size))
 
 
-def _least(hashes: Hashes, window: int) -> NDArray[np.intp]:
-    """The position of the rightmost least hash of the window that starts at each. Small integers
+def _least(hashes: Hashes, window: int) -> NDArray[np.signedinteger[Any]]:
+    """How far behind its first hash the rightmost least one of each window stands. Small integers
     are multiplied where ``numpy.where`` would say the same: it takes several times as long."""
     behind = np.zeros(hashes.size, np.int8 if window <= 128 else np.intp)
     value = hashes  # the least of the window of ``reach``, so far behind its start
@@ -122,7 +120,17 @@ def _least(hashes: Hashes, window: int) -> NDArray[np.intp]:
         behind = before + later * (behind[step:] + behind.dtype.type(step) - before)
         value = np.minimum(left, right)
         reach += step
-    return np.arange(behind.size) + behind.astype(np.intp)
+    return behind
+
+
+def _chosen(behind: NDArray[np.signedinteger[Any]], size: int) -> NDArray[np.bool_]:
+    """bool[size], whether any window chooses a hash: windows as ``_least`` gives them, those below
+    0 none. Each distance is compared by itself: bytes are compared many times as fast as positions
+    are set."""
+    chosen = np.zeros(size, bool)
+    for step in range(int(behind.max(initial=-1)) + 1):
+        chosen[step : step + behind.size] |= behind == step
+    return chosen
 
 
 def signatures(hashes: Hashes, spans: NDArray[np.intp], drawn: Permutations) -> NDArray[np.uint32]:
@@ -315,11 +323,11 @@ def _owned(
     once: the innermost that spans all of their elements, where it may own any."""
     hashes = shingles(view, size)
     sizes = np.diff(bounds)
-    file = np.repeat(np.arange(sizes.size), sizes)  # of each element
     reach = size + window - 2  # from the first element of a window to its last
     least = _least(hashes, window)[: max(0, view.size - reach)]
-    chosen = np.zeros(view.size, bool)
-    chosen[least[file[: least.size] == file[reach:]]] = True
+    for bound in bounds[1:-1].tolist():
+        least[max(0, bound - reach) : bound] = -1  # windows of two files
+    chosen = _chosen(least, view.size)
     for short in np.flatnonzero((sizes >= size) & (sizes <= reach)):  # all of it is one window
         first = bounds[short]
         chosen[first + winnow(hashes[first : bounds[short + 1] - size + 1], window)] = True
