@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,9 +97,10 @@ def shared(own: NDArray[np.uint64], others: Sequence[NDArray[np.uint64]]) -> lis
         return [0] * len(others)
     every = np.concatenate(others)
     same = own.take(own.searchsorted(every), mode="clip") == every
-    ends = np.cumsum([0, *(other.size for other in others)])
-    found: list[int] = np.diff(np.append(0, np.cumsum(same))[ends]).tolist()
-    return found
+    ends = [0, *accumulate(other.size for other in others)]
+    return [
+        stop - first for first, stop in pairwise(np.flatnonzero(same).searchsorted(ends).tolist())
+    ]
 
 
 def score(structure: float, text: float) -> float:
