@@ -55,7 +55,10 @@ def family_mark(class_names: Sequence[str]) -> str:
     belongs to the mark while seven tenths of the classes so far agree on it and something
     still follows in at least two of them.
     """
-    names = [(name, parts) for name in class_names if "." not in name and (parts := words(name))]
+    outer = [name for name in class_names if "." not in name]
+    if len(outer) < 2:
+        return ""
+    names = [(name, parts) for name in outer if (parts := words(name))]
     depth = 0
     share = _LEADING_SHARE
     while True:

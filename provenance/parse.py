@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import re
 import time
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import count, pairwise
 from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tree_sitter_python
@@ -24,9 +28,6 @@ from provenance.binding import take_back
 from provenance.errors import TooLongError
 from provenance.mark import family_mark, without_mark, words
 from provenance.model import Parsed, Tokens, Unit, UnitKind
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 GRAMMAR = "tree-sitter-python 0.25.0"
 """The grammar that decides the fingerprints; an index made with another one is refused."""
@@ -73,6 +74,9 @@ at each of them, for the indent of what comes behind: 1,000 lines of 100 charact
 _COMMENT = re.compile(rb"^[ \t\f]*(?:#[^\n]*|\\$)", re.MULTILINE)
 _TRIPLE = re.compile(rb"(?:\"\"\"|''')[^\n]*\n")
 _SECONDS = 60.0
+
+_AT_ONCE = 40_000
+"""Elements that are made arrays together, of as many small files."""
 
 
 class _Grammar:
@@ -175,24 +179,17 @@ _text_hashes = _TextHashes()
 _idle: list[Parser] = []
 
 
-class _Hashes(dict[bytes, int]):
-    """The hash of every text of a file, in the order in which it asks for them."""
-
-    def __missing__(self, text: bytes) -> int:
-        value = self[text] = _text_hashes[text]
-        return value
-
-    def without_mark(self, mark: str) -> bool:
-        """Put a sign in place of a family's mark into the names that bear it; whether any does."""
+def _hashes(texts: Iterable[bytes], mark: str) -> dict[bytes, int]:
+    """The hash of every text of a file, a sign in place of the family's mark where one bears it."""
+    found = {text: _text_hashes[text] for text in texts}
+    if mark:
         telling = words(mark)[0].lower().encode()
-        changed = False
-        for text in self:
+        for text in found:
             if len(text) < 200 and telling in text.lower():
                 name = text.decode("utf-8", "replace")
                 if (marked := without_mark(name, mark)) != name:
-                    self[text] = _text_hashes[marked.encode()]
-                    changed = True
-        return changed
+                    found[text] = _text_hashes[marked.encode()]
+    return found
 
 
 def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
@@ -207,31 +204,92 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
         Its units in source order (``units[0]`` is the module) over one sequence of elements.
         Broken syntax is no error: the units around it stand, ``error_lines`` says where.
     """
+    return next(parses([(content, trees or syntax(content))]))
+
+
+def parses(files: Iterable[tuple[bytes, list[Tree]]]) -> Iterator[Parsed]:
+    """Parse files, each as ``parse`` does: what numpy asks for each call is shared by many."""
     known = grammar()
-    trees = trees or syntax(content)
-    kinds, starts, texts, definitions, errors = _walk(trees, content, known)
+    group: list[_Walked] = []
+    size = 0
+    for content, trees in files:
+        group.append(_walked(content, trees, known))
+        size += len(group[-1].kinds)
+        if size >= _AT_ONCE:
+            yield from _parsed(group, known)
+            group, size = [], 0
+    if group:
+        yield from _parsed(group, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    """What the walk of a file gives, see ``_walk``."""
+
+    content: bytes
+    kinds: array[int]
+    starts: array[int]
+    said: array[int]
+    texts: dict[bytes, int]
+    definitions: list[_Definition]
+    errors: list[int]
+
+
+def _walked(content: bytes, trees: list[Tree], known: _Grammar) -> _Walked:
+    kinds, starts, said, texts, definitions, errors = _walk(trees, content, known)
     broken = [tree.root_node for tree in trees if tree.root_node.has_error]
     errors += [at for root in broken for at in _missing(root)]
     del broken, trees[:]
-    ids = np.fromiter(kinds, np.uint16, len(kinds))
-    start = np.array(starts, np.intp)
-    newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
-    behind = np.searchsorted(start, newline, "right")  # of each line end: the next element
-    line = 1 + np.cumsum(np.bincount(behind, minlength=ids.size)[: ids.size])
-    units = _units(definitions, start, newline, line, len(content))
-    mark = family_mark([unit.name for unit in units if unit.kind == "class"])
+    # numpy itself takes twice as long for a list
+    numbers = array("I", kinds), array("I", starts), array("I", said)
+    return _Walked(content, *numbers, texts, definitions, errors)
 
-    hashes = _Hashes()
-    said = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
-    if mark and hashes.without_mark(mark):
-        said = np.fromiter(map(hashes.__getitem__, texts), np.uint64, len(texts))
+
+def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
+    """The files, laid end to end and taken apart again."""
+    sizes = [len(file.kinds) for file in files]
+    first = np.cumsum([0, *sizes])
+    base = np.cumsum([0, *(len(file.content) for file in files)])
+    ids = np.frombuffer(b"".join(file.kinds for file in files), np.uint32)
+    start = np.frombuffer(b"".join(file.starts for file in files), np.uint32)
+    start = start + np.repeat(base[:-1], sizes)
+    newline = np.flatnonzero(np.frombuffer(b"".join(one.content for one in files), np.uint8) == 10)
+    behind = start.searchsorted(newline, "right")  # of each line end: the next element
+    above = newline.searchsorted(base[:-1]) - 1  # lines of the files before, less one
+    line = np.cumsum(np.bincount(behind, minlength=ids.size)[: ids.size])
+    line -= np.repeat(above, sizes)
+
+    many = [len(file.definitions) for file in files]
+    listed = [one[:2] for file in files for one in file.definitions]
+    begins, ends = np.array(listed, np.intp).reshape(-1, 2).T
+    begins = begins + np.repeat(first[:-1], many)
+    ends = ends + np.repeat(base[:-1], many)
+    stops = np.maximum(begins, start.searchsorted(ends)) - np.repeat(first[:-1], many)
+    last_lines = newline.searchsorted(ends) - np.repeat(above, many)
+    places = zip(stops.tolist(), line[begins].tolist(), last_lines.tolist(), strict=True)
+    last_line = newline.searchsorted(np.maximum(base[:-1], base[1:] - 1)) - above
+    units = [
+        _units(file.definitions, places, size, last)
+        for file, size, last in zip(files, sizes, last_line.tolist(), strict=True)
+    ]
+
+    marks = [family_mark([one.name for one in own if one.kind == "class"]) for own in units]
+    texts = [_hashes(file.texts, mark) for file, mark in zip(files, marks, strict=True)]
+    said = [
+        np.fromiter(hashes.values(), np.uint64, len(hashes))[np.frombuffer(file.said, np.uint32)]
+        for file, hashes in zip(files, texts, strict=True)
+    ]
     word = np.zeros(ids.size, np.uint64)
-    word[known.has_text[ids]] = said
+    word[known.has_text[ids]] = np.concatenate(said)
     kind = known.compact[ids]
     structure = known.kind_hash[kind]
-    error_lines = tuple(sorted(set((np.searchsorted(newline, errors, "left") + 1).tolist())))
     tokens = Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
-    return Parsed(units, tokens, dict(hashes), mark, error_lines)
+    for at, (begin, end) in enumerate(pairwise(first.tolist())):
+        wrong: list[int] = []
+        if errors := files[at].errors:
+            wrong = (newline.searchsorted(base[at] + np.array(errors)) - above[at]).tolist()
+        error_lines = tuple(sorted(set(wrong)))
+        yield Parsed(units[at], tokens[begin:end], texts[at], marks[at], error_lines)
 
 
 def syntax(content: bytes, seconds: float = _SECONDS) -> list[Tree]:
@@ -382,16 +440,17 @@ _Definition = tuple[int, int, bytes, bool]
 
 def _walk(
     trees: list[Tree], content: bytes, known: _Grammar
-) -> tuple[list[int], list[int], list[bytes], list[_Definition], list[int]]:
-    """Pre-order walk: kinds and start bytes of the elements; texts of the leaves that have one;
-    definitions; start bytes of syntax errors.
+) -> tuple[list[int], list[int], list[int], dict[bytes, int], list[_Definition], list[int]]:
+    """Pre-order walk: kinds and start bytes of the elements; the numbers of the texts of the leaves
+    that have one, and the number of each text; definitions; start bytes of syntax errors.
 
     All that is asked of each node counts. A node keeps its children alive: none is kept here, so
     that they are let go while they are warm, and never all there at once.
     """
     kinds: list[int] = []
     starts: list[int] = []
-    texts: list[bytes] = []
+    said: list[int] = []
+    texts: dict[bytes, int] = defaultdict(count().__next__)  # few are new: kept, they would be cold
     definitions: list[_Definition] = []
     errors: list[int] = []
     action, empty, generator = known.action, known.empty, known.generator
@@ -404,7 +463,7 @@ def _walk(
             start = node.start_byte
             kinds.append(kind)
             starts.append(start)
-            texts.append(content[start : node.end_byte])
+            said.append(texts[content[start : node.end_byte]])
             continue
         if does == _LEAF:
             kinds.append(kind)
@@ -444,7 +503,7 @@ def _walk(
                 start = node.start_byte
                 if kind == known.format and not children:
                     kind = _EMPTY_FORMAT
-                    texts.append(content[start : node.end_byte])
+                    said.append(texts[content[start : node.end_byte]])
                 elif kind in known.defining:
                     named = node.child_by_field_name("name")
                     name = content[named.start_byte : named.end_byte] if named is not None else b"?"
@@ -459,28 +518,21 @@ def _walk(
         if children:
             children.reverse()
             stack += children
-    return kinds, starts, texts, definitions, errors
+    return kinds, starts, said, texts, definitions, errors
 
 
 def _units(
     definitions: list[_Definition],
-    start: NDArray[np.intp],
-    newline: NDArray[np.intp],
-    line: NDArray[np.intp],
+    places: Iterator[tuple[int, int, int]],
     size: int,
+    last_line: int,
 ) -> tuple[Unit, ...]:
-    """Units of the definitions in source order, the module first."""
-    ends = np.array([size - 1, *(end for _, end, _, _ in definitions)])
-    last_line, *last_lines = (newline.searchsorted(ends) + 1).tolist()
-    units = [Unit("<module>", "module", 1, last_line, 0, start.size, -1)]
-    if not definitions:
-        return tuple(units)
-    firsts = np.array([first for first, *_ in definitions])
-    stops = np.maximum(firsts, start.searchsorted(ends[1:])).tolist()
-    first_lines = line[firsts].tolist()
+    """Units of the definitions in source order, the module first; of each definition the next place
+    says the element behind it and its lines."""
+    units = [Unit("<module>", "module", 1, last_line, 0, size, -1)]
     open_units = [0]
-    for (first, _, named, is_class), stop, first_line, last_line in zip(
-        definitions, stops, first_lines, last_lines, strict=True
+    for (first, _, named, is_class), (stop, first_line, last_line) in zip(
+        definitions, places, strict=False
     ):
         while open_units[-1] and units[open_units[-1]].stop <= first:
             open_units.pop()

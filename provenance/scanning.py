@@ -32,6 +32,7 @@ from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from tree_sitter import Tree
 
     from provenance.cache import Cache
     from provenance.declared import Beside
@@ -360,18 +361,23 @@ def outcomes(
         TooLongError: it took longer.
     """
     from provenance.attribute import attribute
-    from provenance.declared import declared, of_exact, of_identical, said
+    from provenance.declared import declared, of_exact, of_identical, said, used
     from provenance.identity import same_bytes, same_layout
+    from provenance.parse import parses, syntax
 
     found: dict[int, Outcome] = {}
     for at, same in same_bytes(files, library).items():
         found[at] = of_exact(same, library), ()
-    parsed: dict[int, Parsed] = {}
+    read = [at for at in range(len(files)) if at not in found]
     uses: dict[int, tuple[UseOf, ...]] = {}
-    for at, file in enumerate(files):
-        if at not in found:
-            parsed[at], uses[at] = _read(file, library, seconds)
-    read = list(parsed)
+
+    def trees() -> Iterator[tuple[bytes, list[Tree]]]:
+        for at in read:
+            of_file = syntax(files[at].content, patience(seconds))
+            uses[at] = used(files[at], of_file, library)
+            yield files[at].content, of_file
+
+    parsed = dict(zip(read, parses(trees()), strict=True))
     for place, same in same_layout([(files[at], parsed[at]) for at in read], library).items():
         at = read[place]
         told = said(files[at], uses[at], library, notices)
@@ -411,16 +417,6 @@ def proposed(sketched: Sequence[Sketch], library: Library) -> Iterator[NDArray[n
     for of_file in found:
         joined = np.concatenate(of_file)
         yield joined[np.argsort(joined[:, 0], kind="stable")]
-
-
-def _read(file: SourceFile, library: Library, seconds: float) -> tuple[Parsed, tuple[UseOf, ...]]:
-    """What a file's syntax tree is read for; the tree is let go while it is warm."""
-    from provenance.declared import used
-    from provenance.parse import parse, syntax
-
-    trees = syntax(file.content, patience(seconds))
-    uses = used(file, trees, library)
-    return parse(file.content, trees), uses
 
 
 # --- compare ------------------------------------------------------------------------------

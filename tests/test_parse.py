@@ -19,7 +19,7 @@ from programs import program, reformatted, renamed, shuffled_names
 
 from provenance.errors import TooLongError
 from provenance.model import Parsed
-from provenance.parse import parse, syntax
+from provenance.parse import parse, parses, syntax
 
 SEEDS = st.integers(0, 10**6)
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -32,6 +32,34 @@ def views(text: str) -> tuple[list[int], list[int]]:
 
 def units(text: str) -> dict[str, tuple[str, int, int]]:
     return {u.name: (u.kind, u.start_line, u.end_line) for u in parse(text.encode()).units}
+
+
+# --- files together -----------------------------------------------------------------------
+
+
+@FEW
+@given(
+    st.lists(
+        st.one_of(
+            SEEDS.map(program),
+            SEEDS.map(lambda seed: program(seed)[: seed % 400]),
+            st.sampled_from(
+                ["", "\n", "x", "def f(:\n", "\n\nclass SunA: x = SunB\nclass SunB: 1\n"]
+            ),
+        ),
+        max_size=6,
+    )
+)
+def test_files_that_are_parsed_together_are_as_each_alone(texts: list[str]) -> None:
+    contents = [text.encode() for text in texts]
+    together = list(parses((content, syntax(content)) for content in contents))
+    assert len(together) == len(contents)
+    for content, one in zip(contents, together, strict=True):
+        alone = parse(content)
+        assert (one.units, one.words, one.mark) == (alone.units, alone.words, alone.mark)
+        assert one.error_lines == alone.error_lines
+        for view in ("structure", "text", "kind", "line", "word"):
+            assert np.array_equal(getattr(one.tokens, view), getattr(alone.tokens, view))
 
 
 # --- what does not change a view ----------------------------------------------------------
@@ -574,7 +602,7 @@ _DIGEST = """
 import sys
 import time
 from hashlib import sha256
-from provenance.parse import parse, syntax
+from provenance.parse import parse, parses, syntax
 parsed = parse(sys.stdin.buffer.read())
 t = parsed.tokens
 total = sha256()
