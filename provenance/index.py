@@ -417,7 +417,7 @@ class Index:
                 raise self._damaged(f"file page {page} is uneven")
             if not set(releases.tolist()) <= self.releases.keys():
                 raise self._damaged(f"file page {page} names a release that is not there")
-            if not 1 <= origins.min(initial=1) <= origins.max(initial=1) <= self._many_origins:
+            if origins.size and not 1 <= origins.min() <= origins.max() <= self._many_origins:
                 raise self._damaged(f"file page {page} names an origin that is not there")
             found = self._files.keep(page, (edges, releases, origins, paths))
         return found

@@ -63,3 +63,45 @@ def test_a_kill_leaves_the_old_index_or_the_new_one(command: str, tmp_path: Path
     assert start().wait() == 0  # what was left behind is in nobody's way
     assert _files(path) == after
     assert not list(tmp_path.glob(".index.db*"))
+
+
+_HELD = """
+import sys, time
+import provenance
+from provenance import segments, workers, writing
+segments.MOST_UNITS, workers._BATCH_FILES = 30, 2
+source, path, where = sys.argv[1:]
+sealed, left = writing.seal, [int(where or 0)]
+
+def seal(temporary):
+    left[0] -= temporary.parent.name.startswith(".0")
+    if (left[0] == 0) if where else temporary.parent.name.startswith(".index.db"):
+        print("here", flush=True)
+        time.sleep(600)
+    sealed(temporary)
+
+writing.seal = seal
+provenance.build_index([source], path, date="2024-01-01")
+"""
+
+
+@pytest.mark.parametrize("where", ["1", "3", ""], ids=["segment 1", "segment 3", "join"])
+def test_a_build_in_segments_that_was_killed_is_gone_on_with(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while a segment is written, or the index of all: the next build of the same sources
+    parses only what no whole segment holds, gives the same bytes, and leaves nothing behind."""
+    source, path = _sources(tmp_path / "source", range(16)), tmp_path / "index.db"
+    provenance.build_index([source], tmp_path / "whole.db", date="2024-01-01")
+    line = [sys.executable, "-c", _HELD, source, str(path), where]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        process.kill()
+    assert not path.exists()
+    monkeypatch.setattr("provenance.segments.MOST_UNITS", 30)
+    built = provenance.build_index([source], path, date="2024-01-01")
+    assert built.files == 16
+    assert built.parsed == 16 if where == "1" else built.parsed < 16
+    assert path.read_bytes() == (tmp_path / "whole.db").read_bytes()
+    assert not list(tmp_path.glob(".index.db*"))
