@@ -54,7 +54,7 @@ _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerpri
 
 def candidates(
     sketches: Sequence[Sketch], index: Index, hidden: NDArray[np.bool_] | None = None
-) -> list[NDArray[np.int64]]:
+) -> list[tuple[NDArray[np.int64], NDArray[np.intp]]]:
     """The best candidates of every row of every sketch.
 
     Args:
@@ -63,11 +63,13 @@ def candidates(
         hidden: bool[units + 1], reference units not to be seen.
 
     Returns:
-        One int64[c, 4] for each sketch: (row, unit id, equality, telling), by row, the
+        Two arrays for each sketch. int64[c, 4]: (row, unit id, equality, telling), by row, the
         likeliest unit first, at most ``MOST_CANDIDATES`` for each row. Equality is
         ``EQUAL_TEXT`` for a unit equal in text, ``EQUAL_STRUCTURE`` for one in structure, else
         0; telling is the number of shared rare fingerprints, where they are as many as a run
-        that is long enough to be reported has (``attribute.telling_run``), else 0.
+        that is long enough to be reported has (``attribute.telling_run``), else 0. And the rows
+        that ``MOST_BY_BANDS`` or ``MOST_BY_MEMBER`` limit, ascending: more units or classes
+        share something with them than were looked at.
     """
     offsets = np.cumsum([0, *(sketch.unit.size for sketch in sketches)])
     rows = np.arange(int(offsets[-1]))
@@ -108,7 +110,9 @@ def candidates(
     equality = np.zeros(pair.size, np.int64)
     equality[at[doors == _STRUCTURES]] = EQUAL_STRUCTURE
     equality[at[doors == _TEXTS]] = EQUAL_TEXT
-    of_class, its = _of_classes(index, pair, total.clip(None, _WHOLE), outer, size)
+    of_class, its, cut = _of_classes(index, pair, total.clip(None, _WHOLE), outer, size)
+    limited = np.zeros(rows.size, bool)
+    limited[left[1]] = limited[cut] = True
     place = pair.searchsorted(of_class)
     known = pair.take(place, mode="clip") == of_class
     total[place[known]] += its[known]
@@ -135,8 +139,11 @@ def candidates(
     row = row[best]
     edges = np.searchsorted(row, offsets)
     return [
-        listed[first:stop] - np.array([offset, 0, 0, 0])
-        for first, stop, offset in zip(edges, edges[1:], offsets, strict=False)
+        (
+            listed[edges[at] : edges[at + 1]] - np.array([offsets[at], 0, 0, 0]),
+            np.flatnonzero(limited[offsets[at] : offsets[at + 1]]),
+        )
+        for at in range(len(sketches))
     ]
 
 
@@ -285,26 +292,28 @@ def _of_classes(
     share: NDArray[np.float64],
     outer: NDArray[np.intp],
     size: NDArray[np.intp],
-) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.uint64], NDArray[np.float64], NDArray[np.intp]]:
     """Classes whose members the members of a row resemble, as pairs of the row and the class,
-    ascending, with their weight. Fingerprints are the methods' own; a class is proposed by the
-    best share that each of its methods has, weighed by its size."""
+    ascending, with their weight; and the members of which not all units were asked. Fingerprints
+    are the methods' own; a class is proposed by the best share that each of its methods has,
+    weighed by its size."""
     units = index.units.bit_length()
     row, unit = _parts(pair, units)
     inside = np.flatnonzero(outer[row] >= 0)
     inside = inside[np.lexsort((unit[inside], -share[inside], row[inside]))]
     rank = np.arange(inside.size) - np.searchsorted(row[inside], row[inside])
+    cut = row[inside[rank == MOST_BY_MEMBER]]
     inside = np.sort(inside[rank < MOST_BY_MEMBER])
     at, classes = index.classes_of(unit[inside])
     member, share = row[inside][at], share[inside][at]
     bits = outer.size.bit_length() + units
     key, order = ranked(_pairs(member, classes, units), bits)
     if not key.size:
-        return key, share
+        return key, share, cut
     first = np.flatnonzero(firsts(key))
     best = np.maximum.reduceat(share[order], first)  # of each member and class
     member, unit = _parts(key[first], units)
     row = outer[member]
     proposed, place = distinct(_pairs(row, unit, units), bits)
     its = np.bincount(place, best * size[member] / size[row], proposed.size)
-    return proposed, its.astype(np.float64, copy=False)
+    return proposed, its.astype(np.float64, copy=False), cut

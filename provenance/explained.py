@@ -193,7 +193,7 @@ def weigh(
 
     parsed = parse(file.content)
     (drawn,) = sketches([parsed], library.parameters, library.permutations)
-    (listed,) = proposed([drawn], library)
+    ((listed, _),) = proposed([drawn], library)
     compared = looked(file, parsed, drawn, listed, library)
     return Weighing(parsed, compared, findings, library, families)
 

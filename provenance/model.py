@@ -645,7 +645,8 @@ class FileResult:
     ``identical`` is the reference file that it equals, whose units are then not compared.
     ``percentile`` is the share of pairs of unrelated files of the index of which less is explained
     than the family that explains most explains of this one, ``false_alarm_rate`` the share of those
-    of which as much is; ``None`` without a baseline, or where nothing was compared."""
+    of which as much is; ``None`` without a baseline, or where nothing was compared. ``limited``:
+    of how many of its units not all that may resemble them was looked at, as that is too much."""
 
     path: str
     sha256: str
@@ -662,6 +663,7 @@ class FileResult:
     notices: tuple[Notice, ...] = ()
     percentile: float | None = None
     false_alarm_rate: float | None = None
+    limited: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,8 +337,9 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[Outcome]:
         raise
 
 
-Proposed = tuple["Sketch", "NDArray[np.int64]"]
-"""The sketch of a file and its candidates, as ``attribute`` takes them."""
+Proposed = tuple["Sketch", "NDArray[np.int64]", int]
+"""The sketch of a file, its candidates, as ``attribute`` takes them, and of how many of its units
+limits leave some out."""
 
 
 def outcomes(
@@ -384,8 +385,9 @@ def outcomes(
         found[at] = of_identical(same, told, library), ()
     left = [at for at in parsed if at not in found]
     listed = (propose or _proposed)([(files[at], parsed[at]) for at in left], library)
-    for at, (drawn, by_row) in zip(left, listed, strict=True):
+    for at, (drawn, by_row, limited) in zip(left, listed, strict=True):
         result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
+        result = replace(result, limited=limited)
         if findings:
             told = said(files[at], uses[at], library, notices)
             found[at] = declared(result, findings, told, library)
@@ -400,23 +402,29 @@ def _proposed(read: list[tuple[SourceFile, Parsed]], library: Library) -> list[P
     parsed = [one for _, one in read]
     drawn = library.permutations
     sketched = [*sketches(parsed, library.parameters, drawn, library.holds_band)]
-    return list(zip(sketched, proposed(sketched, library), strict=True))
+    listed = proposed(sketched, library)
+    return [(drawing, *one) for drawing, one in zip(sketched, listed, strict=True)]
 
 
-def proposed(sketched: Sequence[Sketch], library: Library) -> Iterator[NDArray[np.int64]]:
-    """The candidates of some files in all indexes, as ``attribute`` takes them."""
+def proposed(
+    sketched: Sequence[Sketch], library: Library
+) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """The candidates of some files in all indexes, as ``attribute`` takes them, and of how many
+    units limits leave some out."""
     import numpy as np
 
     from provenance.candidates import candidates
 
     found: list[list[NDArray[np.int64]]] = [[] for _ in sketched]
+    limited: list[set[int]] = [set() for _ in sketched]
     for number, index in enumerate(library.indexes):
         listed = candidates(sketched, index, library.hidden(number))
-        for of_file, pairs in zip(found, listed, strict=True):
+        for of_file, cut, (pairs, rows) in zip(found, limited, listed, strict=True):
             of_file.append(np.insert(pairs, 1, number, axis=1))
-    for of_file in found:
+            cut.update(rows.tolist())
+    for of_file, cut in zip(found, limited, strict=True):
         joined = np.concatenate(of_file)
-        yield joined[np.argsort(joined[:, 0], kind="stable")]
+        yield joined[np.argsort(joined[:, 0], kind="stable")], len(cut)
 
 
 # --- compare ------------------------------------------------------------------------------

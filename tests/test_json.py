@@ -16,6 +16,8 @@ import pytest
 import provenance
 from provenance import model
 from provenance.report.json import FORMAT_VERSION, json_report, plain, schema
+from provenance.report.saved import report_of
+from provenance.report.text import text_report
 
 REFERENCE = '''\
 """A reference model."""
@@ -120,6 +122,24 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(
         schema(), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
+
+
+def test_what_limits_leave_out_is_told(
+    trees: Path,
+    report: provenance.Report,
+    validator: jsonschema.Draft202012Validator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of how many units not all candidates were looked at, in JSON and in text."""
+    monkeypatch.setattr("provenance.candidates.MOST_BY_BANDS", 0)
+    limited = provenance.scan(str(trees / "suspect"), [trees / "dated.db"], jobs=0)
+    held = json.loads(json_report(limited))
+    validator.validate(held)
+    assert held["counts"]["units_limited"] == sum(one["limited"] for one in held["files"]) > 0
+    assert "only the likeliest references" in " ".join(text_report(limited).split())
+    assert report_of(json_report(limited), "r.json") == limited
+    assert json.loads(json_report(report))["counts"]["units_limited"] == 0
+    assert "only the likeliest references" not in " ".join(text_report(report).split())
 
 
 def test_schema_has_an_identity_without_a_host() -> None:

@@ -459,7 +459,11 @@ def test_what_the_rarest_bands_propose_counts_as_where_all_propose(
         monkeypatch.setattr("provenance.candidates.MOST_BY_BANDS", most)
         some = candidates(drawn, index)
     fewer = 0
-    for made, whole, part in zip(drawn, every, some, strict=True):
+    assert not any(limited.size for _, limited in every)
+    for made, (whole, _), (part, limited) in zip(drawn, every, some, strict=True):
+        lost = {tuple(one) for one in whole.tolist()} - {tuple(one) for one in part.tolist()}
+        told = {*limited.tolist(), *made.outer[limited].tolist()}
+        assert {row for row, *_ in lost} <= told  # nothing vanishes silently
         classes = set(made.outer.tolist())  # what is proposed by members may be another
         left = {tuple(one): rank for rank, one in enumerate(whole.tolist())}
         ranks = [left[tuple(one)] for one in part.tolist() if one[0] not in classes]
@@ -468,6 +472,35 @@ def test_what_the_rarest_bands_propose_counts_as_where_all_propose(
         assert set(part[:, 0].tolist()) == set(whole[:, 0].tolist())
         fewer += len(whole) - len(part)
     assert fewer > 0
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_the_likeliest_of_a_method_propose_their_classes_and_what_is_left_out_is_told(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few units of each method are asked: a class that is proposed is one that all of them
+    would propose, that of an equal method is proposed, and a class that is lost has a method that
+    is said to be limited."""
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    for number in range(14):
+        source = inserted(program(5), number, 0.004 * number)
+        (folder / f"m{number}.py").write_text(source.replace("class ", f"class M{number}"))
+    provenance.build_index([str(folder)], tmp_path / "r.db")
+    drawn = [sketch(parse(program(5).encode()), PARAMETERS, DRAWN)]
+    monkeypatch.setattr("provenance.candidates.MOST_CANDIDATES", 1000)
+    monkeypatch.setattr("provenance.candidates.LEAST_OF_BEST", 0.0)
+    with Index(tmp_path / "r.db") as index:
+        [(whole, unlimited)] = candidates(drawn, index)
+        monkeypatch.setattr("provenance.candidates.MOST_BY_MEMBER", most)
+        [(part, limited)] = candidates(drawn, index)
+    every, some = ({(one[0], one[1]) for one in made.tolist()} for made in (whole, part))
+    assert not unlimited.size
+    assert some <= every
+    assert {(one[0], one[1]) for one in whole.tolist() if one[2]} <= some
+    assert set(limited.tolist()) <= set(np.flatnonzero(drawn[0].outer >= 0).tolist())
+    assert {row for row, _ in every - some} <= {*drawn[0].outer[limited].tolist()}
+    assert limited.size
 
 
 def test_no_keys_yield_nothing(tmp_path: Path) -> None:

@@ -272,9 +272,9 @@ def _proposed(sketches: Sequence[SourceFile], opened: _Opens) -> list[tuple[Any,
     (index,) = library.indexes
     drawn = [sketch_of(file.content, library.parameters) for file in sketches]
     found = []
-    for file, listed in zip(sketches, proposed(drawn, library), strict=True):
+    for file, (listed, limited) in zip(sketches, proposed(drawn, library), strict=True):
         numbers = index.unit_numbers(listed[:, 2])  # type: ignore[attr-defined]
-        data = packed(listed[:, 0], numbers, listed[:, 3], listed[:, 4])
+        data = packed(listed[:, 0], numbers, listed[:, 3], listed[:, 4], np.array([limited]))
         found.append((file.path, file.sha256, file.content, data, np.unique(numbers).tolist()))
     return found
 
@@ -339,11 +339,11 @@ class _Opens:
     def _known(self, file: SourceFile) -> Proposed:
         row = self._candidates[file.path, file.sha256]
         (index,) = self.library.indexes
-        at, numbers, equality, telling = unpacked(row["proposed"], 4)
+        at, numbers, equality, telling, (limited,) = unpacked(row["proposed"], 5)
         units = index.units_of(numbers.astype(np.int64))  # type: ignore[attr-defined]
         none = np.zeros(at.size, np.int64)
         listed = np.stack([at, none, units, equality, telling], axis=1).astype(np.int64)
-        return sketch_of(row["sketch"], self.library.parameters), listed
+        return sketch_of(row["sketch"], self.library.parameters), listed, int(limited)
 
 
 def _looked_at(files: Sequence[SourceFile], opened: _Opens) -> list[Outcome]:

@@ -18,7 +18,8 @@ FORMAT_VERSION = 4
 3: composition, common and novel of all files together; findings: since when the suspect is as it
    is, by which lines it is declared, what its reference is itself like; files: percentile and
    false-alarm rate; notices: what stands in notice files; notice_files; history.
-4: findings: the scores by which families were ranked, and the next families below.
+4: findings: the scores by which families were ranked, and the next families below; files: of how
+   many units limits leave candidates out.
 """
 
 
@@ -64,6 +65,7 @@ def counts(report: Report) -> dict[str, int]:
         "files_with_syntax_errors": sum(1 for file in report.files if file.error_lines),
         "findings": len(report.findings),
         "skipped": len(report.skipped),
+        "units_limited": sum(file.limited for file in report.files),
         "files_identical": sum(1 for file in report.files if file.identical),
         **{
             f"files_{verdict}": sum(1 for file in report.files if file.verdict == verdict)

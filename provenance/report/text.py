@@ -73,6 +73,13 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from wrapped(f"Days of git are missing: {safe(report.history)}.", width, "")
         yield ""
     total = counts(report)
+    if total["units_limited"]:
+        limits = (
+            f"Of {number(total['units_limited'], 'unit')} only the likeliest references were "
+            "looked at, as too many share something with them (in each file: --format json)."
+        )
+        yield from wrapped(limits, width, "")
+        yield ""
     summary = (
         f"{number(total['findings'], 'match', 'matches')} in {total['files_with_findings']} of "
         f"{number(total['files'], 'file')} ({number(total['lines'], 'line')})"
