@@ -62,7 +62,7 @@ def sweep(target: Path) -> None:
 
 def _take_away(folder: Path) -> None:
     place = folder / _LOCK
-    if not place.exists():
+    if not place.is_file():  # none, or a pipe, which would be waited for
         folder.rmdir()  # only if nothing is in it
     elif sys.platform == "win32":
         place.unlink()  # fails while it is open

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
@@ -101,23 +102,29 @@ def compared(
         else:
             kept.append(entry)
     known: dict[int, Entry] = {}
-    for moved in (False, True):
-        for at, ruling in enumerate(rulings):
-            left = waiting.get(_plain(ruling.id), [])
-            if at in known or ruling.level == "note":
-                continue
-            for entry in left:
-                if moved or entry.path == ruling.path:
-                    left.remove(entry)
-                    known[at] = entry
-                    break
+    asking = [(at, one) for at, one in enumerate(rulings) if one.level != "note"]
+    here: dict[tuple[str, str], deque[Entry]] = {}
+    for identity, left in waiting.items():
+        for entry in left:
+            here.setdefault((identity, entry.path), deque()).append(entry)
+    for at, ruling in asking:
+        if there := here.get((_plain(ruling.id), ruling.path)):
+            known[at] = there.popleft()
+    used = set(map(id, known.values()))
+    elsewhere = {
+        identity: deque(entry for entry in left if id(entry) not in used)
+        for identity, left in waiting.items()
+    }
+    for at, ruling in asking:
+        if at not in known and (moved := elsewhere.get(_plain(ruling.id))):
+            known[at] = moved.popleft()
     told = tuple(
         replace(ruling, status="known", reason=known[at].reason or ruling.reason)
         if at in known
         else ruling
         for at, ruling in enumerate(rulings)
     )
-    left_over = [entry for left in waiting.values() for entry in left]
+    left_over = [entry for left in elsewhere.values() for entry in left]
     fixed = tuple(
         Fixed(entry.id, entry.path, entry.name, entry.origin)
         for entry in sorted(left_over, key=lambda one: (one.path, one.name, one.id))

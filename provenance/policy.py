@@ -23,8 +23,6 @@ from provenance.toml import table_of
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
 _LONGEST = 1_000_000
-_MOST = 10**9
-"""The greatest number: as seconds or megabytes no bound any more, and the system takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +183,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         return value
     if kind == "choice" and value in setting.choices:
         return value
-    if kind == "number" and type(value) is int and setting.least <= value <= _MOST:
+    if kind == "number" and type(value) is int and setting.least <= value <= setting.most:
         return value
     if kind == "day" and (day := _day(value)) is not None:
         return day
@@ -195,7 +193,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         "flag": "true or false",
         "text": "a string",
         "choice": "one of " + ", ".join(f'"{one}"' for one in setting.choices),
-        "number": f"a whole number of at least {setting.least}, at most {_MOST:,}",
+        "number": f"a whole number of at least {setting.least}, at most {setting.most:,}",
         "day": "a day such as 2026-01-26",
         "texts": "a list of strings",
     }[kind]

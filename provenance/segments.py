@@ -60,6 +60,8 @@ class Segments:
         self._left: dict[int, int] = {}  # of each segment, rows that were not asked for yet
         self._paths: list[Path] = []
         self._contents: set[bytes] = set()  # SHA-256 of all that was parsed
+        if self.folder.is_symlink():  # what is in its target is not ours to take away
+            self.folder.unlink()
         sound = True
         for path in sorted(self.folder.glob("[0-9]*.db")):
             sound = sound and self._reuse(path)

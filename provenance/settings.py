@@ -26,6 +26,8 @@ class Setting:
     decides: bool = True
     paths: bool = False
     least: int = 0
+    most: int = 10**9
+    """The greatest number in a policy: what is scanned sets no bound of its own."""
 
     @property
     def name(self) -> str:
@@ -92,9 +94,23 @@ SETTINGS = (
         "jobs", "number", "Worker processes.  [default: all cores]", "N", decides=False, least=1
     ),
     Setting(
-        "timeout", "number", "Give a file up that takes longer.", "SECONDS", decides=False, least=1
+        "timeout",
+        "number",
+        "Give a file up that takes longer.",
+        "SECONDS",
+        decides=False,
+        least=1,
+        most=600,
     ),
-    Setting("memory", "number", "Give a file up that needs more.", "MB", decides=False, least=300),
+    Setting(
+        "memory",
+        "number",
+        "Give a file up that needs more.",
+        "MB",
+        decides=False,
+        least=300,
+        most=16_000,
+    ),
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 

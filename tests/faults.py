@@ -142,8 +142,8 @@ THEOREMS = (
             ("ledger.py", r"\ud800-\udfff", r"\ud800-\udbff"),
             ("ledger.py", "one.id, *astuple(one))", "one.id)"),
             ("ledger.py", "one[key] for key", "one[key].strip() for key"),
-            ("ledger.py", "left.remove(entry)", "pass"),
-            ("ledger.py", "for moved in (False, True):", "for moved in (True,):"),
+            ("ledger.py", "moved.popleft()", "moved[0]"),
+            ("ledger.py", "known[at] = there.popleft()", "pass"),
         ),
     ),
     Theorem(

@@ -3,6 +3,7 @@ about is not."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -129,3 +130,13 @@ def test_a_page_that_could_not_be_read_again_is_not_written(
     with pytest.raises(IndexFileError, match=r"on one page.*--exclude"):
         _build(sources, tmp_path / "out.db")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["birds"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_pipe_as_a_lock_is_not_waited_for(sources: str, tmp_path: Path) -> None:
+    """An archive that was unpacked may hold one."""
+    left = tmp_path / ".i.db.x.part"
+    left.mkdir()
+    os.mkfifo(left / "lock")
+    _build(sources, tmp_path / "i.db")
+    assert (tmp_path / "i.db").is_file()

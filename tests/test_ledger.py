@@ -124,3 +124,12 @@ def test_what_is_no_baseline_is_refused(text: str, said: str) -> None:
         read_ledger(text, "b.json")
     assert said in str(refused.value)
     assert "--write-baseline" in str(refused.value)
+
+
+def test_many_entries_of_one_code_take_time_by_their_number() -> None:
+    """A baseline of a scanned repository has as many as it likes; this took hours."""
+    entries = [Entry("a" * 20, f"p{at}", "n", "o", "r", "2026-01-02", "") for at in range(50_000)]
+    found = [ruling(f"{'a' * 20}-{at}", f"q{at}") for at in range(2, 20_000)]
+    told, fixed, held = compared(found, entries, lambda _: True, lambda _: True)
+    assert {one.status for one in told} == {"known"}
+    assert len(fixed) + len(held) == len(entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,24 @@ def test_a_damaged_segment_is_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     (second,) = tmp_path.glob(".i.db.*.segments/000002.db")
     second.write_bytes(second.read_bytes()[:-100])
     provenance.build_index(sources, path, date="2025-01-01")
+    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links")
+@pytest.mark.usefixtures("small")
+def test_a_link_where_segments_would_be_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout may have one: what lies behind it was taken for bad segments, and removed."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    _interrupted(sources, path, monkeypatch, 3)
+    (folder,) = tmp_path.glob(".i.db.*.segments")
+    shutil.rmtree(folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "2024.db").write_text("of somebody else")
+    folder.symlink_to(tmp_path / "mine")
+    provenance.build_index(sources, path, date="2025-01-01")
+    assert [one.name for one in (tmp_path / "mine").iterdir()] == ["2024.db"]
     assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
 
 
