@@ -37,6 +37,8 @@ from provenance.workers import Bounds, Progress
 
 _ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LONGEST = 10_000_000
+_MOST_PLACES = 50
+"""Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
 _NO_FILE = "no Python file was scanned; look at the paths, include and exclude"
 
 
@@ -133,6 +135,11 @@ def _places(
             value = getattr(policy, setting.name)
             base = os.getcwd() if setting.name in given else home
             listed = value if isinstance(value, tuple) else (value,) if value else ()
+            if bound is not None and setting.name not in given and len(listed) > _MOST_PLACES:
+                raise UsageError(
+                    f"{setting.key}: found {len(listed):,} in a policy, expected at most "
+                    f"{_MOST_PLACES}; name them with --{setting.key}"
+                )
             places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
             for path in places[setting.key]:
                 if bound is not None and setting.name not in given:

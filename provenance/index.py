@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
-from filecmp import cmp
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -665,19 +665,29 @@ def opened_once(paths: Sequence[str | Index], *, origins: bool = True) -> list[I
             opened.enter_context(one if isinstance(one, Index) else Index(one, origins=origins))
             for one in found.values()
         ]
+        times = Counter(index.checksum for index in indexes)
+        seen: set[tuple[str, bytes]] = set()
         for index in sorted(indexes, key=lambda one: _place(one.path)):
-            if any(_are_copies(index, other) for other in kept):
+            alone = times[index.checksum] == 1  # what an index says of itself may lie
+            content = index.checksum, b"" if alone else _digest(index.path)
+            if content in seen:
                 index.close()
             else:
+                seen.add(content)
                 kept.append(index)
         opened.pop_all()
     kept.sort(key=lambda one: (_place(one.path)[0], -one.units, one.checksum, _place(one.path)))
     return kept
 
 
-def _are_copies(one: Index, other: Index) -> bool:
-    """Whether two files are equal; what they say of themselves may lie."""
-    return one.checksum == other.checksum and cmp(one.path, other.path, shallow=False)
+def _digest(path: str) -> bytes:
+    from hashlib import sha256
+
+    digest = sha256()
+    with open(path, "rb", buffering=0) as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.digest()
 
 
 def _place(path: str) -> tuple[bool, str, str]:

@@ -670,6 +670,14 @@ def test_no_epoch_is_a_fault(dirty: Path, monkeypatch: pytest.MonkeyPatch, epoch
     assert "expired on 2001-01-01" in " ".join(run("audit", code=1).output.split())
 
 
+@pytest.mark.parametrize("key", ["index", "output"])
+def test_a_policy_names_some_places_and_not_thousands(dirty: Path, key: str) -> None:
+    """Each of them costs time, and nothing else bounds it."""
+    listed = ", ".join(f"'{at}.html'" for at in range(51))
+    Path("provenance.toml").write_text(f"{key} = [{listed}]\n")
+    assert "found 51 in a policy, expected at most 50" in run("audit", code=2).output
+
+
 def test_never_failing_is_told(dirty: Path) -> None:
     output = run("audit", "--fail-on", "never", code=0).output
     assert "fail-on never" in output
