@@ -122,9 +122,12 @@ def scan_tables(
 
 def _of_table(spark: SparkSession, source: str) -> DataFrame:
     """The rows of a table of suspects."""
+    from pyspark import StorageLevel
+
     found = table_of(spark, [source], SUSPECT_COLUMNS)
     rows = found.rdd.mapPartitions(partial(rows_by, suspects_of_rows))
-    return spark.createDataFrame(rows, SUSPECT, verifySchema=False)
+    read = spark.createDataFrame(rows, SUSPECT, verifySchema=False)
+    return read.persist(StorageLevel.DISK_ONLY)  # it is asked for five times
 
 
 def _in_parts(suspects: DataFrame, size: int) -> Any:
