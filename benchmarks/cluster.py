@@ -202,6 +202,13 @@ def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
+def _is_executor(process: psutil.Process) -> bool:
+    try:
+        return "CoarseGrainedExecutorBackend" in " ".join(process.cmdline())
+    except psutil.Error:  # a worker that has ended
+        return False
+
+
 class _Killer:
     """Kills one executor's JVM when both have been at work for a while."""
 
@@ -214,11 +221,7 @@ class _Killer:
     def _watch(self) -> None:
         if self._done.wait(6):
             return
-        executors = [
-            process
-            for process in psutil.Process().children(recursive=True)
-            if "CoarseGrainedExecutorBackend" in " ".join(process.cmdline())
-        ]
+        executors = [*filter(_is_executor, psutil.Process().children(recursive=True))]
         executors[0].kill()
         self.killed = True
         print(f"killed -9 one of {len(executors)} executors", flush=True)
