@@ -77,6 +77,18 @@ def test_a_build_in_segments_is_a_build_at_once(
     assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", "", ".db", ".db"]
 
 
+@pytest.mark.usefixtures("small")
+def test_what_comes_behind_the_last_segment_may_have_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last file fills a segment, and releases of no file are still to be entered."""
+    monkeypatch.setattr("provenance.segments.MOST_UNITS", 1)
+    (tmp_path / "none").mkdir()
+    sources = [str(tmp_path / "none"), write(tmp_path / "birds", a=family("Robin", 5))]
+    provenance.build_index(sources, tmp_path / "cut.db", date="2025-01-01")
+    assert (tmp_path / "cut.db").read_bytes() == _whole(tmp_path, sources, monkeypatch)
+
+
 def _interrupted(
     sources: list[str], path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
