@@ -443,17 +443,18 @@ class Index:
         """The name of the file's origin."""
         return self.origin_facts.names[standing.origin - 1]
 
-    def visible(self, allowed: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
-        """bool[units + 1]: the units that some file has whose (release, origin) is allowed."""
-        chosen = np.zeros((max(self.releases, default=0) + 1, len(self.origin_facts) + 1), bool)
-        for release, origin in allowed:
-            chosen[release, origin] = True
+    def visible(self, releases: Sequence[int], origins: Sequence[int]) -> NDArray[np.bool_]:
+        """bool[units + 1]: the units that a file has whose release and origin are among these."""
+        of_release = np.zeros(max(self.releases, default=0) + 1, bool)
+        of_release[np.array(releases, np.intp)] = True
+        of_origin = np.zeros(len(self.origin_facts) + 1, bool)
+        of_origin[np.array(origins, np.intp)] = True
         trees = int(self.counts["tree"])
         seen = np.zeros(trees + 1, bool)
         for page in range(trees // TREES_PER_PAGE + 1):
-            edges, releases, origins, _ = self._file_page(page)
+            edges, release, origin, _ = self._file_page(page)
             owner = np.repeat(np.arange(edges.size - 1), np.diff(edges)) + page * TREES_PER_PAGE
-            seen[owner[chosen[releases, origins]]] = True
+            seen[owner[of_release[release] & of_origin[origin]]] = True
         result = np.zeros(self.units + 1, bool)
         for page in range(self.units // UNITS_PER_PAGE + 1):
             elements, edges, of_units, _, _ = self.unit_page(page)

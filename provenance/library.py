@@ -230,13 +230,9 @@ class Library:
             return None
         if number not in self._hidden:
             index = self.indexes[number]
-            allowed = (
-                (release, origin)
-                for release in self._seen_releases(index)
-                for origin, name in enumerate(index.origin_facts.names, 1)
-                if not self._excluded(name)
-            )
-            self._hidden[number] = ~index.visible(allowed)
+            names = index.origin_facts.names
+            shown = [at for at, name in enumerate(names, 1) if not self._excluded(name)]
+            self._hidden[number] = ~index.visible(self._seen_releases(index), shown)
         return self._hidden[number]
 
     def _seen_releases(self, index: Index) -> list[int]:
@@ -258,8 +254,8 @@ class Library:
         shown = [one for one in wanted if not self._excluded(index.origin_facts.names[one - 1])]
         seen = self._seen_releases(index)
         return (
-            index.visible((release, origin) for release in seen for origin in shown),
-            index.visible((release, origin) for release in index.releases for origin in wanted),
+            index.visible(seen, shown),
+            index.visible(list(index.releases), wanted),
         )
 
     def _excluded(self, origin: str) -> bool:

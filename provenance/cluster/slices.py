@@ -185,12 +185,14 @@ class Slice(Index):
                 classes.append(self.units_of(np.array(sorted(row.classes), np.int64)))
         return np.array(at, np.intp), np.concatenate(classes).astype(np.uint32)
 
-    def visible(self, allowed: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
+    def visible(self, releases: Sequence[int], origins: Sequence[int]) -> NDArray[np.bool_]:
         """See ``Index.visible``; of the units that are here."""
-        pairs = {release << 32 | origin for release, origin in allowed}
+        of_release, of_origin = set(releases), set(origins)
         result = np.zeros(self._unit_numbers.size + 1, bool)
         for unit, row in self._unit_rows.items():
-            result[unit] = not pairs.isdisjoint(row.stands)
+            result[unit] = any(
+                one >> 32 in of_release and one & 0xFFFFFFFF in of_origin for one in row.stands
+            )
         return result
 
     def tree(self, number: int) -> Tree:
