@@ -12,11 +12,11 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from provenance.decode import Reason
 from provenance.patterns import Patterns, is_bounded
-from provenance.regular import read_file, unreadable
+from provenance.regular import opened_folder, read_file, read_within, unreadable
 from provenance.tracked import Tracked
 
 if TYPE_CHECKING:
@@ -126,8 +126,11 @@ def list_folder(
         prefix, rules, checkout, aside = here.prefix, here.rules, here.checkout, here.aside
         folder = os.path.join(root, prefix)
         try:
-            with os.scandir(folder) as listing:
-                entries = {entry.name: entry for entry in listing}
+            with (
+                opened_folder(root, prefix) as opened,
+                os.scandir(folder if opened is None else opened) as listing,
+            ):
+                entries = {entry.name: _kind(entry) for entry in listing}
         except OSError as error:
             found.append((shown(prefix) or ".", unreadable(error, "a folder")))
             continue
@@ -140,44 +143,54 @@ def list_folder(
                     found.append((shown(prefix), checkout.reason(aside)))
                 continue
         if ".gitignore" in entries:
-            spec = _read_rules(os.path.join(folder, ".gitignore"))
+            spec = _rules_in(read_within(root, prefix + ".gitignore", _LONGEST_IGNORE_FILE))
             if isinstance(spec, Reason):
                 found.append((shown(prefix + ".gitignore"), spec))
             else:
                 rules = (*rules, (inner + prefix, spec))
-        for name, entry in entries.items():
+        for name, kind in entries.items():
             path = prefix + name
-            try:
-                if _is_link(entry):
-                    if (name.endswith(ENDINGS) or entry.is_dir()) and _wanted(
-                        path, False, patterns
-                    ):
-                        why = _why_not(inner + path, checkout, rules, aside)
-                        if why is None or not why.endswith(BY_RULE):
-                            found.append((shown(path), _linked(root, path, patterns)))
-                elif entry.is_dir(follow_symlinks=False):
-                    if name == ".git" or not _wanted(path, True, patterns):
-                        continue
-                    held = aside or (_OTHERS if name in LEFT_OUT else None)
-                    why = _why_not(f"{inner}{path}/", checkout, rules, held)
-                    if why is None:
-                        ignored = _ignored(f"{inner}{path}/", rules)
-                        held = held or (_IGNORED if ignored else None)
-                        waiting.append(_Place(path + "/", rules, checkout, held))
-                    elif _may_hold(root, path + "/", patterns):
-                        found.append((shown(path) + "/", why))
-                elif name.endswith(ENDINGS):
-                    if _wanted(path, False, patterns):
-                        why = _why_not(inner + path, checkout, rules, aside)
-                        found.append((shown(path), why or os.path.join(folder, name)))
-                elif is_notice(name) and not patterns.excludes(shown(path)):
-                    notices.append((shown(path), os.path.join(folder, name)))
-            except OSError as error:
-                found.append((shown(path), unreadable(error, "a file")))
+            place = os.path.join(folder, name)
+            if isinstance(kind, Reason):
+                found.append((shown(path), kind))
+            elif kind == "link":
+                if (name.endswith(ENDINGS) or os.path.isdir(place)) and _wanted(
+                    path, False, patterns
+                ):
+                    why = _why_not(inner + path, checkout, rules, aside)
+                    if why is None or not why.endswith(BY_RULE):
+                        found.append((shown(path), _linked(root, path, patterns)))
+            elif kind == "folder":
+                if name == ".git" or not _wanted(path, True, patterns):
+                    continue
+                held = aside or (_OTHERS if name in LEFT_OUT else None)
+                why = _why_not(f"{inner}{path}/", checkout, rules, held)
+                if why is None:
+                    ignored = _ignored(f"{inner}{path}/", rules)
+                    held = held or (_IGNORED if ignored else None)
+                    waiting.append(_Place(path + "/", rules, checkout, held))
+                elif _may_hold(root, path + "/", patterns):
+                    found.append((shown(path) + "/", why))
+            elif name.endswith(ENDINGS):
+                if _wanted(path, False, patterns):
+                    why = _why_not(inner + path, checkout, rules, aside)
+                    found.append((shown(path), why or place))
+            elif is_notice(name) and not patterns.excludes(shown(path)):
+                notices.append((shown(path), place))
     return found, notices
 
 
 # --- kinds of entries ---------------------------------------------------------------------
+
+
+def _kind(entry: os.DirEntry[str]) -> Literal["link", "folder", "other"] | Reason:
+    """What an entry is, or why nobody can say."""
+    try:
+        if _is_link(entry):
+            return "link"
+        return "folder" if entry.is_dir(follow_symlinks=False) else "other"
+    except OSError as error:
+        return unreadable(error, "a file")
 
 
 def _is_link(entry: os.DirEntry[str]) -> bool:
@@ -298,14 +311,13 @@ def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
     for base, path in places:
         if base and _ignored(base, rules):
             return (), inner, Tracked(top)
-        spec = _read_rules(path)
+        spec = _rules_in(read_file(path, _LONGEST_IGNORE_FILE))
         if not isinstance(spec, Reason):
             rules = (*rules, (base, spec))
     return (() if inner and _ignored(inner, rules) else rules), inner, Tracked(top)
 
 
-def _read_rules(path: str) -> GitIgnoreSpec | Reason:
-    data = read_file(path, _LONGEST_IGNORE_FILE)
+def _rules_in(data: bytes | Reason) -> GitIgnoreSpec | Reason:
     if isinstance(data, Reason):
         return data
     from pathspec import GitIgnoreSpec

@@ -276,6 +276,6 @@ def _last(said: str) -> str:
     else:
         told = [line for line in lines if line.startswith("ERROR:")]
     line = (told or lines or ["it said nothing"])[-1]
-    line = re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", "<address>", line.removeprefix("ERROR: "))
+    line = re.sub(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://\S+", "<address>", line.removeprefix("ERROR: "))
     line = re.sub(r"(?<!\w)(?:/|[A-Za-z]:\\)[^\s'\",)]+", "<path>", line)
     return "".join(sign if sign.isprintable() else " " for sign in line)[:300]

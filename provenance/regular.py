@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from provenance.decode import Reason
 
@@ -16,18 +17,56 @@ for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
     _FLAGS |= getattr(os, _flag, 0)
 
 
-def read_file(path: str, limit: int, *, follow: bool = False) -> bytes | Reason:
-    """The bytes of a regular file of at most ``limit`` bytes.
+@contextmanager
+def opened_folder(root: str, path: str) -> Iterator[int | None]:
+    """A folder below a root, opened without following a link on the way there, whatever became of
+    it since it was listed; None where this system opens no folders.
+
+    Args:
+        root: an absolute path without links.
+        path: the way from there, empty or parts with ``/`` between them.
+
+    Raises:
+        OSError: it is none, or no more.
+    """
+    if os.open not in os.supports_dir_fd or os.scandir not in os.supports_fd:
+        yield None
+        return
+    at = os.open(root, _FLAGS | os.O_DIRECTORY)
+    try:
+        for part in filter(None, path.split("/")):
+            above, at = at, os.open(part, _FLAGS | os.O_DIRECTORY, dir_fd=at)
+            os.close(above)
+        yield at
+    finally:
+        os.close(at)
+
+
+def read_within(root: str, path: str, limit: int) -> bytes | Reason:
+    """The same of a file below a root, the path with ``/``; no link on the way is followed."""
+    folder, _, name = path.rpartition("/")
+    try:
+        with opened_folder(root, folder) as at:
+            return read_file(os.path.join(root, path) if at is None else name, limit, at=at)
+    except OSError as error:
+        return unreadable(error, "a file")
+
+
+def read_file(
+    path: str, limit: int, *, follow: bool = False, at: int | None = None
+) -> bytes | Reason:
+    """The bytes of a regular file of at most ``limit`` bytes; ``at`` is the folder from where the
+    path begins, the working folder where it is None.
 
     Nothing else is opened: a FIFO would wait for ever, a device may act on it. The check is
     repeated on what was opened, in case it was replaced in between.
     """
     try:
-        state = os.stat(path, follow_symlinks=follow)
+        state = os.stat(path, dir_fd=at, follow_symlinks=follow)
         if not stat.S_ISREG(state.st_mode):
             return _irregular(state.st_mode)
         flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
-        with open(os.open(path, flags), "rb", buffering=0) as file:
+        with open(os.open(path, flags, dir_fd=at), "rb", buffering=0) as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
                 return _irregular(state.st_mode)

@@ -28,7 +28,7 @@ from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
 from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
-from provenance.regular import read_file
+from provenance.regular import read_file, read_within
 from provenance.toml import table_of
 
 _NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
@@ -140,16 +140,20 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
         ) from error
     listed, beside = list_folder(root, patterns, is_notice)
     entries = sorted(listed, key=lambda entry: entry[0].encode())
+    inner = len(os.path.join(root, ""))
+
+    def read_in(place: str, limit: int) -> bytes | Reason:
+        return read_within(root, place[inner:].replace(os.sep, "/"), limit)
 
     def read() -> Iterator[Found]:
         for path, place in entries:
-            found = place if isinstance(place, Reason) else read_file(place, limits.of(path))
+            found = place if isinstance(place, Reason) else read_in(place, limits.of(path))
             yield path, found, None
 
     def notices() -> list[tuple[str, bytes | Reason]]:
         found: list[tuple[str, bytes | Reason]] = []
         for path, place in sorted(beside, key=lambda one: (one[0].count("/"), one[0]))[:MOST]:
-            found.append((path, read_file(place, LONGEST_FILE)))
+            found.append((path, read_in(place, LONGEST_FILE)))
         if len(beside) > MOST:
             reason = f"found {len(beside)} notice files, the {MOST} nearest to the top were read"
             found.append((".", Reason(f"{reason}; leave some out with --exclude")))

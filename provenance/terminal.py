@@ -83,12 +83,14 @@ def _told() -> Iterator[None]:
     except Exception:
         from traceback import format_exc
 
-        click.echo(printable(format_exc()), err=True, nl=False)
+        with suppress(OSError):
+            click.echo(printable(format_exc()), err=True, nl=False)
         code = ExitCode.NOT_COMPLETED
         said = "a fault of ours, please tell us with what input (SECURITY.md)"
     else:
         return
-    click.echo(f"provenance: {printable(said)}", err=True)
+    with suppress(OSError, MemoryError):  # it cannot be told, but by the code
+        click.echo(f"provenance: {printable(said)}", err=True)
     raise click.exceptions.Exit(code)
 
 

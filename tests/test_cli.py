@@ -18,6 +18,7 @@ from programs import program, renamed
 
 import provenance
 from provenance.cli import main
+from provenance.errors import ExitCode
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -691,3 +692,12 @@ def test_index_commands_from_nothing(tmp_path: Path, mine: Path) -> None:
     assert verified.exit_code == 0
     checksum = re.findall(r"[0-9a-f]{64}", verified.output)
     assert checksum == re.findall(r"checksum ([0-9a-f]{64})", run("index", "info", database).output)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
+def test_an_error_that_cannot_be_written_has_its_exit_code() -> None:
+    """It was 1, which means findings."""
+    line = [sys.executable, "-c", "from provenance.cli import main; main()", "scan", "/nowhere/at"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(line, stdout=subprocess.DEVNULL, stderr=full)
+    assert ended.returncode == ExitCode.NOT_COMPLETED

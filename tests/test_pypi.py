@@ -298,3 +298,10 @@ def test_cache_is_the_users_where_no_other_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("PROVENANCE_CACHE", raising=False)
     assert "provenance" in pypi.cache_folder()
     assert os.path.isabs(pypi.cache_folder())
+
+
+def test_what_pip_says_costs_what_it_is_long() -> None:
+    """A version that an index lists may be of any length: every letter of it was the beginning of
+    an address, until the end. And an address is hidden whatever stands before it."""
+    assert len(pypi._last("ERROR: from versions: 1.0+" + "a" * 300_000)) == 300
+    assert pypi._last("ERROR: " + "x" * 50 + "://user:password@host/a 1").endswith("<address> 1")

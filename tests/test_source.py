@@ -601,20 +601,15 @@ def test_what_the_system_refuses_to_read_is_told(
 ) -> None:
     """The same for root, who may read all: the system call fails."""
     put(tmp_path, "a.py", "b.py", "shut/c.py")
-    real_open, real_scan = os.open, os.scandir
+    real_open = os.open
 
-    def refuse_open(path: str, *more: int) -> int:
-        if str(path).endswith("a.py"):
+    def refuse(path: str, *more: int, **where: int) -> int:
+        if str(path).endswith(("a.py", "shut")):
             raise PermissionError(13, "Permission denied")
-        return real_open(path, *more)
+        return real_open(path, *more, **where)
 
-    def refuse_scan(path: str) -> object:
-        if str(path).endswith("shut/"):
-            raise PermissionError(13, "Permission denied")
-        return real_scan(path)
-
-    monkeypatch.setattr(os, "open", refuse_open)
-    monkeypatch.setattr(os, "scandir", refuse_scan)
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, refuse})
     told = reasons(opened(tmp_path))
     assert told.keys() == {"a.py", "shut/"}
     assert all("(Permission denied); give read permission" in one for one in told.values())
@@ -1073,3 +1068,40 @@ def test_importing_the_stage_imports_no_reader() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="opens no folders")
+@pytest.mark.parametrize("where", ["a", "a/b"])
+def test_a_folder_that_became_a_link_since_it_was_listed_is_not_followed(
+    where: str, tmp_path: Path
+) -> None:
+    """Wherever it stands on the way; neither for a file nor for a notice."""
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for root, text in ((inside, "x = 1\n"), (outside, "secret = 1\n")):
+        put(root, "a/b/m.py", "a/b/NOTICE", "other.py", text=text)
+    source = open_source(str(inside))
+    (inside / where).rename(tmp_path / "gone")
+    (inside / where).symlink_to(outside / where, target_is_directory=True)
+    found = {one.path: one for one in source.files()}
+    assert isinstance(found["other.py"], SourceFile)
+    for one in (found["a/b/m.py"], *source.notices()):
+        assert isinstance(one, Skipped)
+        assert "cannot be read" in one.reason
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="opens no folders")
+def test_a_folder_that_becomes_a_link_while_it_is_listed_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = put(tmp_path / "inside", "a/b/m.py"), put(tmp_path / "outside", "b/secret.py")
+
+    def swaps(*given: object) -> None:
+        if not (inside / "a").is_symlink():
+            (inside / "a").rename(tmp_path / "gone")
+            (inside / "a").symlink_to(outside, target_is_directory=True)
+
+    monkeypatch.setattr("provenance.folder._why_not", swaps)
+    (told,) = open_source(str(inside)).files()
+    assert isinstance(told, Skipped)
+    assert told.path == "a/"
+    assert "cannot be read" in told.reason

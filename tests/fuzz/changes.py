@@ -30,6 +30,11 @@ _TOML = (
 ).split(b"|")
 
 
+_SAID_BY_PIP = (
+    b"ERROR: |WARNING: Retrying|connection broken by|Could not fetch URL|HTTP error |://|https:"
+    b"//u:p@host/a|/home/a|C:\\a|No matching distribution found|No module named pip|\n| |\x1b[31m"
+).split(b"|")
+
 _json_rows = of_json(3)
 
 
@@ -57,6 +62,8 @@ CHANGES: dict[str, Callable[[bytes, int, int, Mutate], bytes]] = {
     "joined": _rows_changed,
     "header": of_json(0),
     "table": of_json(1),
+    "slice": of_json(0),
+    "pip": of_lines(_SAID_BY_PIP),
     "project": of_lines([*_TOML, b"[project]\n", b"name", b"version", b"license", b"text"]),
     "quoted": of_lines(_CODE),
 }
@@ -66,6 +73,7 @@ LONGEST = {
     "parse": 1_500, "statements": 1_500, "uses": 1_500, "declared": 2_000, "quoted": 1_000,
     "zip": 6_000, "report": 60_000, "bundle": 90_000, "cache": 20_000, "rows": 20_000,
     "joined": 20_000, "header": 20_000, "fingerprint": 20_000,
+    "slice": 40_000,
 }  # fmt: skip
 """Bytes of an input; 4,000 where nothing is said. Where the work grows with it and what matters
 needs little, less."""

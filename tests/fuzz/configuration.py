@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from hashlib import sha256
+from unittest.mock import patch
 
-from fuzz.place import inside, refused
-from provenance import licenses
-from provenance.errors import UsageError
+from fuzz.place import inside, place, refused
+from provenance import licenses, pypi
+from provenance.errors import SourceError, UsageError
 from provenance.explained import _parted
 from provenance.patterns import Patterns, expand_braces
 from provenance.policy import parsed as read_policy
@@ -75,3 +77,40 @@ def fuzz_project(data: bytes) -> None:
     assert found.package
     for value in (found.package, found.version, found.license):
         assert value is None or value.isprintable()
+
+
+def fuzz_pip(data: bytes) -> None:
+    """What pip says, and how it ended -> that it has fetched nothing, in words without addresses,
+    which may hold passwords."""
+    said = data[1:].decode("utf-8", "backslashreplace")
+    ended = bool(data[:1]) and data[0] % 2 == 0
+    with patch.object(pypi, "_run_pip", lambda *_: (ended, said)):
+        try:
+            pypi._download("birds", "1.0", str(place()))
+        except SourceError as error:
+            refused(error)
+            told = str(error)
+            assert not re.search(r"[A-Za-z]://[^\s]", told)
+            assert len(told) < 600
+
+
+def fuzz_checksum(data: bytes) -> None:
+    """The ``.sha256`` file beside a fetched archive -> the archive, if it is what was fetched. By
+    the first byte, the sum itself stands before what is given."""
+    content = b"birds"
+    path = place() / "birds-1.0-py3-none-any.whl"
+    beside = path.with_name(path.name + ".sha256")
+    right = sha256(content).hexdigest().encode()
+    text = (right if data[:1] and data[0] % 2 else b"") + data[1:]
+    path.write_bytes(content)
+    beside.write_bytes(text)
+    try:
+        found = pypi._cached(str(place()))
+    finally:
+        path.unlink()
+        beside.unlink()
+    words = text.decode("utf-8", "replace").split()
+    if found is not None:
+        assert words[0].encode() == right
+    elif text.isascii():
+        assert words[:1] != [right.decode()] or len(text) > 200

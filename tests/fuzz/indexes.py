@@ -32,7 +32,7 @@ from provenance.schema import WIDE, WIDE_FROM
 _Made = TypeVar("_Made")
 
 
-_TEXTS = (
+TEXTS = (
     program(0, functions=2, classes=0, statements=5),
     program(1, functions=0, classes=1, statements=3),
     program(2, functions=1, classes=0, statements=3),
@@ -45,7 +45,7 @@ def small(wide: bool = False) -> Path:
     """A small index, with notices; on request in the format of large ones."""
     reference = inside("birds")
     reference.mkdir(exist_ok=True)
-    for seed, text in enumerate(_TEXTS):
+    for seed, text in enumerate(TEXTS):
         head = f"# Copyright 2024 Bird {seed}\n# SPDX-License-Identifier: MIT\n"
         (reference / f"m{seed}.py").write_text(head + text, "utf-8")
     path = inside("wide.db" if wide else "birds.db")
@@ -68,7 +68,7 @@ def library() -> Library:
 @cache
 def asked() -> list[SourceFile]:
     """A file that has a copy with other names, and a class as it is."""
-    return [source_file("s.py", (renamed(_TEXTS[0]) + _TEXTS[1]).encode())]
+    return [source_file("s.py", (renamed(TEXTS[0]) + TEXTS[1]).encode())]
 
 
 def _once(made: Callable[..., _Made]) -> Callable[..., _Made]:
@@ -83,7 +83,7 @@ def _once(made: Callable[..., _Made]) -> Callable[..., _Made]:
 
 
 @contextmanager
-def _parsed_once() -> Iterator[None]:
+def parsed_once() -> Iterator[None]:
     """What asks an index is the same each time, and has targets of its own: it is read once."""
     with patch("provenance.parse.syntax", _SYNTAX), patch("provenance.parse.parse", _PARSE):
         yield
@@ -100,7 +100,7 @@ def _looked_into(path: Path, data: bytes) -> None:
             if sum(data) % 8:
                 _read(forged.indexes[0])
                 return
-            with _parsed_once():
+            with parsed_once():
                 for result, found in outcomes(asked(), forged, (), 60.0):
                     assert 0 <= result.novel <= 1
                     assert all(one.blocks for one in found)

@@ -7,21 +7,23 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from audits import audit, finding, ruling
 from hostile.corpus import MAKERS, tars, zips
 from programs import program, renamed
 
-from fuzz import indexes, reports
+from fuzz import indexes, reports, tables
 from fuzz.indexes import PAGED, ROWS
 from fuzz.place import SHORT, inside, source_file
 from provenance import bundle, pages
 from provenance import cache as remembered
-from provenance.cluster.fingerprints import row_of
-from provenance.cluster.tables import Capped, Header, rows_of
+from provenance.cluster.fingerprints import file_keys, keys_of, row_of, signed
+from provenance.cluster.tables import rows_of
 from provenance.index import Index
 from provenance.ledger import ledger_text
 from provenance.model import Parameters
@@ -31,6 +33,7 @@ from provenance.references import manifest
 from provenance.report.formats import FORMATS
 from provenance.report.json import json_report
 from provenance.scanning import outcomes
+from provenance.schema import TEXT
 from provenance.settings import starting
 from provenance.sketch import sketches
 
@@ -49,6 +52,16 @@ def _texts() -> tuple[list[bytes], list[bytes], list[bytes]]:
 
 
 _OF_TEXTS = ("decode", "parse", "statements", "uses", "quoted", "declared", "notebook")
+
+
+_PIP = [
+    b"\1ERROR: Could not find a version that satisfies the requirement a==1 (from versions: 2)\n"
+    b"ERROR: No matching distribution found for a==1\n",
+    b"\0WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError': /a/\n"
+    b"ERROR: HTTP error 404 while getting https://u:p@host/a.whl\n",
+    b"\2" + b"a" * 3_000 + b"\nERROR: x-1.0+y://z\n",
+]
+"""What pip says, behind a byte that says how it ended."""
 
 
 def seeds(name: str) -> list[bytes]:
@@ -99,6 +112,9 @@ def seeds(name: str) -> list[bytes]:
         ],
         "header": lambda: [_header()],
         "fingerprint": _fingerprint,
+        "slice": lambda: [_slice()],
+        "pip": lambda: _PIP,
+        "checksum": lambda: [b"\1" + bytes(8), b"\0" + b"0" * 64 + b"  a-1-py3-none-any.whl\n"],
         "table": lambda: [
             bytes([odd]) + json.dumps(values).encode() for odd in (0, 1) for values in _TABLE
         ],
@@ -236,25 +252,46 @@ def _forged(wide: bool) -> list[bytes]:
 
 
 def _header() -> bytes:
-    library = indexes.library()
-    (index,) = library.indexes
-    header = Header(
-        path="tables",
-        parameters=library.parameters,
-        permutations=library.permutations.astype("<u4").tobytes().hex(),
-        counts=index.counts,
-        releases=index.releases,
-        origins=dict(index.origin_facts),
-        selections={number: ["[]"] for number in index.releases},
-        baseline=_baseline().decode(),
-        checksum=index.checksum,
-        most=20,
-        key_bits=40,
-        capped=Capped({3: 1}),
-    )
-    rows = rows_of(header)
+    rows = rows_of(replace(tables.header(), baseline=_baseline().decode()))
     plain = {name: [(key, json.loads(text)) for key, text in rows[name]] for name in rows}
     return json.dumps(plain).encode()
+
+
+def _slice() -> bytes:
+    """The rows of the small index that the file that asks may need: all."""
+    told = tables.header()
+    drawn, parameters = indexes.library().permutations, told.parameters
+    postings: dict[tuple[int, int], set[int]] = {}
+    units: dict[int, list[Any]] = {}
+    trees = []
+    for number, text in enumerate(indexes.TEXTS, 1):
+        content = text.encode()
+        parsed = parse(content)
+        (one,) = sketches([parsed], parameters, drawn)
+        row = row_of(source_file("a.py", content), parsed, one, (), ())
+        pages_of = [pages.decompress(page)[8:].hex() for page in row[6:8]]
+        files = [[1, min(told.origins), f"m{number}.py"]]
+        trees.append([number, row[0], row[1], ["2024 Bird"], ["MIT"], row[4], *pages_of, files])
+        for key, _, _, _, tokens, words in row[9]:
+            unit = units.setdefault(
+                key, [len(units) + 1, [], [1 << 32 | 1], [], key, tokens, words]
+            )
+            unit[3].append(number)
+            postings.setdefault((TEXT, key), set()).add(unit[0])
+        for door, keys, at in keys_of(one, told.key_bits):
+            for key, owner in zip(keys.tolist(), signed(at).tolist(), strict=True):
+                postings.setdefault((door, key), set()).add(units[owner][0])
+        for door_and_key in file_keys(row[0], parsed.tokens):
+            postings.setdefault(door_and_key, set()).add(number)
+    for unit in units.values():
+        unit[5] = pages.decompress(unit[5])[8:].hex()
+    return json.dumps(
+        {
+            "postings": [[*key, sorted(held)] for key, held in sorted(postings.items())],
+            "units": list(units.values()),
+            "trees": trees,
+        }
+    ).encode()
 
 
 def _fingerprint() -> list[bytes]:

@@ -11,7 +11,7 @@ import numpy as np
 from programs import program
 
 from fuzz.indexes import library
-from fuzz.place import inside, place, source_file
+from fuzz.place import inside, source_file
 from provenance import changed, folder, history
 from provenance.align import align, blocks
 from provenance.declared import beside, said, used
@@ -125,10 +125,7 @@ def fuzz_notebook(data: bytes) -> None:
 
 def fuzz_ignore(data: bytes) -> None:
     """A ``.gitignore`` -> whether paths are taken."""
-    path = place() / "bad.ignore"
-    path.write_bytes(data)
-    spec = folder._read_rules(str(path))
-    path.unlink()
+    spec = folder._rules_in(data)
     if not isinstance(spec, Reason):
         for name in ("a.py", "models/llama/modeling_llama.py", "models/", "a" * 60 + ".py"):
             folder._ignored(name, (("", spec),))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
-from fuzz.indexes import json_list
+from fuzz.indexes import asked, json_list, library, parsed_once
 from fuzz.place import refused
 from provenance.cluster.fingerprints import parsed_of
 from provenance.cluster.gather import files_of_rows, suspects_of_rows
-from provenance.cluster.tables import header_of, rows_of
+from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
+from provenance.cluster.tables import Capped, Header, header_of, rows_of
 from provenance.errors import IndexFileError
+from provenance.library import Library
 from provenance.null import Baseline
 from provenance.pages import compress
+from provenance.scanning import outcomes
 
 _COLUMNS = ("path", "content", "origin", "version", "date", "license", "package")
 
@@ -74,3 +78,80 @@ def fuzz_table(data: bytes) -> None:
     for path, *rest in (*files_of_rows([row]), *suspects_of_rows([row])):
         assert path.isprintable()
         assert rest[0] is not None or rest[1] is not None or len(rest[-1]) > 20
+
+
+@cache
+def header() -> Header:
+    """What tables would say of themselves that are the small index."""
+    (index,) = library().indexes
+    return Header(
+        path="tables",
+        parameters=library().parameters,
+        permutations=library().permutations.astype("<u4").tobytes().hex(),
+        counts=index.counts,
+        releases=index.releases,
+        origins=dict(index.origin_facts),
+        selections={number: ["[]"] for number in index.releases},
+        baseline=None,
+        checksum=index.checksum,
+        most=20,
+        key_bits=40,
+        capped=Capped({3: 1}),
+    )
+
+
+def fuzz_slice(data: bytes) -> None:
+    """The rows of which a part of a scan is made, of the types that their columns are checked to
+    have, as JSON in which pages stand as hexadecimal digits, packed here: what is found, or an
+    error of ours."""
+    try:
+        given = json.loads(data)
+        rows = Rows(
+            [(_int(door) % 16, _long(key), _longs(held)) for door, key, held in given["postings"]],
+            [
+                UnitRow(
+                    _long(number), _longs(classes), _longs(stands), _longs(trees),
+                    None if unit is None else _long(unit), _page(tokens), _texts(words),
+                )
+                for number, classes, stands, trees, unit, tokens, words in given["units"]
+            ],
+            [
+                TreeRow(
+                    _long(number), str(digest), str(mark), _texts(holders), _texts(licenses),
+                    _texts(names), _page(spans) or b"", _page(lines) or b"",
+                    [(_int(one), _int(other), str(path)) for one, other, path in files],
+                )
+                for number, digest, mark, holders, licenses, names, spans, lines, files in given[
+                    "trees"
+                ]
+            ],
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return
+    try:
+        with parsed_once(), Library([Slice(header(), rows)]) as cut:
+            for result, found in outcomes(asked(), cut, (), 60.0):
+                assert 0 <= result.novel <= 1
+                assert all(one.blocks for one in found)
+    except IndexFileError as error:
+        refused(error)
+
+
+def _int(value: Any) -> int:
+    return int(value) & 0x7FFFFFFF
+
+
+def _long(value: Any) -> int:
+    return (int(value) + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _longs(values: Any) -> list[int]:
+    return [_long(one) for one in values]
+
+
+def _texts(values: Any) -> list[str]:
+    return [str(one) for one in values]
+
+
+def _page(digits: Any) -> bytes | None:
+    return None if digits is None else compress(bytes(8) + bytes.fromhex(str(digits)))
