@@ -323,7 +323,8 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
         if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE))
         and not (lets and lets.wants(one.path))
     ]
-    if not report.files and not report.skipped and not _only_files(plan, only):
+    nothing = all(one.reason.endswith(BY_RULE) for one in report.skipped)
+    if not report.files and nothing and not _only_files(plan, only):
         missing.append(_NO_FILE)
     return tuple(missing)
 

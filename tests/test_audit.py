@@ -453,6 +453,14 @@ def test_nothing_to_read_is_not_clean(clean: Path) -> None:
     run("audit", "src/own.py", "--exclude", "src", code=0)
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_a_tree_of_which_a_rule_leaves_all_out_is_not_clean(clean: Path) -> None:
+    Path(".git").rmdir()
+    subprocess.run(["git", "init", "-q"], check=True)
+    Path(".gitignore").write_text("*\n")
+    assert "no Python file was scanned" in run("audit", code=3).output
+
+
 def test_no_baseline_is_written_of_what_is_not_complete(dirty: Path) -> None:
     (dirty / "src" / "bad.py").write_bytes(b"\xff\xfe\x00")
     run("audit", "--write-baseline", code=1)
