@@ -45,7 +45,7 @@ MOST_BY_MEMBER = 128
 """Likeliest units of each method whose classes are proposed: a choice for speed."""
 _MANY, _MOST_TIMES = 10_000, 20
 """In a unit of so many fingerprints, of which honest code has none, each counts so often."""
-_UNITS_AT_ONCE = 1 << 20
+_UNITS_AT_ONCE, _PAIRS_AT_ONCE = 1 << 18, 1 << 18
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
 _TEXTS, _STRUCTURES, _BANDS, _RUNS, _TEXT_RUNS = range(5)  # the doors, in the order of asking
 _WHOLE = 2.0  # all fingerprints of both views
@@ -104,6 +104,7 @@ def candidates(
     doors = np.repeat(np.arange(len(found), dtype=np.uint8), [hit[0].size for hit in found])[order]
     fresh = firsts(pair)
     pair, at = pair[fresh], np.cumsum(fresh) - 1
+    del found, row, unit, order, keys, owner, fresh  # of very many units they are large
     total = np.bincount(at, weight, pair.size) + _held_too(index, left, pair)
     runs = np.bincount(at[doors == _RUNS], minlength=pair.size)
     text_runs = np.bincount(at[doors == _TEXT_RUNS], minlength=pair.size)
@@ -217,11 +218,15 @@ def _held_too(index: Index, left: _Left, pair: NDArray[np.uint64]) -> NDArray[np
             pair.searchsorted(row << units),
             pair.searchsorted((row + np.uint64(1)) << units),
         )
-        asked = stretches(begin, end - begin)
-        key = np.repeat((own[asking] - first).astype(np.uint64), end - begin)
-        sought = key << units | pair[asked] & ((np.uint64(1) << units) - np.uint64(1))
-        same = lists.take(lists.searchsorted(sought), mode="clip") == sought
-        shared += np.bincount(asked[same], minlength=pair.size)
+        key, counts = (own[asking] - first).astype(np.uint64), end - begin
+        part = np.cumsum(counts) // _PAIRS_AT_ONCE
+        for which in np.unique(part).tolist():
+            some = slice(*np.searchsorted(part, (which, which + 1)).tolist())
+            asked = stretches(begin[some], counts[some])
+            sought = np.repeat(key[some], counts[some]) << units
+            sought |= pair[asked] & ((np.uint64(1) << units) - np.uint64(1))
+            same = lists.take(lists.searchsorted(sought), mode="clip") == sought
+            shared += np.bincount(asked[same], minlength=pair.size)
     return shared / index.parameters.bands
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from provenance.stored import Stored
 
 
+_PAGES_AT_ONCE = 256
+
+
 @dataclass(eq=False)
 class Page:
     """A page of units as it is stored, small; what its lists say is unpacked when it is asked for.
@@ -57,7 +60,7 @@ class Units:
 
     def __init__(self, stored: Stored, units: int, trees: int) -> None:
         self._stored, self._most = stored, (units, trees)
-        self._pages: Recent[int, Page] = Recent(2048)
+        self._pages: Recent[int, Page] = Recent(1024)
 
     def forget(self) -> None:
         """Let go of the pages that were kept."""
@@ -89,10 +92,25 @@ class Units:
 
     def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
         """The classes that have units as members: positions in ``units``, and classes, in
-        parallel."""
-        if not units.size:
-            return np.empty(0, np.intp), np.empty(0, np.uint32)
+        parallel, in no order."""
         page, at = np.divmod(units, UNITS_PER_PAGE)
+        if np.flatnonzero(np.bincount(page)).size <= _PAGES_AT_ONCE:
+            return self._classes_at(page, at)
+        found = []
+        order = np.argsort(page, kind="stable")
+        changes = np.cumsum(np.diff(page[order], prepend=0) > 0) // _PAGES_AT_ONCE
+        for some in np.split(order, np.flatnonzero(np.diff(changes)) + 1):
+            own, classes = self._classes_at(page[some], at[some])
+            found.append((some[own], classes))
+        asked, classes = (np.concatenate(part) for part in zip(*found, strict=True))
+        return asked, classes
+
+    def _classes_at(
+        self, page: NDArray[np.int64], at: NDArray[np.int64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """The same of units by their pages and the places there, all pages unpacked at once."""
+        if not page.size:
+            return np.empty(0, np.intp), np.empty(0, np.uint32)
         numbers = np.flatnonzero(np.bincount(page))
         pages = [self._page(number) for number in numbers.tolist()]
         sizes = np.array([one.elements.size for one in pages])
@@ -101,7 +119,7 @@ class Units:
         rank = rank[page]
         if (at >= sizes[rank]).any():
             raise self._stored.damaged("a key names a unit that is not there")
-        at += (np.cumsum(sizes) - sizes)[rank]  # among all units of these pages
+        at = at + (np.cumsum(sizes) - sizes)[rank]  # among all units of these pages
         firsts, steps = zip(*(one.packed_classes for one in pages), strict=True)
         every = Page(
             *(np.empty(0, np.uint8),) * 2,
@@ -112,7 +130,7 @@ class Units:
         )
         edges, classes = self._classes_of("unit pages", every)
         count = (edges[1:] - edges[:-1])[at]
-        return np.repeat(np.arange(units.size), count), classes[stretches(edges[at], count)]
+        return np.repeat(np.arange(at.size), count), classes[stretches(edges[at], count)]
 
     def _page(self, number: int) -> Page:
         return self._pages.recall(number) or self._pages.keep(number, self._read(number))
