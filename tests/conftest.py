@@ -1,13 +1,15 @@
-"""What holds for every test: no network.
+"""What holds for every test: no network; an interruption is one.
 
 An audit hook refuses, in this process, to connect to or to look up anything but this machine.
 Processes that a test starts find a proxy where nobody listens, and no configuration of pip.
+Nor do they inherit that an interruption is ignored, as a shell has it for what runs behind.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import sys
 from typing import Any
 
@@ -48,3 +50,6 @@ os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
 os.environ["PIP_CONFIG_FILE"] = os.devnull
 os.environ["PIP_RETRIES"] = "0"
 os.environ["PROVENANCE_NO_CACHE"] = "1"  # what a test finds is found by it
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
