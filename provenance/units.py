@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from provenance.stored import Stored
 
-
 _PAGES_AT_ONCE = 256
+"""Pages that are unpacked together: of a large index those of all units take hundreds of MB."""
 
 
 @dataclass(eq=False)
