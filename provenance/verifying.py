@@ -127,7 +127,10 @@ def verify_bundle(
     )
     report, undated = _dated(replace(report, source=about.source), packed)
     if undated:
-        words = f"{undated} of git are those of the bundle: no git history is here to ask"
+        words = (
+            f"of {undated} findings and identical files are those of the bundle: no git history "
+            "is here to ask"
+        )
         checks.append(Check("days", "open", words))
     return (*checks, *_compared(content, about, report, source))
 
