@@ -38,6 +38,7 @@ from provenance.pages import split
 from provenance.postings import Postings
 from provenance.recent import Recent
 from provenance.references import DEFAULT_INDEX
+from provenance.regular import sha256_of
 from provenance.schema import (
     FILE,
     LAYOUT,
@@ -645,6 +646,23 @@ def parameters_json(parameters: Parameters) -> str:
     return json.dumps(asdict(parameters), sort_keys=True)
 
 
+def agreed(indexes: Sequence[Index]) -> Parameters:
+    """The parameters of indexes.
+
+    Raises:
+        IndexFileError: they are not the same of all.
+    """
+    first = indexes[0]
+    for index in indexes[1:]:
+        if index.parameters != first.parameters:
+            raise IndexFileError(
+                f"{index.path}: found parameters {index.parameters}, expected those of "
+                f"{first.path}: {first.parameters}; build one of them again with the other's "
+                "parameters"
+            )
+    return first.parameters
+
+
 def opened_once(paths: Sequence[str | Index], *, origins: bool = True) -> list[Index]:
     """Open indexes, each file and all copies of it once, in an order that does not depend on the
     given one: the default index first, whose families nobody renames, then the largest; with
@@ -667,10 +685,10 @@ def opened_once(paths: Sequence[str | Index], *, origins: bool = True) -> list[I
             for one in found.values()
         ]
         times = Counter(index.checksum for index in indexes)
-        seen: set[tuple[str, bytes]] = set()
+        seen: set[tuple[str, str]] = set()
         for index in sorted(indexes, key=lambda one: _place(one.path)):
             alone = times[index.checksum] == 1  # what an index says of itself may lie
-            content = index.checksum, b"" if alone else _digest(index.path)
+            content = index.checksum, "" if alone else sha256_of(index.path)
             if content in seen:
                 index.close()
             else:
@@ -679,16 +697,6 @@ def opened_once(paths: Sequence[str | Index], *, origins: bool = True) -> list[I
         opened.pop_all()
     kept.sort(key=lambda one: (_place(one.path)[0], -one.units, one.checksum, _place(one.path)))
     return kept
-
-
-def _digest(path: str) -> bytes:
-    from hashlib import sha256
-
-    digest = sha256()
-    with open(path, "rb", buffering=0) as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.digest()
 
 
 def _place(path: str) -> tuple[bool, str, str]:

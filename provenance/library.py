@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.errors import IndexFileError
-from provenance.index import NO_DAY, Index, Standing, opened_once
+from provenance.index import NO_DAY, Index, Standing, agreed, opened_once
 from provenance.model import (
     Alignment,
     Family,
@@ -155,23 +154,6 @@ def standings_of(paths: Sequence[str], names: Collection[str]) -> dict[str, tupl
                 day, before = found[name]
                 found[name] = min(day, first or NO_DAY), before + shared
     return found
-
-
-def agreed(indexes: Sequence[Index]) -> Parameters:
-    """The parameters of indexes.
-
-    Raises:
-        IndexFileError: they are not the same of all.
-    """
-    first = indexes[0]
-    for index in indexes[1:]:
-        if index.parameters != first.parameters:
-            raise IndexFileError(
-                f"{index.path}: found parameters {index.parameters}, expected those of "
-                f"{first.path}: {first.parameters}; build one of them again with the other's "
-                "parameters"
-            )
-    return first.parameters
 
 
 class Library:

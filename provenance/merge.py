@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.errors import IndexFileError
-from provenance.index import NO_DAY, Index, parameters_json
+from provenance.index import NO_DAY, Index, agreed, parameters_json
 from provenance.model import Family, Release
 from provenance.numbering import (
     HOLDERS,
@@ -125,13 +125,7 @@ class _Merge:
         for index in indexes:  # one by one: of many, each is to keep little
             self.indexes.append(index)
             index.connection.execute(f"PRAGMA cache_size = {-_KEPT_OF_EACH}")
-            self.parameters = self.indexes[0].parameters
-            if index.parameters != self.parameters:
-                raise IndexFileError(
-                    f"{index.path}: found parameters {index.parameters}, expected those of "
-                    f"{self.indexes[0].path}: {self.parameters}; build one of them again with "
-                    "the other's parameters"
-                )
+            self.parameters = agreed((self.indexes[0], index))
             for number, selection in index.connection.execute("SELECT id, selection FROM release"):
                 known = selected.setdefault(index.releases[number], set())
                 known.update(json.loads(selection))

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from provenance.errors import SourceError, UsageError
+from provenance.regular import sha256_of
 from provenance.release import normalised
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -169,7 +170,7 @@ def _cached(folder: str) -> str | None:
         try:
             with open(path + ".sha256", encoding="ascii") as file:
                 expected = file.read(200).split()
-            if expected[:1] == [_digest(path)]:
+            if expected[:1] == [sha256_of(path)]:
                 return path
         except (OSError, ValueError):
             continue
@@ -187,20 +188,10 @@ def _keep(name: str, version: str, work: str, folder: str) -> str:
     fetched = os.path.join(work, files[0])
     path = os.path.join(folder, files[0])
     with open(fetched + ".sha256", "w", encoding="ascii") as file:
-        file.write(f"{_digest(fetched)}  {files[0]}\n")
+        file.write(f"{sha256_of(fetched)}  {files[0]}\n")
     os.replace(fetched, path)
     os.replace(fetched + ".sha256", path + ".sha256")
     return path
-
-
-def _digest(path: str) -> str:
-    from hashlib import sha256
-
-    digest = sha256()
-    with open(path, "rb", buffering=0) as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 # --- pip ----------------------------------------------------------------------------------

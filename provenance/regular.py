@@ -52,6 +52,21 @@ def read_within(root: str, path: str, limit: int) -> bytes | Reason:
         return unreadable(error, "a file")
 
 
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a file, in hexadecimal, whatever its size.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    from hashlib import sha256
+
+    digest = sha256()
+    with open(path, "rb", buffering=0) as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
 def read_file(
     path: str, limit: int, *, follow: bool = False, at: int | None = None
 ) -> bytes | Reason:

@@ -55,7 +55,7 @@ ALLOWED = {
     "archive": "decode errors folder limits notices patterns regular release",
     "zipped": "archive decode errors folder limits notices patterns regular release",
     "tarred": "archive decode errors limits notices patterns regular release",
-    "pypi": "errors release",
+    "pypi": "errors regular release",
     "source": (
         "archive decode errors folder limits model notebook notices patterns pypi regular release "
         "tarred toml zipped"
@@ -80,7 +80,7 @@ ALLOWED = {
     "opening": "model",
     "index": (
         "checksum elements errors model null opening pages postings recent references.__init__ "
-        "schema sketch stored units"
+        "regular schema sketch stored units"
     ),
     "rank": "mark",
     "writing": "aside checksum elements errors index model pages schema",
@@ -91,7 +91,7 @@ ALLOWED = {
     "segments": "build errors index merge model schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema",
-    "library": "errors index model notices order recent schema sketch uses references.__init__",
+    "library": "index model notices order recent schema sketch uses references.__init__",
     "chain": "library model null verdict",
     "near": "finding library model",
     # attribute judges: it compares with align what candidates proposed and library holds
