@@ -23,19 +23,20 @@ with 95 % confidence, below 3 / pairs (the rule of three).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from provenance.attribute import accepted
-from provenance.index import Index
+from provenance.index import Index, Tree
 from provenance.library import Shingled, shingled
 from provenance.null import FILE_SIZES, SIZES, Baseline, counted
 from provenance.pages import stretches
-from provenance.schema import STRUCTURE, TREES_PER_PAGE, UNITS_PER_PAGE
+from provenance.recent import Recent
+from provenance.schema import FILE, STRUCTURE, TREES_PER_PAGE, UNITS_PER_PAGE
 from provenance.sketch import digest, mix
 from provenance.verdict import is_common
 
@@ -72,22 +73,23 @@ def measure(index: Index, family_of: Callable[[str], str]) -> Baseline:
     sample = _Sets([file.units[row] for file, row in units])
     class_of = np.array([_class(SIZES, file.sizes[row]) for file, row in units], np.intp)
     unrelated = np.array(
-        [families.unrelated(file.family, file.around(index, row)) for file, row in units], bool
+        [families.unrelated(file.family, file.around(row)) for file, row in units], bool
     ).reshape(len(units), families.compared.size)
-    of_file = [families.drawn(file.family, file.sha256) for file in files]
+    of_file = [families.drawn(file.family, file.tree.sha256) for file in files]
     scores: dict[str, dict[int, list[float]]] = {
         view: {least: [] for least in SIZES} for view in ("score", "structure", "text")
     }
     shares: dict[int, list[float]] = {least: [] for least in FILE_SIZES}
     for target in range(families.compared.size):
-        reference = _blocks(index, families.units(target))
-        for view, best in _best(sample, reference).items():
+        chosen = [file for file, targets in zip(files, of_file, strict=True) if target in targets]
+        sets = [sample, *(file.sets for file in chosen)]
+        best, *of_chosen = _best(sets, _blocks(index, families.members[target]))
+        for view, highest in best.items():
             for least, found in scores[view].items():
-                found += best[unrelated[:, target] & (class_of == least)].tolist()
-        for file, targets in zip(files, of_file, strict=True):
-            if target in targets:
-                share = file.explained(_best(file.sets, reference), index.parameters.large)
-                shares[_class(FILE_SIZES, file.size)].append(share)
+                found += highest[unrelated[:, target] & (class_of == least)].tolist()
+        for file, own in zip(chosen, of_chosen, strict=True):
+            share = file.explained(own, index.parameters.large)
+            shares[_class(FILE_SIZES, file.size)].append(share)
     return Baseline(
         families=len(families.names),
         related=families.related(),
@@ -109,85 +111,128 @@ def _hash(*parts: str) -> bytes:
 
 class _Families:
     """The families of an index, by number, and what they share. ``compared`` are the sampled
-    ones, ``members[t]`` the units of the t-th of those, ascending."""
+    ones, ``members[t]`` the units of the t-th of those, ascending. Who holds a unit is read where
+    it is asked for: in memory is something for each file, but nothing for each unit."""
 
     def __init__(self, index: Index, family_of: Callable[[str], str]) -> None:
+        self.index = index
+        self._pages: Recent[int, tuple[NDArray[np.intp], ...]] = Recent(256)
         name_of = {number: family_of(one.name) for number, one in index.origin_facts.items()}
         self.names = sorted(set(name_of.values()))
         number = {name: at for at, name in enumerate(self.names)}
         self.of_origin = {origin: number[name] for origin, name in name_of.items()}
-        self.elements, holder, unit_of = self._standing(index)
-        self.holders, self.edges = holder, np.searchsorted(unit_of, np.arange(index.units + 2))
-        self.small = index.parameters.small
-        self.weight = np.where(self.elements >= index.parameters.large, self.elements, 0)
-        size, many = self.weight[unit_of], len(self.names)
-        self.total = np.bincount(holder, size, many)
+        self.small, self.large = index.parameters.small, index.parameters.large
+        self.edges, self.of_tree = self._trees()
+        self.total = np.zeros(len(self.names))
+        for page in range(index.units // UNITS_PER_PAGE + 1):
+            size, unit, family = self._page(page, self.large)
+            np.add.at(self.total, family, size[unit])
         telling = np.flatnonzero(self.total).tolist()
         order = sorted(telling, key=lambda family: _hash(self.names[family]))
         self.compared = np.array(order[:FAMILIES], np.intp)
-        self.row_of = np.full(many, -1, np.intp)
+        self.row_of = np.full(len(self.names), -1, np.intp)
         self.row_of[self.compared] = np.arange(self.compared.size)
-        self.members = [unit_of[holder == family] for family in self.compared.tolist()]
-        shared = []
-        for members in self.members:
-            held = np.zeros(index.units + 1, bool)
-            held[members] = True
-            shared.append(np.bincount(holder, size * held[unit_of], many))
-        self.shared = np.array(shared).reshape(-1, many)
+        self.members = [self._members(family) for family in self.compared.tolist()]
+        self.shared = self._shared()
 
-    def _standing(
-        self, index: Index
-    ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:
-        """The elements of each unit, and in parallel, by unit, every family that has one."""
+    def _trees(self) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """Where the families that have each tree begin and the last one's end, and the families."""
+        trees = self.index.counts["tree"]
         family_of = np.zeros(max(self.of_origin, default=0) + 1, np.int64)
         family_of[list(self.of_origin)] = list(self.of_origin.values())
-        pairs = [np.empty(0, np.int64)]
-        for page in range(index.counts["tree"] // TREES_PER_PAGE + 1):
-            edges, _, origins, _ = index._file_page(page)
-            tree = np.repeat(np.arange(edges.size - 1), np.diff(edges)) + page * TREES_PER_PAGE
-            pairs.append(np.unique(tree.astype(np.int64) << 32 | family_of[origins]))
-        of_tree = np.concatenate(pairs)
-        edge = np.searchsorted(of_tree >> 32, np.arange(index.counts["tree"] + 2))
-        of_tree &= 0xFFFFFFFF
-        elements, holders, holds = [], [np.empty(0, np.int32)], [np.empty(0, np.int32)]
-        for page in range(index.units // UNITS_PER_PAGE + 1):
-            size, edges, trees, _, _ = index.unit_page(page)
-            elements.append(size)
-            unit = np.repeat(np.arange(size.size), np.diff(edges)) + page * UNITS_PER_PAGE
-            count = (edge[trees.astype(np.intp) + 1] - edge[trees]).astype(np.intp)
-            family = of_tree[stretches(edge[trees], count)]
-            found = np.unique(np.repeat(unit, count) << 32 | family)
-            holders.append((found & 0xFFFFFFFF).astype(np.int32))
-            holds.append((found >> 32).astype(np.int32))
-        return np.concatenate(elements), np.concatenate(holders), np.concatenate(holds)
+        counts, families = [np.zeros(1, np.intp)], [np.empty(0, np.uint32)]
+        for page in range(trees // TREES_PER_PAGE + 1):
+            edges, _, origins, _ = self.index._file_page(page)
+            tree = np.repeat(np.arange(edges.size - 1), np.diff(edges))
+            pairs = np.unique(tree << 32 | family_of[origins])
+            counts.append(np.bincount(pairs >> 32, minlength=edges.size - 1))
+            families.append((pairs & 0xFFFFFFFF).astype(np.uint32))
+        return np.cumsum(np.concatenate(counts)), np.concatenate(families)
 
-    def common(self, index: Index, units: NDArray[np.intp], structure: Hashes) -> list[bool]:
+    def _page(
+        self, page: int, least: int = 0
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """A page of units: the elements of each, and in parallel, by unit, every family that has
+        one of so many elements at least."""
+        size, edges, trees, _, _ = self.index.unit_page(page)
+        unit = np.repeat(np.arange(size.size), np.diff(edges))
+        kept = size[unit] >= least
+        unit, tree = unit[kept], trees[kept].astype(np.intp)
+        count = self.edges[tree + 1] - self.edges[tree]
+        family = self.of_tree[stretches(self.edges[tree], count)]
+        pairs = np.unique(np.repeat(unit, count) << 32 | family)
+        return size, pairs >> 32, pairs & 0xFFFFFFFF
+
+    def _members(self, family: int) -> NDArray[np.uint32]:
+        """The units of a family."""
+        trees = np.searchsorted(self.edges, np.flatnonzero(self.of_tree == family), "right") - 1
+        units = [self.index.tree(number).units for number in trees.tolist()]
+        return np.unique(np.concatenate(units)).astype(np.uint32)
+
+    def _shared(self) -> NDArray[np.float64]:
+        """float64[compared, families]: elements in large units that the two have alike."""
+        shared = np.zeros((self.compared.size, len(self.names)))
+        pages = [np.empty(0, np.uint32), *(members // UNITS_PER_PAGE for members in self.members)]
+        for page in np.unique(np.concatenate(pages)).tolist():
+            size, unit, family = self._page(page, self.large)
+            row = self.row_of[family]
+            for target in np.unique(row[row >= 0]).tolist():
+                held = np.zeros(size.size, bool)
+                held[unit[row == target]] = True
+                own = held[unit]
+                np.add.at(shared[target], family[own], size[unit[own]])
+        return shared
+
+    def holders(
+        self, units: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Of ascending units the elements, where the families that have each begin and the last
+        one's end, and the families."""
+        none = np.empty(0, np.intp)
+        elements, counts, families = [none], [none], [none]
+        page_of = units // UNITS_PER_PAGE
+        for page in np.unique(page_of).tolist():
+            size, unit, family = self._pages.recall(page) or self._pages.keep(
+                page, self._page(page)
+            )
+            at = units[page_of == page] % UNITS_PER_PAGE
+            edges = np.searchsorted(unit, np.arange(size.size + 1))
+            count = edges[at + 1] - edges[at]
+            elements.append(size[at])
+            counts.append(count)
+            families.append(family[stretches(edges[at], count)])
+        edges = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        return np.concatenate(elements), edges, np.concatenate(families)
+
+    def held(self, units: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Of ascending units the elements, and intp[units, compared]: the same where the unit is
+        large and the compared family has it, else 0."""
+        elements, edges, families = self.holders(units)
+        row = self.row_of[families]
+        unit = np.repeat(np.arange(units.size), np.diff(edges))[row >= 0]
+        found = np.zeros((units.size, self.compared.size), np.intp)
+        found[unit, row[row >= 0]] = np.where(elements >= self.large, elements, 0)[unit]
+        return elements, found
+
+    def common(self, units: NDArray[np.intp], structure: Hashes) -> list[bool]:
         """Whether so many families have units like each of some: of the same text, or where they
         are large, with digests of structure, of the same structure."""
-        at, alike, _ = index.lookup(STRUCTURE, structure)
-        every = np.concatenate([units, alike.astype(np.intp)])
-        row = np.concatenate([np.arange(units.size), at])
-        count = self.edges[every + 1] - self.edges[every]
-        family = self.holders[stretches(self.edges[every], count)]
+        asked, alike, _ = self.index.lookup(STRUCTURE, structure)
+        every, at = np.unique(np.concatenate([units, alike.astype(np.intp)]), return_inverse=True)
+        row = np.concatenate([np.arange(units.size), asked])
+        _, edges, families = self.holders(every)
+        count = (edges[1:] - edges[:-1])[at]
         many = len(self.names)
+        family = families[stretches(edges[at], count)]
         pairs = np.unique(np.repeat(row, count) * many + family)
         held = np.bincount(pairs // many, minlength=units.size)
         return [is_common(number, many) for number in held.tolist()]
 
-    def units(self, target: int) -> list[int]:
-        """The units of a compared family that are not small."""
-        members = self.members[target]
-        found: list[int] = members[self.elements[members] >= self.small].tolist()
-        return found
-
-    def unrelated(self, family: int, aside: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """bool[compared]: which have nothing to do with a family, some units left aside."""
-        count = self.edges[aside + 1] - self.edges[aside]
-        row = self.row_of[self.holders[stretches(self.edges[aside], count)]]
-        weight = np.repeat(self.weight[aside], count)[row >= 0]
-        left_aside = np.bincount(row[row >= 0], weight, self.compared.size).astype(np.intp)
+    def unrelated(self, family: int, aside: NDArray[Any] | int = 0) -> NDArray[np.bool_]:
+        """bool[compared]: which have nothing to do with a family, where of what they share so many
+        elements are left aside."""
         least = np.minimum(self.total[family], self.total[self.compared])
-        shared = self.shared[:, family] - left_aside
+        shared = self.shared[:, family] - aside
         result: NDArray[np.bool_] = (self.compared != family) & (
             shared < np.maximum(1, LINEAGE * least)
         )
@@ -195,26 +240,27 @@ class _Families:
 
     def related(self) -> float:
         """The share of pairs of a family and a compared one that have to do with each other."""
-        nothing = np.empty(0, np.intp)
-        apart = sum(int(self.unrelated(at, nothing).sum()) for at in range(len(self.names)))
+        apart = sum(int(self.unrelated(at).sum()) for at in range(len(self.names)))
         pairs = self.compared.size * (len(self.names) - 1)
         return round(1 - apart / pairs, 6) if pairs else 0.0
 
     def drawn(self, family: int, key: str) -> frozenset[int]:
         """Some of the compared families that have nothing to do with one, by their hash."""
-        apart = np.flatnonzero(self.unrelated(family, np.empty(0, np.intp))).tolist()
+        apart = np.flatnonzero(self.unrelated(family)).tolist()
         order = sorted(apart, key=lambda at: _hash(self.names[self.compared[at]], key))
         return frozenset(order[:FAMILIES_OF_FILE])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _File:
-    """A sampled file. ``sets`` holds all shingles of its units that are not small. In parallel,
-    of each of these: position in the tree, elements, elements where what repeats counts once,
-    whether it is common, shingles, and the elements of the file it spans (the module's body)."""
+    """A sampled file. ``held``: of each of its units, and of each compared family, the elements
+    where it is large and the family has it. ``sets`` holds all shingles of its units that are not
+    small. In parallel, of each of these: position in the tree, elements, elements where what
+    repeats counts once, whether it is common, shingles, and the elements of the file it spans (the
+    module's body)."""
 
-    number: int
-    sha256: str
+    tree: Tree
+    held: NDArray[np.intp]
     family: int
     size: int
     positions: list[int]
@@ -225,14 +271,16 @@ class _File:
     sets: _Sets
     spans: list[NDArray[np.intp]]
 
-    def around(self, index: Index, row: int) -> NDArray[np.intp]:
-        """The units of the index that stand in one of the file's, or that it stands in."""
-        tree, at = index.tree(self.number), self.positions[row]
-        if not at:
-            return tree.units[:1]
+    def around(self, row: int) -> NDArray[Any]:
+        """What the compared families have, elements, of the units that stand in one of the file's,
+        or that it stands in."""
+        tree, at = self.tree, self.positions[row]
         touching = (tree.start < tree.stop[at]) & (tree.stop > tree.start[at])
         touching[0] = False  # the module's body has no part of it
-        return np.unique(tree.units[touching])
+        positions = np.flatnonzero(touching) if at else np.zeros(1, np.intp)
+        _, once = np.unique(tree.units[positions], return_index=True)
+        result: NDArray[Any] = self.held[positions[once]].sum(axis=0)
+        return result
 
     def explained(self, best: dict[str, NDArray[np.float64]], large: int) -> float:
         """The share of elements that stand in a unit with an accepted match; units below
@@ -250,11 +298,19 @@ class _File:
         return float(covered.mean())
 
 
+def _by_sha256(index: Index) -> Iterator[int]:
+    """All trees, by the SHA-256 of their files."""
+    bits = (index.counts["tree"] // FILES).bit_length()
+    for leading in range(1 << bits):
+        _, _, trees = index.stretch(FILE, leading, bits)
+        yield from sorted(trees.tolist(), key=lambda tree: index.tree(tree).sha256)
+
+
 def _files(index: Index, families: _Families) -> list[_File]:
     """The files of least SHA-256 that are not small."""
     parameters = index.parameters
     found: list[_File] = []
-    for number in sorted(range(1, index.counts["tree"] + 1), key=lambda at: index.tree(at).sha256):
+    for number in _by_sha256(index):
         tree = index.tree(number)
         size = int(tree.sizes.sum())
         if size < FILE_SIZES[0]:
@@ -262,7 +318,8 @@ def _files(index: Index, families: _Families) -> list[_File]:
         body = np.ones(size, bool)
         for start, stop in zip(tree.start[1:].tolist(), tree.stop[1:].tolist(), strict=True):
             body[start:stop] = False
-        elements = families.elements[tree.units]
+        own, at = np.unique(tree.units, return_inverse=True)
+        elements, held = (of_own[at] for of_own in families.held(own))
         positions = np.flatnonzero(elements >= parameters.small).tolist()
         if not positions:
             continue
@@ -271,14 +328,14 @@ def _files(index: Index, families: _Families) -> list[_File]:
         structure = np.array([digest(one.structure) for one in tokens], np.uint64)
         found.append(
             _File(
-                number=number,
-                sha256=tree.sha256,
+                tree=tree,
+                held=held,
                 family=families.of_origin[index.files_of(number)[0].origin],
                 size=size,
                 positions=positions,
                 sizes=elements[positions].tolist(),
                 distinct=[unit.structure.size + parameters.k - 1 for unit in units],
-                common=families.common(index, tree.units[positions], structure),
+                common=families.common(tree.units[positions], structure),
                 units=units,
                 sets=_Sets(units),
                 spans=[
@@ -312,25 +369,27 @@ class _Sets:
         self.text = _View([unit.text for unit in units])
 
 
-def _blocks(index: Index, units: list[int]) -> list[_Sets]:
-    """The shingle sets of some units of the index, not too many at once: what is compared is all
-    in memory."""
-    return [
-        _Sets([shingled(index.tokens(unit), index.parameters) for unit in units[at : at + _BLOCK]])
-        for at in range(0, len(units), _BLOCK)
-    ]
+def _blocks(index: Index, units: NDArray[np.uint32]) -> Iterator[_Sets]:
+    """The shingle sets of those of some units of the index that are not small, not too many at
+    once."""
+    parameters = index.parameters
+    large = [unit for unit in units.tolist() if index._unit(unit)[0] >= parameters.small]
+    for at in range(0, len(large), _BLOCK):
+        some = large[at : at + _BLOCK]
+        yield _Sets([shingled(index.tokens(unit), parameters) for unit in some])
 
 
-def _best(left: _Sets, right: list[_Sets]) -> dict[str, NDArray[np.float64]]:
-    """The best resemblance that each unit of the left has with one of the right."""
-    best: dict[str, NDArray[np.float64]] = {}
+def _best(lefts: list[_Sets], right: Iterable[_Sets]) -> list[dict[str, NDArray[np.float64]]]:
+    """The best resemblance that each unit of each of the left has with one of the right."""
+    best: list[dict[str, NDArray[np.float64]]] = [{} for _ in lefts]
     for block in right:
-        structure = _resemblance(left.structure, block.structure)
-        text = _resemblance(left.text, block.text)
-        every = {"structure": structure, "text": text, "score": (structure + 2 * text) / 3}
-        for view, found in every.items():
-            highest = found.max(axis=1)
-            best[view] = np.maximum(best[view], highest) if view in best else highest
+        for left, known in zip(lefts, best, strict=True):
+            structure = _resemblance(left.structure, block.structure)
+            text = _resemblance(left.text, block.text)
+            every = {"structure": structure, "text": text, "score": (structure + 2 * text) / 3}
+            for view, found in every.items():
+                highest = found.max(axis=1)
+                known[view] = np.maximum(known[view], highest) if view in known else highest
     return best
 
 
