@@ -129,7 +129,7 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
     try:
         with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
             skeleton(Path(place), found)
-            with ThreadPoolExecutor(max(1, jobs)) as pool:
+            with ThreadPoolExecutor(max(1, min(jobs, 2 * (os.cpu_count() or 1)))) as pool:
                 answers = list(
                     pool.map(
                         lambda one: _blame(git, place, root, found, one, places[one.path], until),
@@ -138,6 +138,9 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
                 )
     except OSError as error:
         return History({}, f"git could not be run ({error.strerror}); check the temporary folder")
+    except RuntimeError as error:  # no thread could be started
+        said = "let this user have more processes (ulimit -u), or use fewer --jobs"
+        return History({}, f"git could not be waited for ({error}); {said}")
     lines = {
         one.path: answer
         for one, answer in zip(wanted, answers, strict=True)

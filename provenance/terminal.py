@@ -20,6 +20,7 @@ from provenance.errors import ExitCode, ProvenanceError, UsageError
 if TYPE_CHECKING:
     from provenance.workers import Bounds
 
+_LEAST_DEPTH = 1_000
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -80,18 +81,33 @@ def _told() -> Iterator[None]:
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED) from None
     except OSError as error:
         code, said = ExitCode.NOT_COMPLETED, str(error)
-    except Exception:
-        from traceback import format_exc
+    except Exception as error:
+        code, said = ExitCode.NOT_COMPLETED, _lacking(error)
+        if not said:
+            from traceback import format_exc
 
-        with suppress(OSError):
-            click.echo(printable(format_exc()), err=True, nl=False)
-        code = ExitCode.NOT_COMPLETED
-        said = "a fault of ours, please tell us with what input (SECURITY.md)"
+            with suppress(OSError):
+                click.echo(printable(format_exc()), err=True, nl=False)
+            said = "a fault of ours, please tell us with what input (SECURITY.md)"
     else:
         return
     with suppress(OSError, MemoryError):  # it cannot be told, but by the code
         click.echo(f"provenance: {printable(said)}", err=True)
     raise click.exceptions.Exit(code)
+
+
+def _lacking(error: Exception) -> str:
+    """What the system or the interpreter does not grant, where that is what is wrong."""
+    if isinstance(error, RecursionError) and sys.getrecursionlimit() < _LEAST_DEPTH:
+        return (
+            f"found that calls may be {sys.getrecursionlimit()} deep here, expected at least "
+            f"{_LEAST_DEPTH:,}, as Python begins with; raise it with sys.setrecursionlimit"
+        )
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return (
+            f"{error}: let this user have more processes (ulimit -u), end some, or use fewer --jobs"
+        )
+    return ""
 
 
 def _never_strict() -> None:

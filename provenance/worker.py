@@ -5,6 +5,7 @@ Whoever started it ends it, and it ends by itself where that process is no more.
 
 from __future__ import annotations
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -28,6 +29,9 @@ from provenance.errors import ProvenanceError, TooLongError
 from provenance.model import Skipped, SourceFile
 
 _START_SECONDS = 120.0  # a worker imports and opens what it needs in one or two
+_STARTS = 3  # a process that is ended before its first file says nothing of any file
+_PAUSE_SECONDS = 0.5
+_LEAST_DEPTH = 1_000  # of calls, as Python begins with
 
 _NEEDED = ("provenance.attribute", "provenance.candidates", "provenance.declared")
 """Imported before a process is forked: what every worker needs, and takes long."""
@@ -97,14 +101,36 @@ class LostError(Exception):
         self.cause: Cause = cause
 
 
+class UnstartedError(ProvenanceError):
+    """A worker did not start, as often as it was tried."""
+
+
 class Worker:
-    """A process that does one batch after the other, and the pipe to it."""
+    """A process that does one batch after the other, and the pipe to it.
+
+    Raises:
+        UnstartedError: none starts, though it was tried again.
+        ProvenanceError: what it needs cannot be opened.
+    """
 
     def __init__(self, task: Task) -> None:
-        forks = task.context.get_start_method() == "fork"
         self._limits = task.limits
         self.job: Begun | None = None
-        self.pipe, theirs = task.context.Pipe()
+        for left in reversed(range(_STARTS)):
+            try:
+                self._start(task)
+                return
+            except UnstartedError:
+                if not left:
+                    raise
+            time.sleep(_PAUSE_SECONDS)
+
+    def _start(self, task: Task) -> None:
+        forks = task.context.get_start_method() == "fork"
+        try:
+            self.pipe, theirs = task.context.Pipe()
+        except OSError as error:
+            raise _unstarted(error) from error
         given = (theirs, self.pipe if forks else None, task.work, task.settings, task.limits.memory)
         self._process = task.context.Process(  # type: ignore[attr-defined]
             target=_serve, args=given, daemon=True
@@ -114,22 +140,31 @@ class Worker:
                 self._process.start()
         except (EOFError, OSError) as error:
             self.end()
-            raise ProvenanceError(
-                f"found that no worker process could be started ({error}), expected one; free "
-                "some memory, processes and open files, and start in a folder that is still there"
-            ) from error
+            raise _unstarted(error) from error
         finally:
             theirs.close()
         self.until = time.monotonic() + _START_SECONDS
         try:
             if not self.pipe.poll(_START_SECONDS):
-                raise EOFError
+                raise ProvenanceError(
+                    "found that a worker process did not open the indexes in "
+                    f"{_START_SECONDS:g} seconds, expected it in one or two; use fewer --jobs, or "
+                    "keep the indexes where they are read sooner"
+                )
             self._received()
-        except (EOFError, OSError, MemoryError, LostError) as error:
+        except (EOFError, OSError) as error:
+            said = _ending(self._gone())
+            self.end()
+            raise UnstartedError(
+                f"found that a worker process ended before its first file{said}, {_STARTS} times "
+                "one after the other, expected it to open the indexes; free some of the machine's "
+                "memory, or use fewer --jobs"
+            ) from error
+        except MemoryError as error:
             self.end()
             raise ProvenanceError(
-                "found that a worker process ended before its first file, expected it to open the "
-                "indexes; raise --memory, or free some of the machine's"
+                "found that a worker process could not open the indexes with "
+                f"{self._limits.memory / 1e6:,.0f} MB, expected it to; raise --memory"
             ) from error
         except BaseException:
             self.end()
@@ -154,6 +189,7 @@ class Worker:
                 raise LostError("time")
             return self._received()  # type: ignore[no-any-return]
         except (EOFError, OSError):
+            self._gone()
             raise LostError("death") from None
         except MemoryError:
             raise LostError("memory") from None
@@ -166,6 +202,15 @@ class Worker:
             raise error from _ThereError(said) if said else None
         return done
 
+    def _gone(self) -> int | None:
+        """How it has ended, once its pipe is shut. Who ends a whole group of processes, as when a
+        terminal is closed, tells us too: that is waited for, or it would be blamed on a file."""
+        self._process.join(_PAUSE_SECONDS)
+        code = self._process.exitcode
+        if code is not None and -code in _ended_by():
+            time.sleep(_PAUSE_SECONDS)
+        return code
+
     def end(self) -> None:
         """End it, whatever it is about."""
         self.pipe.close()
@@ -174,6 +219,26 @@ class Worker:
             self._process.join()
         with suppress(ValueError):  # who ignores SIGCHLD is not told that it has ended
             self._process.close()
+
+
+def _unstarted(error: Exception) -> UnstartedError:
+    """That no process could be started, and the remedy."""
+    remedy = {
+        errno.EAGAIN: "let this user have more processes (ulimit -u), or end some",
+        errno.EMFILE: "let a process have more open files (ulimit -n), or use --jobs 1",
+    }.get(getattr(error, "errno", None) or 0)
+    usual = "free some memory, processes and open files, or start in a folder that is still there"
+    return UnstartedError(
+        f"found that no worker process could be started ({error}), expected one; {remedy or usual}"
+    )
+
+
+def _ending(code: int | None) -> str:
+    """How a process has ended, in words."""
+    with suppress(ValueError):
+        if code is not None and code < 0:
+            return f", by {signal.Signals(-code).name}"
+    return "" if code is None else f", with {code}"
 
 
 class _ThereError(Exception):
@@ -324,6 +389,7 @@ def _serve(
         inherited.close()
         gc.freeze()  # what is shared with who forked us is not written to
     _bound(memory)
+    sys.setrecursionlimit(max(_LEAST_DEPTH, sys.getrecursionlimit()))
     batches: SimpleQueue[Sequence[SourceFile]] = SimpleQueue()
 
     def read() -> None:
@@ -333,7 +399,13 @@ def _serve(
         finally:
             os._exit(1)
 
-    threading.Thread(target=read, daemon=True).start()
+    try:
+        threading.Thread(target=read, daemon=True).start()
+    except RuntimeError as error:
+        said = f"found that a worker process could start no thread ({error}), expected one; "
+        remedy = "let this user have more processes (ulimit -u), end some, or use fewer --jobs"
+        pipe.send((None, UnstartedError(said + remedy), ""))
+        return
     opened = resource = None
     first = True
     while True:

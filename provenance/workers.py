@@ -27,6 +27,7 @@ from provenance.worker import (
     LostError,
     Opens,
     Task,
+    UnstartedError,
     Worker,
     context_for,
     patience,
@@ -141,8 +142,14 @@ def run(
 
 def most_workers() -> int:
     """How many are started, however many are asked for: the policy of a scanned repository may ask
-    for any number."""
-    return min(2 * (os.cpu_count() or 1), 60 if sys.platform == "win32" else 1 << 16)
+    for any number. Each takes two of the files that may be open here, and we some."""
+    most = 2 * (os.cpu_count() or 1)
+    if sys.platform == "win32":
+        return min(most, 60)
+    import resource
+
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if files == resource.RLIM_INFINITY else max(1, min(most, (files - 16) // 2))
 
 
 def _here(
@@ -179,7 +186,12 @@ def _spread(
             idle = next((worker for worker in crew if worker.job is None), None)
             if following is not None and len(begun) <= _AHEAD * jobs:
                 if idle is None and len(crew) < jobs:
-                    crew.append(idle := Worker(task))
+                    try:
+                        crew.append(idle := Worker(task))
+                    except UnstartedError:
+                        if not crew:
+                            raise
+                        jobs = len(crew)  # the system has no more to give: these do it
                 if idle is not None:
                     begun.append(Begun(following))
                     idle.give(begun[-1])

@@ -450,6 +450,26 @@ def test_a_fault_of_ours_is_3_and_steers_no_terminal(
     assert "\n::error" not in ended.output
 
 
+@pytest.mark.parametrize(
+    ("raised", "remedy"),
+    [(RecursionError("too deep"), "sys.setrecursionlimit"), (RuntimeError, "ulimit -u")],
+)
+def test_what_the_system_does_not_grant_is_no_fault_of_ours(
+    raised: Exception, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        if isinstance(raised, RecursionError):
+            raise raised
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("provenance.scanning.scan", fail)
+    monkeypatch.setattr(sys, "getrecursionlimit", lambda: 60)
+    ended = CliRunner().invoke(main, ["scan", "."])
+    assert ended.exit_code == ExitCode.NOT_COMPLETED
+    assert remedy in ended.output
+    assert "Traceback" not in ended.output
+
+
 # --- output -------------------------------------------------------------------------------
 
 

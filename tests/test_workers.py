@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from provenance import worker, workers
 from provenance.errors import ProvenanceError, TooLongError
 from provenance.model import Skipped, SourceFile
 from provenance.source import open_source
-from provenance.workers import BOUNDS, Bounds, run
+from provenance.workers import BOUNDS, Bounds, Listed, run
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,25 @@ class Dies(Nothing):
         os._exit(9)
 
 
+@dataclass(frozen=True)
+class Killed(Nothing):
+    """Settings in whose opening a worker is killed, as for want of memory, but for the first
+    ``spared`` and all after as many as ``times``."""
+
+    folder: Path
+    times: int
+    spared: int = 0
+
+    def open(self) -> Any:
+        number = 0
+        while (self.folder / str(number)).exists():
+            number += 1
+        (self.folder / str(number)).touch(exist_ok=False)
+        if self.spared <= number < self.spared + self.times:
+            os.kill(os.getpid(), 9)
+        return super().open()
+
+
 def act(batch: Sequence[SourceFile], _: None) -> list[str]:
     """Does what the first word of a file says."""
     done = []
@@ -50,6 +69,9 @@ def act(batch: Sequence[SourceFile], _: None) -> list[str]:
             os._exit(9)
         if said == "#hang":
             time.sleep(600)
+        if said == "#group":  # as a group of processes is told to end: one after the other
+            subprocess.Popen(["sh", "-c", f"sleep 0.2; kill -TERM {os.getppid()}"])
+            os.kill(os.getpid(), signal.SIGTERM)
         if said == "#slow":
             raise TooLongError
         if said == "#eat":
@@ -172,8 +194,88 @@ def test_where_no_process_may_be_started_the_work_is_done_in_this_one(
 def test_a_worker_that_does_not_start_is_an_error(folder: Path) -> None:
     """No file is at fault."""
     results = run(act, open_source(str(folder)), [], 1, Dies(), None)
-    with pytest.raises(ProvenanceError, match="before its first file"):
+    with pytest.raises(ProvenanceError, match="before its first file, with 9, 3 times"):
         list(results)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_worker_that_is_killed_before_its_first_file_is_started_again(
+    folder: Path, jobs: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The system may end any process for want of memory; it is tried a bounded number of times."""
+    source = open_source(str(folder))
+    twice = Killed(tmp_path_factory.mktemp("twice"), 2)
+    assert sum(map(len, run(act, source, [], jobs, twice, None))) == 12
+    always = Killed(tmp_path_factory.mktemp("always"), 99)
+    with pytest.raises(ProvenanceError, match="before its first file, by SIGKILL, 3 times"):
+        list(run(act, source, [], jobs, always, None))
+    assert len([*always.folder.iterdir()]) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_the_workers_that_start_do_the_work_of_those_that_do_not(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_BATCH_BYTES", 1)
+    told = tmp_path / "told"
+    told.mkdir()
+    settings = Killed(told, 99, spared=1)
+    assert sum(map(len, run(act, open_source(str(folder)), [], 2, settings, None))) == 12
+    assert len([*told.iterdir()]) > 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a fault can be put into a forked worker only")
+def test_a_group_of_processes_that_is_told_to_end_is_interrupted(folder: Path) -> None:
+    """The worker hears of it first: its end was blamed on its file."""
+
+    class ToldError(Exception):
+        pass
+
+    told = threading.Event()
+
+    def end(*_: object) -> None:
+        told.set()
+        raise ToldError
+
+    say(folder, "f04.py", "#group ")
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(ToldError):
+            done(folder, jobs=1)
+    finally:
+        with suppress(ToldError):
+            told.wait(10)
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0,
+    reason="another user, whose processes are limited, needs root to become",
+)
+@pytest.mark.parametrize(("most", "found"), [(1, "could be started"), (2, "no thread")])
+def test_too_few_processes_for_a_user_are_told_with_the_remedy(
+    folder: Path, most: int, found: str
+) -> None:
+    import resource
+
+    worker.context_for(1)  # imports, which that user may not
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+        os.setuid(1_000_000 + os.getpid())  # of whom there is no other process
+        try:
+            list(run(act, Listed([SourceFile("a.py", b"x", "", None, ())]), [], 1, Nothing(), None))
+        except ProvenanceError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        told = stream.read()
+    os.waitpid(child, 0)
+    assert found in told
+    assert "ulimit -u" in told
 
 
 def test_no_number_of_jobs_starts_more_than_two_a_processor(
@@ -277,8 +379,15 @@ if __name__ == "__main__":
         "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))",
         "go(2); child = os.fork()",
         "os.close(0); sys.stdin = None",
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (14, 14))",
     ],
-    ids=["children are not waited for", "signals are blocked", "forked since", "no input"],
+    ids=[
+        "children are not waited for",
+        "signals are blocked",
+        "forked since",
+        "no input",
+        "few open files",
+    ],
 )
 def test_work_is_done_whatever_its_host_does_with_processes(folder: Path, host: str) -> None:
     """Each but the last was an exception, or never ended."""
