@@ -139,8 +139,8 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
     except OSError as error:
         return History({}, f"git could not be run ({error.strerror}); check the temporary folder")
     except RuntimeError as error:  # no thread could be started
-        said = "let this user have more processes (ulimit -u), or use fewer --jobs"
-        return History({}, f"git could not be waited for ({error}); {said}")
+        remedy = "let this user have more processes (ulimit -u), or use fewer --jobs"
+        return History({}, f"git could not be waited for ({error}); {remedy}")
     lines = {
         one.path: answer
         for one, answer in zip(wanted, answers, strict=True)

@@ -206,7 +206,7 @@ class Worker:
         """How it has ended, once its pipe is shut. Who ends a whole group of processes, as when a
         terminal is closed, tells us too: that is waited for, or it would be blamed on a file."""
         self._process.join(_PAUSE_SECONDS)
-        code = self._process.exitcode
+        code: int | None = self._process.exitcode
         if code is not None and -code in _ended_by():
             time.sleep(_PAUSE_SECONDS)
         return code
