@@ -12,6 +12,10 @@ from typing import Any
 
 from provenance.decode import Reason
 
+_MOST_VALUES = 4_000_000
+"""Values of JSON in a notebook, none of which takes more than some 60 bytes beside its text: it is
+read where nothing bounds memory. Pictures are one each; a million numbers of a plot are as many."""
+
 Cells = tuple[tuple[int, int], ...]
 """``(cell, line)``: 1-based number among all cells, 1-based line at which its code starts."""
 
@@ -36,6 +40,12 @@ def read_notebook(data: bytes) -> tuple[bytes, Cells] | Reason:
     """Give the code of a notebook as one UTF-8 text, and where its cells start in it."""
     import json
 
+    values = sum(map(data.count, (b"[", b"{", b","))) + data.count(b'"') // 2
+    if values > _MOST_VALUES:
+        return Reason(
+            f"found some {values:,} values, expected a notebook of at most {_MOST_VALUES:,}; clear "
+            "its outputs with 'jupyter nbconvert --clear-output'"
+        )
     try:
         # a number of thousands of digits is no part of any notebook, and slow to convert
         found = json.loads(

@@ -26,7 +26,7 @@ from provenance.folder import list_folder, shown
 from provenance.limits import READ, Found, Limits
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
-from provenance.notices import LONGEST_FILE, MOST, is_notice
+from provenance.notices import LONGEST_FILE, MOST, MOST_BYTES, is_notice
 from provenance.patterns import Patterns
 from provenance.regular import read_file, read_within
 from provenance.toml import table_of
@@ -61,9 +61,23 @@ class Source:
     def notices(self) -> list[tuple[str, bytes] | Skipped]:
         """The notice files (``NOTICE``, ``LICENSE`` ...) by path, or why one is not read; whatever
         ``include`` wants, for they speak of what it wants."""
+        read = self._notices()
+        left = MOST_BYTES
+        far: set[str] = set()  # from the top, once the nearer ones take all that is read
+        for path, found in sorted(read, key=lambda one: (one[0].count("/"), one[0])):
+            if isinstance(found, bytes):
+                left -= len(found)
+                if left < 0:
+                    far.add(path)
+        too_much = (
+            f"found notice files of more than {MOST_BYTES:,} bytes, expected less in all; those "
+            "nearest to the top were read, leave some out with --exclude"
+        )
         return [
-            Skipped(path, str(found)) if isinstance(found, Reason) else (path, found)
-            for path, found in self._notices()
+            Skipped(path, too_much if path in far else str(found))
+            if isinstance(found, Reason) or path in far
+            else (path, found)
+            for path, found in read
         ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -183,6 +184,18 @@ def test_cells_of_python_keep_their_body(name: str) -> None:
 )
 def test_malformed_notebooks_are_told_with_reason(data: bytes, words: str) -> None:
     assert words in reason_of(data)
+
+
+@pytest.mark.parametrize("value", [b"[]", b'{"":0}', b'"ab"', b"1e5"])
+def test_a_notebook_of_very_many_values_costs_no_memory(value: bytes) -> None:
+    """It is read in no worker: one of 50 MB took 1.5 GB."""
+    data = b'{"cells": [], "metadata": [' + b",".join([value] * (20_000_000 // len(value))) + b"]}"
+    tracemalloc.start()
+    try:
+        assert "clear its outputs" in reason_of(data)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_huge_numbers_and_lone_surrogates_do_no_harm() -> None:
