@@ -423,7 +423,8 @@ class Declaration:
 
     ``kind`` is the word of a comment (``copied``, ``adapted``, ``based``, ``link``, ``snippet``
     ...), ``import``, ``subclass``, ``copyright`` for a holder of the reference, ``named`` for a
-    family's name in a notice file. ``path`` is the scanned file or a notice file beside or above
+    family's name in a notice file, ``listed`` for a name among so many that it declares nothing.
+    ``path`` is the scanned file or a notice file beside or above
     it, ``text`` the line as written, shortened. ``family`` is the family it names: another one
     than the finding's where that is declared elsewhere.
     """

@@ -135,10 +135,15 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "i.db"
 
 
-def scan(folder: Path, index: Path, files: dict[str, str], **options: list[str]) -> Report:
+def put(folder: Path, files: dict[str, str]) -> Path:
     for name, text in {"src/mine.py": renamed(program(1)), **files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def scan(folder: Path, index: Path, files: dict[str, str], **options: list[str]) -> Report:
+    put(folder, files)
     return provenance.scan(str(folder), [index], **options)  # type: ignore[arg-type]
 
 
@@ -191,6 +196,26 @@ def test_what_speaks_of_others_does_not_declare(
     report = scan(tmp_path, index, {path: text})
     assert {finding.attribution for finding in report.findings} == {"undeclared"}
     assert {finding.declarations for finding in report.findings} == {()}
+
+
+@pytest.mark.parametrize("where", ["NOTICE", "src/mine.py"])
+def test_who_names_every_family_declares_none(
+    where: str, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is told, with how many are named; one that names few declares."""
+    said = "# Adapted from birds/models/{0}/modeling_{0}.py\n"
+    text = said.format("owl") + said.format("wren2")
+    body = renamed(program(1)) if where == "src/mine.py" else ""
+    few = provenance.scan(str(put(tmp_path / "few", {where: text + body})), [index], jobs=0)
+    assert {finding.attribution for finding in few.findings} == {"declared"}
+    monkeypatch.setattr("provenance.declared._MOST_NAMED", 1)
+    many = provenance.scan(str(put(tmp_path / "many", {where: text + body})), [index], jobs=0)
+    assert {finding.attribution for finding in many.findings} == {"undeclared"}
+    for finding in many.findings:
+        (one,) = finding.declarations
+        assert (one.kind, one.path, one.line, one.family) == ("listed", where, 2, "wren2")
+        assert one.text.startswith("one of 2 families that are named: ")
+    assert "says: listed wren2" in " ".join(provenance.text_report(many).split())
 
 
 def test_what_stands_in_a_notice_file_is_not_missing(index: Path, tmp_path: Path) -> None:
