@@ -37,7 +37,6 @@ from provenance.numbering import (
     number_units,
     number_words,
     pieces_of,
-    runs,
     trees_of,
     written,
 )
@@ -164,10 +163,10 @@ class _Merge:
         number_ranks(parts, self.folder)
         self.files = files_of(parts)
         self.trees = number_trees(parts, self.files)
-        self.elements = number_units(parts)
-        self.pieces, self.decides = number_pieces(parts, self.folder)
+        self.units = number_units(parts, self.folder)
+        self.pieces = number_pieces(parts, self.folder)
         self.hashes = number_words(parts, self.pieces)
-        units = self.elements.size - 1
+        units = self.units.many
         greatest = max(units, self.hashes.size, self.trees.part.size)
         self.shape = shape_of(units, greatest, self.bits)
 
@@ -178,16 +177,16 @@ class _Merge:
         while some := list(islice(names, NAMES_PER_PAGE)):
             insert(connection, "name", page, texts(some))
             page += 1
-        files, trees, elements, hashes = self.files, self.trees, self.elements, self.hashes
-        pieces, decides = self.pieces, self.decides
-        self._write_words(connection, hashes)
-        self._write_pieces(connection, pieces, decides)
-        self._write_trees(connection, trees)
-        rows = self._files(files)
-        del files, self.files
-        many_trees = trees.part.size - 1
+        self._write_words(connection, self.hashes)
+        self._write_pieces(connection)
+        self._write_trees(connection, self.trees)
+        for part in self.parts:
+            part.pieces = part.names = part.words[:0]
+        rows = self._files(self.files)
+        del self.files
+        many_trees = self.trees.part.size - 1
         write_files(connection, rows, many_trees)
-        standing = self._write_units(connection, elements, rows, many_trees)
+        standing = self._write_units(connection, rows, many_trees)
         bits = {door: self._write_door(connection, door) for door in self.shape.doors}
         write_releases(connection, self.releases)
         self._write_origins(connection, rows, standing)
@@ -197,12 +196,15 @@ class _Merge:
             "file": rows.shape[0],
             "tree": many_trees,
             "place": self.place,
-            "unit": elements.size - 1,
-            "piece": pieces.part.size,
+            "unit": self.units.many,
+            "piece": self.pieces.many,
         }
         drawn = self.indexes[0].permutations.astype("<u4").tobytes()
         stated = parameters_json(self.parameters)
-        write_meta(connection, stated, drawn, bits, counts, self.shape, hashes.size)
+        write_meta(connection, stated, drawn, bits, counts, self.shape, self.hashes.size)
+        for index in self.indexes:  # what is written is measured next
+            index.close()
+        self.parts.clear()
 
     # --- words, pieces, trees ---------------------------------------------------------
 
@@ -225,18 +227,17 @@ class _Merge:
                 some = texts(written[at - first : end - first])
                 insert(connection, "word", at // WORDS_PER_PAGE, hashes[at:end], some)
 
-    def _write_pieces(
-        self, connection: sqlite3.Connection, chosen: Chosen, decides: NDArray[np.uint64]
-    ) -> None:
+    def _write_pieces(self, connection: sqlite3.Connection) -> None:
         """Write the pieces; those of equal rank and size by their content."""
-        final = np.empty(decides.size, np.uint32)
-        page = 0
+        final = np.empty(self.pieces.many, np.uint32)
+        first = page = 0
         rest: list[tuple[bytes, bytes, bytes]] = []
-        for first, stop in runs(decides, _PIECES_AT_ONCE):
-            found = self._content(chosen, first, stop)
-            key = decides[first:stop].tolist()
-            order = sorted(range(stop - first), key=lambda at: (key[at], found[at]))
-            final[first + np.array(order)] = np.arange(first, stop, dtype=np.uint32)
+        for decides, chosen in self.pieces.stretches(_PIECES_AT_ONCE):
+            found = self._content(chosen)
+            key = decides.tolist()
+            order = sorted(range(len(key)), key=lambda at: (key[at], found[at]))
+            final[first + np.array(order)] = np.arange(first, first + len(key), dtype=np.uint32)
+            first += len(key)
             rest += [found[at] for at in order]
             whole = len(rest) // PIECES_PER_PAGE * PIECES_PER_PAGE
             for at in range(0, whole, PIECES_PER_PAGE):
@@ -246,12 +247,13 @@ class _Merge:
         if rest:
             _insert_pieces(connection, page, rest)
         for part in self.parts:
-            part.pieces = final[part.pieces]
+            part.pieces[:] = final[part.pieces]
+            part.words = part.words[:0]
 
-    def _content(self, chosen: Chosen, first: int, stop: int) -> list[tuple[bytes, bytes, bytes]]:
+    def _content(self, chosen: Chosen) -> list[tuple[bytes, bytes, bytes]]:
         """Kinds, words, steps of some pieces, as they are compared."""
-        found: list[tuple[bytes, bytes, bytes]] = [(b"", b"", b"")] * (stop - first)
-        for number, mine, local in _by_part(chosen, first, stop):
+        found: list[tuple[bytes, bytes, bytes]] = [(b"", b"", b"")] * chosen.part.size
+        for number, mine, local in _by_part(chosen, 0, chosen.part.size):
             part = self.parts[number]
             page_of = local // PIECES_PER_PAGE
             at = 0
@@ -345,7 +347,6 @@ class _Merge:
     def _write_units(
         self,
         connection: sqlite3.Connection,
-        elements: NDArray[np.uint32],
         rows: NDArray[np.uint32],
         many_trees: int,
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -356,10 +357,10 @@ class _Merge:
         edges = np.searchsorted(pairs >> 32, np.arange(many_trees + 2))
         most = len(self.origins) + 1
         held, shared = np.zeros(most, np.intp), np.zeros(most, np.intp)
-        for first in range(0, elements.size, _UNITS_AT_ONCE):
-            stop = min(first + _UNITS_AT_ONCE, elements.size)
-            trees, classes = self._standing(first, stop)
-            write_units(connection, first, elements[first:stop], trees, classes)
+        first = 0
+        for elements in self._elements():
+            trees, classes = self._standing(first, first + elements.size)
+            write_units(connection, first, elements, trees, classes)
             unit, tree = trees >> 32, trees & 0xFFFFFFFF
             count = edges[tree + 1] - edges[tree]
             holders = origins[stretches(edges[tree], count)]
@@ -368,7 +369,18 @@ class _Merge:
             times = np.bincount((found >> 32) - first)[(found >> 32) - first]
             held += np.bincount(owner, minlength=most)
             shared += np.bincount(owner, times - 1, most).astype(np.intp)
+            first += elements.size
         return held, shared
+
+    def _elements(self) -> Iterator[NDArray[np.uint32]]:
+        """The elements of all units, nobody's first, so many at a time."""
+        rest = np.zeros(1, np.uint32)
+        for keys in self.units.keys(_UNITS_AT_ONCE):
+            rest = np.concatenate([rest, keys.astype(np.uint32)])
+            if rest.size > _UNITS_AT_ONCE:
+                yield rest[:_UNITS_AT_ONCE]
+                rest = rest[_UNITS_AT_ONCE:]
+        yield rest
 
     def _standing(self, first: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Of some units (unit << 32 | tree) and (unit << 32 | class), ascending, each once."""

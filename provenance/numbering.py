@@ -1,8 +1,9 @@
 """numbering: several open indexes -> the numbers that their joined content has. No page is kept.
 
 Trees, units, pieces, words and names are numbered by rank (``build``), which depends on nothing
-but what they are. So each index is read through once for each of them, and what stays in memory
-are numbers: some 40 bytes for each unit, whatever its size.
+but what they are. So each index is read through once for each of them. What stays in memory is the
+number of each thing, four bytes; by what it is numbered stands in files, which are put in order a
+part at a time.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ from provenance.schema import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_AT_ONCE = 1 << 20
-"""Units or pieces that are put in order together."""
+_AT_ONCE = 1 << 18
+"""Units or pieces that are put in order together, and ranks of an index."""
 _TREES_AT_ONCE = 512
+_EVERY = 64
 _END = "\0"
 
 
@@ -46,8 +48,7 @@ class Part:
     """An index that is joined with others, and what its numbers become.
 
     ``names``, ``trees``, ``units``, ``pieces``, ``words``: by the number in this index the number
-    in the whole. Trees and units begin with nobody, 0. ``rank_of_unit`` and ``rank_of_piece``:
-    where their least rank stands among all ranks, until they are numbered.
+    in the whole. Trees and units begin with nobody, 0.
     """
 
     index: Index
@@ -58,8 +59,6 @@ class Part:
     units: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     pieces: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     words: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
-    rank_of_unit: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
-    rank_of_piece: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
 
 # --- names --------------------------------------------------------------------------------
@@ -116,27 +115,34 @@ def trees_of(part: Part, packs: Sequence[int]) -> Trees:
     )
 
 
-def number_ranks(parts: Sequence[Part], folder: Path) -> int:
-    """Let every part know the rank of its units and pieces; returns how many ranks there are,
-    which stands for none."""
-    streams = []
-    for at, part in enumerate(parts):
-        ranks = _ranks_of(part)
-        path = folder / f"ranks{at}"
-        path.write_text("".join(f"{order}{name}{_END}" for order, name in ranks), "utf-8")
+def number_ranks(parts: Sequence[Part], folder: Path) -> None:
+    """Write where the least rank of each unit and of each piece of each part stands among all
+    ranks, behind all where it has none: ``units.rank0``, nobody's first, ``pieces.rank0``..."""
+    of_part: list[list[int]] = []
+    streams: list[Iterator[tuple[str, int]]] = []
+    for part in parts:
+        first = len(streams)
+        for ranks in _ranks_of(part, folder, first):
+            path = folder / f"ranks{len(streams)}"
+            path.write_text("".join(f"{order}{name}{_END}" for order, name in ranks), "utf-8")
+            streams.append(_tagged(written(path), len(streams)))
+        of_part.append(list(range(first, len(streams))))
         part.index.forget()
-        streams.append(_tagged(written(path), at))
-    numbers = [array("I") for _ in parts]
+    numbers = [array("I") for _ in streams]
     many = 0
     for _, same in groupby(heapq.merge(*streams), key=itemgetter(0)):
         for _, at in same:
             numbers[at].append(many)
         many += 1
-    for part, found in zip(parts, numbers, strict=True):
-        place = np.array([*found, many], np.uint32)
-        part.rank_of_unit = place[part.rank_of_unit]
-        part.rank_of_piece = place[part.rank_of_piece]
-    return many
+    for at, part in enumerate(parts):
+        for kind, size in (("units", part.index.units + 1), ("pieces", part.index.counts["piece"])):
+            least = np.full(size, many, np.uint32)
+            for run in of_part[at]:
+                path = folder / f"{kind}.ranked{run}"
+                which, found = np.fromfile(path, np.uint32).reshape(2, -1)
+                np.minimum.at(least, which, np.frombuffer(numbers[run], np.uint32)[found])
+                path.unlink()
+            least.tofile(folder / f"{kind}.rank{at}")
 
 
 def written(path: Path) -> Iterator[str]:
@@ -148,15 +154,17 @@ def written(path: Path) -> Iterator[str]:
             yield from whole
 
 
-def _ranks_of(part: Part) -> list[Rank]:
-    """The ranks of an index, in order; the part knows which of them its units and pieces have."""
+def _ranks_of(part: Part, folder: Path, run: int) -> Iterator[list[Rank]]:
+    """The ranks of an index, in order, so many at a time; then it is written which of them its
+    units and pieces have, two rows of uint32: ``units.ranked0``, ``pieces.ranked0``..."""
     index = part.index
     known: dict[Rank, int] = {}
     of_unit: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
     of_piece: list[tuple[NDArray[np.uint32], NDArray[np.uint32]]] = []
     packs = part.index._count("tree")
     for first in range(0, packs, _TREES_AT_ONCE // TREES_PER_PACK):
-        trees = trees_of(part, range(first, min(first + _TREES_AT_ONCE // TREES_PER_PACK, packs)))
+        stop = min(first + _TREES_AT_ONCE // TREES_PER_PACK, packs)
+        trees = trees_of(part, range(first, stop))
         counts, columns = trees.counts, trees.columns
         marks = [mark for mark, count in zip(trees.said[1::2], counts[UNITS].tolist(), strict=True)
                  for _ in range(count)]  # fmt: skip
@@ -183,16 +191,18 @@ def _ranks_of(part: Part) -> list[Rank]:
         place[place == keys.size] = 0
         same = keys[place] == at if keys.size else np.zeros(at.size, bool)
         of_piece.append((columns[PIECES][same].astype(np.uint32), found[whole[last[place[same]]]]))
-    ranks = sorted(known)
-    place_of = np.empty(len(known), np.uint32)
-    place_of[[known[one] for one in ranks]] = np.arange(len(ranks), dtype=np.uint32)
-    part.rank_of_unit = np.full(index.units + 1, len(ranks), np.uint32)
-    for unit, found in of_unit:
-        np.minimum.at(part.rank_of_unit, unit, place_of[found])
-    part.rank_of_piece = np.full(index.counts["piece"], len(ranks), np.uint32)
-    for piece, found in of_piece:
-        np.minimum.at(part.rank_of_piece, piece, place_of[found])
-    return ranks
+        if sum(found.size for _, found in of_unit) < _AT_ONCE and stop < packs:
+            continue
+        ranks = sorted(known)
+        place_of = np.empty(len(known), np.uint32)
+        place_of[[known[one] for one in ranks]] = np.arange(len(ranks), dtype=np.uint32)
+        for kind, pairs in (("units", of_unit), ("pieces", of_piece)):
+            which, has = (np.concatenate(column) for column in zip(*pairs, strict=True))
+            np.stack([which, place_of[has]]).tofile(folder / f"{kind}.ranked{run}")
+            pairs.clear()
+        known.clear()
+        yield ranks
+        run += 1
 
 
 # --- trees --------------------------------------------------------------------------------
@@ -286,86 +296,154 @@ def number_trees(parts: Sequence[Part], files: Files) -> Chosen:
     )
 
 
-# --- units --------------------------------------------------------------------------------
+# --- units and pieces ---------------------------------------------------------------------
 
 
-def number_units(parts: Sequence[Part]) -> NDArray[np.uint32]:
-    """Units by rank, elements, digest; returns the elements of each, nobody's first."""
-    elements = [_elements_of(part) for part in parts]
-    for part in parts:
-        part.units = np.zeros(part.index.units + 1, np.uint32)
-    ranks, sizes, digests = [], [], []
-    many = 0
-    for keys, owner, unit in _by_digest(parts):
-        rank_of = np.empty(keys.size, np.uint32)
-        size_of = np.empty(keys.size, np.uint32)
-        for at, part in enumerate(parts):
-            mine = owner == at
-            rank_of[mine] = part.rank_of_unit[unit[mine]]
-            size_of[mine] = elements[at][unit[mine]]
-        fresh = np.ones(keys.size, bool)
-        fresh[1:] = keys[1:] != keys[:-1]
-        starts = np.flatnonzero(fresh)
-        place = many + np.cumsum(fresh) - 1
-        for at, part in enumerate(parts):
-            mine = owner == at
-            part.units[unit[mine]] = place[mine]
-        ranks.append(np.minimum.reduceat(rank_of, starts))
-        sizes.append(size_of[starts])
-        digests.append(keys[starts])
-        many += starts.size
-    none = np.empty(0, np.uint32)
-    rank_of, size_of = np.concatenate([none, *ranks]), np.concatenate([none, *sizes])
-    digest_of = np.concatenate([np.empty(0, np.uint64), *digests])
-    del ranks, sizes, digests
-    order = np.argsort(rank_of, kind="stable")
-    for first, stop in runs(rank_of[order], _AT_ONCE):
-        some = order[first:stop]
-        order[first:stop] = some[np.lexsort((digest_of[some], size_of[some], rank_of[some]))]
-    number = np.empty(many, np.uint32)
-    number[order] = np.arange(1, many + 1, dtype=np.uint32)
-    for part in parts:
-        part.units[1:] = number[part.units[1:]]
-        part.rank_of_unit = np.empty(0, np.uint32)
-    return np.concatenate([np.zeros(1, np.uint32), size_of[order]])
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """Units or pieces, so many, by rank and size. In files, in parallel: rank << 32 | size, and
+    which it is of those of all parts, end to end; where each part's begin, and the last one's
+    end."""
+
+    many: int
+    path: Path
+    edges: NDArray[np.intp]
+
+    def keys(self, most: int) -> Iterator[NDArray[np.uint64]]:
+        """Ranks and sizes, so many at a time."""
+        return _blocks(self.path.with_suffix(".keys"), np.uint64, most)
+
+    def sources(self, most: int) -> Iterator[NDArray[np.uint32]]:
+        """Which they are, so many at a time."""
+        return _blocks(self.path.with_suffix(".sources"), np.uint32, most)
+
+    def stretches(self, most: int) -> Iterator[tuple[NDArray[np.uint64], Chosen]]:
+        """Ranks and sizes, and where each is read from, in stretches that end where the key
+        changes."""
+        keys, sources = np.empty(0, np.uint64), np.empty(0, np.uint32)
+        for more, those in zip(self.keys(most), self.sources(most), strict=True):
+            keys, sources = np.concatenate([keys, more]), np.concatenate([sources, those])
+            stop = int(np.searchsorted(keys, keys[-1]))
+            if stop:
+                yield keys[:stop], self._chosen(sources[:stop])
+                keys, sources = keys[stop:], sources[stop:]
+        if keys.size:
+            yield keys, self._chosen(sources)
+
+    def _chosen(self, sources: NDArray[np.uint32]) -> Chosen:
+        owner = (np.searchsorted(self.edges, sources, "right") - 1).astype(np.uint16)
+        return Chosen(owner, (sources - self.edges[owner]).astype(np.uint32))
 
 
-def runs(ascending: NDArray[Any], most: int) -> Iterator[tuple[int, int]]:
-    """Half-open stretches of so many values or a few more, which end where the value changes."""
-    first = 0
-    while first < ascending.size:
-        last = ascending[min(first + most, ascending.size) - 1]
-        stop = int(np.searchsorted(ascending, last, "right"))
-        yield first, stop
-        first = stop
+def _blocks(path: Path, dtype: type[np.generic], most: int) -> Iterator[NDArray[Any]]:
+    """The numbers of a file, so many at a time."""
+    with open(path, "rb") as file:
+        while (found := np.fromfile(file, dtype, most)).size:
+            yield found
 
 
-def _elements_of(part: Part) -> NDArray[np.uint32]:
-    pages = range(part.index.units // UNITS_PER_PAGE + 1)
-    return np.concatenate([part.index._read("unit", page)[0].astype(np.uint32) for page in pages])
+_Found = tuple["NDArray[np.uint64]", "NDArray[np.uint32]", "NDArray[np.uint32]", "NDArray[Any]"]
 
 
-def _by_digest(
-    parts: Sequence[Part],
-) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint16], NDArray[np.uint32]]]:
-    """(digests, parts, units there), by digest, in stretches that no digest is cut by."""
-    bits = max(0, (sum(part.index.units for part in parts) // _AT_ONCE).bit_length())
+def _ranked(
+    found: Iterable[_Found], edges: NDArray[np.intp], path: Path
+) -> tuple[NDArray[np.uint32], Ranked]:
+    """The number of each unit or piece of all parts, end to end, by rank, size and digest.
+
+    Args:
+        found: digests, which they are, ranks, sizes; by digest, in stretches that no digest is cut
+            by. Of equal ones the first of least rank is read.
+        edges: where the units or pieces of each part begin, and those of the last one end.
+        path: of the files, without their endings.
+    """
+    number = np.zeros(int(edges[-1]), np.uint32)  # first by digest
+    ranked = Ranked(0, path, edges)
+    with open(path.with_suffix(".met"), "wb") as keys, open(path.with_suffix(".which"), "wb") as of:
+        many = 0
+        for digests, which, rank_of, size_of in found:
+            order = np.lexsort((rank_of, *digests.T[::-1]))
+            digests = digests[order]
+            fresh = np.ones(order.size, bool)
+            fresh[1:] = (digests[1:] != digests[:-1]).any(axis=1)
+            number[which[order]] = many + np.cumsum(fresh) - 1
+            least = order[fresh]
+            (rank_of[least].astype(np.uint64) << np.uint64(32) | size_of[least]).tofile(keys)
+            which[least].tofile(of)
+            many += least.size
+    ranked = Ranked(many, path, edges)
+    place = np.empty(many, np.uint32)
+    done = 0
+    with (
+        open(path.with_suffix(".keys"), "wb") as keys,
+        open(path.with_suffix(".sources"), "wb") as of,
+    ):
+        for ascending, which, met in _in_order(path):
+            place[met] = np.arange(done, done + met.size, dtype=np.uint32)
+            done += met.size
+            ascending.tofile(keys)
+            which.tofile(of)
+    for first in range(0, number.size, _AT_ONCE):
+        some = number[first : first + _AT_ONCE]
+        some[:] = place[some]
+    return number, ranked
+
+
+def _in_order(
+    path: Path,
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32], NDArray[np.intp]]]:
+    """Ascending keys, which they are, and where they stood, equal ones as they stood; in stretches
+    that no key is cut by. The files are gone through once for each of them."""
+    keys, which = path.with_suffix(".met"), path.with_suffix(".which")
+    drawn = [block[::_EVERY].copy() for block in _blocks(keys, np.uint64, _AT_ONCE)]
+    sample = np.sort(np.concatenate([np.empty(0, np.uint64), *drawn]))
+    bounds = np.unique(sample[:: max(1, _AT_ONCE // _EVERY)])
+    for low, high in zip([None, *bounds[1:]], [*bounds[1:], None], strict=True):
+        found: list[tuple[NDArray[Any], ...]] = []
+        first = 0
+        for block, those in zip(
+            _blocks(keys, np.uint64, _AT_ONCE), _blocks(which, np.uint32, _AT_ONCE), strict=True
+        ):
+            inside = np.ones(block.size, bool) if low is None else block >= low
+            if high is not None:
+                inside &= block < high
+            mine = np.flatnonzero(inside)
+            found.append((block[mine], those[mine], first + mine))
+            first += block.size
+        if found:
+            some, those, at = (np.concatenate(column) for column in zip(*found, strict=True))
+            order = np.argsort(some, kind="stable")
+            yield some[order], those[order], at[order]
+
+
+def number_units(parts: Sequence[Part], folder: Path) -> Ranked:
+    """Units by rank, elements, digest."""
+    for at, part in enumerate(parts):
+        with open(folder / f"units.size{at}", "wb") as file:
+            for page in range(part.index.units // UNITS_PER_PAGE + 1):
+                part.index._read("unit", page)[0].astype(np.uint32).tofile(file)
+    edges = np.cumsum([0, *(part.index.units + 1 for part in parts)])
+    number, ranked = _ranked(_by_digest(parts, edges, folder), edges, folder / "units")
+    number += 1
+    for part, first, stop in zip(parts, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        part.units = number[first:stop]
+        part.units[0] = 0
+    return ranked
+
+
+def _by_digest(parts: Sequence[Part], edges: NDArray[np.intp], folder: Path) -> Iterator[_Found]:
+    """Digests, which units, ranks, elements, for ``_ranked``."""
+    bits = (sum(part.index.units for part in parts) // _AT_ONCE).bit_length()
     for leading in range(1 << bits):
-        keys, owners, units = [], [], []
+        found: list[tuple[NDArray[Any], ...]] = []
         for at, part in enumerate(parts):
-            found, counts, listed = part.index.stretch(TEXT, leading, bits)
+            keys, counts, units = part.index.stretch(TEXT, leading, bits)
             if (counts != 1).any():
                 raise part.index._damaged("a digest of several units")
-            keys.append(found)
-            owners.append(np.full(found.size, at, np.uint16))
-            units.append(listed)
-        digests, owner, unit = np.concatenate(keys), np.concatenate(owners), np.concatenate(units)
-        order = np.argsort(digests, kind="stable")
-        if order.size:
-            yield digests[order], owner[order], unit[order]
-
-
-# --- pieces and words ---------------------------------------------------------------------
+            rank_of = np.fromfile(folder / f"units.rank{at}", np.uint32)[units]
+            size_of = np.fromfile(folder / f"units.size{at}", np.uint32)[units]
+            found.append((keys, (int(edges[at]) + units.astype(np.intp)), rank_of, size_of))
+        keys, which, rank_of, size_of = (np.concatenate(one) for one in zip(*found, strict=True))
+        yield keys[:, None], which.astype(np.uint32), rank_of, size_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -390,67 +468,53 @@ def pieces_of(part: Part, page: int) -> Pieces:
     return Pieces(sizes.astype(np.intp), leaves, kinds, steps.astype(np.uint32), words)
 
 
-def number_pieces(parts: Sequence[Part], folder: Path) -> tuple[Chosen, NDArray[np.uint64]]:
-    """Pieces by rank and size; returns where each is read from, and the two in one number. Those
-    of equal rank and size are in no order yet, which their content decides."""
-    sizes = [_hashed(part, folder / f"pieces{at}") for at, part in enumerate(parts)]
-    edges = np.cumsum([0, *(size.size for size in sizes)])
-    number = np.empty(int(edges[-1]), np.uint32)  # of every piece, first by digest
-    sources, decided = [np.empty(0, np.uint32)], [np.empty(0, np.uint64)]
-    many = 0
-    for keys, at, rank_of, size_of in _by_content(parts, sizes, edges, folder):
-        order = np.lexsort((rank_of, keys[:, 1], keys[:, 0]))
-        keys = keys[order]
-        fresh = np.ones(order.size, bool)
-        fresh[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-        number[at[order]] = many + np.cumsum(fresh) - 1
-        least = order[fresh]
-        sources.append(at[least])
-        decided.append(rank_of[least].astype(np.uint64) << np.uint64(32) | size_of[least])
-        many += least.size
-    source, decides = np.concatenate(sources), np.concatenate(decided)
-    del sources, decided
-    by_rank = np.argsort(decides, kind="stable")
-    place = np.empty(many, np.uint32)
-    place[by_rank] = np.arange(many, dtype=np.uint32)
+def number_pieces(parts: Sequence[Part], folder: Path) -> Ranked:
+    """Pieces by rank and size. Those of equal rank and size are in no order yet, which their
+    content decides."""
+    for at, part in enumerate(parts):
+        _write_digests(part, folder, at)
+    edges = np.cumsum([0, *(part.index.counts["piece"] for part in parts)])
+    number, ranked = _ranked(_by_content(parts, edges, folder), edges, folder / "pieces")
     for part, first, stop in zip(parts, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        part.pieces = place[number[first:stop]]
-        part.rank_of_piece = np.empty(0, np.uint32)
-    source = source[by_rank]
-    owner = (np.searchsorted(edges, source, "right") - 1).astype(np.uint16)
-    chosen = Chosen(owner, (source - edges[owner]).astype(np.uint32))
-    return chosen, decides[by_rank]
+        part.pieces = number[first:stop]
+    return ranked
 
 
-def _by_content(
-    parts: Sequence[Part],
-    sizes: Sequence[NDArray[np.uint32]],
-    edges: NDArray[np.intp],
-    folder: Path,
-) -> Iterator[tuple[NDArray[Any], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]]:
-    """(digests, places among all, ranks, sizes) of pieces, by digest, in stretches that no digest
-    is cut by, within each as they stand."""
+def _by_content(parts: Sequence[Part], edges: NDArray[np.intp], folder: Path) -> Iterator[_Found]:
+    """Digests, which pieces, ranks, sizes, for ``_ranked``."""
     bits = (int(edges[-1]) // _AT_ONCE).bit_length()
     for leading in range(1 << bits):
         found: list[tuple[NDArray[Any], ...]] = []
-        for at, (part, size) in enumerate(zip(parts, sizes, strict=True)):
-            keys = np.fromfile(folder / f"pieces{at}", np.uint64).reshape(-1, 2)
-            mine = np.arange(size.size)
-            if bits:
-                mine = np.flatnonzero(keys[:, 0] >> np.uint64(64 - bits) == leading)
-            place = (int(edges[at]) + mine).astype(np.uint32)
-            found.append((keys[mine], place, part.rank_of_piece[mine], size[mine]))
-        keys, place, rank_of, size_of = (np.concatenate(one) for one in zip(*found, strict=True))
-        if place.size:
-            yield keys, place, rank_of, size_of
+        for at in range(len(parts)):
+            first = int(edges[at])
+            for digests, rank_of, size_of in zip(
+                _blocks(folder / f"pieces.digest{at}", np.uint64, 2 * _AT_ONCE),
+                _blocks(folder / f"pieces.rank{at}", np.uint32, _AT_ONCE),
+                _blocks(folder / f"pieces.size{at}", np.uint32, _AT_ONCE),
+                strict=True,
+            ):
+                digests = digests.reshape(-1, 2)
+                mine = np.arange(size_of.size)
+                if bits:
+                    mine = np.flatnonzero(digests[:, 0] >> np.uint64(64 - bits) == leading)
+                which = (first + mine).astype(np.uint32)
+                found.append((digests[mine], which, rank_of[mine], size_of[mine]))
+                first += size_of.size
+        if found:
+            digests, which, rank_of, size_of = (
+                np.concatenate(one) for one in zip(*found, strict=True)
+            )
+            yield digests, which, rank_of, size_of
 
 
-def _hashed(part: Part, path: Path) -> NDArray[np.uint32]:
-    """Write uint64[n, 2], a digest of each piece, by which it is known in all parts; returns the
-    sizes."""
+def _write_digests(part: Part, folder: Path, at: int) -> None:
+    """Write uint64[n, 2], a digest of each piece, by which it is known in all parts, and uint32[n],
+    the sizes: ``pieces.digest0``, ``pieces.size0``..."""
     words = word_hashes(part)
-    sizes = [np.empty(0, np.uint32)]
-    with open(path, "wb") as file:
+    with (
+        open(folder / f"pieces.digest{at}", "wb") as file,
+        open(folder / f"pieces.size{at}", "wb") as of_sizes,
+    ):
         for page in range(part.index._count("piece")):
             pieces = pieces_of(part, page)
             kinds, steps = pieces.kinds.tobytes(), pieces.steps.tobytes()
@@ -463,8 +527,7 @@ def _hashed(part: Part, path: Path) -> NDArray[np.uint32]:
                 total.update(hashes[8 * leaf : 8 * (leaf + leaves)])
                 file.write(total.digest())
                 at, leaf = at + size, leaf + leaves
-            sizes.append(pieces.sizes.astype(np.uint32))
-    return np.concatenate(sizes)
+            pieces.sizes.astype(np.uint32).tofile(of_sizes)
 
 
 def word_hashes(part: Part) -> NDArray[np.uint64]:
@@ -473,27 +536,35 @@ def word_hashes(part: Part) -> NDArray[np.uint64]:
     return np.concatenate([np.empty(0, np.uint64), *pages]).astype(np.uint64, copy=False)
 
 
-def number_words(parts: Sequence[Part], pieces: Chosen) -> NDArray[np.uint64]:
+def number_words(parts: Sequence[Part], pieces: Ranked) -> NDArray[np.uint64]:
     """Words by how often they stand in the chosen pieces, the frequent first, then by hash;
     returns their hashes."""
-    own = [word_hashes(part) for part in parts]
-    every = np.unique(np.concatenate([np.empty(0, np.uint64), *own]))
+    every = np.empty(0, np.uint64)
+    waiting = [every]
+    for part in parts:
+        waiting.append(word_hashes(part))
+        if sum(some.size for some in waiting) > _AT_ONCE or part is parts[-1]:
+            every = np.unique(np.concatenate([every, *waiting]))
+            waiting.clear()
+    used = np.zeros(int(pieces.edges[-1]), bool)
+    for some in pieces.sources(_AT_ONCE):
+        used[some] = True
     times = np.zeros(every.size, np.int64)
     for at, part in enumerate(parts):
-        used = np.zeros(part.index.counts["piece"], bool)
-        used[pieces.number[pieces.part == at]] = True
-        counted = np.zeros(own[at].size, np.int64)
+        hashes = word_hashes(part)
+        counted = np.zeros(hashes.size, np.int64)
         for page in range(part.index._count("piece")):
-            first = page * PIECES_PER_PAGE
-            some = used[first : first + PIECES_PER_PAGE]
+            first = int(pieces.edges[at]) + page * PIECES_PER_PAGE
+            some = used[first : min(first + PIECES_PER_PAGE, int(pieces.edges[at + 1]))]
             if some.any():
                 found = pieces_of(part, page)
                 counts = np.bincount(found.words[np.repeat(some, found.leaves)])
                 counted[: counts.size] += counts
-        times[np.searchsorted(every, own[at])] += counted
+        part.words = np.searchsorted(every, hashes).astype(np.uint32)
+        times[part.words] += counted
     order = np.lexsort((every, -times))
     number = np.empty(every.size, np.uint32)
     number[order] = np.arange(every.size, dtype=np.uint32)
-    for part, hashes in zip(parts, own, strict=True):
-        part.words = number[np.searchsorted(every, hashes)]
+    for part in parts:
+        part.words = number[part.words]
     return every[order]

@@ -114,8 +114,8 @@ THEOREMS = (
         (
             ("merge.py", "common.append(own[counts == 0])", "common.append(own[:0])"),
             ("numbering.py", "np.minimum.at(first, files", "np.maximum.at(first * 0, files"),
-            ("numbering.py", "digest_of[some], size_of[some], rank", "digest_of[some], rank"),
-            ("numbering.py", "np.minimum.reduceat(rank_of, starts)", "rank_of[starts]"),
+            ("numbering.py", "np.argsort(some, kind", "np.argsort(some >> np.uint64(32), kind"),
+            ("numbering.py", "np.lexsort((rank_of, *dig", "np.lexsort((0 * rank_of, *dig"),
             ("merge.py", "known.update(json.loads(", "known.clear() or known.update(json.loads("),
         ),
     ),
