@@ -41,6 +41,7 @@ GRAVEST: tuple[Rule, ...] = (
     "allowed",
 )
 """The rules, the gravest first: what no declaration mends, what one does, what warns."""
+_MOST_NAMED = 5
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
 
@@ -321,7 +322,9 @@ class _Judge:
             elif at in self._matched:
                 continue
             elif at in self._named:
-                said = f"names {' and '.join(one.origins)}; the text shows {self._named[at]}"
+                more = len(one.origins) - _MOST_NAMED
+                names = [*one.origins[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+                said = f"names {' and '.join(names)}; the text shows {self._named[at]}"
                 remedy = "name the origin that the text shows, see 'provenance notices'"
             elif self.scope.whole:
                 said, level = "matches nothing that was found", "warning"

@@ -557,6 +557,9 @@ def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, na
     assert Path(name).is_symlink()
 
 
+MANY = [f"some/m{number}" for number in range(12)]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -568,6 +571,10 @@ def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, na
         ("[[declared]]\npath = '**'\norigin = '*'", "declared ** as *"),
         ("[[declared]]\npath = '**'\norigin = 'birds/*'", "declared ** as birds/*"),
         ("[[declared]]\nsymbol = '*'\norigin = ['[a-m]*', '[n-z]*']", "declared * as [a-m]*"),
+        (
+            f"[[declared]]\npath = 'src/borrowed.py'\norigin = {[*MANY, 'birds/m0']}",
+            "declared src/borrowed.py as some/m0 some/m1 some/m2 some/m3 some/m4 and 8 more",
+        ),
     ],
 )
 def test_a_policy_that_looks_away_is_told(dirty: Path, line: str, said: str) -> None:
@@ -577,6 +584,7 @@ def test_a_policy_that_looks_away_is_told(dirty: Path, line: str, said: str) -> 
     output = run("audit", "--output", "a.md", code=0).output
     assert "Clean" in output
     assert said in " ".join(output.split())
+    assert "The policy (provenance.toml) or the call looks at less" in " ".join(output.split())
     assert said.split()[1] in Path("a.md").read_text().partition("lets more pass")[2]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from provenance.model import Audit, Ruling
 from provenance.report.json import plain
-from provenance.report.rules import excused, lessened, own_references
+from provenance.report.rules import excused, lessened, lessens, own_references
 from provenance.report.text import number, safe, wrapped
 
 FORMAT_VERSION = 1
@@ -109,8 +109,7 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
     yield from wrapped(_summary(audit), width, "")
     if less := lessened(audit):
         said = "; ".join(f"{key} {', '.join(map(safe, values))}" for key, values in less)
-        of = f"The policy ({safe(audit.policy_file)})" if audit.policy_file else "The call"
-        yield from wrapped(f"{of} looks at less, or lets more pass: {said}.", width, "")
+        yield from wrapped(f"{safe(lessens(audit))}: {said}.", width, "")
     for said in filter(None, (own_references(audit), excused(audit))):
         yield from wrapped(safe(said), width, "")
     if any(rule in one.breaks for one in audit.failures for rule in ("undeclared", "elsewhere")):

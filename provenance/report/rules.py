@@ -114,6 +114,9 @@ _LESSENS = frozenset(
     "include exclude vendored may-skip smallest-unit as-of exclude-origin suspect-date".split()
 )
 _MOST_VALUES = 5
+_MOST_ORIGINS = 10
+"""Origins of one declaration that are no more than it may take. A choice: 'provenance notices' writes
+those of one file. As many declarations of one origin each fail: the text shows another one."""
 
 
 def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -131,18 +134,30 @@ def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
             kept = (*values[:_MOST_VALUES], *((f"and {more} more",) if more > 0 else ()))
             found.append((key, kept))
         elif key == "declared" and isinstance(value, list):
-            found += [("declared", (said,)) for said in map(_wide, value) if said][:_MOST_VALUES]
+            wide = [said for said in map(_wide, value) if said]
+            found += [("declared", (said,)) for said in wide[:_MOST_VALUES]]
+            if (more := len(wide) - _MOST_VALUES) > 0:
+                found.append(("declared", (f"and {more} more such",)))
     return tuple(found)
 
 
+def lessens(audit: Audit) -> str:
+    """What makes it look at less. A setting is the policy's or, over it, that of the call: the
+    outcome does not tell which."""
+    if audit.policy_file is None:
+        return "The call looks at less, or lets more pass"
+    return f"The policy ({audit.policy_file}) or the call looks at less, or lets more pass"
+
+
 def _wide(declaration: Mapping[str, Any]) -> str:
-    """A declaration that names no origin in particular, such as ``*`` or ``transformers/*``; empty
-    for any other."""
+    """A declaration that names no origin in particular, such as ``*`` or ``transformers/*``, or so
+    many that one will fit; empty for any other."""
     origins = declaration["origins"]
-    if not any(map(_names_none, origins)):
+    if len(origins) <= _MOST_ORIGINS and not any(map(_names_none, origins)):
         return ""
     place = " ".join(filter(None, (declaration["path"], declaration["symbol"])))
-    return f"{place} as {' '.join(origins[:_MOST_VALUES])}"
+    more = f" and {len(origins) - _MOST_VALUES} more" if len(origins) > _MOST_VALUES else ""
+    return f"{place} as {' '.join(origins[:_MOST_VALUES])}{more}"
 
 
 def _names_none(glob: str) -> bool:
