@@ -24,6 +24,7 @@ from typing import Any
 
 from provenance.model import FileResult, Finding, SourceFile
 from provenance.references import DEFAULT_INDEX
+from provenance.regular import sha256_of
 
 Outcome = tuple[FileResult, tuple[Finding, ...]]
 
@@ -42,6 +43,7 @@ _SCHEMA = f"""
 """
 _FAULTS = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite says of a damaged database may itself be no text."""
+_SMALL_INDEX = 20_000_000  # bytes, whose SHA-256 takes 50 ms
 _WAIT_SECONDS = 5.0
 _HELD = 500
 _DIGEST = 16
@@ -268,10 +270,13 @@ def _code() -> str:
 
 def file_of(path: str) -> tuple[object, ...]:
     """Which file an index is: the checksum that it states may be another's. The default one, which
-    is part of this program, is known by it."""
+    is part of this program, is known by it; a small one by its bytes, wherever it is; a larger one,
+    whose bytes take as long to read as a small scan does, by its place and times."""
     if path == str(DEFAULT_INDEX):
         return ()
     state = os.stat(path)
+    if state.st_size <= _SMALL_INDEX:
+        return (sha256_of(path),)
     times = state.st_mtime_ns, state.st_ctime_ns
     return os.path.realpath(path), state.st_dev, state.st_ino, state.st_size, *times
 

@@ -32,7 +32,7 @@ ALLOWED = {
     "mark": "",
     "origins": "model",
     "release": "errors",
-    "cache": "model policy pypi references.__init__",
+    "cache": "model policy pypi references.__init__ regular",
     "pages": "",
     "order": "",
     "recent": "",

@@ -115,8 +115,8 @@ _LESSENS = frozenset(
 )
 _MOST_VALUES = 5
 _MOST_ORIGINS = 10
-"""Origins of one declaration that are no more than it may take. A choice: 'provenance notices' writes
-those of one file. As many declarations of one origin each fail: the text shows another one."""
+"""Origins of one declaration that are no more than it may take. A choice: 'provenance notices'
+writes those of one file. As many declarations of one origin each fail: the text shows another."""
 
 
 def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
