@@ -258,7 +258,10 @@ def _declaration(
 def _wrong(
     text: str, path: str, key: str, table: str, value: object, expected: str, number: int = 0
 ) -> UsageError:
-    shown = reprlib.repr(value) if isinstance(value, (dict, list)) else str(value)
+    if isinstance(value, int) and value.bit_length() > 1_000:  # Python may refuse to write it
+        shown = f"a number of {value.bit_length():,} bits"
+    else:
+        shown = reprlib.repr(value) if isinstance(value, (dict, list)) else str(value)
     return UsageError(
         f"{path}:{line_of(text, key, table, number)}: found {key} = {shown[:60]!r}, "
         f"expected {expected}"

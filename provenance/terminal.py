@@ -229,13 +229,22 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
             f"{path}: found no place for a report, expected the name of a file; name one with "
             f"{option}, or leave it out for the terminal"
         )
-    path = path.resolve()  # a symbolic link stays one
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        whole = path.resolve()  # a symbolic link stays one
+        # The name may be as long as one can be.
+        temporary = whole.with_name(f".provenance.{os.getpid()}.part")
+        try:
+            temporary.write_bytes(data)
+            os.replace(temporary, whole)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # a loop of links, before Python 3.13
+        said = (isinstance(error, OSError) and error.strerror) or "a loop of links"
+        raise ProvenanceError(
+            f"{path}: found that it cannot be written ({said}), expected a file in a folder that "
+            f"has room and may be written to; make room, or name another with {option}"
+        ) from error
 
 
 def _open_as(path: Path) -> int | None:

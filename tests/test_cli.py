@@ -721,3 +721,24 @@ def test_an_error_that_cannot_be_written_has_its_exit_code() -> None:
     with open("/dev/full", "w") as full:
         ended = subprocess.run(line, stdout=subprocess.DEVNULL, stderr=full)
     assert ended.returncode == ExitCode.NOT_COMPLETED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+@pytest.mark.parametrize("option", ["--html", "--output"])
+def test_where_no_report_can_be_written_is_told(
+    option: str, mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """A loop of links was a fault of ours, a name as long as one can be no name at all."""
+    words = ["scan", str(mine), "--no-default-index", "--index", str(index), "--format", "json"]
+    (tmp_path / "loop.html").symlink_to("loop.html")
+    (tmp_path / "broken.html").symlink_to("nowhere/a.html")
+    for name in ("loop.html", "broken.html"):
+        ended = CliRunner().invoke(main, [*words, option, str(tmp_path / name)])
+        assert ended.exit_code == ExitCode.NOT_COMPLETED
+        assert f"{name}: found that it cannot be written" in ended.output
+        assert f"name another with {option}" in ended.output
+        assert "Traceback" not in ended.output
+    name = "n" * 250 + ".html"
+    ended = CliRunner().invoke(main, [*words, option, str(tmp_path / name)])
+    assert ended.exit_code == ExitCode.DONE, ended.output
+    assert {one.name for one in tmp_path.iterdir() if not one.is_symlink()} >= {name}

@@ -115,6 +115,7 @@ expires = 2027-01-01
         ("smallest-unit = -1\n", 1, "expected a whole number"),
         ("smallest-unit = true\n", 1, "expected a whole number"),
         ("jobs = 0\n", 1, "expected a whole number"),
+        (f"jobs = 0x{'f' * 5_000}\n", 1, "found jobs = 'a number of 20,000 bits', expected"),
         ("timeout = 601\n", 1, "at most 600"),
         ("memory = 16001\n", 1, "at most 16,000"),
         ("include = 'a'\n", 1, "expected a list of strings"),
