@@ -242,8 +242,8 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
     except (OSError, RuntimeError) as error:  # a loop of links, before Python 3.13
         said = (isinstance(error, OSError) and error.strerror) or "a loop of links"
         raise ProvenanceError(
-            f"{path}: found that it cannot be written ({said}), expected a file in a folder that "
-            f"has room and may be written to; make room, or name another with {option}"
+            f"{path}: found no way to write it ({said}), expected room and permission; name "
+            f"another place with {option}"
         ) from error
 
 

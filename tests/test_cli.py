@@ -735,8 +735,8 @@ def test_where_no_report_can_be_written_is_told(
     for name in ("loop.html", "broken.html"):
         ended = CliRunner().invoke(main, [*words, option, str(tmp_path / name)])
         assert ended.exit_code == ExitCode.NOT_COMPLETED
-        assert f"{name}: found that it cannot be written" in ended.output
-        assert f"name another with {option}" in ended.output
+        assert f"{name}: found no way to write it" in ended.output
+        assert f"name another place with {option}" in ended.output
         assert "Traceback" not in ended.output
     name = "n" * 250 + ".html"
     ended = CliRunner().invoke(main, [*words, option, str(tmp_path / name)])
