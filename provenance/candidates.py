@@ -43,6 +43,12 @@ transformers 5.23.0, by what the default index has of before October 2025, 834 a
 to the letter, and all are of the same origins."""
 MOST_BY_MEMBER = 128
 """Likeliest units of each method whose classes are proposed: a choice for speed."""
+LEAST_BY_MEMBER = 0.08
+"""Share, of bands and of fingerprints together, from which a unit tells of the classes that it is a
+member of: more than one LSH key, a fourteenth, which units share by chance. No rate of the
+development set changes; of the 5,100 findings in model files (a to m) of transformers 5.23.0, by
+what the default index has of before October 2025, 5,088 are as without it to the letter. Against
+ten million units a scan reads half as many pages of units, and takes a twentieth less."""
 _MANY, _MOST_TIMES = 10_000, 20
 """In a unit of so many fingerprints, of which honest code has none, each counts so often."""
 _UNITS_AT_ONCE, _PAIRS_AT_ONCE = 1 << 18, 1 << 18
@@ -305,9 +311,10 @@ def _of_classes(
     units = index.units.bit_length()
     row, unit = _parts(pair, units)
     inside = np.flatnonzero(outer[row] >= 0)
-    inside = inside[np.lexsort((unit[inside], -share[inside], row[inside]))]
+    cut = np.flatnonzero(np.bincount(row[inside], minlength=outer.size) > MOST_BY_MEMBER)
+    inside = inside[share[inside] >= LEAST_BY_MEMBER]
+    inside = inside[np.lexsort((-share[inside], row[inside]))]
     rank = np.arange(inside.size) - np.searchsorted(row[inside], row[inside])
-    cut = row[inside[rank == MOST_BY_MEMBER]]
     inside = np.sort(inside[rank < MOST_BY_MEMBER])
     at, classes = index.classes_of(unit[inside])
     member, share = row[inside][at], share[inside][at]

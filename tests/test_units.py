@@ -111,3 +111,27 @@ def test_parts_of_candidates_change_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(candidates, "_PAIRS_AT_ONCE", size)
         found = candidates._held_too(cast(Any, Index()), (keys, rows, held), pair)
         assert found.tolist() == pytest.approx(expected)
+
+
+def test_what_shares_one_common_key_tells_of_no_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a method's units those of more than one LSH key propose their classes, the likeliest of
+    them; that some are left out is told by how many there are."""
+    asked: list[int] = []
+
+    class Index:
+        units = 200
+
+        def classes_of(self, units: Any) -> tuple[Any, Any]:
+            asked.extend(units.tolist())
+            return np.arange(units.size), units.astype(np.uint32) + 100
+
+    monkeypatch.setattr(candidates, "MOST_BY_MEMBER", 2)
+    outer, size = np.array([-1, 0, 0]), np.array([20, 10, 10])
+    row, unit = np.array([0, 1, 1, 1, 2, 2]), np.array([3, 4, 5, 6, 7, 8])
+    share = np.array([2.0, 1 / 14, 2 / 14, 1.0, 0.5, 1 / 14])
+    pair = (row << 8 | unit).astype(np.uint64)
+    found, weight, cut = candidates._of_classes(cast(Any, Index()), pair, share, outer, size)
+    assert asked == [5, 6, 7]
+    assert found.tolist() == [105, 106, 107]  # of row 0
+    assert weight.tolist() == pytest.approx([1 / 14, 0.5, 0.25])
+    assert cut.tolist() == [1]
