@@ -128,7 +128,8 @@ class Index:
         self.path = str(path)
         stored = Stored(path)
         self.connection = stored.connection
-        self._read, self._count, self._damaged = stored.read, stored.count, stored.damaged
+        self._read, self._count = stored.read, stored.count
+        self._damaged, self._unread = stored.damaged, stored.unread
         try:
             self._load(whole=origins)
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
@@ -475,7 +476,7 @@ class Index:
             try:
                 known = self._tokens_at(self.tree(tree), position)
             except (IndexError, ValueError, MemoryError) as error:
-                raise self._damaged(f"tree {tree}, unit {position}: {error}") from error
+                raise self._unread(f"tree {tree}, unit {position}", error) from error
             self._tokens.keep(key, known)
         return known
 
@@ -524,7 +525,7 @@ class Index:
                     raise ValueError("a unit that its file's pieces do not hold")
             structure, text = self._elements.views(pieces)
         except (IndexError, ValueError, MemoryError) as error:
-            raise self._damaged(f"units {units}: {error}") from error
+            raise self._unread(f"units {units}", error) from error
         return structure, text, spans
 
     def _first(self, unit: int) -> tuple[int, int]:

@@ -144,7 +144,7 @@ class Postings:
                     pages, which[own] - at, low[own], shape.key(door, bits), shape.unit, most
                 )
             except (ValueError, MemoryError) as error:
-                raise self._stored.damaged(f"posting pages of door {door}: {error}") from error
+                raise self._stored.unread(f"posting pages of door {door}", error) from error
             found.append(there)
             counts.append(many)
             units.append(listed)
@@ -221,7 +221,7 @@ class Postings:
                 keys = sums(steps, [one[0].size for one in read])
                 units = unpack_lists(counts, *lists)
         except (ValueError, TypeError, MemoryError) as error:
-            raise self._stored.damaged(f"posting pages of door {door}: {error}") from error
+            raise self._stored.unread(f"posting pages of door {door}", error) from error
         if keys.size != counts.size:
             raise self._stored.damaged(f"posting pages of door {door} are uneven")
         page = keys.astype(_key_type(self._shape.width(door)), copy=False), _edges(counts), units

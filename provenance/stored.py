@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _ASKED_AT_ONCE = 512
 """Pages in one query: any SQLite takes 999 parameters."""
+_VAST = 100_000_000
+"""Numbers that no sound part of an index has at once: pages have some thousands, and what of them
+is looked at together is bounded."""
 
 
 class Stored:
@@ -78,6 +82,14 @@ class Stored:
             return 0 if last is None else int(last) + 1
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             raise self.damaged(str(error)) from error
+
+    def unread(self, what: str, error: Exception) -> Exception:
+        """The error of a part that could not be read: that it is damaged; but for want of memory
+        that it lacks, of which a sound part asks for little, and no index is to blame."""
+        shape = getattr(error, "shape", ())  # as numpy says what it was to make
+        if isinstance(error, MemoryError) and prod(shape) < _VAST:
+            return MemoryError(str(error))
+        return self.damaged(f"{what}: {error}")
 
     def damaged(self, what: str) -> IndexFileError:
         """The error that says that something of the file is not as it was written."""

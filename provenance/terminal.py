@@ -103,6 +103,8 @@ def _lacking(error: Exception) -> str:
             f"found that calls may be {sys.getrecursionlimit()} deep here, expected at least "
             f"{_LEAST_DEPTH:,}, as Python begins with; raise it with sys.setrecursionlimit"
         )
+    if isinstance(error, ImportError) and "failed to map" in str(error):  # a library in parts
+        return "out of memory, a library cannot be loaded; let this user have more (ulimit -v)"
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return (
             f"{error}: let this user have more processes (ulimit -u), end some, or use fewer --jobs"

@@ -149,13 +149,13 @@ class Units:
         try:
             return page.trees
         except (ValueError, MemoryError, TypeError) as error:
-            raise self._stored.damaged(f"unit page {number}: {error}") from error
+            raise self._stored.unread(f"unit page {number}", error) from error
 
     def _classes_of(self, what: str, page: Page) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
         try:
             return page.classes
         except (ValueError, MemoryError, TypeError) as error:
-            raise self._stored.damaged(f"{what}: {error}") from error
+            raise self._stored.unread(what, error) from error
 
 
 def _lists(

@@ -244,7 +244,10 @@ def _at_fault(file: SourceFile, cause: Cause, limits: Bounds) -> Skipped:
     memory = f"{limits.memory / 1e6:,.0f} MB"
     found, option = {
         "time": (f"that took more than {limits.seconds:g} seconds", "--timeout"),
-        "memory": (f"for which more memory was needed than {memory}", "--memory"),
+        "memory": (
+            f"for which more memory was needed than {memory}, or than the system grants",
+            "--memory",
+        ),
         "death": (
             f"that its worker process did not survive, most likely for want of memory, of which "
             f"it may take {memory}",

@@ -30,6 +30,7 @@ from provenance.model import Tokens
 from provenance.parse import parse
 from provenance.schema import PAGED, seal, sealed
 from provenance.sketch import body, positions
+from provenance.stored import Stored
 
 _NESTED = '''"""A docstring that must not be stored."""
 import os
@@ -508,6 +509,19 @@ def test_no_source_text_is_stored(tmp_path: Path) -> None:
 
 
 # --- whole or not at all ------------------------------------------------------------------
+
+
+def test_want_of_memory_is_no_damage(built: Path) -> None:
+    """A file that needs much ended the run, and a sound index was blamed. What asks for more than
+    any sound part holds is damaged."""
+    stored = Stored(built)
+    with pytest.raises(MemoryError) as vast:
+        np.empty(10**16, np.uint64)
+    with pytest.raises(MemoryError):
+        raise stored.unread("page 1", MemoryError())
+    with pytest.raises(IndexFileError, match="page 1"):
+        raise stored.unread("page 1", vast.value)
+    stored.connection.close()
 
 
 @pytest.mark.parametrize("extend", [False, True])
