@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from provenance.declared import Beside
     from provenance.history import Wanted
     from provenance.library import Library
-    from provenance.model import Parsed, Sketch, UseOf
+    from provenance.model import LineDay, Parsed, Sketch, UseOf
     from provenance.notices import NoticeFile
     from provenance.source import Source
 
@@ -156,7 +156,6 @@ def reported(asked: Asked, outcomes: Iterable[Outcome], skipped: Iterable[Skippe
     """What was found in each file, in any order -> the report of all of them."""
     from provenance.attribute import strength
     from provenance.composition import of_repository
-    from provenance.history import NOTHING, history
     from provenance.identity import vendored
     from provenance.verdict import directed, of_files
 
@@ -166,13 +165,17 @@ def reported(asked: Asked, outcomes: Iterable[Outcome], skipped: Iterable[Skippe
         files.append(result)
         findings += found
     composition, common, novel = of_repository(files, asked.standings)
-    past = NOTHING
+    lines: Mapping[str, Mapping[int, LineDay]] = {}
+    unread = None
     if asked.history:
+        from provenance.history import history
+
         past = history(asked.source, _lines_of(files, findings), asked.jobs)
+        lines, unread = past.lines, past.reason
     dated = asked.suspect_date or asked.release.date
     day_source: DaySource = "given" if asked.suspect_date else "archive"
-    told = list(directed(findings, dated, day_source, past.lines))
-    files = list(of_files(files, told, dated, day_source, past.lines))
+    told = list(directed(findings, dated, day_source, lines))
+    files = list(of_files(files, told, dated, day_source, lines))
     return Report(
         source=asked.source,
         indexes=asked.indexes,
@@ -188,7 +191,7 @@ def reported(asked: Asked, outcomes: Iterable[Outcome], skipped: Iterable[Skippe
         common=common,
         novel=novel,
         notice_files=asked.notice_files,
-        history=past.reason,
+        history=unread,
     )
 
 
@@ -387,12 +390,13 @@ def outcomes(
     listed = (propose or _proposed)([(files[at], parsed[at]) for at in left], library)
     for at, (drawn, by_row, limited) in zip(left, listed, strict=True):
         result, findings = attribute(files[at], parsed[at], drawn, by_row, library)
-        result = replace(result, limited=limited)
+        if limited:
+            result = replace(result, limited=limited)
         if findings:
             told = said(files[at], uses[at], library, notices)
             found[at] = declared(result, findings, told, library)
         else:
-            found[at] = replace(result, uses=uses[at]), ()
+            found[at] = (replace(result, uses=uses[at]) if uses[at] else result), ()
     return [found[at] for at in range(len(files))]
 
 

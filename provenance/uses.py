@@ -221,7 +221,9 @@ def _is_of(use: Use, known: Mapping[str, str]) -> bool:
 
 def _is_worth_parsing(content: bytes, known: Mapping[str, str] | None) -> bool:
     """Whether a file has one of the words, or imports a module of a known family."""
-    if b"model_type" in content or b"from_pretrained" in content or b"from_config" in content:
+    if b"model_type" in content:
+        return True
+    if b"from_" in content and (b"from_pretrained" in content or b"from_config" in content):
         return True
     if b"register" in content and (
         b"register_model" in content
