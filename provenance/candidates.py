@@ -197,12 +197,13 @@ def _banded(index: Index, keys: NDArray[np.uint64], rows: NDArray[np.intp]) -> t
     owner, units = rows[at[chosen]], units[chosen]
     weight = np.full(owner.size, 1.0 / index.parameters.bands)
     some = np.flatnonzero(proposes & ~whole)
-    if some.size:  # they propose their first units, and count as those that are left over do
-        at, listed, _ = index.lookup(BAND, keys[some])
+    # They propose their first units, and count as those that are left over do.
+    for few in np.split(some, np.flatnonzero(np.diff(np.cumsum(held[some]) // _UNITS_AT_ONCE)) + 1):
+        at, listed, _ = index.lookup(BAND, keys[few])
         first = np.arange(at.size) - at.searchsorted(at) < MOST_BY_BANDS
-        owner = np.concatenate([owner, rows[some][at[first]]])
+        owner = np.concatenate([owner, rows[few][at[first]]])
         units = np.concatenate([units, listed[first]])
-        weight = np.concatenate([weight, np.zeros(owner.size - weight.size)])
+    weight = np.concatenate([weight, np.zeros(owner.size - weight.size)])
     left = np.flatnonzero(~whole)
     return (owner, units, weight), (keys[left], rows[left], held[left])
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGE_WORD = 0xFFFF
 _MOST_TEXTS = 20_000
-_MOST_BYTES = 48 << 20  # of pages of pieces
+_MOST_BYTES = 32 << 20  # of pages of pieces; 48 save no time against ten million units
 _WORD_BITS = np.uint32(WORDS_PER_PAGE.bit_length() - 1)
 _NOTHING = np.empty(0, np.uint8)
 

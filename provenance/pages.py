@@ -236,7 +236,7 @@ def read_short(
     """
     joined, begin, sizes, many, large, left = _opened(pages, key, unit)
     at = begin + _SHORT.size
-    keys = _wide(joined, at, many, key)
+    keys = _wide(joined, at, many, key).astype(np.uint64, copy=False)
     at = at + many * key
     counts = joined[stretches(at, many)].astype(np.intp)
     more = _wide(joined, begin + sizes - 4 * large, large, 4)
@@ -352,11 +352,13 @@ def _numbers(joined: NDArray[np.uint8], at: NDArray[np.intp], width: int) -> NDA
 
 def _wide(
     joined: NDArray[np.uint8], begin: NDArray[np.intp], many: NDArray[np.intp], width: int
-) -> NDArray[np.uint64]:
+) -> NDArray[Any]:
     """Numbers of so many bytes each, out of stretches of bytes."""
-    inner = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
-    places = np.repeat(begin, many) + inner * width
-    columns = np.zeros((places.size, 8), np.uint8)
+    places = np.repeat(begin - (np.cumsum(many) - many) * width, many)
+    places += np.arange(0, places.size * width, width)
+    kind = np.uint32 if width <= 4 else np.uint64
+    numbers = np.zeros(places.size, kind)
     for byte in range(width):
-        columns[:, byte] = joined[places + byte]
-    return columns.view("<u8").ravel().astype(np.uint64, copy=False)
+        numbers |= joined[places].astype(kind) << kind(8 * byte)
+        places += 1
+    return numbers
