@@ -45,6 +45,9 @@ class _Kept:
     def damaged(self, said: str) -> IndexFileError:
         return IndexFileError(said)
 
+    def unread(self, what: str, error: Exception) -> Exception:
+        return Stored.unread(cast(Stored, self), what, error)
+
 
 @given(st.integers(0, 9), st.lists(st.integers(0, PAGES * UNITS_PER_PAGE - 1), max_size=60))
 @pytest.mark.parametrize("at_once", [1, 2, 256])
