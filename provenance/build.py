@@ -8,7 +8,6 @@ renamed when it is complete; whatever happens before leaves the old index untouc
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -20,15 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.elements import words_of
-from provenance.errors import IndexFileError
 from provenance.index import KINDS, NO_DAY, Index, parameters_json
 from provenance.mark import without_mark
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
 from provenance.origins import plain_family
 from provenance.pages import (
     deltas,
-    split,
     texts,
 )
 from provenance.parse import grammar
@@ -103,10 +99,6 @@ class _Piece:
         return len(self.kinds)
 
 
-_UNSOUND = (sqlite3.DatabaseError, ValueError, IndexError, KeyError, TypeError, OverflowError)
-"""What reading back an index runs into whose parts do not fit each other."""
-
-
 class Builder:
     """Collects files into an index; ``finish`` writes it under a temporary name and puts it in
     place.
@@ -119,14 +111,11 @@ class Builder:
         output: Path,
         parameters: Parameters,
         drawn: NDArray[np.uint32],
-        *,
-        extend: bool,
     ) -> None:
         self.file = NewIndex(output)
         self.parameters = parameters
         self.drawn = drawn
         self.shape = Shape()
-        self._extended = extend
         self._releases: list[tuple[Release, list[str]]] = []
         self._origins: dict[str, int] = {}
         self._families: dict[str, Family] = {}  # by origin, where they are known
@@ -142,13 +131,6 @@ class Builder:
         self._word_texts: list[str] = []
         self._keys: dict[int, list[NDArray[np.uint64]]] = {door: [] for door in DOORS}
         self._posted: dict[int, list[NDArray[np.intp]]] = {door: [] for door in DOORS}
-        self._common: dict[int, list[NDArray[np.uint64]]] = {RUN: [], TEXT_RUN: []}
-        if extend:
-            with Index(output) as old:
-                try:
-                    self._resume(old)
-                except _UNSOUND as error:
-                    raise self._damaged(error) from error
 
     def __enter__(self) -> Builder:
         return self
@@ -156,84 +138,7 @@ class Builder:
     def __exit__(self, *_: object) -> None:
         self.file.discard()
 
-    def _resume(self, old: Index) -> None:
-        """Read back all that an index holds."""
-        read = old.connection.execute
-        of_release: dict[int, int] = {}
-        for number, selection in read("SELECT id, selection FROM release ORDER BY id"):
-            of_release[number] = len(self._releases)
-            self._releases.append((old.releases[number], json.loads(selection)))
-        of_origin: dict[int, int] = {}
-        for number, facts in sorted(old.origin_facts.items()):
-            of_origin[number] = self._origins[facts.name] = len(self._origins)
-            self._families[facts.name] = facts.family
-        for (page,) in read("SELECT id FROM word ORDER BY id").fetchall():
-            hashes, written = old._read("word", page)
-            for word, text in zip(hashes.tolist(), split(written), strict=True):
-                self._words[int(word)] = len(self._words)
-                self._word_texts.append(text)
-        leaf = grammar().is_leaf
-        for (page,) in read("SELECT id FROM piece ORDER BY id").fetchall():
-            sizes, kinds, steps, *numbers = old._read("piece", page)
-            words = words_of(*numbers)
-            kinds = kinds.astype(np.uint8)
-            edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
-            leaves = np.concatenate([[0], np.cumsum(leaf[kinds])])[edges]
-            for at in range(sizes.size):
-                part = slice(int(edges[at]), int(edges[at + 1]))
-                self._piece(
-                    kinds[part],
-                    steps[part].astype(np.uint32),
-                    words[int(leaves[at]) : int(leaves[at + 1])].astype(np.uint32),
-                )
-        digests: dict[int, int] = {}
-        for door in (TEXT, STRUCTURE, BAND, RUN, TEXT_RUN):
-            keys, counts, units = old.stretch(door, 0, 0)
-            owners = np.repeat(keys, counts)
-            if door == TEXT:
-                digests.update(zip(units.tolist(), owners.tolist(), strict=True))
-            self._keys[door].append(owners)
-            self._posted[door].append(units.astype(np.intp) - 1)
-            if door in self._common:
-                self._common[door].append(keys[counts == 0])
-        for number in range(1, old.units + 1):
-            self._unit_of[digests[number]] = len(self._elements)
-            self._elements.append(old._unit(number)[0])
-        for number in range(1, old.counts["tree"] + 1):
-            tree = old.tree(number)
-            names = tuple(map(old.name, tree.names.tolist()))
-            kept = _Tree(
-                tree.sha256,
-                tree.mark,
-                tree.holders,
-                tree.licenses,
-                tree.pieces,
-                tree.lines,
-                tree.units - 1,
-                tree.start,
-                tree.stop - tree.start,
-                tree.first_line,
-                tree.last_line - tree.first_line,
-                tree.kinds,
-                names,
-            )
-            self._enter(kept)
-            for standing in old.files_of(number):
-                release, origin = of_release[standing.release], of_origin[standing.origin]
-                self._file(number - 1, release, origin, old.name(standing.path))
-        keys, counts, trees = old.stretch(LAYOUT, 0, 0)
-        self._keys[LAYOUT].append(np.repeat(keys, counts))
-        self._posted[LAYOUT].append(trees.astype(np.intp) - 1)
-
     # --- adding -----------------------------------------------------------------------
-
-    def knows_release(self, release: Release, selection: str) -> bool:
-        """Whether this archive was indexed before with the same selection of files. What a
-        directory holds now is not known beforehand.
-        """
-        return release.sha256 is not None and any(
-            known == release and selection in selections for known, selections in self._releases
-        )
 
     def add_release(self, release: Release, selection: str) -> int:
         """Enter a release, or another selection of one that is entered; returns its number."""
@@ -404,19 +309,7 @@ class Builder:
             most: bits of a key, see ``shape_of``.
         """
         many = max(self.units, len(self._words), len(self._trees))
-        try:
-            self._save(self.file, shape_of(self.units, many, most), measure)
-        except _UNSOUND as error:
-            if self._extended:
-                raise self._damaged(error) from error
-            raise
-
-    def _damaged(self, error: Exception) -> IndexFileError:
-        """The error that says that the index which is added to does not hold together."""
-        return IndexFileError(
-            f"{self.file.output}: found a damaged index ({error}), expected what "
-            "'provenance index verify' accepts; build it again"
-        )
+        self._save(self.file, shape_of(self.units, many, most), measure)
 
     def save(self, path: Path, shape: Shape) -> None:
         """Write what was collected to another place, without a baseline."""
@@ -639,8 +532,7 @@ class Builder:
             renumber = new_tree if door in (FILE, LAYOUT) else new_unit
             keys = np.concatenate([np.empty(0, np.uint64), *self._keys[door]])
             owners = renumber[np.concatenate([np.empty(0, np.intp), *self._posted[door]])]
-            known = np.concatenate([np.empty(0, np.uint64), *self._common.get(door, ())])
-            found = [(keys, owners, known)]
+            found = [(keys, owners, keys[:0])]
             bits[door] = write_door(connection, door, self.parameters.common, found, shape)
         if shape.version == WIDE:
             keys = np.array(list(self._words), np.uint64)

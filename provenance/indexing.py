@@ -6,15 +6,14 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from provenance.baseline import measure
-from provenance.build import Builder
 from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.index import Index, verify
 from provenance.merge import merge
@@ -88,7 +87,7 @@ def build_index(
     known: list[str] = []
     skipped: list[Skipped] = []
 
-    def enter(builder: Builder | Segments) -> None:
+    def enter(segments: Segments) -> None:
         nonlocal files, parsed
         for text in sources:
             source = open_source(text, include=include, exclude=exclude)
@@ -97,36 +96,36 @@ def build_index(
                 release = replace(release, date=given, date_source="given")
             if license:
                 release = replace(release, license=license)
-            if isinstance(builder, Builder) and builder.knows_release(release, selection):
+            if segments.knows_release(release, selection):
                 known.append(text)
                 continue
-            number = builder.add_release(release, selection)
+            number = segments.add_release(release, selection)
 
             def named(path: str, package: str = release.package) -> str:
                 return origin or origin_of(package, path)
 
-            done = _enter(builder, source, number, named, skipped, jobs, progress, limits)
+            done = _enter(segments, source, number, named, skipped, jobs, progress, limits)
             files, parsed = files + done[0], parsed + done[1]
 
     told = measured if baseline else None
-    if extend:
-        with _builder(path, extend=True) as builder:
-            enter(builder)
-            if files:
-                builder.finish(told)
-    else:
-        parameters = Parameters()
-        stamp = repr((tuple(sources), selection, date, license, parameters, WIDE, VERSION))
+    with _added_to(path, extend=extend) as base:
+        parameters = base.parameters if base else Parameters()
+        drawn = base.permutations if base else permutations(parameters)
+        decided = tuple(sources), selection, date, license, parameters, WIDE, VERSION
+        stamp = repr((*decided, base.checksum) if base else decided)
         while True:
             files = parsed = 0
             known.clear()
             skipped.clear()
-            with Segments(path, parameters, permutations(parameters), stamp) as segments:
+            with Segments(path, parameters, drawn, stamp, base) as segments:
                 enter(segments)
-                _refuse_empty(files, sources)
-                if not segments.stale():
+                if base is None:
+                    _refuse_empty(files, sources)
+                if segments.stale():
+                    continue
+                if files:
                     segments.finish(told)
-                    break
+                break
     return Built(files, parsed, tuple(known), tuple(skipped))
 
 
@@ -154,18 +153,19 @@ def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
     merge(paths, output, measured)
 
 
-def _builder(path: Path, *, extend: bool) -> Builder:
+@contextmanager
+def _added_to(path: Path, *, extend: bool) -> Iterator[Index | None]:
+    """The index that is added to, open; none where one is built."""
     if not extend:
-        parameters = Parameters()
-        return Builder(path, parameters, permutations(parameters), extend=False)
+        yield None
+        return
     verify(path)  # what is damaged must not be carried over
-    with Index(path) as old:
-        parameters, drawn = old.parameters, old.permutations
-    return Builder(path, parameters, drawn, extend=True)
+    with Index(path) as base:
+        yield base
 
 
 def _enter(
-    builder: Builder | Segments,
+    segments: Segments,
     source: Source,
     release: int,
     named: Callable[[str], str | None],
@@ -178,17 +178,15 @@ def _enter(
     """Enter the files of a source whose origin has a name; returns how many, and how many of
     them were parsed."""
     settings = SketchSettings(
-        builder.parameters, tuple(map(tuple, builder.drawn.tolist())), limits.seconds
+        segments.parameters, tuple(map(tuple, segments.drawn.tolist())), limits.seconds
     )
-
-    segments = builder if isinstance(builder, Segments) else None
 
     def known(file: SourceFile) -> bool:
         origin = named(file.path)
         return (
-            builder.knows_tree(file.sha256)
+            segments.knows_tree(file.sha256)
             or origin is None
-            or (segments is not None and segments.has(release, origin, file.path, file.sha256))
+            or segments.has(release, origin, file.path, file.sha256)
         )
 
     files = parsed = 0
@@ -197,18 +195,17 @@ def _enter(
             origin = named(file.path)
             if origin is None:
                 continue
-            if segments and segments.has(release, origin, file.path, file.sha256):
+            if segments.has(release, origin, file.path, file.sha256):
                 segments.passed(release, origin, file.path, file.sha256)
                 files += 1
                 continue
-            if not builder.knows_tree(file.sha256):
-                builder.add_tree(file, parsed_file, drawing, said)
+            if not segments.knows_tree(file.sha256):
+                segments.add_tree(file, parsed_file, drawing, said)
                 parsed += 1
             family = family_of(origin) if family_of else None
-            builder.add_file(release, origin, file.path, file.sha256, family)
+            segments.add_file(release, origin, file.path, file.sha256, family)
             files += 1
-        if segments:
-            segments.breathe()
+        segments.breathe()
     return files, parsed
 
 
@@ -265,9 +262,9 @@ def build_default(
     files = parsed = 0
     missing: list[Missing] = []
     skipped: list[Skipped] = []
-    extend = partial.is_file()
     saved = time.monotonic()
-    with _builder(partial, extend=extend) as builder:
+    with ExitStack() as opened:
+        segments = _going_on(partial, opened)
         for package in manifest.packages:
             for release in package.releases:
                 label = f"{package.name} {release.version}"
@@ -282,7 +279,7 @@ def build_default(
                     link=package.template,
                 )
                 selection = json.dumps([list(package.include), list(package.exclude), "manifest"])
-                if builder.knows_release(facts, selection):
+                if segments.knows_release(facts, selection):
                     tell(f"{label}: kept from the last run")
                     continue
                 try:
@@ -292,13 +289,13 @@ def build_default(
                     missing.append(Missing(label, str(error)))
                     tell(f"{label}: missing; {error}")
                     continue
-                number = builder.add_release(facts, selection)
+                number = segments.add_release(facts, selection)
 
                 def named(path: str, package: Package = package) -> str | None:
                     return package.origin_of(path)
 
                 done = _enter(
-                    builder,
+                    segments,
                     source,
                     number,
                     named,
@@ -316,12 +313,22 @@ def build_default(
                 files, parsed = files + done[0], parsed + done[1]
                 tell(f"{label}: {done[0]} files, {done[1]} of them new")
                 if time.monotonic() - saved > _SAVE_EVERY:
-                    builder.finish()
+                    segments.finish()
+                    opened.close()
+                    segments = _going_on(partial, opened)
                     saved = time.monotonic()
-        builder.finish(None if missing else measured)
+        segments.finish(None if missing else measured)
     if not missing:
         os.replace(partial, path)
     return BuiltDefault(files, parsed, tuple(missing), tuple(skipped))
+
+
+def _going_on(partial: Path, opened: ExitStack) -> Segments:
+    """What is added to that which was kept, if anything was."""
+    base = opened.enter_context(_added_to(partial, extend=partial.is_file()))
+    parameters = Parameters()
+    drawn = permutations(parameters)
+    return opened.enter_context(Segments(partial, parameters, drawn, None, base))
 
 
 def fetched(package: Package, release: ReleaseEntry) -> str:

@@ -4,11 +4,12 @@ What is collected is put down as a segment, a complete index with whole keys, wh
 to a bound; so memory does not follow the size of what is built. Where a build is interrupted, the
 next one of the same sources goes on with the segments that are there: a file that one of them
 holds, under the same path and release, is not looked at again. What fits below the bound is written
-at once, and no segment is made.
+at once, and no segment is made. An index that is added to is joined with them as a segment is.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from hashlib import blake2b
@@ -40,19 +41,26 @@ class Segments:
         parameters: of the index.
         drawn: its permutations.
         stamp: what decides what is in it. Segments of an interrupted build with the same are
-            gone on with.
+            gone on with; where it is None, none are.
+        base: the index at ``output`` that is added to, where there is one.
 
     Use as a context manager.
     """
 
     def __init__(
-        self, output: Path, parameters: Parameters, drawn: NDArray[np.uint32], stamp: str
+        self,
+        output: Path,
+        parameters: Parameters,
+        drawn: NDArray[np.uint32],
+        stamp: str | None,
+        base: Index | None = None,
     ) -> None:
         self.output, self.parameters, self.drawn = output, parameters, drawn
+        self.base = base
         self.target = output.resolve()
-        key = blake2b(stamp.encode(), digest_size=6).hexdigest()
+        key = blake2b((stamp or "").encode(), digest_size=6).hexdigest()
         self.folder = self.target.with_name(f".{self.target.name}.{key}.segments")
-        self.builder = Builder(output, parameters, drawn, extend=False)
+        self.builder = Builder(output, parameters, drawn)
         self._releases: list[tuple[Release, str]] = []
         self._entered: dict[int, int] = {}
         self._put = 0
@@ -62,6 +70,8 @@ class Segments:
         self._contents: set[bytes] = set()  # SHA-256 of all that was parsed
         if self.folder.is_symlink():  # what is in its target is not ours to take away
             self.folder.unlink()
+        if stamp is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
         sound = True
         for path in sorted(self.folder.glob("[0-9]*.db")):
             sound = sound and self._reuse(path)
@@ -98,6 +108,18 @@ class Segments:
 
     # --- adding -----------------------------------------------------------------------
 
+    def knows_release(self, release: Release, selection: str) -> bool:
+        """Whether the index that is added to has this archive with the same selection of files.
+        What a directory holds now is not known beforehand.
+        """
+        if self.base is None or release.sha256 is None:
+            return False
+        read = self.base.connection.execute("SELECT id, selection FROM release")
+        return any(
+            self.base.releases[number] == release and selection in json.loads(selections)
+            for number, selections in read
+        )
+
     def add_release(self, release: Release, selection: str) -> int:
         """Enter a release; returns its number."""
         self._releases.append((release, selection))
@@ -124,7 +146,9 @@ class Segments:
 
     def knows_tree(self, sha256: str) -> bool:
         """Whether a file of this content need not be parsed."""
-        return bytes.fromhex(sha256) in self._contents
+        if bytes.fromhex(sha256) in self._contents:
+            return True
+        return self.base is not None and self.base.same_file(sha256) is not None
 
     def add_tree(
         self, file: SourceFile, parsed: Parsed, sketch: Sketch, said: Statements = NOTHING
@@ -160,7 +184,7 @@ class Segments:
         self._paths.append(path)
         self._put += self.builder.units
         self.builder.__exit__()
-        self.builder = Builder(self.output, self.parameters, self.drawn, extend=False)
+        self.builder = Builder(self.output, self.parameters, self.drawn)
         self._entered.clear()
 
     # --- finishing --------------------------------------------------------------------
@@ -179,13 +203,20 @@ class Segments:
         """Write the index, with keys of at most so many bits, and put it in its place."""
         for release in range(len(self._releases)):  # those without files, too
             self._number(release)
-        if not self._paths:
-            self.builder.finish(measure, most)
-        else:
+        if self._paths:
             self._put_down()
-            merge(self._paths, self.output, measure, most)
+            merge([*self._added_to(), *self._paths], self.output, measure, most)
+        elif self.base:
+            path = self.builder.file.folder / "added.db"
+            self.builder.save(path, _WHOLE)
+            merge([*self._added_to(), path], self.output, measure, most)
+        else:
+            self.builder.finish(measure, most)
         for folder in self.target.parent.glob(f".{self.target.name}.*.segments"):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _added_to(self) -> list[str]:
+        return [self.base.path] if self.base else []
 
 
 def _row(release: Release, origin: str, path: str, sha256: str) -> bytes:

@@ -541,7 +541,7 @@ def test_what_fails_leaves_the_old_index_and_nothing_else(
     def fail(*_: object) -> None:
         raise error("no more")
 
-    monkeypatch.setattr(Builder, place, fail)
+    monkeypatch.setattr(Builder, "save" if extend and place == "finish" else place, fail)
     other = write(tmp_path / "other", a=program(77))
     with pytest.raises(error):
         provenance.build_index([other], copy, extend=extend)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
@@ -20,9 +24,13 @@ from test_index import _NESTED, crowd, family, write
 import provenance
 from provenance import IndexFileError, UsageError
 from provenance.index import Index, verify
-from provenance.indexing import merge_indexes
+from provenance.indexing import _enter, measured, merge_indexes
 from provenance.model import Parameters
+from provenance.origins import origin_of
 from provenance.schema import seal
+from provenance.segments import Segments
+from provenance.sketch import permutations as drawn_for
+from provenance.source import open_source
 
 KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
 _DAYS = ("2025-03-01", "2024-03-01", "2025-03-01")
@@ -71,17 +79,42 @@ def _sources(folder: Path) -> list[str]:
     ]
 
 
+def _at_once(sources: list[str], path: Path, left_out: Sequence[Sequence[str]] = ((),) * 3) -> None:
+    """The index of all, with nothing joined."""
+    parameters = Parameters()
+    drawn = drawn_for(parameters)
+    with Segments(path, parameters, drawn, None) as segments:
+        for text, day, left in zip(sources, _DAYS, left_out, strict=True):
+            source = open_source(text, exclude=left)
+            release = replace(source.release, date=day, date_source="given")
+            number = segments.add_release(release, json.dumps([[], list(left), None]))
+            named = partial(origin_of, release.package)
+            _enter(segments, source, number, named, [], 0, None)
+        segments.finish(measured)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
     """The index of each source, and that of all."""
     folder = tmp_path_factory.mktemp("made")
     parts = [folder / f"{number}.db" for number in range(3)]
-    for number, (source, day) in enumerate(zip(_sources(folder), _DAYS, strict=True)):
-        left = _LEFT_OUT[number]
-        provenance.build_index([source], parts[number], date=day, exclude=left)
-        whole = folder / "all.db"
-        provenance.build_index([source], whole, date=day, exclude=left, extend=number > 0)
+    sources = _sources(folder)
+    for part, source, day, left in zip(parts, sources, _DAYS, _LEFT_OUT, strict=True):
+        provenance.build_index([source], part, date=day, exclude=left)
+    _at_once(sources, folder / "all.db", _LEFT_OUT)
     return parts, folder / "all.db"
+
+
+def test_what_is_added_is_as_if_built_at_once(
+    made: tuple[list[Path], Path], tmp_path: Path
+) -> None:
+    """Byte for byte, though what is there is joined, not read."""
+    for number, source in enumerate(_sources(tmp_path)):
+        day, left, extend = _DAYS[number], _LEFT_OUT[number], number > 0
+        provenance.build_index(
+            [source], tmp_path / "added.db", date=day, exclude=left, extend=extend
+        )
+    assert (tmp_path / "added.db").read_bytes() == made[1].read_bytes()
 
 
 def test_what_is_joined_is_what_is_built_at_once(
@@ -157,7 +190,7 @@ def test_large_indexes_are_joined_to_what_is_built_at_once(
     sources = _sources(tmp_path)
     for number, (source, day) in enumerate(zip(sources, _DAYS, strict=True)):
         provenance.build_index([source], tmp_path / f"{number}.db", date=day)
-        provenance.build_index([source], tmp_path / "all.db", date=day, extend=number > 0)
+    _at_once(sources, tmp_path / "all.db")
     merge_indexes([tmp_path / f"{at}.db" for at in (2, 0, 1)], tmp_path / "joined.db")
     assert (tmp_path / "joined.db").read_bytes() == (tmp_path / "all.db").read_bytes()
     with Index(tmp_path / "joined.db") as index, Index(made[1]) as small:

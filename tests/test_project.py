@@ -84,9 +84,7 @@ ALLOWED = {
     ),
     "rank": "mark",
     "writing": "aside checksum elements errors index model pages schema",
-    "build": (
-        "elements errors index mark model origins pages parse rank schema sketch statements writing"
-    ),
+    "build": "index mark model origins pages parse rank schema sketch statements writing",
     "numbering": "elements index pages parse rank schema",
     "segments": "build errors index merge model schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
@@ -150,7 +148,7 @@ ALLOWED = {
         "library model notices parse references.__init__ release sketch source verdict workers"
     ),
     "indexing": (
-        "baseline build errors index merge model origins parse pypi references.manifest release "
+        "baseline errors index merge model origins parse pypi references.manifest release "
         "schema segments sketch source statements version workers"
     ),
     "terminal": "errors report.text workers",

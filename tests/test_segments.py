@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import program
+from programs import program, renamed
 from test_index import _NESTED, crowd, family, write
 
 import provenance
 from provenance import IndexFileError
-from provenance.index import verify
+from provenance.index import Index, verify
 
 
 def _sources(folder: Path) -> list[str]:
@@ -90,7 +90,7 @@ def test_what_comes_behind_the_last_segment_may_have_no_file(
 
 
 def _interrupted(
-    sources: list[str], path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    sources: list[str], path: Path, monkeypatch: pytest.MonkeyPatch, after: int, **given: Any
 ) -> None:
     """A build that ends when so many segments are there."""
     from provenance.segments import Segments
@@ -105,7 +105,7 @@ def _interrupted(
     with monkeypatch.context() as patched:
         patched.setattr(Segments, "_put_down", put_down)
         with pytest.raises(KeyboardInterrupt):
-            provenance.build_index(sources, path, date="2025-01-01")
+            provenance.build_index(sources, path, date="2025-01-01", **given)
 
 
 @pytest.mark.usefixtures("small")
@@ -184,3 +184,54 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> No
     """Before anything is parsed."""
     with pytest.raises(IndexFileError, match="name one with -o"):
         provenance.build_index(_sources(tmp_path), tmp_path)
+
+
+# --- added to an index --------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_added_in_segments_is_built_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted, and gone on with; the index is as it was until the end."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    provenance.build_index(sources[:1], path, date="2025-01-01")
+    before = path.read_bytes()
+    _interrupted(sources[1:], path, monkeypatch, 1, extend=True)
+    assert path.read_bytes() == before
+    built = provenance.build_index(sources[1:], path, date="2025-01-01", extend=True)
+    assert built.files == 10
+    assert 0 < built.parsed < 7
+    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert not list(tmp_path.glob(".i.db*"))
+
+
+@pytest.mark.usefixtures("small")
+def test_segments_added_to_another_index_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They rest on what the index had."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    provenance.build_index(sources[:1], path, date="2025-01-01")
+    _interrupted(sources[1:], path, monkeypatch, 2, extend=True)
+    other = write(tmp_path / "other" / "birds", a=program(77))
+    provenance.build_index([other], path, date="2025-01-01")
+    provenance.build_index(sources[1:], path, date="2025-01-01", extend=True)
+    assert path.read_bytes() == _whole(tmp_path, [other, sources[1]], monkeypatch)
+    assert not list(tmp_path.glob(".i.db*"))
+
+
+def test_an_index_that_becomes_a_large_one_keeps_its_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys of 28 bits were written as if they had 40, and what was there was not found."""
+    path = tmp_path / "i.db"
+    for number in range(2):
+        source = write(tmp_path / f"birds{number}", a=program(number))
+        provenance.build_index([source], path, date="2025-01-01", extend=number > 0)
+        monkeypatch.setattr("provenance.schema.WIDE_FROM", 10)
+    with Index(path) as index:
+        assert index.facts().format_version == 3
+    mine = write(tmp_path / "mine", a=renamed(program(0)), b=renamed(program(1)))
+    report = provenance.scan(mine, [path])
+    assert {found.reference.package for found in report.findings} == {"birds0", "birds1"}

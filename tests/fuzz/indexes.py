@@ -18,7 +18,6 @@ from programs import program, renamed
 import provenance
 from fuzz.place import inside, place, refused, source_file
 from provenance import pages
-from provenance.build import Builder
 from provenance.errors import IndexFileError
 from provenance.index import Index, verify
 from provenance.library import Library
@@ -28,6 +27,7 @@ from provenance.null import Baseline
 from provenance.parse import parse, syntax
 from provenance.scanning import outcomes
 from provenance.schema import WIDE, WIDE_FROM
+from provenance.segments import Segments
 
 _Made = TypeVar("_Made")
 
@@ -169,10 +169,11 @@ def fuzz_joined(data: bytes) -> None:
     _forge(path, data[1:])
     try:
         if data[:1] and data[0] % 2:
-            with Index(path) as old:
-                decided = old.parameters, old.permutations
-            with Builder(path, *decided, extend=True) as builder:
-                builder.finish()
+            with (
+                Index(path) as base,
+                Segments(path, base.parameters, base.permutations, None, base) as segments,
+            ):
+                segments.finish()
         else:
             merge([path, small(wide)], output)
     except IndexFileError as error:
