@@ -155,7 +155,7 @@ def parsed(text: str, path: str) -> Found:
         setting = BY_KEY.get(key)
         if setting is None:
             raise _unknown(text, path, key, prefix, [*BY_KEY, "declared"])
-        if key == "today":  # or no declaration of it would ever expire
+        if key in ("today", "diff"):  # no declaration would ever expire, no file be looked at
             raise UsageError(
                 f"{path}:{line_of(text, key, prefix)}: found {key} in a policy, expected it in the "
                 f"call alone; take it out, and give --{key} where it is wanted"

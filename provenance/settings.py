@@ -66,7 +66,13 @@ SETTINGS = (
     Setting("exclude-origin", "texts", "Hide origins, e.g. your own published code."),
     Setting("suspect-date", "day", "Since when the code is as it is.", "DATE"),
     Setting("baseline", "text", "Findings that are known and do not fail.", "FILE", paths=True),
-    Setting("diff", "text", "Only files changed since this commit.", "BASE", decides=False),
+    Setting(
+        "diff",
+        "text",
+        "Only files changed since this commit; no key of a policy.",
+        "BASE",
+        decides=False,
+    ),
     Setting(
         "today",
         "day",

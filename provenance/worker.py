@@ -260,6 +260,19 @@ def ready(crew: Sequence[Worker]) -> list[tuple[Worker, Begun]]:
 
 # --- starting a worker --------------------------------------------------------------------
 
+_alone = threading.RLock()
+"""Held while what all threads share is changed for who is started."""
+
+
+def _fork_anew() -> None:
+    """A lock that another thread held when this process was forked would stay shut."""
+    global _alone
+    _alone = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_fork_anew)
+
 
 def context_for(jobs: int) -> BaseContext:
     """How workers are started. To fork costs next to nothing, but takes along only the thread that
@@ -325,22 +338,29 @@ def _forking() -> Iterator[None]:
 def _apart() -> Iterator[None]:
     """For as long as processes are started. Those of ``multiprocessing`` import what they need from
     the working folder first, and that may be what is scanned: a ``numpy.py`` in it would be run.
-    They also run the script again that started us, unless it has no name for a while."""
+    They also run the script again that started us, unless it has no name for a while. One thread at
+    a time: another would take what is away for what was there, and leave it so."""
     script = vars(sys.modules["__main__"])
     wanted = ("__file__", "__spec__")
-    names: dict[str, Any] = {name: script[name] for name in wanted if name in script}
-    script.update(dict.fromkeys(names))
-    try:
-        with unshadowed():
-            yield
-    finally:
-        script.update(names)
+    with _alone:
+        names: dict[str, Any] = {name: script[name] for name in wanted if name in script}
+        script.update(dict.fromkeys(names))
+        try:
+            with unshadowed():
+                yield
+        finally:
+            script.update(names)
 
 
 @contextmanager
 def unshadowed() -> Iterator[None]:
     """For as long as programs are started that run Python: they import nothing from the working
     folder, or begin in another one."""
+    with _alone:
+        yield from _unshadowed()
+
+
+def _unshadowed() -> Iterator[None]:
     if sys.version_info >= (3, 11) and not sys.flags.ignore_environment:
         before = os.environ.get("PYTHONSAFEPATH")
         os.environ["PYTHONSAFEPATH"] = "1"

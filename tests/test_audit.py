@@ -677,6 +677,14 @@ def test_no_policy_says_which_day_it_is(dirty: Path) -> None:
     assert "found today in a policy" in run("audit", code=2).output
 
 
+def test_no_policy_says_since_when_files_are_looked_at(dirty: Path) -> None:
+    """By HEAD none has changed, and an audit of nothing is clean."""
+    policy = Path("provenance.toml")
+    policy.write_text("diff = 'HEAD'\n" + policy.read_text())
+    output = run("audit", code=2).output
+    assert "provenance.toml:1: found diff in a policy" in " ".join(output.split())
+
+
 @pytest.mark.parametrize("epoch", ["9" * 30, "253402300800", "-1", "x"])
 def test_no_epoch_is_a_fault(dirty: Path, monkeypatch: pytest.MonkeyPatch, epoch: str) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)

@@ -620,6 +620,25 @@ def test_a_day_of_an_identical_file_that_is_none_is_refused(
         report_of(json_report(report), "result.json")
 
 
+@pytest.mark.parametrize("key", ["day", "authored", "earliest", "latest"])
+def test_a_day_of_the_scanned_side_that_is_none_is_refused(
+    key: str, scanned: tuple[Report, Path]
+) -> None:
+    """A terminal would obey it."""
+    first, *others = scanned[0].findings
+    changed: dict[str, Any] = {key: "\x1b[2J"}
+    finding = replace(first, seen=replace(first.seen, **changed))
+    report = replace(scanned[0], findings=(finding, *others))
+    with pytest.raises(provenance.SourceError, match=r"the day '\\x1b\[2J'"):
+        report_of(json_report(report), "result.json")
+    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ())
+    same = replace(same, seen=finding.seen)
+    file = replace(scanned[0].files[0], identical=same)
+    report = replace(scanned[0], files=(file, *scanned[0].files[1:]))
+    with pytest.raises(provenance.SourceError, match="a file with the day"):
+        report_of(json_report(report), "result.json")
+
+
 def test_two_findings_with_one_id_are_refused(scanned: tuple[Report, Path]) -> None:
     report = replace(scanned[0], findings=scanned[0].findings[:1] * 2)
     with pytest.raises(provenance.SourceError, match="same id"):

@@ -179,6 +179,34 @@ def test_beside_another_thread_nothing_is_forked(folder: Path) -> None:
     assert len(paths) == 12
 
 
+def test_threads_that_start_workers_leave_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is away for a while for one was lost for good where another looked meanwhile: what the
+    program itself started by ``spawn`` later did not find its own functions."""
+    script = sys.modules["__main__"]
+    monkeypatch.setattr(script, "__file__", "script.py", raising=False)
+    monkeypatch.setenv("PYTHONSAFEPATH", "")
+    inside, leave = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with worker._apart():
+            inside.set()
+            leave.wait(0.2)
+
+    def second() -> None:
+        inside.wait()
+        with worker._apart():
+            leave.set()
+            time.sleep(0.2)
+
+    threads = [threading.Thread(target=one) for one in (second, first)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert vars(script)["__file__"] == "script.py"
+    assert os.environ["PYTHONSAFEPATH"] == ""
+
+
 def test_where_no_process_may_be_started_the_work_is_done_in_this_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from provenance.errors import SourceError
-from provenance.model import Finding, Parameters, Report
+from provenance.model import Finding, Parameters, Report, SuspectSeen
 from provenance.report.json import FORMAT_VERSION
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -64,7 +64,9 @@ def report_of(text: str, name: str) -> Report:
         raise _refused(name, f"the day {day[:40]!r}")
     for file in report.files:
         same = file.identical
-        if same and (day := _no_day(same.first_seen, same.absent_before)) is not None:
+        if same is None:
+            continue
+        if (day := _no_day(same.first_seen, same.absent_before, *_days(same.seen))) is not None:
             raise _refused(name, f"a file with the day {day[:40]!r}")
     for finding in report.findings:
         if fault := _fault(finding):
@@ -81,6 +83,7 @@ def _fault(finding: Finding) -> str | None:
     ours, theirs = finding.suspect, finding.reference
     days = [theirs.first_seen, theirs.absent_before, *(one.first_seen for one in finding.lineage)]
     days += [*(one.first_seen for one in finding.chain), *(one.first_seen for one in finding.near)]
+    days += _days(finding.seen)
     if (day := _no_day(*days)) is not None:
         return f"the day {day[:40]!r}"
     for one in finding.blocks:
@@ -89,6 +92,10 @@ def _fault(finding: Finding) -> str | None:
         if not fits or max(ours.end_line, theirs.end_line) > _LONG:
             return f"lines {one.suspect_start}-{one.suspect_end} outside of its unit"
     return None
+
+
+def _days(seen: SuspectSeen) -> list[str | None]:
+    return [seen.day, seen.authored, seen.earliest, seen.latest]
 
 
 def _no_day(*days: str | None) -> str | None:
