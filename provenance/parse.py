@@ -123,6 +123,7 @@ class _Grammar:
         self.kind_hash = np.array(
             [hash64(b"kind " + name.encode()) for name in distinct], np.uint64
         )
+        self.hash_of = self.kind_hash[self.compact]  # by kind id
 
     def _actions(self) -> list[int]:
         """By kind id, what the walk does with a node."""
@@ -251,6 +252,7 @@ def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
     first = np.cumsum([0, *sizes])
     base = np.cumsum([0, *(len(file.content) for file in files)])
     ids = np.frombuffer(b"".join(file.kinds for file in files), np.uint32)
+    ids = ids.astype(np.intp)  # as an index it is looked up three times as fast
     start = np.frombuffer(b"".join(file.starts for file in files), np.uint32)
     start = start + np.repeat(base[:-1], sizes)
     newline = np.flatnonzero(np.frombuffer(b"".join(one.content for one in files), np.uint8) == 10)
@@ -276,13 +278,14 @@ def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
     marks = [family_mark([one.name for one in own if one.kind == "class"]) for own in units]
     texts = [_hashes(file.texts, mark) for file, mark in zip(files, marks, strict=True)]
     said = [
-        np.fromiter(hashes.values(), np.uint64, len(hashes))[np.frombuffer(file.said, np.uint32)]
+        np.fromiter(hashes.values(), np.uint64, len(hashes)).take(
+            np.frombuffer(file.said, np.uint32)
+        )
         for file, hashes in zip(files, texts, strict=True)
     ]
     word = np.zeros(ids.size, np.uint64)
-    word[known.has_text[ids]] = np.concatenate(said)
-    kind = known.compact[ids]
-    structure = known.kind_hash[kind]
+    word[known.has_text.take(ids)] = np.concatenate(said)
+    kind, structure = known.compact.take(ids), known.hash_of.take(ids)
     tokens = Tokens(structure, structure ^ word, kind, line.astype(np.uint32), word)
     for at, (begin, end) in enumerate(pairwise(first.tolist())):
         wrong: list[int] = []
