@@ -377,7 +377,8 @@ def sketch_batch(files: Sequence[SourceFile], settings: SketchSettings) -> list[
     drawn = np.array(settings.permutations, np.uint32)
     made: list[Made] = []
     for file in files:
-        parsed = parse(file.content, syntax(file.content, patience(settings.seconds)))
+        trees = syntax(file.content, patience(settings.seconds), file.cells)
+        parsed = parse(file.content, trees)
         drawing = sketch(parsed, settings.parameters, drawn)
         made.append((emptied(file), parsed, drawing, statements(file.content)))
     return made

@@ -295,10 +295,13 @@ def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
         yield Parsed(units[at], tokens[begin:end], texts[at], marks[at], error_lines)
 
 
-def syntax(content: bytes, seconds: float = _SECONDS) -> list[Tree]:
+def syntax(
+    content: bytes, seconds: float = _SECONDS, cells: Sequence[tuple[int, int]] = ()
+) -> list[Tree]:
     """The syntax tree of a file; of a broken one several, one for each part of it, where the
     break swallowed definitions that follow it: the first of them at the start of a line begins
-    a new part.
+    a new part. Of a notebook (``SourceFile.cells``) one for each cell, where a string would go on
+    from one into the next: each is run by itself, and one that is broken hides no other.
 
     Comments are in it, but for those of runs so long that they would slow the grammar down.
 
@@ -308,6 +311,10 @@ def syntax(content: bytes, seconds: float = _SECONDS) -> list[Tree]:
     known = grammar()
     end = time.monotonic() + seconds
     content, tree = _whole(content, known, end)
+    if len(cells) > 1:
+        starts = _cell_starts(content, cells)
+        if any(_goes_on(tree.root_node, at) for at in starts):
+            return list(_apart(content, starts, known, end))
     if not tree.root_node.has_error:
         return [tree]
     trees: list[Tree] = []
@@ -326,6 +333,30 @@ def syntax(content: bytes, seconds: float = _SECONDS) -> list[Tree]:
         if not tree.root_node.has_error:
             break
     return [*trees, tree]
+
+
+def _cell_starts(content: bytes, cells: Sequence[tuple[int, int]]) -> list[int]:
+    """The first bytes of the cells of a notebook."""
+    newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
+    return [0, *(newline[[line - 2 for _, line in cells[1:]]] + 1).tolist()]
+
+
+def _goes_on(root: Node, at: int) -> bool:
+    """Whether a place stands inside of a string that began before it."""
+    node = root.descendant_for_byte_range(at, at + 1)
+    while node is not None and not (node.type == "string" and node.start_byte < at):
+        node = node.parent
+    return node is not None
+
+
+def _apart(content: bytes, starts: Sequence[int], known: _Grammar, end: float) -> Iterator[Tree]:
+    """The tree of each cell of a notebook, whose places are those in the file."""
+    row = 0
+    for first, stop in pairwise((*starts, len(content))):
+        below = row + content.count(b"\n", first, stop)
+        part = Range(Point(row, 0), Point(below, 0), first, stop)
+        yield _tree(content, known, end, part)
+        row = below
 
 
 def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
@@ -385,8 +416,10 @@ def _tree(content: bytes, known: _Grammar, end: float, part: Range | None = None
     of it."""
     given: list[bytes] = []
 
+    stop = part.end_byte if part else len(content)
+
     def read(start: int, _point: object) -> bytes:
-        given.append(content[start:])
+        given.append(content[start:stop])
         return given[-1]
 
     def late(_place: int, _error: bool) -> bool:

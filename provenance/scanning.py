@@ -377,7 +377,7 @@ def outcomes(
 
     def trees() -> Iterator[tuple[bytes, list[Tree]]]:
         for at in read:
-            of_file = syntax(files[at].content, patience(seconds))
+            of_file = syntax(files[at].content, patience(seconds), files[at].cells)
             uses[at] = used(files[at], of_file, library)
             yield files[at].content, of_file
 

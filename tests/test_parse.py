@@ -634,3 +634,27 @@ def test_parse_does_not_depend_on_the_process() -> None:
         total.update(array.astype("<u8").tobytes())
     total.update(repr((parsed.units, parsed.mark, sorted(parsed.words.items()))).encode())
     assert found == {total.hexdigest().encode()}
+
+
+@pytest.mark.parametrize("opened", ['"""', "x = r'''", 'f"""{', '"""a\n"""\n"""'])
+def test_a_string_that_a_cell_leaves_open_hides_no_other_cell(opened: str) -> None:
+    """Each is run by itself: the others are as good as they were."""
+    code = 'def f(a):\n    """Says."""\n    return a * 2\n'
+    shut = opened[-3:] if opened[-1] != "{" else '}"""'
+    texts = [opened, code, "y = 1", "class A:\n    b = 1\n", shut]
+    content = ("\n".join(texts) + "\n").encode()
+    lines = [1 + sum(text.count("\n") + 1 for text in texts[:at]) for at in range(len(texts))]
+    parsed = parse(content, syntax(content, cells=list(enumerate(lines, 1))))
+    found = {unit.name: (unit.start_line, unit.end_line) for unit in parsed.units[1:]}
+    assert found == {"f": (lines[1], lines[1] + 2), "A": (lines[3], lines[3] + 1)}
+    assert parsed.error_lines
+    sound = parse(code.encode())
+    unit, alone = (next(u for u in one.units if u.name == "f") for one in (parsed, sound))
+    assert (
+        parsed.tokens.text[unit.start : unit.stop] == sound.tokens.text[alone.start : alone.stop]
+    ).all()
+
+
+def test_cells_stay_one_file_where_no_string_goes_on() -> None:
+    content = b'"""Says."""\nx = 1\ndef f(): pass\n'
+    assert len(syntax(content, cells=((1, 1), (2, 2), (3, 3)))) == 1

@@ -231,7 +231,8 @@ def _keys(files: Sequence[SourceFile], opened: _Opens) -> list[tuple[Any, ...]]:
     permutations = header.drawn
     found = []
     for file in files:
-        parsed = parse(file.content, syntax(file.content, patience(opened.wanted.limits.seconds)))
+        seconds = patience(opened.wanted.limits.seconds)
+        parsed = parse(file.content, syntax(file.content, seconds, file.cells))
         drawn = sketch(parsed, header.parameters, permutations)
         keys = {(TEXT, key) for key in signed(drawn.text_digest).tolist()}
         keys.update(file_keys(file.sha256, parsed.tokens))
