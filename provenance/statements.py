@@ -333,7 +333,8 @@ _LEAD = set(
 _SENTENCE = re.compile(r"\.\s+[A-Z(]")
 _NEGATED = re.compile(
     r"(?:\b(?:not|than|never|be|get|gets|if|when|can|could|may|will|should|cannot|to|values?|"
-    r"keys?|weights?|instead|without)|n't)$",
+    r"keys?|weights?|instead|without|nor|neither|(?:nothing|none|no (?:code|lines?|parts?|files?|"
+    r"class|function|text))(?: \w+){0,4})|n't)$",
     re.IGNORECASE,
 )
 _CODE = re.compile(

@@ -670,6 +670,19 @@ def test_references_that_a_policy_brings_are_told(dirty: Path) -> None:
     assert "references of its own" in Path("a.md").read_text()
 
 
+def test_broken_syntax_is_told_beside_the_outcome(dirty: Path) -> None:
+    """What it swallows is not looked at."""
+    for path in dirty.rglob("*.py"):
+        path.unlink()
+    Path("b.py").write_text("x = 1\n" * 4 + "def f(:\n    pass\n")
+    output = run("audit", "--output", "a.md", code=0).output
+    said = "Syntax is broken in 1 file, of which only the units around it were looked at: b.py"
+    assert f"{said} (line 5)" in " ".join(output.split())
+    assert said.partition(":")[0] in Path("a.md").read_text()
+    Path("b.py").write_text("x = 1\n")
+    assert "broken" not in run("audit", code=0).output
+
+
 def test_no_policy_says_which_day_it_is(dirty: Path) -> None:
     """Declarations that expire would never do so."""
     policy = Path("provenance.toml")

@@ -324,3 +324,20 @@ def test_time_and_output_are_bounded(content: bytes) -> None:
 def test_the_examples_of_the_docstrings_hold() -> None:
     """What the docstrings show is what happens."""
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nothing here was copied from transformers.models.llama.modeling_llama",
+        "No code was copied from transformers.models.llama.modeling_llama",
+        "No line taken from transformers.models.llama.modeling_llama",
+        "None of this is adapted from transformers.models.llama.modeling_llama",
+        "This is neither copied nor adapted from transformers.models.llama.modeling_llama",
+        "neither copied from transformers.models.llama.modeling_llama",
+    ],
+)
+def test_who_says_that_nothing_is_from_there_claims_nothing(text: str) -> None:
+    assert statements(f"# {text}\n".encode()).claims == ()
+    for lead in ("No tests yet. Copied", "A layer with no bias adapted", "No mask, copied"):
+        assert statements(f"# {lead} from {text.split()[-1]}\n".encode()).claims

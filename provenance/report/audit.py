@@ -12,7 +12,7 @@ from typing import Any
 
 from provenance.model import Audit, Ruling
 from provenance.report.json import plain
-from provenance.report.rules import excused, lessened, lessens, own_references
+from provenance.report.rules import broken, excused, lessened, lessens, own_references
 from provenance.report.text import number, safe, wrapped
 
 FORMAT_VERSION = 1
@@ -110,7 +110,7 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
     if less := lessened(audit):
         said = "; ".join(f"{key} {', '.join(map(safe, values))}" for key, values in less)
         yield from wrapped(f"{safe(lessens(audit))}: {said}.", width, "")
-    for said in filter(None, (own_references(audit), excused(audit))):
+    for said in filter(None, (broken(audit), own_references(audit), excused(audit))):
         yield from wrapped(safe(said), width, "")
     if any(rule in one.breaks for one in audit.failures for rule in ("undeclared", "elsewhere")):
         yield "To declare what is listed: provenance notices --write"

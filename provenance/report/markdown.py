@@ -22,7 +22,7 @@ from provenance.report.evidence import (
     subject,
 )
 from provenance.report.json import counts
-from provenance.report.rules import RULES, excused, lessened, lessens, own_references
+from provenance.report.rules import RULES, broken, excused, lessened, lessens, own_references
 from provenance.report.text import number, safe
 
 MOST = 65_000
@@ -90,6 +90,9 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
     if less := lessened(audit):
         named = "; ".join(f"{key} {', '.join(map(code, values))}" for key, values in less)
         yield f"{prose(lessens(audit))}: {named}."
+        yield ""
+    if words := broken(audit):
+        yield prose(words)
         yield ""
     if words := own_references(audit):
         yield prose(words)

@@ -167,6 +167,21 @@ def _names_none(glob: str) -> bool:
     return bool(set("*?[") & set(package)) or bool(slash and not named)
 
 
+def broken(audit: Audit) -> str:
+    """That of some files only the units around a syntax error were looked at, in a sentence; empty
+    where there are none. What is borrowed may stand in what was not read: a file that Python does
+    read, and our grammar does not, is told so too."""
+    files = [file for file in audit.report.files if file.error_lines]
+    if not files:
+        return ""
+    named = [f"{file.path} (line {file.error_lines[0]})" for file in files[:_MOST_VALUES]]
+    more = len(files) - _MOST_VALUES
+    return (
+        f"Syntax is broken in {len(files):,} file{'s' * (len(files) > 1)}, of which only the units "
+        f"around it were looked at: {', '.join(named)}{f' and {more:,} more' if more > 0 else ''}."
+    )
+
+
 def own_references(audit: Audit) -> str:
     """That a policy brings references of its own, in a sentence; empty where it does not, or where
     nothing was found. Made-up families that hold some code can be named instead of its origin, with
