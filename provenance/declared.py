@@ -25,7 +25,7 @@ from provenance.model import (
     SourceFile,
     UseOf,
 )
-from provenance.notices import NoticeFile, named
+from provenance.notices import NoticeFile, denies, named
 from provenance.statements import (
     LONGEST,
     NOTHING,
@@ -92,7 +92,7 @@ def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
             one = Declaration(claim.kind, file.path, claim.line, claim.text, family)
             found.setdefault((claim.line, family), one)
         for line, text in file.lines:
-            for family in named(text, library.titles):
+            for family in () if denies(text) else named(text, library.titles):
                 one = Declaration("named", file.path, line, text[:LONGEST], family)
                 found.setdefault((line, family), one)
         lines = tuple(found[key] for key in sorted(found))

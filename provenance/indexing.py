@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from provenance.baseline import measure
-from provenance.errors import ProvenanceError, SourceError, UsageError
+from provenance.errors import ProvenanceError, SourceError, UsageError, are_lists
 from provenance.index import Index, verify
 from provenance.merge import merge
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
@@ -45,7 +45,7 @@ class Built:
 
 
 def build_index(
-    sources: Sequence[str],
+    sources: Sequence[str | os.PathLike[str]],
     output: str | Path,
     *,
     origin: str | None = None,
@@ -80,6 +80,8 @@ def build_index(
     Raises:
         ProvenanceError: a source could not be opened or the index not be written.
     """
+    are_lists(sources=sources, include=include, exclude=exclude)
+    asked = [os.fspath(one) for one in sources]
     path = Path(output)
     given = checked_day(date, "--date")
     selection = json.dumps([list(include), list(exclude), origin], sort_keys=True)
@@ -89,7 +91,7 @@ def build_index(
 
     def enter(segments: Segments) -> None:
         nonlocal files, parsed
-        for text in sources:
+        for text in asked:
             source = open_source(text, include=include, exclude=exclude)
             release = source.release
             if given:
@@ -120,7 +122,7 @@ def build_index(
             with Segments(path, parameters, drawn, stamp, base) as segments:
                 enter(segments)
                 if base is None:
-                    _refuse_empty(files, sources)
+                    _refuse_empty(files, asked)
                 if segments.stale():
                     continue
                 if files:

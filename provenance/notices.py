@@ -164,6 +164,11 @@ def _strings(table: Mapping[str, Any], key: str, left: Iterator[int]) -> list[st
 
 _DIGIT = re.compile(r"\d")
 _MIXED = re.compile(r"\d|[a-z][A-Z]|\w[-_ ]\w")
+_DENIES = re.compile(
+    r"(?:\b(?:no|not|never|nothing|none|neither|nor)|n't)\b(?:\W+\w+){0,4}?\W+"
+    r"(?:code|contain\w*|includ\w*|deriv\w*|based|copied|copy|copies|adapt\w*|taken|from)\b",
+    re.IGNORECASE,
+)
 _TOKEN = re.compile(r"[^\W_](?:[\w.+-]*\w)?")
 
 
@@ -198,6 +203,11 @@ class Names(Mapping[str, Named]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def denies(text: str) -> bool:
+    """Whether a line of a notice file says that something is *not* from where it names."""
+    return bool(_DENIES.search(text[:LONGEST]))
 
 
 def _spelt(name: str) -> str:

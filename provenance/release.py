@@ -158,7 +158,7 @@ def checked_day(text: str | None, option: str) -> str | None:
         return None
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date().isoformat()
-    except ValueError:
+    except (ValueError, TypeError):
         day = ""
     if day != text or not text:
         raise UsageError(f"{option}: found {text!r}, expected a day such as 2026-01-26")

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import ProvenanceError, TooLongError, UsageError
+from provenance.errors import ProvenanceError, TooLongError, UsageError, are_lists
 from provenance.model import (
     DaySource,
     FileResult,
@@ -49,7 +49,7 @@ Outcome = tuple[FileResult, tuple[Finding, ...]]
 
 
 def scan(
-    source: str,
+    source: str | os.PathLike[str],
     indexes: Sequence[str | Path] = (DEFAULT_INDEX,),
     *,
     include: Sequence[str] = (),
@@ -90,6 +90,8 @@ def scan(
     from provenance.notices import notice_files
     from provenance.source import open_source
 
+    are_lists(indexes=indexes, include=include, exclude=exclude, exclude_origin=exclude_origin)
+    source = os.fspath(source)
     if not indexes:
         raise UsageError(
             "no index was given, expected at least one; make one with "
@@ -435,8 +437,8 @@ def proposed(
 
 
 def compare(
-    suspect: str,
-    reference: str,
+    suspect: str | os.PathLike[str],
+    reference: str | os.PathLike[str],
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),

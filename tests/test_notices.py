@@ -19,6 +19,7 @@ from provenance.notices import (
     MOST,
     MOST_ANNOTATED,
     Names,
+    denies,
     is_notice,
     named,
     notice_files,
@@ -196,6 +197,30 @@ def test_what_speaks_of_others_does_not_declare(
     report = scan(tmp_path, index, {path: text})
     assert {finding.attribution for finding in report.findings} == {"undeclared"}
     assert {finding.declarations for finding in report.findings} == {()}
+
+
+@pytest.mark.parametrize(
+    ("line", "denied"),
+    [
+        ("This project does not contain any code of Wren 2.", True),
+        ("No code of Wren2 was used, nothing was taken from it.", True),
+        ("It isn't derived from Wren 2.", True),
+        ("Nothing here is based on Wren 2.", True),
+        ("This product includes software of Wren 2, which is not ours.", False),
+        ("Wren 2: Copyright 2024 Example Labs, no warranty.", False),
+        ("Portions are from Wren 2 and nobody else.", False),
+    ],
+)
+def test_who_denies_declares_nothing(line: str, denied: bool) -> None:
+    assert denies(line) is denied
+
+
+@pytest.mark.parametrize(("says", "found"), [("Has", "declared"), ("Has no", "undeclared")])
+def test_a_denial_in_a_notice_file_is_no_declaration(
+    says: str, found: str, index: Path, tmp_path: Path
+) -> None:
+    files = {"NOTICE": f"{says} code of owl and wren2\n", "src/mine.py": renamed(program(1))}
+    assert {one.attribution for one in scan(tmp_path, index, files).findings} == {found}
 
 
 @pytest.mark.parametrize("where", ["NOTICE", "src/mine.py"])

@@ -588,6 +588,16 @@ def test_deep_indentation_neither_recurses_nor_fails(head: str) -> None:
     assert len(parsed.tokens) > 2000
 
 
+def test_units_are_told_as_deep_as_python_reads() -> None:
+    """A hundred levels of indentation are the most that it takes: what is hidden in so many
+    functions is a unit still."""
+    lines = [f"{' ' * depth}def f{depth}():" for depth in range(99)]
+    source = "\n".join([*lines, " " * 99 + "return deep(a, b)"]) + "\n"
+    compile(source, "deep", "exec")
+    units = parse(source.encode()).units
+    assert [unit.name.rpartition(".")[2] for unit in units[1:]] == [f"f{n}" for n in range(99)]
+
+
 def test_ten_thousand_nested_definitions() -> None:
     """50 MB of nothing but indentation, beyond what a source lets through."""
     text = "".join(" " * depth + f"def f{depth}():\n" for depth in range(_DEEP))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -301,6 +302,22 @@ def test_the_order_of_indexes_and_copies_of_them_change_nothing(
     for indexes in ([other, index], [other, index, other, tmp_path / "z.db"], [copy, other]):
         assert provenance.json_report(provenance.scan(mine, indexes)) == once
     assert provenance.scan(mine, [copy, index]) == provenance.scan(mine, [index])
+
+
+@pytest.mark.parametrize("name", ["indexes", "include", "exclude", "exclude_origin"])
+def test_a_text_is_no_list(name: str, mine: str, index: Path) -> None:
+    """Taken sign by sign, a glob would hide every origin, and say nothing."""
+    given: dict[str, Any] = {"indexes": [index], name: "*"}
+    with pytest.raises(UsageError, match=rf"{name}: found '\*', expected a list"):
+        provenance.scan(mine, **given)
+    with pytest.raises(UsageError, match="include: found"):
+        provenance.build_index([mine], index, include="*")
+    with pytest.raises(UsageError, match="sources: found"):
+        provenance.build_index(mine, index)
+
+
+def test_a_source_may_be_a_path(mine: str, index: Path) -> None:
+    assert provenance.scan(Path(mine), [index]) == provenance.scan(mine, [index])
 
 
 def test_no_index_and_no_source_are_refused(mine: str, index: Path) -> None:
