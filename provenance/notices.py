@@ -165,7 +165,7 @@ def _strings(table: Mapping[str, Any], key: str, left: Iterator[int]) -> list[st
 _DIGIT = re.compile(r"\d")
 _MIXED = re.compile(r"\d|[a-z][A-Z]|\w[-_ ]\w")
 _DENIES = re.compile(
-    r"(?:\b(?:no|not|never|nothing|none|neither|nor)|n't)\b(?:\W+\w+){0,4}?\W+"
+    r"(?:\b(?:no|not|never|nothing|none|neither|nor)|n't)\b(?:[^\w.;:!?]+\w+){0,4}?[^\w.;:!?]+"
     r"(?:code|contain\w*|includ\w*|deriv\w*|based|copied|copy|copies|adapt\w*|taken|from)\b",
     re.IGNORECASE,
 )

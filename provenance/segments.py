@@ -216,7 +216,11 @@ class Segments:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _added_to(self) -> list[str]:
-        return [self.base.path] if self.base else []
+        """The index that is added to, shut: Windows puts nothing in the place of an open file."""
+        if self.base is None:
+            return []
+        self.base.close()
+        return [self.base.path]
 
 
 def _row(release: Release, origin: str, path: str, sha256: str) -> bytes:

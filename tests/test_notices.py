@@ -209,6 +209,8 @@ def test_what_speaks_of_others_does_not_declare(
         ("This product includes software of Wren 2, which is not ours.", False),
         ("Wren 2: Copyright 2024 Example Labs, no warranty.", False),
         ("Portions are from Wren 2 and nobody else.", False),
+        ("Its terms do not change. Code from Wren 2 is in it.", False),
+        ("Not ours: contains code of Wren 2.", False),
     ],
 )
 def test_who_denies_declares_nothing(line: str, denied: bool) -> None:
