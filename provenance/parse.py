@@ -314,7 +314,7 @@ def syntax(
     content, tree = _whole(content, known, end)
     if len(cells) > 1:
         starts = _cell_starts(content, cells)
-        if any(_goes_on(tree.root_node, at) for at in starts):
+        if any(_in_string(tree.root_node, at) for at in starts):
             return list(_apart(content, starts, known, end))
     if not tree.root_node.has_error:
         return [tree]
@@ -340,14 +340,6 @@ def _cell_starts(content: bytes, cells: Sequence[tuple[int, int]]) -> list[int]:
     """The first bytes of the cells of a notebook."""
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
     return [0, *(newline[[line - 2 for _, line in cells[1:]]] + 1).tolist()]
-
-
-def _goes_on(root: Node, at: int) -> bool:
-    """Whether a place stands inside of a string that began before it."""
-    node = root.descendant_for_byte_range(at, at + 1)
-    while node is not None and not (node.type == "string" and node.start_byte < at):
-        node = node.parent
-    return node is not None
 
 
 def _apart(content: bytes, starts: Sequence[int], known: _Grammar, end: float) -> Iterator[Tree]:
@@ -405,8 +397,9 @@ def _spaces(match: re.Match[bytes]) -> bytes:
 
 
 def _in_string(root: Node, at: int) -> bool:
+    """Whether a place stands inside of a string that began before it."""
     node = root.descendant_for_byte_range(at, at + 1)
-    while node is not None and node.type != "string":
+    while node is not None and not (node.type == "string" and node.start_byte < at):
         node = node.parent
     return node is not None
 
