@@ -16,7 +16,7 @@ from typing import Any
 from provenance.errors import UsageError
 from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
-from provenance.model import Audit, Family, Report
+from provenance.model import NONE_WANTED, Audit, Family, Report
 from provenance.patterns import Patterns
 from provenance.policy import (
     OWN_FILE,
@@ -294,7 +294,8 @@ def without_policy(report: Report) -> Audit:
     """A report as an audit that no policy was given for: what is derived and not declared in the
     file itself fails, as by default; nothing is denied and nothing known."""
     policy = Policy()
-    missing = () if report.files or report.skipped else (_NO_FILE,)
+    some = report.files or any(one.reason != NONE_WANTED for one in report.skipped)
+    missing = () if some else (_NO_FILE,)
     return Audit(
         report=report,
         policy=policy.plain(),
@@ -320,10 +321,10 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
     missing = [
         f"{one.path}: {one.reason}"
         for one in report.skipped
-        if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE))
+        if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE, NONE_WANTED))
         and not (lets and lets.wants(one.path))
     ]
-    nothing = all(one.reason.endswith(BY_RULE) for one in report.skipped)
+    nothing = all(one.reason.endswith((BY_RULE, NONE_WANTED)) for one in report.skipped)
     if not report.files and nothing and not _only_files(plan, only):
         missing.append(_NO_FILE)
     return tuple(missing)

@@ -19,6 +19,7 @@ from provenance.terminal import (
     BOUNDS,
     FILES,
     Group,
+    check_place,
     cores,
     limits,
     options,
@@ -252,6 +253,7 @@ def _build(
 ) -> None:
     from provenance.indexing import build_index
 
+    check_place(Path(output), "-o" if not extend else "FILE")
     with progress_bar("Indexing") as progress:
         built = build_index(
             sources,
@@ -298,6 +300,7 @@ def index_merge(files: tuple[str, ...], output: str) -> None:
     """
     from provenance.indexing import merge_indexes
 
+    check_place(Path(output), "-o")
     merge_indexes(files, output)
     size = Path(output).stat().st_size / 1e6
     click.echo(f"{printable(output)}: {len(files)} indexes joined, {size:.1f} MB")

@@ -37,17 +37,6 @@ class UsageError(ProvenanceError):
     exit_code = ExitCode.USAGE
 
 
-def are_lists(**given: object) -> None:
-    """Refuse a text where a list of texts is asked for: it would be taken sign by sign.
-
-    Raises:
-        UsageError: one is a text.
-    """
-    for name, value in given.items():
-        if isinstance(value, (str, bytes)):
-            raise UsageError(f"{name}: found {value!r}, expected a list; give [{value!r}]")
-
-
 class SourceError(ProvenanceError):
     """A whole source (directory, archive, package) could not be opened."""
 

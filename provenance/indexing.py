@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from provenance.baseline import measure
-from provenance.errors import ProvenanceError, SourceError, UsageError, are_lists
+from provenance.errors import ProvenanceError, SourceError, UsageError
+from provenance.given import jobs_of, path_of, paths_of, text_of, texts_of
 from provenance.index import Index, verify
 from provenance.merge import merge
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
@@ -80,9 +81,10 @@ def build_index(
     Raises:
         ProvenanceError: a source could not be opened or the index not be written.
     """
-    are_lists(sources=sources, include=include, exclude=exclude)
-    asked = [os.fspath(one) for one in sources]
-    path = Path(output)
+    asked, path = paths_of("sources", sources), Path(path_of("output", output))
+    include, exclude = texts_of("include", include), texts_of("exclude", exclude)
+    origin, license = text_of("origin", origin), text_of("license", license)
+    jobs = jobs_of(jobs)
     given = checked_day(date, "--date")
     selection = json.dumps([list(include), list(exclude), origin], sort_keys=True)
     files = parsed = 0
@@ -113,7 +115,7 @@ def build_index(
     with _added_to(path, extend=extend) as base:
         parameters = base.parameters if base else Parameters()
         drawn = base.permutations if base else permutations(parameters)
-        decided = tuple(sources), selection, date, license, parameters, WIDE, VERSION
+        decided = asked, selection, date, license, parameters, WIDE, VERSION
         stamp = repr((*decided, base.checksum) if base else decided)
         while True:
             files = parsed = 0
@@ -148,11 +150,12 @@ def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
         ProvenanceError: one of them is damaged, they do not go together, or the new one could not
             be written.
     """
-    if not paths:
+    places, output = paths_of("paths", paths), path_of("output", output)
+    if not places:
         raise UsageError("no index was given, expected at least one to join")
-    for path in paths:
+    for path in places:
         verify(path)  # what is damaged must not be carried over
-    merge(paths, output, measured)
+    merge(places, output, measured)
 
 
 @contextmanager

@@ -86,6 +86,10 @@ class Skipped:
     reason: str
 
 
+NONE_WANTED = "found no file that these globs want, expected one; look at include and exclude"
+"""Why a scan with globs looked at nothing."""
+
+
 # --- what the parse stage yields ---------------------------------------------------------
 
 

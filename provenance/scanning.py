@@ -13,8 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import ProvenanceError, TooLongError, UsageError, are_lists
+from provenance.errors import ProvenanceError, TooLongError, UsageError
+from provenance.given import jobs_of, path_of, paths_of, texts_of
 from provenance.model import (
+    NONE_WANTED,
     DaySource,
     FileResult,
     Finding,
@@ -90,18 +92,21 @@ def scan(
     from provenance.notices import notice_files
     from provenance.source import open_source
 
-    are_lists(indexes=indexes, include=include, exclude=exclude, exclude_origin=exclude_origin)
-    source = os.fspath(source)
-    if not indexes:
+    source, places = path_of("source", source), paths_of("indexes", indexes)
+    include, exclude = texts_of("include", include), texts_of("exclude", exclude)
+    hidden = texts_of("exclude_origin", exclude_origin)
+    only = None if only is None else texts_of("only", only)
+    jobs = jobs_of(jobs)
+    if not places:
         raise UsageError(
             "no index was given, expected at least one; make one with "
             "'provenance index build SOURCE -o FILE' and pass it with --index"
         )
     as_of = checked_day(as_of, "--as-of")
-    settings = _Settings(tuple(str(path) for path in indexes), as_of, tuple(exclude_origin))
+    settings = _Settings(places, as_of, hidden)
     known, parameters = said(settings.indexes)
     used = tuple(replace(one, name=Path(one.name).name) for one in known)
-    places = [one.name for one in known]
+    opened_at = [one.name for one in known]
     whole = tuple(os.path.abspath(path) for path in settings.indexes)  # workers begin elsewhere
     settings = replace(settings, indexes=whole)
     opened = open_source(source, include=include, exclude=exclude, only=only)
@@ -109,8 +114,10 @@ def scan(
     read = [one for one in notices if not isinstance(one, Skipped)]
     settings = replace(settings, notices=notice_files(read), seconds=limits.seconds)
     skipped = [one for one in notices if isinstance(one, Skipped)]
+    if (include or exclude) and not opened.total and only is None:
+        skipped.append(Skipped(".", NONE_WANTED))
     given = checked_day(suspect_date, "--suspect-date")
-    with _Remembered(opened, cache, settings, used, places) as asked:
+    with _Remembered(opened, cache, settings, used, opened_at) as asked:
         for outcome in run(_scan_batch, asked, skipped, jobs, settings, progress, limits=limits):
             for result, found in outcome:
                 asked.keep(result, found)
@@ -125,9 +132,9 @@ def scan(
         release=opened.release,
         indexes=used,
         parameters=parameters,
-        standings=standings_of(places, named),
+        standings=standings_of(opened_at, named),
         as_of=as_of,
-        exclude_origin=tuple(exclude_origin),
+        exclude_origin=hidden,
         suspect_date=given,
         notice_files=tuple(path for path, _ in read),
         history=given is None and opened.release.sha256 is None,

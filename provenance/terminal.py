@@ -231,12 +231,15 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
             f"{path}: found no place for a report, expected the name of a file; name one with "
             f"{option}, or leave it out for the terminal"
         )
+    check_place(path, option)
     try:
         whole = path.resolve()  # a symbolic link stays one
-        # The name may be as long as one can be.
-        temporary = whole.with_name(f".provenance.{os.getpid()}.part")
+        # The name may be as long as one can be; that of the temporary file nobody can know before,
+        # and what has it all the same is not written to.
+        temporary = whole.with_name(f".provenance.{os.urandom(8).hex()}.part")
         try:
-            temporary.write_bytes(data)
+            with temporary.open("xb") as opened:
+                opened.write(data)
             os.replace(temporary, whole)
         finally:
             with suppress(OSError):
@@ -247,6 +250,27 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
             f"{path}: found no way to write it ({said}), expected room and permission; name "
             f"another place with {option}"
         ) from error
+
+
+def check_place(path: Path, option: str) -> None:
+    """That a name in a repository, which may have brought a link of that name, is one of a place in
+    that repository.
+
+    Raises:
+        UsageError: it is not.
+    """
+    from provenance.policy import repository_root
+
+    named = os.path.abspath(path)
+    root = repository_root(os.path.dirname(named))
+    if root is None or not os.path.lexists(path.parent):
+        return
+    real = os.path.realpath(named)
+    if not real.startswith(os.path.join(os.path.realpath(root), "")):
+        raise UsageError(
+            f"{path}: found a link that leads out of the repository {root}, which is not followed; "
+            f"name its target, {real}, with {option}"
+        )
 
 
 def _open_as(path: Path) -> int | None:

@@ -25,12 +25,14 @@ from multiprocessing.context import BaseContext
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol, TypeVar
 
-from provenance.errors import ProvenanceError, TooLongError
+from provenance.errors import ProvenanceError, TooLongError, UsageError
 from provenance.model import Skipped, SourceFile
 
 _START_SECONDS = 120.0  # a worker imports and opens what it needs in one or two
 _STARTS = 3  # a process that is ended before its first file says nothing of any file
 _PAUSE_SECONDS = 0.5
+_MOST_SECONDS = 1_000_000  # that a system can wait for, at once
+_MOST_MEMORY = 10**18  # that a system can bound
 _LEAST_DEPTH = 1_000  # of calls, as Python begins with
 
 _NEEDED = ("provenance.attribute", "provenance.candidates", "provenance.declared")
@@ -62,6 +64,17 @@ class Bounds:
 
     seconds: float = 60.0
     memory: int = 4_000_000_000
+
+    def __post_init__(self) -> None:
+        for name, value, kinds, most in (
+            ("seconds", self.seconds, (int, float), _MOST_SECONDS),
+            ("memory", self.memory, (int,), _MOST_MEMORY),
+        ):
+            if not isinstance(value, kinds) or not 0 < value <= most:  # what is no number neither
+                raise UsageError(
+                    f"{name}: found {value!r} as a bound, expected a number above 0, at most "
+                    f"{most:,}"
+                )
 
 
 BOUNDS = Bounds()

@@ -645,6 +645,58 @@ def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> N
         (tmp_path / "link.txt").unlink()
 
 
+@pytest.mark.parametrize("link", ["out", "folder"])
+def test_a_link_that_leads_out_of_a_repository_is_not_written_to(
+    link: str, mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """A repository may bring along a link of the name under which CI writes a report."""
+    place, repository = tmp_path / "place", tmp_path / "repository"
+    (repository / ".git").mkdir(parents=True)
+    place.mkdir()
+    target = place / "precious"
+    target.write_text("precious")
+    (repository / "out").symlink_to(target)
+    (repository / "folder").symlink_to(place)
+    (repository / "within.txt").symlink_to(repository / "other.txt")
+    name = repository / link / "precious" if link == "folder" else repository / link
+    scan = ("scan", mine, "--no-default-index", "--index", index)
+    build = ("index", "build", mine)
+    for arguments in ((*scan, "--format", "json"), build, ("index", "merge", index)):
+        result = run(*arguments, "-o", name)
+        assert result.exit_code == 2, result.output
+        assert "a link that leads out of the repository" in result.stderr
+    assert run(*scan, "--html", name).exit_code == 2
+    assert target.read_text() == "precious"
+    assert run(*scan, "-o", repository / "within.txt").exit_code == 0
+    assert (repository / "other.txt").is_file()
+
+
+def test_what_stands_where_a_report_is_on_its_way_is_not_written_to(
+    mine: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of the temporary file was the number of the process, which is low in a container:
+    links of all such names led what was written elsewhere."""
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / f".provenance.{os.getpid()}.part").symlink_to(tmp_path / "precious")
+    scan = ("scan", mine, "--no-default-index", "--index", index, "-o", tmp_path / "r.json")
+    assert run(*scan).exit_code == 0
+    assert not (tmp_path / "r.json").is_symlink()
+    monkeypatch.setattr(os, "urandom", bytes)
+    (tmp_path / f".provenance.{'00' * 8}.part").symlink_to(tmp_path / "precious")
+    result = run(*scan)
+    assert result.exit_code == 3
+    assert "File exists" in result.stderr
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e308", "-1", "0"])
+def test_no_time_is_no_bound(seconds: str, mine: Path, index: Path) -> None:
+    """What is no number is neither less nor more than any, so that a file could take for ever."""
+    result = run("scan", mine, "--no-default-index", "--index", index, "--timeout", seconds)
+    assert result.exit_code == 2
+    assert "timeout" in result.stderr or "seconds" in result.stderr
+
+
 def test_names_cannot_steer_the_terminal(index: Path, tmp_path: Path) -> None:
     """Control, escape and bidirectional characters of paths and names are written as escapes."""
     folder = tmp_path / "evil"

@@ -28,6 +28,7 @@ ALLOWED = {
     # nouns and pure helpers: everything may stand on them
     "errors": "",
     "version": "",
+    "given": "errors",
     "model": "",
     "mark": "",
     "origins": "model",
@@ -144,14 +145,15 @@ ALLOWED = {
     "history": "decode model regular release tracked",
     # scanning wires, cli asks it
     "scanning": (
-        "attribute cache candidates composition declared errors history identity index indexing "
-        "library model notices parse references.__init__ release sketch source verdict workers"
+        "attribute cache candidates composition declared errors given history identity index "
+        "indexing library model notices parse references.__init__ release sketch source verdict "
+        "workers"
     ),
     "indexing": (
-        "baseline errors index merge model origins parse pypi references.manifest release "
+        "baseline errors given index merge model origins parse pypi references.manifest release "
         "schema segments sketch source statements version workers"
     ),
-    "terminal": "errors report.text workers",
+    "terminal": "errors policy report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
     "settings": "",
     "policy": "errors release settings toml",
@@ -228,7 +230,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
-    "stored checksum aside writing numbering merge segments scanning indexing "
+    "stored checksum aside writing numbering merge segments scanning indexing given "
     "workers worker policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
     "cluster.importing references.__init__ references.manifest".split()

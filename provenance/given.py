@@ -1,0 +1,80 @@
+"""given: the arguments of a call -> their values, or which of them is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+
+from provenance.errors import UsageError
+
+
+def texts_of(name: str, given: object) -> tuple[str, ...]:
+    """The texts of a list that was given to a call, none where it is None. One text in the place of
+    a list would be taken sign by sign, and what can be read once only would be empty later.
+
+    Raises:
+        UsageError: it is no list of texts.
+    """
+    if isinstance(given, (str, bytes)):
+        raise UsageError(f"{name}: found {given!r}, expected a list; give [{given!r}]")
+    if not isinstance(given, Iterable | None):
+        raise UsageError(f"{name}: found {given!r}, expected a list of texts")
+    found = tuple(given or ())
+    for one in found:
+        if not isinstance(one, str):
+            raise UsageError(f"{name}: found {one!r} in the list, expected texts")
+    return found
+
+
+def paths_of(name: str, given: object) -> tuple[str, ...]:
+    """The paths of a list that was given to a call, as texts.
+
+    Raises:
+        UsageError: it is no list of paths.
+    """
+    if isinstance(given, (str, bytes, os.PathLike)):
+        raise UsageError(f"{name}: found {given!r}, expected a list; give [{given!r}]")
+    if not isinstance(given, Iterable | None):
+        raise UsageError(f"{name}: found {given!r}, expected a list of paths")
+    return tuple(path_of(name, one) for one in given or ())
+
+
+def path_of(name: str, given: object) -> str:
+    """A path that was given to a call, as text.
+
+    Raises:
+        UsageError: no path can be like it.
+    """
+    try:
+        path = os.fsdecode(given)  # type: ignore[arg-type]
+        if "\0" not in os.fsencode(path).decode("latin-1"):
+            return path
+    except (TypeError, ValueError):  # another type, or a lone surrogate
+        pass
+    raise UsageError(f"{name}: found {given!r}, expected a path")
+
+
+def text_of(name: str, given: object) -> str | None:
+    """A text that was given to a call and is written to a file, or None.
+
+    Raises:
+        UsageError: it is another thing, or has what is no character.
+    """
+    if given is None:
+        return None
+    with suppress(UnicodeEncodeError):
+        if isinstance(given, str) and given.encode():
+            return given
+    raise UsageError(f"{name}: found {given!r}, expected a text")
+
+
+def jobs_of(given: object) -> int:
+    """How many processes a call asks for.
+
+    Raises:
+        UsageError: it is no such number.
+    """
+    if isinstance(given, int) and given >= 0:
+        return given
+    raise UsageError(f"jobs: found {given!r}, expected a whole number of at least 0")
