@@ -196,11 +196,11 @@ def main() -> None:
             lambda: wall([*command, "--help"]) / wall(empty),
             "1.5",
         )
-        for name, source, path, *more in ONE_FILE:
+        for name, release, path, *more in ONE_FILE:
             row(
                 f"one file of {name}, whole process, default index, over `import datasketch`",
                 5 * runs,
-                partial(one, source, path, *more),
+                partial(one, release, path, *more),
                 "1.6",
             )
 
