@@ -89,7 +89,10 @@ def mutant(parsed: Parsed, seed: int) -> Parsed:
     word[kind == known.identifier] = new[at]
     structure = known.kind_hash[kind]
     return replace(
-        parsed, tokens=Tokens(structure, structure ^ word, kind, tokens.line, word), words=words
+        parsed,
+        tokens=Tokens(structure, structure ^ word, kind, tokens.line, word),
+        texts=tuple(words),
+        hashes=np.array([*words.values()], np.uint64),
     )
 
 

@@ -142,16 +142,22 @@ class Tokens:
 class Parsed:
     """One parsed file.
 
-    ``units[0]`` is the module. ``words`` gives the ``Tokens.word`` of every text of the file.
-    ``mark`` is the name that most classes of the file begin with (``Glm4Moe``), or empty.
-    ``error_lines`` are the lines at which syntax is broken.
+    ``units[0]`` is the module. ``texts`` are those of its elements, ``hashes`` the ``Tokens.word``
+    of each: uint64. ``mark`` is the name that most classes of the file begin with (``Glm4Moe``), or
+    empty. ``error_lines`` are the lines at which syntax is broken.
     """
 
     units: tuple[Unit, ...]
     tokens: Tokens
-    words: dict[bytes, int]
+    texts: tuple[bytes, ...]
+    hashes: NDArray[np.uint64]
     mark: str
     error_lines: tuple[int, ...]
+
+    @property
+    def words(self) -> dict[bytes, int]:
+        """The hash of each text."""
+        return dict(zip(self.texts, self.hashes.tolist(), strict=True))
 
 
 # --- what the sketch stage yields --------------------------------------------------------

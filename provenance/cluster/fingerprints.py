@@ -248,8 +248,8 @@ def parsed_of(
         ValueError: the row is damaged.
     """
     at, own, line = spans_of(spans), tokens_of(tokens), lines_of(lines)
-    identifiers = _identifiers(own).tolist()
-    if at.start.size != len(names) or line.size != len(own) or len(words) != len(identifiers):
+    identifiers = _identifiers(own)
+    if at.start.size != len(names) or line.size != len(own) or len(words) != identifiers.size:
         raise ValueError("names, words or lines that are uneven")
     units = tuple(
         Unit(name, KINDS[kind], first, last, start, stop, parent)
@@ -264,17 +264,13 @@ def parsed_of(
             strict=True,
         )
     )
-    written = {word.encode(): number for word, number in zip(words, identifiers, strict=True)}
     tokens_ = Tokens(own.structure, own.text, own.kind, line, own.word)
-    return Parsed(units, tokens_, written, mark, ())
+    return Parsed(units, tokens_, tuple(word.encode() for word in words), identifiers, mark, ())
 
 
-def restored_words(texts: Sequence[str], words: Sequence[int], mark: str) -> dict[bytes, int]:
-    """``Parsed.words`` of names as an index keeps them."""
-    return {
-        with_mark(text, mark).encode("utf-8", "replace"): word
-        for text, word in zip(texts, words, strict=True)
-    }
+def restored_texts(names: Sequence[str], mark: str) -> tuple[bytes, ...]:
+    """``Parsed.texts`` of names as an index keeps them."""
+    return tuple(with_mark(name, mark).encode("utf-8", "replace") for name in names)
 
 
 # --- the row of a sketch ------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.cluster.assembling import Shape, write_tables
-from provenance.cluster.fingerprints import restored_words, row_of
+from provenance.cluster.fingerprints import restored_texts, row_of
 from provenance.cluster.folders import Folder
 from provenance.cluster.gather import READ
 from provenance.cluster.tables import FINGERPRINT, Header
@@ -107,10 +107,8 @@ def parsed_tree(index: Index, number: int, tree: Tree) -> Parsed:
             open_units.append(at)
     tokens = _whole(index, number, tree)
     words = np.unique(tokens.word[tokens.kind == grammar().identifier])
-    texts = index.names(words)
-    return Parsed(
-        tuple(units), tokens, restored_words(texts, words.tolist(), tree.mark), tree.mark, ()
-    )
+    texts = restored_texts(index.names(words), tree.mark)
+    return Parsed(tuple(units), tokens, texts, words, tree.mark, ())
 
 
 def _whole(index: Index, number: int, tree: Tree) -> Tokens:
