@@ -53,6 +53,7 @@ twentieth less."""
 _MANY = 10_000
 """In a unit of so many fingerprints, of which honest code has none, few may be distinct: a million
 equal elements have the same one a hundred thousand times. Each is looked up once."""
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio, odd
 _UNITS_AT_ONCE, _PAIRS_AT_ONCE = 1 << 18, 1 << 18
 EQUAL_STRUCTURE, EQUAL_TEXT = 1, 2
 _TEXTS, _STRUCTURES, _BANDS, _RUNS, _TEXT_RUNS = range(5)  # the doors, in the order of asking
@@ -187,6 +188,9 @@ def _banded(index: Index, keys: NDArray[np.uint64], rows: NDArray[np.intp]) -> t
     """Units that share LSH keys: those that the rarest keys of each row propose, and the keys that
     are left over."""
     at, units, held = index.lookup(BAND, keys, MOST_BY_BANDS)
+    some = np.flatnonzero(held)
+    at = some.searchsorted(at)
+    keys, rows, held = keys[some], rows[some], held[some]
     order = np.lexsort((keys, held, rows))
     total = np.cumsum(held[order]) - held[order]
     before = np.empty(keys.size, np.intp)  # what the rarer keys of the row propose
@@ -276,16 +280,22 @@ def _shared(
 def _once(
     owner: NDArray[np.intp], keys: NDArray[np.uint64], asked: NDArray[np.intp]
 ) -> NDArray[np.intp]:
-    """Of some places, ascending, those where a row has a fingerprint for the first time. Most have
-    one of which the first half is nobody else's: to find them takes less than to sort by both."""
-    leading, order = ranked(keys[asked] >> np.uint64(32), 32)
-    fresh = np.append(firsts(leading), True)
-    alone = fresh[1:] & fresh[:-1]
-    some = asked[order[~alone]]
-    some = some[np.lexsort((some, keys[some], owner[some]))]
-    first = np.ones(some.size, bool)
-    first[1:] = (np.diff(keys[some]) != 0) | (np.diff(owner[some]) != 0)
-    return np.sort(np.concatenate([asked[order[alone]], some[first]]))
+    """Of some places, ascending, those where a row has a fingerprint for the first time. To sort
+    by both mixed takes far less than to sort by the one and the other."""
+    keys, owner = keys[asked], owner[asked]
+    bits = 64 - max(1, asked.size.bit_length())
+    mixed = owner.astype(np.uint64) * _FACTOR
+    mixed ^= keys
+    mixed, order = ranked(mixed >> np.uint64(64 - bits), bits)
+    again = np.flatnonzero(~firsts(mixed))
+    now, before = order[again], order[again - 1]
+    if (keys[now] != keys[before]).any() or (owner[now] != owner[before]).any():  # hardly ever
+        order = np.lexsort((keys, owner))
+        again = np.flatnonzero((np.diff(keys[order]) == 0) & (np.diff(owner[order]) == 0))
+        now = order[again + 1]
+    first = np.ones(asked.size, bool)
+    first[now] = False
+    return asked[first]
 
 
 def _open(

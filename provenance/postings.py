@@ -52,7 +52,7 @@ class Postings:
         self._shape = shape
         self._recent: Recent[int, _Page] = Recent(512)
         self._joined: dict[int, tuple[NDArray[np.uint64], _Page]] = {}
-        self._present: dict[int, tuple[NDArray[np.bool_], np.uint64]] = {}
+        self._present: dict[int, NDArray[np.uint8]] = {}
 
     def lookup(
         self, door: int, keys: NDArray[np.uint64], most: int | None = None
@@ -75,8 +75,7 @@ class Postings:
         asked = keys >> np.uint64(64 - stored)
         if door not in self._present:
             return self._looked_up(door, asked, stored, most)
-        present, shift = self._present[door]
-        at = np.flatnonzero(present[asked >> shift])
+        at = np.flatnonzero(_may_be(asked, self._present[door]))
         held = np.zeros(keys.size, np.intp)
         position, units, held[at] = self._looked_up(door, asked[at], stored, most)
         return at[position], units, held
@@ -182,7 +181,7 @@ class Postings:
             return page
         self._joined[door] = known, page
         if known.size == every:
-            self._present[door] = _present(page[0], self._shape.width(door))
+            self._present[door] = _present(page[0])
         return page
 
     def stretch(
@@ -257,16 +256,31 @@ def _key_type(width: int) -> type[np.unsignedinteger[Any]]:
     return np.uint64 if width > 32 else np.uint32
 
 
-def _present(
-    ascending: NDArray[np.unsignedinteger[Any]], stored: int
-) -> tuple[NDArray[np.bool_], np.uint64]:
-    """Of all leading parts of keys of so many bits, those that some key has, and how many bits
-    stand behind such a part: of four parts at most one is some key's."""
-    bits = min(stored, ascending.size.bit_length() + 2)
-    behind = np.uint64(stored - bits)
-    present = np.zeros(1 << bits, bool)
-    present[ascending.astype(np.uint64, copy=False) >> behind] = True
-    return present, behind
+def _present(keys: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
+    """Of all low parts of keys, as many bits as one in 32 is some key's, those that some key has:
+    eight to a byte. Leading parts would tell less: fingerprints are the least of several."""
+    present = np.zeros(1 << max(0, keys.size.bit_length() + 2), np.uint8)
+    byte, bit = _places(keys.astype(np.uint64, copy=False), present)
+    np.bitwise_or.at(present, byte, np.uint8(1) << bit)
+    return present
+
+
+def _may_be(keys: NDArray[np.uint64], present: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Of which keys the low part is some key's."""
+    byte, bit = _places(keys, present)
+    found = present.take(byte)
+    found >>= bit
+    found &= np.uint8(1)
+    return found.view(bool)
+
+
+def _places(
+    keys: NDArray[np.uint64], present: NDArray[np.uint8]
+) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """The byte that tells of each key's low part, and which bit of it."""
+    byte = (keys.view(np.int64) >> np.int64(3)).astype(np.intp, copy=False)
+    byte &= present.size - 1
+    return byte, keys.astype(np.uint8) & np.uint8(7)
 
 
 def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:

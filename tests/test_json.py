@@ -131,7 +131,7 @@ def test_what_limits_leave_out_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of how many units not all candidates were looked at, in JSON and in text."""
-    monkeypatch.setattr("provenance.candidates.MOST_BY_BANDS", 0)
+    monkeypatch.setattr("provenance.candidates.MOST_BY_MEMBER", 0)
     limited = provenance.scan(str(trees / "suspect"), [trees / "dated.db"], jobs=0)
     held = json.loads(json_report(limited))
     validator.validate(held)
