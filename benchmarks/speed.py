@@ -162,8 +162,8 @@ def main() -> None:
             return python(_SCAN, *RELATED, index, "2")[2]
 
         row("CPU of a scan over bare parsing, sympy", runs, lambda: cpu(UNRELATED), "2.5, then 2.0")
-        for source in MORE_UNRELATED:
-            row(f"the same, {source[0]}", runs, partial(cpu, source), "2.5, then 2.0")
+        for package in MORE_UNRELATED:
+            row(f"the same, {package[0]}", runs, partial(cpu, package), "2.5, then 2.0")
         row(
             "the same where every file resembles the index, 2,500 files of transformers 5.23.0",
             runs,
