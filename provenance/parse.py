@@ -68,6 +68,7 @@ _ERROR, _EMPTY_FORMAT = 65535, 65534
 _TEXT, _LEAF, _PLAIN, _LEFT, _OPERATOR, _THROUGH, _SPECIAL = range(7)  # what the walk does
 _AT_LINE_START = re.compile(rb"^(?:async[ \t]+def\b|def\b|class\b|@)", re.MULTILINE)
 _DEFINING = ("function_definition", "class_definition", "decorator")
+_FUNCTION_IN: dict[UnitKind, UnitKind] = {"module": "function", "class": "method"}
 _MOST_PARTS = 50
 _MOST_AGAIN = 4
 
@@ -115,12 +116,16 @@ class _Grammar:
         if len(distinct) > 256:
             raise AssertionError(f"{GRAMMAR} has {len(distinct)} kinds, expected <= 256")
         number = {name: position for position, name in enumerate(distinct)}
-        self.compact = np.zeros(_ERROR + 1, np.uint8)
-        for kind, name in names.items():
-            self.compact[kind] = number[_SAME_KIND.get(name, name)]
-        self.compact[_EMPTY_FORMAT] = self.compact[self.format]
-        self.has_text = np.zeros(_ERROR + 1, bool)
-        self.has_text[[*self.with_text, _EMPTY_FORMAT]] = True
+        # One byte is enough: some numbers below 256 are of kinds that no tree shows.
+        spare = (kind for kind in range(256) if kind not in names)
+        self.byte = np.zeros(_ERROR + 1, np.uint8)
+        compact, has_text = bytearray(256), bytearray(256)  # by that byte
+        for kind in (*names, _EMPTY_FORMAT):
+            name = names[self.format if kind == _EMPTY_FORMAT else kind]
+            self.byte[kind] = byte = kind if kind < 256 else next(spare)
+            compact[byte] = number[_SAME_KIND.get(name, name)]
+            has_text[byte] = kind in self.with_text or kind == _EMPTY_FORMAT
+        self.compact, self.has_text = bytes(compact), bytes(has_text)
         self.kind_names = distinct
         leaves = {_SAME_KIND.get(name, name) for name in _LEAVES_WITH_TEXT}
         leaves.add("format_specifier")
@@ -129,7 +134,6 @@ class _Grammar:
         self.kind_hash = np.array(
             [hash64(b"kind " + name.encode()) for name in distinct], np.uint64
         )
-        self.hash_of = self.kind_hash[self.compact]  # by kind id
 
     def _actions(self) -> list[int]:
         """By kind id, what the walk does with a node."""
@@ -239,7 +243,7 @@ class _Walked:
     """What the walk of a file gives, see ``_walk``."""
 
     content: bytes
-    kinds: array[int]
+    kinds: bytearray
     starts: array[int]
     said: array[int]
     texts: dict[bytes, int]
@@ -253,8 +257,16 @@ def _walked(content: bytes, trees: list[Tree], known: _Grammar) -> _Walked:
     errors += [at for root in broken for at in _missing(root)]
     del broken, trees[:]
     # numpy itself takes twice as long for a list
-    numbers = array("I", kinds), array("I", starts), array("I", said)
-    return _Walked(content, *numbers, texts, definitions, errors)
+    starts_, said_ = array("Q", starts), array("Q", said)
+    return _Walked(content, _bytes(kinds, known), starts_, said_, texts, definitions, errors)
+
+
+def _bytes(kinds: list[int], known: _Grammar) -> bytearray:
+    """The byte of each kind."""
+    try:
+        return bytearray(kinds)
+    except ValueError:  # one is above 255, as in few files
+        return bytearray(known.byte[kinds])
 
 
 def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
@@ -262,22 +274,22 @@ def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
     sizes = [len(file.kinds) for file in files]
     first = np.cumsum([0, *sizes])
     base = np.cumsum([0, *(len(file.content) for file in files)])
-    ids = np.frombuffer(b"".join(file.kinds for file in files), np.uint32)
-    ids = ids.astype(np.intp)  # as an index it is looked up three times as fast
-    start = np.frombuffer(b"".join(file.starts for file in files), np.uint32)
-    start = start + np.repeat(base[:-1], sizes)
+    ids = b"".join(file.kinds for file in files)
+    start = np.empty(len(ids), np.intp)
+    for file, at, end, before in zip(files, first, first[1:], base, strict=False):
+        np.add(np.frombuffer(file.starts, np.int64), before, out=start[at:end])
     newline = np.flatnonzero(np.frombuffer(b"".join(one.content for one in files), np.uint8) == 10)
     behind = start.searchsorted(newline, "right")  # of each line end: the next element
     above = newline.searchsorted(base[:-1]) - 1  # lines of the files before, less one
     lines = np.arange(newline.size + 1, dtype=np.uint32)
-    line = np.repeat(lines, np.diff(behind, prepend=0, append=ids.size))
+    line = np.repeat(lines, np.diff(behind, prepend=0, append=len(ids)))
     line -= np.repeat(above.astype(np.uint32), sizes)
 
     many = [len(file.definitions) for file in files]
-    listed = [one[:2] for file in files for one in file.definitions]
-    begins, ends = np.array(listed, np.intp).reshape(-1, 2).T
-    begins = begins + np.repeat(first[:-1], many)
-    ends = ends + np.repeat(base[:-1], many)
+    begins = np.array([one[0] for file in files for one in file.definitions], np.intp)
+    begins += np.repeat(first[:-1], many)
+    ends = np.array([one[1] for file in files for one in file.definitions], np.intp)
+    ends += np.repeat(base[:-1], many)
     stops = np.maximum(begins, start.searchsorted(ends)) - np.repeat(first[:-1], many)
     last_lines = newline.searchsorted(ends) - np.repeat(above, many)
     places = zip(stops.tolist(), line[begins].tolist(), last_lines.tolist(), strict=True)
@@ -290,13 +302,14 @@ def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
     marks = [family_mark([one.name for one in own if one.kind == "class"]) for own in units]
     hashes = [_hashes(file.texts, mark) for file, mark in zip(files, marks, strict=True)]
     said = [
-        own.take(np.frombuffer(file.said, np.uint32))
+        own.take(np.frombuffer(file.said, np.int64))
         for file, own in zip(files, hashes, strict=True)
     ]
-    word = np.zeros(ids.size, np.uint64)
-    # three times as fast as by the truths themselves
-    word[np.flatnonzero(known.has_text.take(ids))] = np.concatenate(said)
-    kind, structure = known.compact.take(ids), known.hash_of.take(ids)
+    word = np.zeros(len(ids), np.uint64)
+    has_text = np.frombuffer(ids.translate(known.has_text), np.bool_)
+    word[np.flatnonzero(has_text)] = np.concatenate(said)  # three times as fast as by truths
+    kind = np.frombuffer(ids.translate(known.compact), np.uint8)
+    structure = known.kind_hash.take(kind)
     tokens = Tokens(structure, structure ^ word, kind, line, word)
     for at, (begin, end) in enumerate(pairwise(first.tolist())):
         wrong: list[int] = []
@@ -579,26 +592,23 @@ def _units(
 ) -> tuple[Unit, ...]:
     """Units of the definitions in source order, the module first; of each definition the next place
     says the element behind it and its lines."""
-    units = [Unit("<module>", "module", 1, last_line, 0, size, -1)]
+    outer = Unit("<module>", "module", 1, last_line, 0, size, -1)
+    units = [outer]
     open_units = [0]
     for (first, _, named, is_class), (stop, first_line, last_line) in zip(
         definitions, places, strict=False
     ):
-        while open_units[-1] and units[open_units[-1]].stop <= first:
+        while outer.stop <= first:
             open_units.pop()
+            outer = units[open_units[-1]]
         if len(open_units) > DEEPEST:
             continue
-        parent = open_units[-1]
-        outer = units[parent]
-        kind: UnitKind
-        if is_class:
-            kind = "class"
-        elif outer.kind == "class":
-            kind = "method"
-        else:
-            kind = "function" if outer.kind == "module" else "nested"
+        kind: UnitKind = "class" if is_class else _FUNCTION_IN.get(outer.kind, "nested")
         name = named.decode("utf-8", "replace")
-        qualified = name if parent == 0 else f"{outer.name}.{name}"
-        units.append(Unit(qualified, kind, first_line, last_line, first, stop, parent))
-        open_units.append(len(units) - 1)
+        parent = open_units[-1]
+        if parent:
+            name = f"{outer.name}.{name}"
+        open_units.append(len(units))
+        outer = Unit(name, kind, first_line, last_line, first, stop, parent)
+        units.append(outer)
     return tuple(units)
