@@ -49,7 +49,7 @@ class Plan:
     ``source`` is what is scanned, ``root`` the absolute folder that paths start at; ``only`` are
     the paths inside it that were asked for, None for all. ``prefix`` is the way from there to the
     policy's folder, empty or ending in ``/``. ``file`` is the policy's file, ``places`` the
-    absolute paths of the settings that are paths.
+    absolute paths of the settings that are paths. ``called`` are the keys that the call sets.
     """
 
     source: str
@@ -60,6 +60,7 @@ class Plan:
     file: str | None
     given: frozenset[str]
     places: Mapping[str, tuple[str, ...]]
+    called: tuple[str, ...] = ()
 
     @property
     def shown_file(self) -> str | None:
@@ -121,6 +122,7 @@ def planned(
         file=file,
         given=found.given | {name.replace("_", "-") for name in given},
         places=_places(policy, given, home or root, None if config else root),
+        called=tuple(sorted(name.replace("_", "-") for name in given)),
     )
 
 
@@ -144,6 +146,11 @@ def _places(
             for path in places[setting.key]:
                 if bound is not None and setting.name not in given:
                     _check_place(setting.key, path, bound)
+                    if setting.key == "bundle" and not path.lower().endswith(".zip"):
+                        raise UsageError(
+                            f"bundle: found {shown(path)} in a policy, expected a name that ends "
+                            "with .zip; name another with --bundle"
+                        )
     return places
 
 
@@ -173,7 +180,8 @@ def inside(path: str, bound: str, found: str, remedy: str) -> None:
     real, home = os.path.realpath(path), os.path.realpath(bound)
     if not _inside(real, home):
         raise UsageError(f"{found}, expected a path inside of {shown(bound)}; {remedy}")
-    if not set(REPOSITORY_MARKS).isdisjoint(_inner(home, real).split("/")):
+    parts = {part.casefold().rstrip(". ") for part in _inner(home, real).split("/")}
+    if parts & {*REPOSITORY_MARKS, "git~1"}:  # some systems do not tell these names apart
         raise UsageError(f"{found}, expected none in the data of version control; {remedy}")
 
 
@@ -286,6 +294,7 @@ def audit(
         rulings=told,
         fixed=fixed,
         incomplete=_incomplete(plan, only, report),
+        called=plan.called,
     )
     return Done(done, held)
 

@@ -33,6 +33,7 @@ from provenance.opening import (
     page_bits_of,
     parameters_of,
     release_of,
+    selections_of,
 )
 from provenance.pages import split
 from provenance.postings import Postings
@@ -42,10 +43,13 @@ from provenance.regular import sha256_of
 from provenance.schema import (
     FILE,
     LAYOUT,
+    NAMES_PER_PAGE,
+    PIECES_PER_PAGE,
     TREES_PER_PACK,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
     WIDE,
+    WORDS_PER_PAGE,
     Shape,
     sealed,
 )
@@ -185,7 +189,10 @@ class Index:
         self._bits = page_bits_of(meta["page_bits"], self.shape.doors, self.shape.key_bits)
         self.checksum = str(json.loads(meta["checksum"]))
         self.units, _ = self.counts["unit"], self.counts["tree"]
+        if [row[0] for row in releases] != list(range(1, len(releases) + 1)):
+            raise ValueError("releases that are not numbered from 1 on")
         self.releases = {row[0]: release_of(row[1:9]) for row in releases}
+        self.selections = {row[0]: selections_of(row[9]) for row in releases}
         self.origin_facts = Origins(origins)
         self._many_origins = len(origins)
 
@@ -720,6 +727,7 @@ def verify(path: str | Path) -> str:
         if not sealed(Path(path)):
             raise index._damaged("its bytes are not those that were written")
         try:
+            _check_counts(index)
             sound = index.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             found = checksum(logical_rows(index.connection))
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
@@ -731,3 +739,26 @@ def verify(path: str | Path) -> str:
         if not np.array_equal(index.permutations, permutations(index.parameters)):
             raise index._damaged("permutations that are not those of its parameters")
         return found
+
+
+def _check_counts(index: Index) -> None:
+    """That pages are numbered from 0 on, and hold as much as the index says that it has, before
+    anything is made that is as large as that.
+
+    Raises:
+        ValueError: it is not so.
+    """
+    for table, held in (
+        ("tree", TREES_PER_PACK),
+        ("unit", UNITS_PER_PAGE),
+        ("piece", PIECES_PER_PAGE),
+        ("word", WORDS_PER_PAGE),
+        ("name", NAMES_PER_PAGE),
+        ("file", TREES_PER_PAGE),
+    ):
+        asked = f"SELECT count(*), coalesce(max(id), -1), coalesce(min(id), 0) FROM {table}"  # noqa: S608
+        pages, last, first = index.connection.execute(asked).fetchone()
+        if (first, last) != (0, pages - 1):
+            raise ValueError(f"{table} pages that are not numbered from 0 on")
+        if index.counts.get(table, 0) > pages * held and table != "file":
+            raise ValueError(f"fewer of {table} than it says")

@@ -6,7 +6,6 @@ from front to back; in memory are the numbers of things (``numbering``) and a st
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -125,9 +124,8 @@ class _Merge:
             self.indexes.append(index)
             index.connection.execute(f"PRAGMA cache_size = {-_KEPT_OF_EACH}")
             self.parameters = agreed((self.indexes[0], index))
-            for number, selection in index.connection.execute("SELECT id, selection FROM release"):
-                known = selected.setdefault(index.releases[number], set())
-                known.update(json.loads(selection))
+            for number, selections in index.selections.items():
+                selected.setdefault(index.releases[number], set()).update(selections)
             for number, release in index.releases.items():
                 index.releases[number] = same.setdefault(release, release)
             for facts in index.origin_facts.values():

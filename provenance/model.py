@@ -779,7 +779,7 @@ class Audit:
     one for each finding of the report and each identical file, and one for each declaration that
     is at fault. ``policy`` is the policy as it was applied, as plain data; ``policy_file`` where
     it was read, None for none. ``incomplete`` says what could not be done: an audit that has any
-    is never clean."""
+    is never clean. ``called`` are the keys of the policy that the call set, over its file."""
 
     report: Report
     policy: tuple[tuple[str, object], ...]
@@ -787,6 +787,7 @@ class Audit:
     rulings: tuple[Ruling, ...]
     fixed: tuple[Fixed, ...]
     incomplete: tuple[str, ...]
+    called: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[Ruling, ...]:

@@ -162,6 +162,17 @@ def origin_of(row: Sequence[Any]) -> tuple[str, Family, str | None, int, int]:
     )
 
 
+def selections_of(text: Any) -> list[str]:
+    """What was selected of a release: JSON texts."""
+    try:
+        found = json.loads(_text(text, "selection"))
+    except RecursionError as error:
+        raise ValueError("a selection that is nested too deep") from error
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError("a selection that is none")
+    return found
+
+
 def _object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)

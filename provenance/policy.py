@@ -179,7 +179,7 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
     key, kind = setting.key, setting.kind
     if kind == "flag" and isinstance(value, bool):
         return value
-    if kind == "text" and isinstance(value, str) and value:
+    if kind == "text" and _is_text(value):
         return value
     if kind == "choice" and value in setting.choices:
         return value
@@ -201,7 +201,11 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
 
 
 def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and "\0" not in value
 
 
 def _day(value: object) -> str | None:
@@ -230,7 +234,7 @@ def _declaration(
         elif key == "expires":
             good = _day(value) is not None
         else:
-            good = isinstance(value, str) and bool(value)
+            good = _is_text(value)
         if not good:
             expected = {
                 "origin": "a string or a list of strings",

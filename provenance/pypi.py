@@ -142,7 +142,10 @@ def fetch(name: str, version: str) -> str:
 
 
 def cached(name: str, version: str) -> str | None:
-    """The path of a release's archive if it is in the cache, sound."""
+    """The path of a release's archive if it is in the cache, sound. An index or a saved report may
+    name releases in any way: what is no name or version is not looked for."""
+    if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
+        return None
     return _cached(os.path.join(cache_folder(), "packages", name, version))
 
 

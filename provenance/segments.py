@@ -9,7 +9,6 @@ at once, and no segment is made. An index that is added to is joined with them a
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from hashlib import blake2b
@@ -114,10 +113,9 @@ class Segments:
         """
         if self.base is None or release.sha256 is None:
             return False
-        read = self.base.connection.execute("SELECT id, selection FROM release")
         return any(
-            self.base.releases[number] == release and selection in json.loads(selections)
-            for number, selections in read
+            self.base.releases[number] == release and selection in selections
+            for number, selections in self.base.selections.items()
         )
 
     def add_release(self, release: Release, selection: str) -> int:

@@ -529,6 +529,9 @@ def test_the_policy_of_a_repository_writes_nothing_of_version_control(dirty: Pat
     for line, said in (
         ("baseline = '.git/config'", "version control"),
         ("output = ['src/../.git/hooks/x.md']", "version control"),
+        ("output = ['.GIT/hooks/x.md']", "version control"),
+        ("output = ['.git./hooks/x.md']", "version control"),
+        ("bundle = 'src/own.py'", "ends with .zip"),
         ("index = ['//evil.example/share/of.db']", "another computer"),
     ):
         policy.write_text(before + line if "index" not in line else line)
@@ -584,7 +587,8 @@ def test_a_policy_that_looks_away_is_told(dirty: Path, line: str, said: str) -> 
     output = run("audit", "--output", "a.md", code=0).output
     assert "Clean" in output
     assert said in " ".join(output.split())
-    assert "The policy (provenance.toml) or the call looks at less" in " ".join(output.split())
+    assert "The policy (provenance.toml) looks at less" in " ".join(output.split())
+    assert "The call" not in output
     assert said.split()[1] in Path("a.md").read_text().partition("lets more pass")[2]
 
 
@@ -653,6 +657,38 @@ def test_a_policy_that_does_not_is_told_nothing(dirty: Path) -> None:
     policy = Path("provenance.toml")
     policy.write_text(policy.read_text().replace("default-index = false\n", ""))
     assert "lets more pass" not in run("audit", code=1).output
+
+
+def test_what_looks_at_less_is_told_of_whom_it_is(dirty: Path) -> None:
+    """The policy is not blamed for an option, nor the call for the policy."""
+    policy = Path("provenance.toml")
+    (line,) = [one for one in policy.read_text().splitlines() if one.startswith("index")]
+    policy.write_text("fail-on = 'never'\nexclude = ['none/']\n" + line + "\n")
+    call = ("--no-default-index", "--exclude", "src/borrowed.py", "--output", "a.md")
+    for text in (run("audit", *call, code=0).output, Path("a.md").read_text()):
+        said = " ".join(text.replace("`", "").split())
+        before, _, after = said.partition("The call looks at less, or lets more pass: ")
+        assert "The policy (provenance" in before
+        assert before.strip().endswith("lets more pass: fail-on never.")
+        assert after.startswith("exclude src/borrowed.py; default-index false.")
+    index = line.partition('"')[2].partition('"')[0]
+    output = run("audit", "--no-default-index", "--index", index, code=0).output
+    assert "references of its own" not in output
+
+
+def test_very_many_declarations_at_fault_are_counted(dirty: Path) -> None:
+    """Each is in the files; at a terminal 20,000 of them hid all that came before."""
+    policy = Path("provenance.toml")
+    wrong = "".join(f"[[declared]]\npath = 'gone{at}.py'\norigin = 'a/b'\n" for at in range(300))
+    old = "[[declared]]\npath = 'old.py'\norigin = 'a/b'\nexpires = 2020-01-01\n"
+    policy.write_text(policy.read_text() + wrong + old)
+    output = run("audit", "--today", "2026-01-01", code=1).output
+    assert "expired on 2020-01-01" in " ".join(output.split())
+    assert output.count("matches nothing") == 19
+    assert "281 more" in output
+    assert len(output.splitlines()) < 120
+    told = [one for one in audited(code=1)["rulings"] if one["rule"] == "declaration"]
+    assert len(told) == 301
 
 
 def test_references_that_a_policy_brings_are_told(dirty: Path) -> None:

@@ -26,6 +26,7 @@ from provenance import IndexFileError, ProvenanceError, pages
 from provenance.build import Builder
 from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
 from provenance.index import KINDS, Index, verify
+from provenance.indexing import merge_indexes
 from provenance.model import Tokens
 from provenance.parse import parse
 from provenance.schema import PAGED, seal, sealed
@@ -734,6 +735,33 @@ def _signed(path: Path) -> None:
         connection.execute("UPDATE meta SET value = ? WHERE key = 'rows'", (stated,))
     connection.close()
     _reseal(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE release SET selection = '5'",
+        "UPDATE release SET selection = '[5]'",
+        "UPDATE release SET selection = 5",
+        f"UPDATE release SET selection = '{'[' * 5_000}'",
+        "UPDATE release SET id = 2000000000 WHERE id = 1",
+        "UPDATE piece SET id = 2000000000 WHERE id = (SELECT max(id) FROM piece)",
+        "UPDATE word SET id = -1 WHERE id = 0",
+        """UPDATE meta SET value = replace(value, '"tree": ', '"tree": 42949')
+        WHERE key = 'counts'""",
+    ],
+)
+def test_what_others_wrote_is_refused_before_room_is_made_for_it(
+    statement: str, copy: Path, built: Path, tmp_path: Path
+) -> None:
+    """With right sums: numbers are those of what is there. To join what says that it has billions
+    of releases or files asked for as much memory, and a selection that is none was a crash."""
+    _execute(copy, statement)
+    _signed(copy)
+    refused(copy)
+    with pytest.raises(IndexFileError, match="damaged"):
+        merge_indexes([built, copy], tmp_path / "joined.db")
+    assert not (tmp_path / "joined.db").exists()
 
 
 _Arrays = list["np.ndarray[Any, Any]"]

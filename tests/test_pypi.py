@@ -305,3 +305,27 @@ def test_what_pip_says_costs_what_it_is_long() -> None:
     an address, until the end. And an address is hidden whatever stands before it."""
     assert len(pypi._last("ERROR: from versions: 1.0+" + "a" * 300_000)) == 300
     assert pypi._last("ERROR: " + "x" * 50 + "://user:password@host/a 1").endswith("<address> 1")
+
+
+def test_what_is_no_release_is_not_looked_for_in_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index or a saved report may name any: places beside the cache were looked into."""
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "cache"))
+    for folder in (tmp_path / "beside", tmp_path / "cache" / "packages" / "right" / "1.0"):
+        folder.mkdir(parents=True)
+        (folder / "a.whl").write_bytes(b"any")
+        (folder / "a.whl.sha256").write_text(sha256(b"any").hexdigest())
+    assert pypi.cached("right", "1.0")
+    for name, version in (
+        ("../../beside", "1.0/.."),
+        ("..", "../beside"),
+        (str(tmp_path), "beside"),
+        ("right", "1.0/."),
+        ("right", "1.0\n"),
+        ("a\0b", "1"),
+        ("right", "a\0b"),
+        ("a\ud800", "1"),
+        ("", ""),
+    ):
+        assert pypi.cached(name, version) is None

@@ -12,7 +12,7 @@ from typing import Any
 
 from provenance.model import Audit, Ruling
 from provenance.report.json import plain
-from provenance.report.rules import broken, excused, lessened, lessens, own_references
+from provenance.report.rules import broken, excused, lessens, own_references
 from provenance.report.text import number, safe, wrapped
 
 FORMAT_VERSION = 1
@@ -91,8 +91,17 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
         by_file[one.path].setdefault(key, []).append(one)
     for path in sorted(by_file):
         yield safe(path)
+        left = Counter[str]()
+        listed = 0
         for group in by_file[path].values():
-            yield from _group(group, width)
+            listed += group[0].rule == "declaration"
+            if group[0].rule == "declaration" and listed > _MOST_LISTED:
+                left[group[0].level] += 1
+            else:
+                yield from _group(group, width)
+        for level, many in left.items():
+            said = f"{level}, {_TITLES['declaration']}: {many:,} more, in --output FILE.json"
+            yield from wrapped(said, width, "  ")
         yield ""
     if audit.fixed:
         yield f"No longer found, so that the baseline can be written again ({len(audit.fixed)}):"
@@ -107,9 +116,9 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
         yield from _more(len(audit.incomplete))
         yield ""
     yield from wrapped(_summary(audit), width, "")
-    if less := lessened(audit):
+    for who, less in lessens(audit):
         said = "; ".join(f"{key} {', '.join(map(safe, values))}" for key, values in less)
-        yield from wrapped(f"{safe(lessens(audit))}: {said}.", width, "")
+        yield from wrapped(f"{safe(who)}: {said}.", width, "")
     for said in filter(None, (broken(audit), own_references(audit), excused(audit))):
         yield from wrapped(safe(said), width, "")
     if any(rule in one.breaks for one in audit.failures for rule in ("undeclared", "elsewhere")):

@@ -22,7 +22,7 @@ from provenance.report.evidence import (
     subject,
 )
 from provenance.report.json import counts
-from provenance.report.rules import RULES, broken, excused, lessened, lessens, own_references
+from provenance.report.rules import RULES, broken, excused, lessens, own_references
 from provenance.report.text import number, safe
 
 MOST = 65_000
@@ -87,9 +87,9 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
         f"{len(audit.fixed):,} fixed, {number(total['skipped'], 'file')} skipped."
     )
     yield ""
-    if less := lessened(audit):
+    for who, less in lessens(audit):
         named = "; ".join(f"{key} {', '.join(map(code, values))}" for key, values in less)
-        yield f"{prose(lessens(audit))}: {named}."
+        yield f"{prose(who)}: {named}."
         yield ""
     if words := broken(audit):
         yield prose(words)

@@ -7,7 +7,7 @@ it does not prove, and the ways out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,12 +141,13 @@ def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(found)
 
 
-def lessens(audit: Audit) -> str:
-    """What makes it look at less. A setting is the policy's or, over it, that of the call: the
-    outcome does not tell which."""
-    if audit.policy_file is None:
-        return "The call looks at less, or lets more pass"
-    return f"The policy ({audit.policy_file}) or the call looks at less, or lets more pass"
+def lessens(audit: Audit) -> Iterator[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]]:
+    """Who makes it look at less, the policy or, over it, the call, and by what."""
+    less = lessened(audit)
+    called = [audit.policy_file is None or key in audit.called for key, _ in less]
+    for who, calls in ((f"The policy ({audit.policy_file})", False), ("The call", True)):
+        if some := tuple(one for one, so in zip(less, called, strict=True) if so is calls):
+            yield f"{who} looks at less, or lets more pass", some
 
 
 def _wide(declaration: Mapping[str, Any]) -> str:
@@ -188,7 +189,9 @@ def own_references(audit: Audit) -> str:
     the day and the licence that they claim; a hundred of them make it common, and of no origin.
     """
     named = dict(audit.policy).get("index")
-    if audit.policy_file is None or not isinstance(named, list) or not named:
+    if audit.policy_file is None or "index" in audit.called:
+        return ""
+    if not isinstance(named, list) or not named:
         return ""
     if not audit.report.findings and not any(file.identical for file in audit.report.files):
         return ""
