@@ -187,18 +187,17 @@ _Left = tuple["NDArray[np.uint64]", "NDArray[np.intp]", "NDArray[np.intp]"]
 def _banded(index: Index, keys: NDArray[np.uint64], rows: NDArray[np.intp]) -> tuple[_Hits, _Left]:
     """Units that share LSH keys: those that the rarest keys of each row propose, and the keys that
     are left over."""
-    at, units, held = index.lookup(BAND, keys, MOST_BY_BANDS)
-    some = np.flatnonzero(held)
-    at = some.searchsorted(at)
-    keys, rows, held = keys[some], rows[some], held[some]
+    posted = index.posted(BAND, keys, MOST_BY_BANDS)
+    keys, rows, held = keys[posted.at], rows[posted.at], posted.held
     order = np.lexsort((keys, held, rows))
     total = np.cumsum(held[order]) - held[order]
     before = np.empty(keys.size, np.intp)  # what the rarer keys of the row propose
     before[order] = total - total[np.searchsorted(rows[order], rows[order])]
     proposes = before < MOST_BY_BANDS
     whole = proposes & (held <= MOST_BY_BANDS)
-    chosen = whole[at]
-    owner, units = rows[at[chosen]], units[chosen]
+    chosen = np.flatnonzero(whole)
+    at, units = posted.of(chosen)
+    owner = rows[chosen[at]]
     weight = np.full(owner.size, 1.0 / index.parameters.bands)
     some = np.flatnonzero(proposes & ~whole)
     # They propose their first units, and count as those that are left over do.
@@ -264,17 +263,22 @@ def _shared(
     if owner.size > _MANY and int(np.bincount(owner).max()) > _MANY:
         once = _once(owner, asked, np.arange(owner.size))
         owner, asked = owner[once], asked[once]
-    at, units, held = index.lookup(door, asked)
+    posted = index.posted(door, asked)
     shares = np.zeros(size, bool)
-    shares[owner[at]] = True
+    shares[owner[posted.at[posted.listed > 0]]] = True
     once = _once(owner, asked, np.flatnonzero(shares[owner]))
-    counts = np.arange(1 + held.max(initial=0)).clip(1)
-    weight = np.log2(max(2, index.units) / counts).clip(0.1)[held]
-    whole = np.bincount(owner[once], weight[once], size)
+    held = np.zeros(owner.size, np.intp)
+    held[posted.at] = posted.held
+    counts = np.arange(1 + posted.held.max(initial=0)).clip(1)
+    weight = np.log2(max(2, index.units) / counts).clip(0.1)
+    whole = np.bincount(owner[once], weight[held[once]], size)
     first = np.zeros(owner.size, bool)
     first[once] = True
-    at, units = at[first[at]], units[first[at]]
-    return owner[at], units, weight[at] / whole[owner[at]]
+    some = np.flatnonzero(first[posted.at])
+    row = owner[posted.at[some]]
+    share = weight[posted.held[some]] / whole[row]
+    at, units = posted.of(some)
+    return row[at], units, share[at]
 
 
 def _once(

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from provenance.library import Library
 from provenance.model import FileResult, Identity, Parsed, Share, SourceFile, Vendored
-from provenance.schema import FILE, LAYOUT
+from provenance.schema import FILE, LAYOUT, TEXT
 from provenance.sketch import digest
 
 
@@ -27,6 +27,24 @@ def same_bytes(files: Sequence[SourceFile], library: Library) -> dict[int, FileR
             identity = library.identity(found, exact=True)
             results[at] = _result(file, lines, found[0].units, (), identity)
     return results
+
+
+def may_equal(files: Sequence[Parsed], library: Library) -> list[int]:
+    """The places of the files that may equal indexed ones: not those whose first large function is
+    as written in none. To digest that takes far less than to digest all of the file."""
+    large = library.parameters.large
+    asked: list[int] = []
+    digests: list[int] = []
+    others: list[int] = []
+    for at, parsed in enumerate(files):
+        for unit in parsed.units:
+            if unit.stop - unit.start >= large and unit.kind not in ("module", "class"):
+                asked.append(at)
+                digests.append(digest(parsed.tokens.text[unit.start : unit.stop]))
+                break
+        else:
+            others.append(at)
+    return sorted([*others, *(asked[held] for held in library.held(TEXT, digests))])
 
 
 def same_layout(

@@ -36,7 +36,7 @@ from provenance.opening import (
     selections_of,
 )
 from provenance.pages import split
-from provenance.postings import Postings
+from provenance.postings import Posted, Postings
 from provenance.recent import Recent
 from provenance.references import DEFAULT_INDEX
 from provenance.regular import sha256_of
@@ -264,7 +264,11 @@ class Index:
         self, door: int, keys: NDArray[np.uint64], most: int | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
         """All units posted under each key, see ``Postings.lookup``."""
-        return self._postings.lookup(door, keys, most)
+        return self.posted(door, keys, most).every(keys.size)
+
+    def posted(self, door: int, keys: NDArray[np.uint64], most: int | None = None) -> Posted:
+        """What is posted under those keys that some unit has, see ``Postings.posted``."""
+        return self._postings.posted(door, keys, most)
 
     def stretch(
         self, door: int, leading: int, bits: int

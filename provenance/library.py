@@ -314,7 +314,7 @@ class Library:
         """Which of some LSH keys any index has."""
         found = np.zeros(keys.size, bool)
         for index in self.indexes:
-            found |= index.lookup(BAND, keys, 0)[2] > 0
+            found[index.posted(BAND, keys, 0).at] = True
         return found
 
     def held(self, door: int, keys: Sequence[int]) -> list[int]:

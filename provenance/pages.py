@@ -145,6 +145,19 @@ def pack_lists(
     return values[starts].astype(np.uint64), steps[inner]
 
 
+def check_lists(counts: NDArray[Any], firsts: NDArray[Any], steps: NDArray[Any]) -> None:
+    """Whether packed lists are as many, and as long, as is said.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if counts.size and int(counts.max()) > firsts.size + steps.size:
+        raise ValueError("a page of lists that are not there")
+    filled = np.count_nonzero(counts)
+    if firsts.size != filled or steps.size != int(counts.sum(dtype=np.intp)) - filled:
+        raise ValueError("a page of uneven lists")
+
+
 def unpack_lists(
     counts: NDArray[Any], firsts: NDArray[Any], steps: NDArray[Any]
 ) -> NDArray[np.uint32]:
@@ -153,13 +166,10 @@ def unpack_lists(
     Raises:
         ValueError: the three do not fit together.
     """
-    if counts.size and int(counts.max()) > firsts.size + steps.size:
-        raise ValueError("a page of lists that are not there")
+    check_lists(counts, firsts, steps)
     counts = counts.astype(np.intp, copy=False)
     filled = counts[counts > 0]
     total = int(filled.sum())
-    if firsts.size != filled.size or steps.size != total - filled.size:
-        raise ValueError("a page of uneven lists")
     if not total:
         return np.empty(0, np.uint32)
     starts = np.cumsum(filled) - filled

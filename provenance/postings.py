@@ -7,13 +7,22 @@ grows with the index.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from provenance.order import distinct, firsts, inserted
-from provenance.pages import find_short, read_short, stretches, sums, unpack_lists
+from provenance.pages import (
+    check_lists,
+    find_short,
+    read_short,
+    stretches,
+    sums,
+    unpack,
+    unpack_lists,
+)
 from provenance.recent import Recent
 from provenance.schema import EXACT, FILE, LAYOUT, WIDE, WORD, Shape
 
@@ -25,8 +34,80 @@ if TYPE_CHECKING:
 _SHORT_AT_ONCE = 1 << 12
 _MOST_JOINED = 8192  # pages of a door kept as one: all of an index of a quarter million units
 
-_Page = tuple["NDArray[np.unsignedinteger[Any]]", "NDArray[np.uint32]", "NDArray[np.uint32]"]
-"""A page of postings: its keys, where each one's units begin and the last ones end, the units."""
+
+class Posted(NamedTuple):
+    """What is posted under those of some keys that some unit has: their places among all,
+    ascending; how many units hold each, ``Parameters.common + 1`` where they are too many to be
+    listed; where its units begin, how many of them are listed, and the units."""
+
+    at: NDArray[np.intp]
+    held: NDArray[np.intp]
+    start: NDArray[np.intp]
+    listed: NDArray[np.intp]
+    units: NDArray[np.uint32]
+
+    def of(self, some: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """The units of some of these keys: positions in ``some``, and units, in parallel."""
+        count = self.listed[some]
+        units = self.units[stretches(self.start[some], count)]
+        return np.repeat(np.arange(some.size), count), units
+
+    def every(self, size: int) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
+        """As ``Postings.lookup`` says it of so many keys."""
+        held = np.zeros(size, np.intp)
+        held[self.at] = self.held
+        at, units = self.of(np.arange(self.at.size))
+        return self.at[at], units, held
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Page:
+    """Pages of postings, as one, as they are stored: their keys, where each one's units begin and
+    the last ones end, which keys have none, and the lists of units, packed: few are asked for."""
+
+    keys: NDArray[np.unsignedinteger[Any]]
+    edges: NDArray[np.uint32]
+    empty: NDArray[np.intp]
+    firsts: NDArray[np.uint32]
+    steps: NDArray[np.uint32]
+
+    def find(
+        self, sought: NDArray[np.uint64], most: int | None
+    ) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.uint32]]:
+        """Which of some keys are here, how many units each has, and the units that are listed."""
+        if not self.keys.size:
+            return np.zeros(sought.size, bool), np.zeros(sought.size, np.intp), self.firsts
+        at = self.keys.searchsorted(sought.astype(self.keys.dtype))
+        at[at == self.keys.size] = 0
+        found = self.keys[at] == sought
+        many = np.where(found, self.edges[at + 1].astype(np.intp) - self.edges[at], 0)
+        some = np.flatnonzero(_at_most(many, most))
+        many_of, at = many[some], at[some]
+        first, step = self._before(at)
+        steps = self.steps[stretches(step, many_of - 1)]
+        return found, many, unpack_lists(many_of, self.firsts[first], steps)
+
+    def _before(self, at: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """How many first units, and how many steps, stand before those of some keys."""
+        first = at - self.empty.searchsorted(at)
+        return first, self.edges[at].astype(np.intp) - first
+
+    def counts(self) -> NDArray[np.uint32]:
+        """How many units each key has."""
+        return np.diff(self.edges)
+
+    def joined(self, other: _Page) -> _Page:
+        """With the postings of others, whose keys stand between these."""
+        at, counts = self.keys.searchsorted(other.keys), other.counts()
+        first, step = self._before(at)
+        filled = counts > 0
+        steps = np.repeat(step[filled], counts[filled] - 1)
+        return _page(
+            inserted(self.keys, at, other.keys),
+            inserted(self.counts(), at, counts),
+            inserted(self.firsts, first[filled], other.firsts),
+            inserted(self.steps, steps, other.steps),
+        )
 
 
 class Postings:
@@ -69,59 +150,33 @@ class Postings:
             intp[n], how many units hold each key: those of a common fingerprint are not
             listed, and ``Parameters.common + 1`` stands for their number.
         """
-        if not keys.size:
-            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
+        return self.posted(door, keys, most).every(keys.size)
+
+    def posted(self, door: int, keys: NDArray[np.uint64], most: int | None = None) -> Posted:
+        """The same, of those keys only that some unit has, and not yet listed."""
         stored = self._shape.width(door)
         asked = keys >> np.uint64(64 - stored)
-        if door not in self._present:
-            return self._looked_up(door, asked, stored, most)
-        at = np.flatnonzero(_may_be(asked, self._present[door]))
-        held = np.zeros(keys.size, np.intp)
-        position, units, held[at] = self._looked_up(door, asked[at], stored, most)
-        return at[position], units, held
-
-    def _looked_up(
-        self, door: int, keys: NDArray[np.uint64], stored: int, most: int | None
-    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
-        """``lookup`` of keys as they are stored, in so many bits."""
-        if not keys.size:
-            return np.empty(0, np.intp), np.empty(0, np.uint32), np.empty(0, np.intp)
-        sought, inverse = distinct(keys, stored)
+        likely = None
+        if door in self._present:
+            likely = np.flatnonzero(_may_be(asked, self._present[door]))
+            asked = asked[likely]
+        sought, inverse = distinct(asked, stored)
+        if not sought.size:
+            none = np.empty(0, np.intp)
+            return Posted(none, none, none, none, np.empty(0, np.uint32))
         if self._shape.version == WIDE:
             found, many, units = self._found(door, sought, stored, most)
-            listed = _at_most(many, most)
-            start = np.cumsum(listed) - listed
-            return self._told(inverse, found, many, listed, start, units)
-        leading = sought >> np.uint64(stored - self._bits[door])
-        numbers = leading[firsts(leading)]
-        if numbers.size == 1:
-            page_keys, edges, units = self._page(door, int(numbers[0]))
         else:
-            page_keys, edges, units = self._pages(door, numbers)
-        if not page_keys.size:
-            return np.empty(0, np.intp), units, np.zeros(keys.size, np.intp)
-        at = page_keys.searchsorted(sought.astype(page_keys.dtype))
-        at[at == page_keys.size] = 0
-        found = page_keys[at] == sought
-        start = edges[at].astype(np.intp)
-        many = np.where(found, edges[at + 1] - start, 0)
-        return self._told(inverse, found, many, _at_most(many, most), start, units)
-
-    def _told(
-        self,
-        inverse: NDArray[np.intp],
-        found: NDArray[np.bool_],
-        many: NDArray[np.intp],
-        listed: NDArray[np.intp],
-        start: NDArray[np.intp],
-        units: NDArray[np.uint32],
-    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
-        """What ``lookup`` says of keys, each of which is one of some distinct ones, by how many
-        units these have, how many of them are listed, and from where on."""
-        held = np.where(found & (many == 0), self._common + 1, many)
-        count = listed[inverse]
-        position = np.repeat(np.arange(inverse.size), count)
-        return position, units[stretches(start[inverse], count)], held[inverse]
+            found, many, units = self._page_of(door, sought, stored).find(sought, most)
+            self._checked(door, units)
+        listed = _at_most(many, most)
+        held = np.where(many == 0, self._common + 1, many)
+        at = np.flatnonzero(found[inverse])
+        which = inverse[at]
+        start = (np.cumsum(listed) - listed)[which]
+        return Posted(
+            at if likely is None else likely[at], held[which], start, listed[which], units
+        )
 
     def _found(
         self, door: int, sought: NDArray[np.uint64], stored: int, most: int | None
@@ -156,32 +211,34 @@ class Postings:
         if door != WORD and units.max(initial=0) > most:
             raise self._stored.damaged(f"posting pages of door {door} name what is not there")
 
-    def _pages(self, door: int, numbers: NDArray[np.uint64]) -> _Page:
-        """At least the pages of these numbers, ascending, as one page: all that were asked for so
-        far, where these are not too many."""
-        known, page = self._joined.get(door, (numbers[:0], None))
-        missing = np.setdiff1d(numbers, known, assume_unique=True)
+    def _page_of(self, door: int, sought: NDArray[np.uint64], stored: int) -> _Page:
+        """The pages that may hold some keys, as they are stored, ascending: as one, with all that
+        were asked for so far, where these are not too many."""
         every = 1 << self._bits[door]
+        known, page = self._joined.get(door, (sought[:0], None))
+        if page is not None and known.size == every:
+            return page
+        leading = sought >> np.uint64(stored - self._bits[door])
+        numbers = leading[firsts(leading)]
+        if numbers.size == 1:
+            key = door << 40 | int(numbers[0])
+            return self._recent.recall(key) or self._recent.keep(
+                key, self._posted(door, [int(numbers[0])])
+            )
+        missing = np.setdiff1d(numbers, known, assume_unique=True)
         if page is None or known.size + missing.size > _MOST_JOINED:
             known, page = numbers, self._posted(door, numbers.tolist())
         elif missing.size:
             if _MOST_JOINED >= every < 3 * known.size:  # the others will be asked for too
                 missing = np.setdiff1d(np.arange(every, dtype=np.uint64), known, assume_unique=True)
-            keys, edges, units = self._posted(door, missing.tolist())
-            at = page[0].searchsorted(keys)
-            behind = np.repeat(page[1][at].astype(np.intp), np.diff(edges))
-            page = (
-                inserted(page[0], at, keys),
-                _edges(inserted(np.diff(page[1]), at, np.diff(edges))),
-                inserted(page[2], behind, units),
-            )
+            page = page.joined(self._posted(door, missing.tolist()))
             known = np.concatenate([known, missing])
             known.sort()
         else:
             return page
         self._joined[door] = known, page
         if known.size == every:
-            self._present[door] = _present(page[0])
+            self._present[door] = _present(page.keys)
         return page
 
     def stretch(
@@ -194,8 +251,13 @@ class Postings:
             numbers = range(leading << own - bits, leading + 1 << own - bits)
         else:
             numbers = range(leading >> bits - own, (leading >> bits - own) + 1)
-        found, edges, units = self._posted(door, numbers)
-        counts = np.diff(edges).astype(np.intp)
+        if self._shape.version == WIDE:
+            found, counts, units = self._short(door, numbers)
+        else:
+            page = self._posted(door, numbers)
+            found, counts = page.keys, page.counts().astype(np.intp)
+            units = unpack_lists(counts, page.firsts, page.steps)
+        self._checked(door, units)
         # All bits in front.
         keys = found.astype(np.uint64) << np.uint64(64 - self._shape.width(door))
         if own < bits:
@@ -203,31 +265,28 @@ class Postings:
             units, keys, counts = units[np.repeat(inside, counts)], keys[inside], counts[inside]
         return keys, counts, units
 
-    def _page(self, door: int, number: int) -> _Page:
-        """The page of a number."""
-        key = door << 40 | number
-        return self._recent.recall(key) or self._recent.keep(key, self._posted(door, [number]))
-
     def _posted(self, door: int, numbers: Sequence[int]) -> _Page:
         """Pages of ascending numbers as one. They are cut by leading bits of their keys, which
         ascend from one to the next."""
         try:
-            if self._shape.version == WIDE:
-                keys, counts, units = self._short(door, numbers)
-            else:
-                read = [self._stored.read("posting", door << 40 | number) for number in numbers]
-                steps, counts, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
-                keys = sums(steps, [one[0].size for one in read])
-                units = unpack_lists(counts, *lists)
+            read = [*self._read(door, numbers)]
+            deltas, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
+            check_lists(*lists)
+            keys = sums(deltas, [one[0].size for one in read])
+            if keys.size != lists[0].size:
+                raise ValueError("they are uneven")
+            if door not in EXACT and int(keys.max(initial=0)) >> self._shape.key_bits:
+                raise ValueError("they hold keys that are too long")
         except (ValueError, TypeError, MemoryError) as error:
             raise self._stored.unread(f"posting pages of door {door}", error) from error
-        if keys.size != counts.size:
-            raise self._stored.damaged(f"posting pages of door {door} are uneven")
-        page = keys.astype(_key_type(self._shape.width(door)), copy=False), _edges(counts), units
-        if door not in EXACT and int(keys.max(initial=0)) >> self._shape.key_bits:
-            raise self._stored.damaged(f"posting pages of door {door} hold keys that are too long")
-        self._checked(door, units)
-        return page
+        return _page(keys.astype(_key_type(self._shape.width(door)), copy=False), *lists)
+
+    def _read(self, door: int, numbers: Sequence[int]) -> Iterator[list[NDArray[Any]]]:
+        """The arrays of each of some pages."""
+        for at in range(0, len(numbers), _SHORT_AT_ONCE):
+            some = [door << 40 | number for number in numbers[at : at + _SHORT_AT_ONCE]]
+            for number, data in zip(some, self._stored.short(some), strict=True):
+                yield unpack(number, data)
 
     def _short(
         self, door: int, numbers: Sequence[int]
@@ -238,7 +297,10 @@ class Postings:
         for at in range(0, len(numbers), _SHORT_AT_ONCE):
             some = numbers[at : at + _SHORT_AT_ONCE]
             pages = self._stored.short([door << 40 | number for number in some])
-            many, low, count, listed = read_short(pages, shape.key(door, bits), shape.unit)
+            try:
+                many, low, count, listed = read_short(pages, shape.key(door, bits), shape.unit)
+            except (ValueError, MemoryError) as error:
+                raise self._stored.unread(f"posting pages of door {door}", error) from error
             leading = np.repeat(np.array(some, np.uint64), many)
             behind = shape.width(door) - bits
             keys.append(leading << np.uint64(behind) | low if bits else low)
@@ -283,8 +345,19 @@ def _places(
     return byte, keys.astype(np.uint8) & np.uint8(7)
 
 
-def _edges(counts: NDArray[Any]) -> NDArray[np.uint32]:
-    """Where each of some lists begins, one after another, and where the last one ends."""
+def _page(
+    keys: NDArray[np.unsignedinteger[Any]],
+    counts: NDArray[Any],
+    starts: NDArray[Any],
+    steps: NDArray[Any],
+) -> _Page:
     edges = np.zeros(counts.size + 1, np.uint32)
     np.cumsum(counts, out=edges[1:])
-    return edges
+    empty = np.flatnonzero(counts == 0)
+    return _Page(
+        keys,
+        edges,
+        empty,
+        starts.astype(np.uint32, copy=False),
+        steps.astype(np.uint32, copy=False),
+    )

@@ -375,7 +375,7 @@ def outcomes(
     """
     from provenance.attribute import attribute
     from provenance.declared import declared, of_exact, of_identical, said, used
-    from provenance.identity import same_bytes, same_layout
+    from provenance.identity import may_equal, same_bytes, same_layout
     from provenance.parse import parses, syntax
 
     found: dict[int, Outcome] = {}
@@ -391,8 +391,12 @@ def outcomes(
             yield files[at].content, of_file
 
     parsed = dict(zip(read, parses(trees()), strict=True))
-    for place, same in same_layout([(files[at], parsed[at]) for at in read], library).items():
-        at = read[place]
+    if propose is None:
+        some = [read[place] for place in may_equal([*parsed.values()], library)]
+    else:
+        some = read  # not all that is as written is known
+    for place, same in same_layout([(files[at], parsed[at]) for at in some], library).items():
+        at = some[place]
         told = said(files[at], uses[at], library, notices)
         found[at] = of_identical(same, told, library), ()
     left = [at for at in parsed if at not in found]

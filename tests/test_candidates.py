@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance import candidates
+from provenance.postings import Posted
 from provenance.schema import RUN
 
 FINGERPRINTS = st.lists(
@@ -26,11 +27,12 @@ class _Index:
     def __init__(self, held: dict[int, list[int]]) -> None:
         self.held = held
 
-    def lookup(self, _: int, keys: Any) -> tuple[Any, Any, Any]:
+    def posted(self, _: int, keys: Any) -> Posted:
         found = [self.held.get(key, []) for key in keys.tolist()]
         many = np.array([len(one) for one in found], np.intp)
         listed = np.array([unit for one in found for unit in one], np.uint32)
-        return np.repeat(np.arange(keys.size), many), listed, many
+        at = np.flatnonzero(many)
+        return Posted(at, many[at], (np.cumsum(many) - many)[at], many[at], listed)
 
 
 @given(FINGERPRINTS)
@@ -43,6 +45,13 @@ def test_each_row_has_each_fingerprint_once(listed: list[tuple[int, int]]) -> No
         if one[0] != 3:
             first.setdefault(one, place)
     assert candidates._once(owner, keys, asked).tolist() == sorted(first.values())
+
+
+def test_rows_and_fingerprints_that_mix_to_the_same_are_told_apart() -> None:
+    owner = np.array([5, 9, 5, 9, 5, 9, 2], np.intp)
+    keys = owner.astype(np.uint64) * candidates._FACTOR
+    keys[-1] ^= np.uint64(1 << 63)
+    assert candidates._once(owner, keys, np.arange(7)).tolist() == [0, 1, 6]
 
 
 @pytest.mark.parametrize("many", [10_000, 3])

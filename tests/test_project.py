@@ -186,7 +186,7 @@ ALLOWED = {
     "cluster.fingerprints": "index mark model pages parse rank schema sketch",
     "cluster.tables": "errors index model opening schema",
     "cluster.slices": (
-        "cluster.fingerprints cluster.tables errors index model null pages parse recent schema"
+        "cluster.fingerprints cluster.tables errors index model null parse postings recent schema"
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors worker",

@@ -26,7 +26,7 @@ from provenance.cluster.tables import Header, refused
 from provenance.errors import IndexFileError
 from provenance.index import KINDS, Index, Standing, Tree
 from provenance.null import Baseline
-from provenance.pages import stretches
+from provenance.postings import Posted
 from provenance.recent import Recent
 from provenance.schema import FILE, LAYOUT, RUN, TEXT_RUN
 
@@ -156,23 +156,18 @@ class Slice(Index):
         """What unrelated code scores in the whole."""
         return None if self._header.baseline is None else Baseline.from_json(self._header.baseline)
 
-    def lookup(
-        self, door: int, keys: NDArray[np.uint64], most: int | None = None
-    ) -> tuple[NDArray[np.intp], NDArray[np.uint32], NDArray[np.intp]]:
-        """See ``Index.lookup``."""
+    def posted(self, door: int, keys: NDArray[np.uint64], most: int | None = None) -> Posted:
+        """See ``Index.posted``."""
         known, edges, units = self._doors.get(door, _NO_KEYS)
-        if not known.size or not keys.size:
-            return np.empty(0, np.intp), units[:0], np.zeros(keys.size, np.intp)
         asked = stored(door, keys, self._header.key_bits)
-        at = known.searchsorted(asked)
-        at[at == known.size] = 0
-        found = known[at] == asked
-        start = edges[at]
-        many = np.where(found, edges[at + 1] - start, 0)
+        place = known.searchsorted(asked)
+        at = np.flatnonzero(known.take(place, mode="clip") == asked) if known.size else place[:0]
+        start = edges[place[at]]
+        many = edges[place[at] + 1] - start
         capped = self.parameters.common if door in (RUN, TEXT_RUN) else self._header.most
-        held = np.where(found & (many == 0), capped + 1, many)
+        held = np.where(many == 0, capped + 1, many)
         listed = many if most is None else np.where(many > most, 0, many)
-        return np.repeat(np.arange(keys.size), listed), units[stretches(start, listed)], held
+        return Posted(at, held, start, listed, units)
 
     def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
         """See ``Index.classes_of``."""
