@@ -118,8 +118,9 @@ def _least(hashes: Hashes, window: int) -> NDArray[np.signedinteger[Any]]:
         later = (right <= left).view(np.int8)
         before = behind[:-step]
         behind = before + later * (behind[step:] + behind.dtype.type(step) - before)
-        value = np.minimum(left, right)
         reach += step
+        if reach < window:
+            value = np.minimum(left, right)
     return behind
 
 
@@ -242,10 +243,13 @@ def _sketched(
     held: Callable[[Hashes], NDArray[np.bool_]] | None,
 ) -> Iterator[Sketch]:
     # The module body comes after a file's own elements, so that each unit is one span.
-    rests = [positions(body(parsed.units, 0)) for parsed in files]
+    rests = [body(parsed.units, 0) for parsed in files]
     structure = _end_to_end([parsed.tokens.structure for parsed in files], rests)
     text = _end_to_end([parsed.tokens.text for parsed in files], rests)
-    sizes = [len(parsed.tokens) + rest.size for parsed, rest in zip(files, rests, strict=True)]
+    sizes = [
+        len(parsed.tokens) + sum(stop - first for first, stop in rest)
+        for parsed, rest in zip(files, rests, strict=True)
+    ]
     bounds = np.cumsum([0, *sizes])
     wanted: list[int] = []  # a row is a unit of one of the files that is not tiny
     spans: list[tuple[int, int]] = []
@@ -288,9 +292,11 @@ def _sketched(
     text_digest = _digests(text, spans, np.flatnonzero(may_equal))
     structure_digest = _digests(structure, spans, large[may_equal[large]])
     position_of, member_of = np.array(wanted, np.intp), np.array(outer, np.intp)
-    for (first, end), run, text_run in zip(pairwise(rows), runs, text_runs, strict=True):
-        own = slice(first, end)
-        own_large = slice(*np.searchsorted(large, (first, end)))
+    large_rows = pairwise(large.searchsorted(rows).tolist())
+    for (first, end), (first_large, end_large), run, text_run in zip(
+        pairwise(rows), large_rows, runs, text_runs, strict=True
+    ):
+        own, own_large = slice(first, end), slice(first_large, end_large)
         yield Sketch(
             unit=position_of[own],
             text_digest=text_digest[own],
@@ -304,11 +310,13 @@ def _sketched(
         )
 
 
-def _end_to_end(views: list[Hashes], rests: list[NDArray[np.intp]]) -> Hashes:
-    """Each view with a part of it repeated behind it, one after another."""
-    return np.concatenate(
-        [part for view, rest in zip(views, rests, strict=True) for part in (view, view[rest])]
-    )
+def _end_to_end(views: list[Hashes], rests: list[list[tuple[int, int]]]) -> Hashes:
+    """Each view with some half-open spans of it repeated behind it, one after another."""
+    parts: list[Hashes] = []
+    for view, rest in zip(views, rests, strict=True):
+        parts.append(view)
+        parts += [view[first:stop] for first, stop in rest]
+    return np.concatenate(parts)
 
 
 def _owned(
@@ -327,18 +335,18 @@ def _owned(
     least = _least(hashes, window)[: max(0, view.size - reach)]
     for bound in bounds[1:-1].tolist():
         least[max(0, bound - reach) : bound] = -1  # windows of two files
-    chosen = _chosen(least, view.size)
+    chosen = _chosen(least, hashes.size)
     for short in np.flatnonzero((sizes >= size) & (sizes <= reach)):  # all of it is one window
         first = bounds[short]
         chosen[first + winnow(hashes[first : bounds[short + 1] - size + 1], window)] = True
+    chosen &= owner[: hashes.size] == owner[size - 1 :]
     at = np.flatnonzero(chosen)
     row = owner[at]
-    kept = (row >= 0) & (row == owner[at + size - 1])
-    kept[kept] = owns[row[kept]]
-    at = at[kept]
-    edges = np.searchsorted(at, bounds)
-    for first, end in pairwise(edges.tolist()):
-        yield hashes[at[first:end]], owner[at[first:end]]
+    kept = np.flatnonzero(np.append(owns, False)[row])  # nor does what is nobody's, -1
+    at, row = at[kept], row[kept]
+    found = hashes[at]
+    for first, end in pairwise(at.searchsorted(bounds).tolist()):
+        yield found[first:end], row[first:end]
 
 
 def within_function(units: tuple[Unit, ...]) -> list[bool]:
