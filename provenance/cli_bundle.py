@@ -45,11 +45,11 @@ def verify_bundle(
       provenance verify-bundle evidence.zip --source .
     """
     from provenance.verifying import verify_bundle as run
+    from provenance.workers import held
 
-    with progress_bar("Scanning") as progress:
-        checks = run(
-            file, source, indexes, jobs=jobs or cores(), limits=limits(), progress=progress
-        )
+    bounds = limits()
+    with progress_bar("Scanning") as progress, held(bounds.memory):
+        checks = run(file, source, indexes, jobs=jobs or cores(), limits=bounds, progress=progress)
     for check in checks:
         state = "not checked" if check.state == "open" else check.state
         words = f": {printable(check.words)}" if check.words else ""

@@ -116,10 +116,28 @@ def report_(
       provenance report result.json --html report.html
       provenance report result.json --html report.html --source ../my-model
     """
+    from provenance.workers import BOUNDS, held
+
+    try:
+        with held(BOUNDS.memory):
+            saved = _saved(result)
+    except MemoryError as error:
+        raise SourceError(
+            f"{result}: found a report for which more memory is needed than "
+            f"{BOUNDS.memory / 1e6:,.0f} MB, or than the system grants; scan less at once"
+        ) from error
+    if html:
+        write_page(html, saved, lang, reference=reference, source=source, moved=True)
+    deliver(saved, format_, output, fail_on, reference=reference, source=source, moved=True)
+
+
+def _saved(result: Path) -> Report:
+    """Read a saved report."""
+    from provenance.regular import read_at_most
     from provenance.report.saved import report_of
 
     with result.open("rb") as opened:  # a pipe or a device too: no size tells how long it is
-        data = opened.read(_LONGEST + 1)
+        data = read_at_most(opened.read, _LONGEST)
     if len(data) > _LONGEST:
         raise SourceError(
             f"{result}: found more than {_LONGEST:,} bytes, expected a report; scan less at once"
@@ -131,10 +149,7 @@ def report_(
             f"{result}: found no UTF-8 text, expected a report that 'provenance scan --format "
             "json' wrote; scan again"
         ) from error
-    saved = report_of(text, str(result))
-    if html:
-        write_page(html, saved, lang, reference=reference, source=source, moved=True)
-    deliver(saved, format_, output, fail_on, reference=reference, source=source, moved=True)
+    return report_of(text, str(result))
 
 
 def deliver(

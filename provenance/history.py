@@ -317,11 +317,13 @@ def _blame(
         ended = ask(git, place, found, [*call, "--", found.inner + path], left, content)
     except subprocess.TimeoutExpired:
         return Reason(f"git took longer than {SECONDS} seconds, or all longer than was allowed")
+    except MemoryError:
+        return Reason("git says more of them than memory has room for; use fewer --jobs")
+    if len(ended.stdout) > MOST_OUTPUT:  # it may have said all before it was ended
+        return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
     if ended.returncode:
         if b"no such path" in ended.stderr:
             return {}  # not committed yet
-        if len(ended.stdout) > MOST_OUTPUT:
-            return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
         return Reason("git could not read their history; 'git fsck' says what is wrong")
     return read_porcelain(ended.stdout, found.shallow)
 
@@ -382,8 +384,9 @@ def _answer(
     said: dict[str, bytes] = {}
 
     def listen(name: str, pipe: IO[bytes] | None) -> None:
-        said[name] = b"" if pipe is None else read_at_most(pipe.read, MOST_OUTPUT)
-        if len(said[name]) > MOST_OUTPUT:
+        with suppress(MemoryError):
+            said[name] = b"" if pipe is None else read_at_most(pipe.read, MOST_OUTPUT)
+        if len(said.get(name, b"")) > MOST_OUTPUT or name not in said:
             process.kill()
 
     timer = threading.Timer(seconds, end)
@@ -405,6 +408,8 @@ def _answer(
         timer.cancel()
     if late.is_set():
         raise subprocess.TimeoutExpired(process.args, seconds)
+    if len(said) < 2:
+        raise MemoryError
     return subprocess.CompletedProcess(
         process.args, process.returncode, said["stdout"], said["stderr"]
     )

@@ -33,6 +33,8 @@ _NAME = re.compile(
 )
 _ENDING = re.compile(r".*\.(?:txt|md|rst|adoc|[A-Z][\w-]*|[\d.]+)|[^.]+", re.IGNORECASE)
 _CODE = re.compile(r".*\.(?:py|ipynb|pyi|c|h|cc|cpp|cu|js|ts|json|ya?ml|toml|html?|csv|sh)", re.I)
+_PEOPLE = re.compile(r"(?:AUTHORS|CONTRIBUTORS)(?:[-_.].*)?", re.IGNORECASE)
+"""Lists of people: a line of one that names no file says who they are, not whose code it is."""
 _SIGN = re.compile(r"\s*\(c\)\s*(?:19|20)\d\d", re.IGNORECASE)
 _REUSE = "REUSE.toml"
 _WHOLE = re.compile(r"licen[cs]es?|legal|[^/]+\.dist-info|[^/]+\.egg-info", re.IGNORECASE)
@@ -93,7 +95,12 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
             continue
         lines = text.split("\n")
         said = statements("\n".join(map(_comment, lines)).encode())
-        shown = ((n, line.strip()) for n, line in enumerate(lines, 1) if line.strip())
+        people = bool(_PEOPLE.fullmatch(path.rpartition("/")[2]))
+        shown = (
+            (n, line.strip())
+            for n, line in enumerate(lines, 1)
+            if line.strip() and (not people or ("/" in line and ".py" in line))
+        )
         read.append(NoticeFile(path, folder, said, tuple(shown)))
     return tuple(read)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from provenance.decode import Reason
 
+_PART = 1 << 20
 _FLAGS = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
     _FLAGS |= getattr(os, _flag, 0)
@@ -94,15 +95,14 @@ def read_file(
 
 
 def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:
-    """All there is, but no more than one byte over the limit, whatever a header promised."""
-    data = read(limit + 1) or b""
-    parts = [data]
-    size = len(data)
-    while data and size <= limit:
-        data = read(limit + 1 - size) or b""
+    """All there is, but no more than one byte over the limit, whatever a header promised. Asked for
+    in parts: room is made for as much as is asked for."""
+    parts: list[bytes] = []
+    size = 0
+    while size <= limit and (data := read(min(limit + 1 - size, _PART))):
         parts.append(data)
         size += len(data)
-    return parts[0] if size == len(parts[0]) else b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def too_large(size: str, limit: int) -> Reason:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -343,7 +344,7 @@ class _About:
         if not isinstance(tool, dict) or not isinstance(call, dict):
             raise self._wrong("tool, call", "objects")
         self._call = call
-        self.version = str(tool.get("version"))
+        self.version = reprlib.repr(tool.get("version")).strip("'")
         self.source = self.text("source") or ""
         only = None if call.get("only") is None else self.texts("only")
         self.call = Call(self.texts("include"), self.texts("exclude"), only)

@@ -241,8 +241,12 @@ def _unstarted(error: Exception) -> UnstartedError:
         errno.EMFILE: "let a process have more open files (ulimit -n), or use --jobs 1",
     }.get(getattr(error, "errno", None) or 0)
     usual = "free some memory, processes and open files, or start in a folder that is still there"
+    said = str(error)
+    if isinstance(error, EOFError):  # from the server that starts them
+        said = "what starts them has ended"
+        remedy = "let this user have more processes (ulimit -u), or use --jobs 1; else " + usual
     return UnstartedError(
-        f"found that no worker process could be started ({error}), expected one; {remedy or usual}"
+        f"found that no worker process could be started ({said}), expected one; {remedy or usual}"
     )
 
 
@@ -298,7 +302,7 @@ def context_for(jobs: int) -> BaseContext:
     if "forkserver" not in methods or not _served():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*_NEEDED])
+    context.set_forkserver_preload(["provenance.served", *_NEEDED])
     return context
 
 
@@ -456,6 +460,23 @@ def _serve(
             except Exception:  # it cannot travel
                 pipe.send((None, RuntimeError(repr(error)), said))
         first = False
+
+
+@contextmanager
+def held(memory: int) -> Iterator[None]:
+    """For as long as it lasts, let this process take so many bytes more than it has, where the
+    system can see to that: a ``MemoryError`` where it asks for more."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    _bound(memory)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def _bound(memory: int) -> None:

@@ -30,11 +30,12 @@ from provenance.worker import (
     UnstartedError,
     Worker,
     context_for,
+    held,
     patience,
     ready,
 )
 
-__all__ = ["BOUNDS", "Bounds", "Listed", "Progress", "emptied", "patience", "run"]
+__all__ = ["BOUNDS", "Bounds", "Listed", "Progress", "emptied", "held", "patience", "run"]
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) files as work goes on."""

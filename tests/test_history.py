@@ -506,6 +506,23 @@ def test_many_ranges_are_asked_as_one() -> None:
     assert merged([]) == []
 
 
+def test_want_of_memory_for_what_git_says_costs_its_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It cost the scan, after a traceback of the thread that listened."""
+
+    def none(*_: object) -> bytes:
+        raise MemoryError
+
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    asked = wanted(root)
+    monkeypatch.setattr(module, "read_at_most", none)
+    found = history(str(root), asked)
+    assert not found.lines
+    assert "memory" in (found.reason or "")
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_what_git_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message of a commit of 400 MB took a gigabyte here, from a repository of 2 MB."""
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])

@@ -148,11 +148,21 @@ def scan(folder: Path, index: Path, files: dict[str, str], **options: list[str])
     return provenance.scan(str(folder), [index], **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("path", ["AUTHORS", "CONTRIBUTORS.md", "docs/AUTHORS.txt"])
+def test_who_lists_people_declares_nothing_by_it(path: str, index: Path, tmp_path: Path) -> None:
+    """That somebody worked on a model before says nothing of the code beside it."""
+    text = "A. Author (Wren2 before)\nB. Author <b@wren2.example>, Wren2\n"
+    report = scan(tmp_path, index, {path: text, "NOTICE": "nothing\n"})
+    assert path in report.notice_files
+    assert {finding.attribution for finding in report.findings} == {"undeclared"}
+
+
 @pytest.mark.parametrize(
     ("path", "text", "kind", "line"),
     [
         ("NOTICE", "Our product\n\nincludes code of Wren2.\n", "named", 3),
         ("src/AUTHORS", "birds/models/wren2/modeling_wren2.py: A. Author\n", "named", 1),
+        ("AUTHORS", "# Adapted from Wren2\n", "adapted", 1),
         ("THIRD_PARTY.md", "# Parts\n\n" + BOTH, "copyright", 3),
         ("NOTICE", "Adapted from birds/models/wren2/modeling_wren2.py\n", "adapted", 1),
         (

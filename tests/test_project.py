@@ -41,6 +41,7 @@ ALLOWED = {
     "verdict": "model",
     "workers": "errors model worker",
     "worker": "errors model",
+    "served": "",
     "decode": "",
     "toml": "",
     # references: what the built-in index is made of
@@ -176,10 +177,10 @@ ALLOWED = {
         "report.json report.text sides verdict version workers"
     ),
     "cli_explain": "explained references.__init__ terminal",
-    "cli_bundle": "errors terminal verifying",
+    "cli_bundle": "errors terminal verifying workers",
     "cli_report": (
-        "auditing errors model report.formats report.html report.json report.saved report.text "
-        "sides terminal"
+        "auditing errors model regular report.formats report.html report.json report.saved "
+        "report.text sides terminal workers"
     ),
     # cluster: the same stages under Spark
     "cluster.__init__": "",

@@ -306,6 +306,38 @@ def test_too_few_processes_for_a_user_are_told_with_the_remedy(
     assert "ulimit -u" in told
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a server")
+def test_a_server_that_can_start_no_worker_is_told_once(folder: Path, tmp_path: Path) -> None:
+    """Of three tries each had left a traceback of the server's before what was to be said."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "def fork():\n"
+        "    raise BlockingIOError(11, 'Resource temporarily unavailable')\n"
+        "if any('forkserver' in one for one in sys.orig_argv):\n"
+        "    os.fork = fork\n"
+    )
+    script = (
+        "from provenance.workers import Listed, run\n"
+        "from provenance.worker import context_for\n"
+        "from provenance.indexing import SketchSettings, sketch_batch\n"
+        "from provenance.model import Parameters, SourceFile\n"
+        "files = [SourceFile(f'{at}.py', b'#' * 1_600_000, '', None, ()) for at in range(4)]\n"
+        "settings = SketchSettings(Parameters(), (), 5.0)\n"
+        "list(run(sketch_batch, Listed(files), [], 2, settings, None))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "what starts them has ended" in ended.stderr
+    assert "ulimit -u" in ended.stderr
+    assert "forkserver.py" not in ended.stderr.partition("Traceback")[0]
+    assert "os.fork()" not in ended.stderr
+
+
 def test_no_number_of_jobs_starts_more_than_two_a_processor(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
@@ -40,9 +41,10 @@ def report_of(text: str, name: str) -> Report:
     if not isinstance(held, dict) or "format_version" not in held:
         raise _refused(name, "JSON without a format_version")
     if held["format_version"] != FORMAT_VERSION:
+        found = reprlib.repr(held["format_version"])
         raise SourceError(
-            f"{name}: found a report of format version {held['format_version']!r}, expected "
-            f"{FORMAT_VERSION}; scan again with this version of provenance"
+            f"{name}: found a report of format version {found}, expected {FORMAT_VERSION}; scan "
+            "again with this version of provenance"
         )
     said = held.get("parameters")
     said = said if isinstance(said, dict) else {}

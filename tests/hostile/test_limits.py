@@ -4,6 +4,7 @@ with any byte changed is told; files that change, or may not be read, cost thems
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -14,6 +15,7 @@ import pytest
 from programs import program
 
 import provenance
+from provenance.bundle import MEMBERS, SUMS, packed, sums
 from provenance.errors import IndexFileError, UsageError
 from provenance.index import verify
 from provenance.library import Library
@@ -173,3 +175,31 @@ def test_what_another_user_may_not_read_is_told(tmp_path: Path) -> None:
     assert "give read permission" in told[0]
     assert "give read permission" in told[1]
     assert told[2] == "open.py: "
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+@pytest.mark.parametrize("command", ["report", "verify-bundle"])
+def test_what_is_read_of_a_saved_file_is_held_to_memory(command: str, tmp_path: Path) -> None:
+    """A report of very many tiny values takes twenty times its size; it is told, not taken."""
+    text = b'{"format_version": [' + b"[]," * 5_000_000 + b"0]}"
+    path = tmp_path / "saved"
+    path.write_bytes(text)
+    arguments: list[str | Path] = ["report", path]
+    if command == "verify-bundle":
+        content = dict.fromkeys(MEMBERS, b"{}")
+        content["bundle.json"] = text
+        content[SUMS] = sums(content)
+        path.write_bytes(packed(content))
+        arguments = ["verify-bundle", path, "--memory", "300"]
+    script = (
+        "import sys\n"
+        "from provenance import workers\n"
+        "from provenance.cli import main\n"
+        "workers.BOUNDS = workers.Bounds(memory=300_000_000)\n"
+        "main(sys.argv[1:])\n"
+    )
+    call = [sys.executable, "-c", script, *map(str, arguments)]
+    ended = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3, ended.stderr
+    assert "memory" in ended.stderr
+    assert "Traceback" not in ended.stderr
