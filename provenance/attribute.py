@@ -152,8 +152,11 @@ class _Attribution:
         self.null = next((one.baseline for one in library.indexes if one.baseline), None)
         self.scores: dict[int, tuple[Scored, ...]] = {}
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
-        positions_of = sketch.unit.tolist()
-        self.digests = dict(zip(positions_of, sketch.text_digest.tolist(), strict=True))
+        positions_of: list[int] = []
+        self.digests: dict[int, int] = {}
+        if proposed.size:  # most files resemble nothing
+            positions_of = sketch.unit.tolist()
+            self.digests.update(zip(positions_of, sketch.text_digest.tolist(), strict=True))
         for row, number, unit, equality, telling in proposed.tolist():
             one = (number, unit, equality, telling)
             self.proposed.setdefault(positions_of[row], []).append(one)
@@ -297,7 +300,7 @@ class _Attribution:
 
     def _digest(self, position: int) -> int:
         """That of a unit's text, by which is remembered what was found of it."""
-        known: int = self.digests[position]
+        known = self.digests[position]
         if not known:
             text = self.parsed.tokens.text[span(self.parsed, position)]
             known = self.digests[position] = digest(text)

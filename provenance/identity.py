@@ -22,7 +22,7 @@ def same_bytes(files: Sequence[SourceFile], library: Library) -> dict[int, FileR
     results: dict[int, FileResult] = {}
     for at in library.held(FILE, [int(file.sha256[:16], 16) for file in files]):
         file = files[at]
-        if found := library.same_file(file.sha256):
+        if file.content and (found := library.same_file(file.sha256)):
             lines = max(1, file.content.count(b"\n") + (file.content[-1:] not in (b"\n", b"")))
             identity = library.identity(found, exact=True)
             results[at] = _result(file, lines, found[0].units, (), identity)

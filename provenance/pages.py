@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,6 +183,55 @@ def unpack_lists(
     # What the running sum lacks at a list's start, so that it stands at its first value there.
     values += np.repeat(firsts.astype(np.uint32) - values[starts], filled)
     return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """Lists that stay packed, as most are never asked for: where each begins and the last one ends,
+    which are empty, and what ``pack_lists`` gives."""
+
+    edges: NDArray[np.uint32]
+    empty: NDArray[np.intp]
+    firsts: NDArray[np.uint32]
+    steps: NDArray[np.uint32]
+
+    @classmethod
+    def packed(cls, counts: NDArray[Any], firsts: NDArray[Any], steps: NDArray[Any]) -> Lists:
+        """Lists by how many values each has.
+
+        Raises:
+            ValueError: the three do not fit together.
+        """
+        check_lists(counts, firsts, steps)
+        edges = np.zeros(counts.size + 1, np.uint32)
+        np.cumsum(counts, out=edges[1:])
+        return cls(
+            edges,
+            np.flatnonzero(counts == 0),
+            firsts.astype(np.uint32, copy=False),
+            steps.astype(np.uint32, copy=False),
+        )
+
+    def counts(self) -> NDArray[np.uint32]:
+        """How many values each has."""
+        return np.diff(self.edges)
+
+    def many(self, at: NDArray[np.intp]) -> NDArray[np.intp]:
+        """How many values some of them have."""
+        return self.edges[at + 1].astype(np.intp) - self.edges[at]
+
+    def before(self, at: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """How many first values, and how many steps, stand before those of some of them."""
+        first = at - self.empty.searchsorted(at)
+        return first, self.edges[at].astype(np.intp) - first
+
+    def values(self, at: NDArray[np.intp]) -> NDArray[np.uint32]:
+        """What some of them list, of which none is empty, one after another."""
+        if not at.size:
+            return self.firsts[:0]
+        many = self.many(at)
+        first, step = self.before(at)
+        return unpack_lists(many, self.firsts[first], self.steps[stretches(step, many - 1)])
 
 
 # --- short pages --------------------------------------------------------------------------

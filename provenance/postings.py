@@ -14,15 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from provenance.order import distinct, firsts, inserted
-from provenance.pages import (
-    check_lists,
-    find_short,
-    read_short,
-    stretches,
-    sums,
-    unpack,
-    unpack_lists,
-)
+from provenance.pages import Lists, find_short, read_short, stretches, sums, unpack
 from provenance.recent import Recent
 from provenance.schema import EXACT, FILE, LAYOUT, WIDE, WORD, Shape
 
@@ -62,52 +54,35 @@ class Posted(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Page:
-    """Pages of postings, as one, as they are stored: their keys, where each one's units begin and
-    the last ones end, which keys have none, and the lists of units, packed: few are asked for."""
+    """Pages of postings, as one: their keys, and the units of each."""
 
     keys: NDArray[np.unsignedinteger[Any]]
-    edges: NDArray[np.uint32]
-    empty: NDArray[np.intp]
-    firsts: NDArray[np.uint32]
-    steps: NDArray[np.uint32]
+    units: Lists
 
     def find(
         self, sought: NDArray[np.uint64], most: int | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.uint32]]:
         """Which of some keys are here, how many units each has, and the units that are listed."""
         if not self.keys.size:
-            return np.zeros(sought.size, bool), np.zeros(sought.size, np.intp), self.firsts
+            return np.zeros(sought.size, bool), np.zeros(sought.size, np.intp), self.units.firsts
         at = self.keys.searchsorted(sought.astype(self.keys.dtype))
         at[at == self.keys.size] = 0
         found = self.keys[at] == sought
-        many = np.where(found, self.edges[at + 1].astype(np.intp) - self.edges[at], 0)
-        some = np.flatnonzero(_at_most(many, most))
-        many_of, at = many[some], at[some]
-        first, step = self._before(at)
-        steps = self.steps[stretches(step, many_of - 1)]
-        return found, many, unpack_lists(many_of, self.firsts[first], steps)
-
-    def _before(self, at: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """How many first units, and how many steps, stand before those of some keys."""
-        first = at - self.empty.searchsorted(at)
-        return first, self.edges[at].astype(np.intp) - first
-
-    def counts(self) -> NDArray[np.uint32]:
-        """How many units each key has."""
-        return np.diff(self.edges)
+        many = np.where(found, self.units.many(at), 0)
+        return found, many, self.units.values(at[np.flatnonzero(_at_most(many, most))])
 
     def joined(self, other: _Page) -> _Page:
         """With the postings of others, whose keys stand between these."""
-        at, counts = self.keys.searchsorted(other.keys), other.counts()
-        first, step = self._before(at)
+        at, counts = self.keys.searchsorted(other.keys), other.units.counts()
+        first, step = self.units.before(at)
         filled = counts > 0
-        steps = np.repeat(step[filled], counts[filled] - 1)
-        return _page(
-            inserted(self.keys, at, other.keys),
-            inserted(self.counts(), at, counts),
-            inserted(self.firsts, first[filled], other.firsts),
-            inserted(self.steps, steps, other.steps),
+        step = np.repeat(step[filled], counts[filled] - 1)
+        units = Lists.packed(
+            inserted(self.units.counts(), at, counts),
+            inserted(self.units.firsts, first[filled], other.units.firsts),
+            inserted(self.units.steps, step, other.units.steps),
         )
+        return _Page(inserted(self.keys, at, other.keys), units)
 
 
 class Postings:
@@ -167,7 +142,10 @@ class Postings:
         if self._shape.version == WIDE:
             found, many, units = self._found(door, sought, stored, most)
         else:
-            found, many, units = self._page_of(door, sought, stored).find(sought, most)
+            page = self._page_of(door, sought, stored)
+            if likely is None and door in self._present:  # just now
+                return self.posted(door, keys, most)
+            found, many, units = page.find(sought, most)
             self._checked(door, units)
         listed = _at_most(many, most)
         held = np.where(many == 0, self._common + 1, many)
@@ -255,8 +233,8 @@ class Postings:
             found, counts, units = self._short(door, numbers)
         else:
             page = self._posted(door, numbers)
-            found, counts = page.keys, page.counts().astype(np.intp)
-            units = unpack_lists(counts, page.firsts, page.steps)
+            found, counts = page.keys, page.units.counts().astype(np.intp)
+            units = page.units.values(np.flatnonzero(counts))
         self._checked(door, units)
         # All bits in front.
         keys = found.astype(np.uint64) << np.uint64(64 - self._shape.width(door))
@@ -270,16 +248,16 @@ class Postings:
         ascend from one to the next."""
         try:
             read = [*self._read(door, numbers)]
-            deltas, *lists = (np.concatenate(parts) for parts in zip(*read, strict=True))
-            check_lists(*lists)
+            deltas, counts, *packed = (np.concatenate(parts) for parts in zip(*read, strict=True))
+            units = Lists.packed(counts, *packed)
             keys = sums(deltas, [one[0].size for one in read])
-            if keys.size != lists[0].size:
+            if keys.size != counts.size:
                 raise ValueError("they are uneven")
             if door not in EXACT and int(keys.max(initial=0)) >> self._shape.key_bits:
                 raise ValueError("they hold keys that are too long")
         except (ValueError, TypeError, MemoryError) as error:
             raise self._stored.unread(f"posting pages of door {door}", error) from error
-        return _page(keys.astype(_key_type(self._shape.width(door)), copy=False), *lists)
+        return _Page(keys.astype(_key_type(self._shape.width(door)), copy=False), units)
 
     def _read(self, door: int, numbers: Sequence[int]) -> Iterator[list[NDArray[Any]]]:
         """The arrays of each of some pages."""
@@ -343,21 +321,3 @@ def _places(
     byte = (keys.view(np.int64) >> np.int64(3)).astype(np.intp, copy=False)
     byte &= present.size - 1
     return byte, keys.astype(np.uint8) & np.uint8(7)
-
-
-def _page(
-    keys: NDArray[np.unsignedinteger[Any]],
-    counts: NDArray[Any],
-    starts: NDArray[Any],
-    steps: NDArray[Any],
-) -> _Page:
-    edges = np.zeros(counts.size + 1, np.uint32)
-    np.cumsum(counts, out=edges[1:])
-    empty = np.flatnonzero(counts == 0)
-    return _Page(
-        keys,
-        edges,
-        empty,
-        starts.astype(np.uint32, copy=False),
-        steps.astype(np.uint32, copy=False),
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.pages import stretches, unpack_lists
+from provenance.pages import Lists, unpack_lists
 from provenance.recent import Recent
 from provenance.schema import UNITS_PER_PAGE
 
@@ -121,16 +121,17 @@ class Units:
             raise self._stored.damaged("a key names a unit that is not there")
         at = at + (np.cumsum(sizes) - sizes)[rank]  # among all units of these pages
         firsts, steps = zip(*(one.packed_classes for one in pages), strict=True)
-        every = Page(
-            *(np.empty(0, np.uint8),) * 2,
-            (np.empty(0, np.uint8),) * 2,
-            np.concatenate([one.many_classes for one in pages]),
-            (np.concatenate(firsts), np.concatenate(steps)),
-            self._most,
-        )
-        edges, classes = self._classes_of("unit pages", every)
-        count = (edges[1:] - edges[:-1])[at]
-        return np.repeat(np.arange(at.size), count), classes[stretches(edges[at], count)]
+        counts = np.concatenate([one.many_classes for one in pages])
+        asked = np.flatnonzero(counts[at])
+        at = at[asked]
+        try:
+            lists = Lists.packed(counts, np.concatenate(firsts), np.concatenate(steps))
+            classes = lists.values(at)
+            if classes.max(initial=0) > self._most[0]:
+                raise ValueError("lists that name what is not there")
+        except (ValueError, MemoryError, TypeError) as error:
+            raise self._stored.unread("unit pages", error) from error
+        return np.repeat(asked, lists.many(at)), classes
 
     def _page(self, number: int) -> Page:
         return self._pages.recall(number) or self._pages.keep(number, self._read(number))
