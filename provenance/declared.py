@@ -38,12 +38,14 @@ from provenance.statements import (
     parties,
     statements,
 )
-from provenance.uses import Use, resolve, uses
+from provenance.uses import Use, is_worth_reading, resolve, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tree_sitter import Tree
+
+    from provenance.parse import Walked
 
 _HEAD_LINES = 60
 _LINES_ABOVE = 8
@@ -100,9 +102,14 @@ def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
     return tuple(read)
 
 
-def used(file: SourceFile, trees: Sequence[Tree], library: Library) -> tuple[UseOf, ...]:
-    """The uses of known families in a file whose syntax trees are given."""
+def used(
+    file: SourceFile, trees: Sequence[Tree], walked: Walked, library: Library
+) -> tuple[UseOf, ...]:
+    """The uses of known families in a file whose syntax trees are given, and what a walk of them
+    gave."""
     known = library.names
+    if not is_worth_reading(walked, file.path, known):
+        return ()
     found = []
     for use in uses(file.content, file.path, known, trees):
         origin = resolve(use, known)

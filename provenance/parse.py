@@ -81,6 +81,7 @@ _SIGNED = re.compile(rb"\n[ \t\f]*[#\\]")
 _COMMENT = re.compile(rb"^[ \t\f]*(?:#[^\n]*|\\$)", re.MULTILINE)
 _TRIPLE = re.compile(rb"(?:\"\"\"|''')[^\n]*\n")
 _SECONDS = 60.0
+_LONGEST_IMPORT = 1_000
 
 _AT_ONCE = 40_000
 """Elements that are made arrays together, of as many small files."""
@@ -101,6 +102,7 @@ class _Grammar:
         self.empty = self._ids("string", "concatenated_string", "ellipsis")
         self.statement = self._ids("expression_statement")
         self.left_out = self._ids(*_LEFT_OUT)
+        self.importing = self._ids("import_statement", "import_from_statement")
         self.transparent = self._ids(*_TRANSPARENT) | {_ERROR}
         self.asynchronous = self._ids(*_MAY_BE_ASYNC)
         self.async_ = next(kind for kind, name in names.items() if name == "async")
@@ -214,23 +216,26 @@ def parse(content: bytes, trees: list[Tree] | None = None) -> Parsed:
     Args:
         content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
         trees: what ``syntax`` gives for it, where that is known. They are let go, the list is empty
-            then: it costs less while they are warm.
+            then.
 
     Returns:
         Its units in source order (``units[0]`` is the module) over one sequence of elements.
         Broken syntax is no error: the units around it stand, ``error_lines`` says where.
     """
-    return next(parses([(content, trees or syntax(content))]))
+    trees = trees or syntax(content)
+    walk = walked(content, trees)
+    trees.clear()
+    return next(parses([walk]))
 
 
-def parses(files: Iterable[tuple[bytes, list[Tree]]]) -> Iterator[Parsed]:
+def parses(files: Iterable[Walked]) -> Iterator[Parsed]:
     """Parse files, each as ``parse`` does: what numpy asks for each call is shared by many."""
     known = grammar()
-    group: list[_Walked] = []
+    group: list[Walked] = []
     size = 0
-    for content, trees in files:
-        group.append(_walked(content, trees, known))
-        size += len(group[-1].kinds)
+    for file in files:
+        group.append(file)
+        size += len(file.kinds)
         if size >= _AT_ONCE:
             yield from _parsed(group, known)
             group, size = [], 0
@@ -239,8 +244,9 @@ def parses(files: Iterable[tuple[bytes, list[Tree]]]) -> Iterator[Parsed]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Walked:
-    """What the walk of a file gives, see ``_walk``."""
+class Walked:
+    """What the walk of a file gives, see ``_walk``. It needs the trees no more: to let them go
+    costs less while they are warm."""
 
     content: bytes
     kinds: bytearray
@@ -248,17 +254,20 @@ class _Walked:
     said: array[int]
     texts: dict[bytes, int]
     definitions: list[_Definition]
+    imports: list[bytes]
     errors: list[int]
 
 
-def _walked(content: bytes, trees: list[Tree], known: _Grammar) -> _Walked:
-    kinds, starts, said, texts, definitions, errors = _walk(trees, content, known)
+def walked(content: bytes, trees: list[Tree]) -> Walked:
+    """Walk the trees that ``syntax`` gives for a file."""
+    known = grammar()
+    kinds, starts, said, texts, definitions, imports, errors = _walk(trees, content, known)
     broken = [tree.root_node for tree in trees if tree.root_node.has_error]
     errors += [at for root in broken for at in _missing(root)]
-    del broken, trees[:]
     # numpy itself takes twice as long for a list
     starts_, said_ = array("Q", starts), array("Q", said)
-    return _Walked(content, _bytes(kinds, known), starts_, said_, texts, definitions, errors)
+    byte = _bytes(kinds, known)
+    return Walked(content, byte, starts_, said_, texts, definitions, imports, errors)
 
 
 def _bytes(kinds: list[int], known: _Grammar) -> bytearray:
@@ -269,7 +278,7 @@ def _bytes(kinds: list[int], known: _Grammar) -> bytearray:
         return bytearray(known.byte[kinds])
 
 
-def _parsed(files: Sequence[_Walked], known: _Grammar) -> Iterator[Parsed]:
+def _parsed(files: Sequence[Walked], known: _Grammar) -> Iterator[Parsed]:
     """The files, laid end to end and taken apart again."""
     sizes = [len(file.kinds) for file in files]
     first = np.cumsum([0, *sizes])
@@ -503,9 +512,12 @@ _Definition = tuple[int, int, bytes, bool]
 
 def _walk(
     trees: list[Tree], content: bytes, known: _Grammar
-) -> tuple[list[int], list[int], list[int], dict[bytes, int], list[_Definition], list[int]]:
+) -> tuple[
+    list[int], list[int], list[int], dict[bytes, int], list[_Definition], list[bytes], list[int]
+]:
     """Pre-order walk: kinds and start bytes of the elements; the numbers of the texts of the leaves
-    that have one, and the number of each text; definitions; start bytes of syntax errors.
+    that have one, and the number of each text; definitions; imports as written; start bytes of
+    syntax errors.
 
     All that is asked of each node counts. A node keeps its children alive: none is kept here, so
     that they are let go while they are warm, and never all there at once.
@@ -515,6 +527,7 @@ def _walk(
     said: list[int] = []
     texts: dict[bytes, int] = defaultdict(count().__next__)  # few are new: kept, they would be cold
     definitions: list[_Definition] = []
+    imports: list[bytes] = []
     errors: list[int] = []
     action, empty, generator = known.action, known.empty, known.generator
     stack = [tree.root_node for tree in reversed(trees)]
@@ -537,6 +550,9 @@ def _walk(
             starts.append(node.start_byte)
             children = node.named_children
         elif does == _LEFT:
+            if kind in known.importing:
+                start = node.start_byte
+                imports.append(content[start : min(node.end_byte, start + _LONGEST_IMPORT)])
             continue
         elif does == _OPERATOR:
             kinds.append(kind)
@@ -581,7 +597,7 @@ def _walk(
         if children:
             children.reverse()
             stack += children
-    return kinds, starts, said, texts, definitions, errors
+    return kinds, starts, said, texts, definitions, imports, errors
 
 
 def _units(

@@ -34,7 +34,6 @@ from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from tree_sitter import Tree
 
     from provenance.cache import Cache
     from provenance.declared import Beside
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from provenance.library import Library
     from provenance.model import LineDay, Parsed, Sketch, UseOf
     from provenance.notices import NoticeFile
+    from provenance.parse import Walked
     from provenance.source import Source
 
 Outcome = tuple[FileResult, tuple[Finding, ...]]
@@ -376,7 +376,7 @@ def outcomes(
     from provenance.attribute import attribute
     from provenance.declared import declared, of_exact, of_identical, said, used
     from provenance.identity import may_equal, same_bytes, same_layout
-    from provenance.parse import parses, syntax
+    from provenance.parse import parses, syntax, walked
 
     found: dict[int, Outcome] = {}
     for at, same in same_bytes(files, library).items():
@@ -384,13 +384,15 @@ def outcomes(
     read = [at for at in range(len(files)) if at not in found]
     uses: dict[int, tuple[UseOf, ...]] = {}
 
-    def trees() -> Iterator[tuple[bytes, list[Tree]]]:
+    def walks() -> Iterator[Walked]:
         for at in read:
-            of_file = syntax(files[at].content, patience(seconds), files[at].cells)
-            uses[at] = used(files[at], of_file, library)
-            yield files[at].content, of_file
+            trees = syntax(files[at].content, patience(seconds), files[at].cells)
+            walk = walked(files[at].content, trees)
+            uses[at] = used(files[at], trees, walk, library)
+            del trees
+            yield walk
 
-    parsed = dict(zip(read, parses(trees()), strict=True))
+    parsed = dict(zip(read, parses(walks()), strict=True))
     if propose is None:
         some = [read[place] for place in may_equal([*parsed.values()], library)]
     else:

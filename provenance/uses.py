@@ -1,7 +1,7 @@
 """uses: UTF-8 source -> ``Use``s, reuse of model code without its text: what a file imports,
 subclasses, registers, loads, names or patches; and which known family that is.
 
-Pure. A search for a few words and a look at the modules imported decide whether a file has
+Pure. A few words and the modules imported, as the walk of a file finds them, decide whether it has
 anything to read; then only the places of those words are looked up in its syntax tree.
 """
 
@@ -18,7 +18,7 @@ from typing import Literal
 from tree_sitter import Node, Tree
 
 from provenance.mark import fold, folds, words
-from provenance.parse import syntax
+from provenance.parse import Walked, syntax
 
 UseKind = Literal[
     "import",
@@ -167,13 +167,14 @@ def _by_prefix(name: str, package: str, known: Mapping[str, str]) -> str | None:
 # --- reading ------------------------------------------------------------------------------
 
 _LOADS = (b"from_pretrained", b"from_config")
+_WORDS = (b"model_type", *_LOADS, b"register_model")
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
 _CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
 _ASSIGNED = re.compile(rb"\.[A-Za-z_]\w*[ \t]*=(?!=)")
 _DOTTED = re.compile(rb"[ \t]*((?:[A-Za-z_]\w*\.){1,12}[A-Za-z_]\w*)[ \t]*=\Z")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
-_FROM = re.compile(rb"[ \t]*from[ \t]+(\.*[\w.]*)[ \t]*$")
+_FROM = re.compile(r"from[\s\\]*([\w.]*)")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 
@@ -196,8 +197,6 @@ def uses(
     Returns:
         The uses in order of lines, at most ``MOST``.
     """
-    if not _is_worth_parsing(content, known):
-        return ()
     if trees is None:
         trees = syntax(content)
     file = _File(content, path, [tree.root_node for tree in trees])
@@ -219,59 +218,57 @@ def _is_of(use: Use, known: Mapping[str, str]) -> bool:
     return f"{use.target.partition('.')[0]}/" in known
 
 
-def _is_worth_parsing(content: bytes, known: Mapping[str, str] | None) -> bool:
-    """Whether a file has one of the words, or imports a module of a known family."""
-    if b"model_type" in content:
-        return True
-    if b"from_" in content and (b"from_pretrained" in content or b"from_config" in content):
-        return True
-    if b"register" in content and (
-        b"register_model" in content
-        or (b".register(" in content and any(word in content for word in _REGISTERS))
+def is_worth_reading(walked: Walked, path: str, known: Mapping[str, str]) -> bool:
+    """Whether a file has one of the words, imports what may be of a known family, or names a
+    checkpoint: most have nothing to read."""
+    texts, content = walked.texts, walked.content
+    if (
+        any(word in texts for word in _WORDS)
+        or (b"register" in texts and any(word in content for word in _REGISTERS))
+        or (_is_inside(path, known) and _says_a_word(content))
     ):
         return True
-    at = content.find(b"import")
-    for _ in range(_MOST_HITS):
-        if at < 0:
-            break
-        before = content[max(0, at - _LONGEST) : at].rpartition(b"\n")[2]
-        if not before.strip():
-            stop = content.find(b"\n", at)
-            line = content[at + 6 : stop if stop >= 0 else len(content)][:300]
-            modules = [part.split() for part in line.decode("utf-8", "replace").split(",")]
-            if any(part and _is_known_module(part[0], known, content) for part in modules):
-                return True
-        elif (match := _FROM.match(before)) is not None:
-            module = match[1].decode("utf-8", "replace")
-            if _is_known_module(module, known, content):
-                return True
-            if not module.strip("."):
-                line = content[at + 6 : at + 300]
-                names = re.findall(r"\w+", line.split(b"\n\n")[0].decode("utf-8", "replace"))
-                if any(_is_known_module(name, known, content) for name in names):
-                    return True
-        at = content.find(b"import", at + 6)
+    keys = known.keys() & set[str]().union(*map(_keys_of, walked.imports))
+    if any(key.endswith("/") for key in keys) or (keys and _is_about_models(content)):
+        return True
     return any(True for _ in _checkpoint_places(content))
 
 
-def _is_known_module(module: str, known: Mapping[str, str] | None, content: bytes) -> bool:
-    """Whether a module is one of a known package, or in code about models called like one."""
-    if known is None:
-        return True
-    package, families = _parts(module)
-    if package in known:
-        return True
-    return any(family in known for family in families) and _is_about_models(content)
+def _is_inside(path: str, known: Mapping[str, str]) -> bool:
+    """Whether a file is in a known package, to whose families its relative imports lead."""
+    return any(f"{folder}/" in known for folder in path.split("/")[:-1])
+
+
+def _says_a_word(content: bytes) -> bool:
+    """Whether one of the words stands anywhere, in a comment too."""
+    return any(word in content for word in _WORDS) or (
+        b".register(" in content and any(word in content for word in _REGISTERS)
+    )
 
 
 @lru_cache(maxsize=10_000)
-def _parts(module: str) -> tuple[str, tuple[str, ...]]:
-    """The keys under which a module's package and the families in its name may be known."""
-    parts = module.split(".")
-    return f"{parts[0]}/", tuple(_plain(part)[1] for part in parts if part)
+def _keys_of(statement: bytes) -> tuple[str, ...]:
+    """The keys under which what is imported may be known."""
+    module = b" ".join(statement.split(None, 2)[:2])  # few are told apart by what stands behind it
+    told = module.startswith(b"from ") and not module.endswith((b".", b"\\"))
+    return _keys_in(module if told else statement)
 
 
-@lru_cache(maxsize=1)  # asked for each import that is called like a family
+@lru_cache(maxsize=10_000)
+def _keys_in(statement: bytes) -> tuple[str, ...]:
+    text = statement.decode("utf-8", "replace")
+    match = _FROM.match(text)
+    if match is None:
+        modules = [part.split()[0] for part in text[6:].split(",") if part.strip()]
+    elif match[1].strip("."):
+        modules = [match[1]]
+    else:
+        modules = re.findall(r"\w+", text.partition("import")[2])
+    parts = [module.split(".") for module in modules]
+    families = (_plain(part)[1] for own in parts for part in own if part)
+    return *(f"{own[0]}/" for own in parts), *families
+
+
 def _is_about_models(content: bytes) -> bool:
     return any(word in content for word in _FRAMEWORKS)
 

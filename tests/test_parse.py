@@ -19,7 +19,7 @@ from programs import program, reformatted, renamed, shuffled_names
 
 from provenance.errors import TooLongError
 from provenance.model import Parsed
-from provenance.parse import parse, parses, syntax
+from provenance.parse import parse, parses, syntax, walked
 
 SEEDS = st.integers(0, 10**6)
 FEW = settings(max_examples=25, deadline=None, derandomize=True)
@@ -52,7 +52,7 @@ def units(text: str) -> dict[str, tuple[str, int, int]]:
 )
 def test_files_that_are_parsed_together_are_as_each_alone(texts: list[str]) -> None:
     contents = [text.encode() for text in texts]
-    together = list(parses((content, syntax(content)) for content in contents))
+    together = list(parses(walked(content, syntax(content)) for content in contents))
     assert len(together) == len(contents)
     for content, one in zip(contents, together, strict=True):
         alone = parse(content)

@@ -19,7 +19,7 @@ from provenance.decode import Reason, decode
 from provenance.model import Parameters, Parsed
 from provenance.notebook import read_notebook
 from provenance.notices import notice_files
-from provenance.parse import parse, syntax
+from provenance.parse import parse, syntax, walked
 from provenance.report.quoted import colours
 from provenance.sketch import sketch
 from provenance.statements import continuity, statements
@@ -109,7 +109,9 @@ def fuzz_declared(data: bytes) -> None:
     told = beside(notice_files([(name, first)]), library())
     if not isinstance(text, Reason):
         file = source_file("m/modeling_x.py", text)
-        said(file, used(file, syntax(text), library()), library(), told)
+        trees = syntax(text)
+        reuse = used(file, trees, walked(text, trees), library())
+        said(file, reuse, library(), told)
         assert all(isinstance(one.file.covers(file.path), bool) for one in told)
 
 
