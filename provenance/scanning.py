@@ -439,10 +439,11 @@ def proposed(
     for number, index in enumerate(library.indexes):
         listed = candidates(sketched, index, library.hidden(number))
         for of_file, cut, (pairs, rows) in zip(found, limited, listed, strict=True):
-            of_file.append(np.insert(pairs, 1, number, axis=1))
+            if pairs.size:
+                of_file.append(np.insert(pairs, 1, number, axis=1))
             cut.update(rows.tolist())
     for of_file, cut in zip(found, limited, strict=True):
-        joined = np.concatenate(of_file)
+        joined = np.concatenate(of_file) if of_file else np.empty((0, 5), np.int64)
         yield joined[np.argsort(joined[:, 0], kind="stable")], len(cut)
 
 

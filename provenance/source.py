@@ -28,7 +28,7 @@ from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
 from provenance.notices import LONGEST_FILE, MOST, MOST_BYTES, is_notice
 from provenance.patterns import Patterns
-from provenance.regular import read_file, read_within
+from provenance.regular import read_file, read_within, sha256_of
 from provenance.toml import table_of
 
 _NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
@@ -205,7 +205,7 @@ def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> S
     name = shown(os.path.basename(path))
     ending = next(one for one in (*ZIP_ENDINGS, *TAR_ENDINGS) if name.lower().endswith(one))
     try:
-        digest = _digest(path)
+        digest = sha256_of(path)
         opened = (open_zip if ending in ZIP_ENDINGS else open_tar)(path, name, patterns, limits)
     except OSError as error:
         raise SourceError(
@@ -226,16 +226,6 @@ def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> S
     return Source(
         text, release, len(opened.members), opened.read, limits, lambda: [*opened.notices]
     )
-
-
-def _digest(path: str) -> str:
-    from hashlib import sha256
-
-    digest = sha256()
-    with open(path, "rb", buffering=0) as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _project(root: str) -> Release:

@@ -195,7 +195,8 @@ def ruled(files: Iterable[FileResult], findings: Iterable[Finding]) -> Iterator[
     for finding in findings:
         found.setdefault(finding.suspect.path, []).append(finding)
     for file in files:
-        yield replace(file, verdict=of_file(file, found.get(file.path, ())))
+        verdict = of_file(file, found.get(file.path, ()))
+        yield file if verdict == file.verdict else replace(file, verdict=verdict)
 
 
 def _since(

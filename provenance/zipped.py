@@ -6,7 +6,8 @@ import io
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -52,7 +53,9 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
         SourceError: it is no zip, or there is more in it than the limits allow.
     """
     listing = Listing()
-    with _zip(path, shown_name, limits) as (file, archive):
+    with _BoundedFile(io.FileIO(path)) as file:
+        file.most = max(limits.max_members * _MEMBER_BYTES, 1 << 17)
+        archive = _directory(file, shown_name, limits)
         infos = archive.infolist()
         if len(infos) > limits.max_members:
             raise too_many(shown_name, limits)
@@ -77,29 +80,18 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
     members = named(listing, shown_name, patterns)
 
     def read() -> Iterator[Found]:
-        with _zip(path, shown_name, limits) as (_, archive):
+        again = copy(archive)  # of which the directory is known
+        with open(path, "rb") as again.fp:
             for member in members:
                 found: bytes | Reason
                 if member.problem is not None:
                     found = member.problem
                 else:
-                    found = _read_zip_member(
-                        archive, infos[member.position], limits.of(member.path)
-                    )
+                    found = _read_zip_member(again, infos[member.position], limits.of(member.path))
                 yield member.path, found, member.day
 
     notices = notices_of(listing, patterns)
     return Archive(members, described(listing), listing.date or None, read, notices)
-
-
-@contextmanager
-def _zip(
-    path: str, shown_name: str, limits: Limits
-) -> Iterator[tuple[io.BufferedReader, zipfile.ZipFile]]:
-    with _BoundedFile(io.FileIO(path)) as file:
-        file.most = max(limits.max_members * _MEMBER_BYTES, 1 << 17)
-        with _directory(file, shown_name, limits) as archive:
-            yield file, archive
 
 
 def _directory(file: io.BufferedReader, shown_name: str, limits: Limits) -> zipfile.ZipFile:
