@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -63,13 +64,32 @@ _CLASS = re.compile(r"[A-Z]\w*[a-z0-9][A-Z]\w*")
 """The name of a class, such as ``LlamaAttention``, with no module."""
 
 
-@dataclass(frozen=True, slots=True)
 class Beside:
-    """A notice file, the lines of it that name families, and these."""
+    """A notice file, and what it names of the families of indexes: read once that is asked for, as
+    in most sources nothing is found."""
 
-    file: NoticeFile
-    named: tuple[Declaration, ...]
-    families: frozenset[str]
+    def __init__(self, file: NoticeFile, library: Library) -> None:
+        self.file = file
+        self._library = library
+
+    @cached_property
+    def named(self) -> tuple[Declaration, ...]:
+        """The lines that name families, by claims and by names."""
+        file, library = self.file, self._library
+        found: dict[tuple[int, str], Declaration] = {}
+        for claim, family in _claimed(file.statements, library):
+            one = Declaration(claim.kind, file.path, claim.line, claim.text, family)
+            found.setdefault((claim.line, family), one)
+        for line, text in file.lines:
+            for family in () if denies(text) else named(text, library.titles):
+                one = Declaration("named", file.path, line, text[:LONGEST], family)
+                found.setdefault((line, family), one)
+        return tuple(found[key] for key in sorted(found))
+
+    @cached_property
+    def families(self) -> frozenset[str]:
+        """The families that are named."""
+        return frozenset(one.family for one in self.named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +106,8 @@ class Said:
 
 
 def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
-    """The notice files of a source with the families that they name, by claims and by names."""
-    read: list[Beside] = []
-    for file in files:
-        found: dict[tuple[int, str], Declaration] = {}
-        for claim, family in _claimed(file.statements, library):
-            one = Declaration(claim.kind, file.path, claim.line, claim.text, family)
-            found.setdefault((claim.line, family), one)
-        for line, text in file.lines:
-            for family in () if denies(text) else named(text, library.titles):
-                one = Declaration("named", file.path, line, text[:LONGEST], family)
-                found.setdefault((line, family), one)
-        lines = tuple(found[key] for key in sorted(found))
-        read.append(Beside(file, lines, frozenset(one.family for one in lines)))
-    return tuple(read)
+    """The notice files of a source, to be read against indexes."""
+    return tuple(Beside(file, library) for file in files)
 
 
 def used(
