@@ -474,6 +474,7 @@ def sources_build(output: str, jobs: int | None) -> None:
     Example
       provenance sources build -o default.db
     """
+    check_place(Path(output), "-o")
     from provenance.indexing import build_default
 
     with progress_bar("Indexing") as progress:

@@ -12,7 +12,7 @@ import click
 from provenance.cli_explain import DAYS
 from provenance.cli_report import EXIT_CODES, REPORT, deliver, write_page
 from provenance.errors import UsageError
-from provenance.terminal import BOUNDS, FILES, Group, limits, options, printable
+from provenance.terminal import BOUNDS, FILES, Group, check_place, limits, options, printable
 
 if TYPE_CHECKING:
     from provenance.cluster.tables import Capped
@@ -91,6 +91,7 @@ def cluster_build(
       provenance cluster build one.whl two.tar.gz -o references
       provenance cluster build --parquet hdfs:///code.parquet -o hdfs:///refs
     """
+    check_place(Path(output), "-o")
     from provenance.cluster.assembling import Shape
     from provenance.cluster.building import build_tables
     from provenance.cluster.session import session
@@ -211,6 +212,7 @@ def cluster_export(tables: str, output: str, master: str | None, conf: dict[str,
     Example
       provenance cluster export references -o references.db
     """
+    check_place(Path(output), "-o")
     from provenance.cluster.exchange import export_index
     from provenance.cluster.folders import Tables
     from provenance.cluster.session import session
@@ -232,6 +234,7 @@ def cluster_import(file: str, output: str, master: str | None, conf: dict[str, s
     Example
       provenance cluster import references.db -o references
     """
+    check_place(Path(output), "-o")
     from provenance.cluster.importing import import_index
     from provenance.cluster.session import session
 

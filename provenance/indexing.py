@@ -20,6 +20,7 @@ from provenance.index import Index, verify
 from provenance.merge import merge
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
 from provenance.origins import origin_of
+from provenance.ours import forget, is_ours, note
 from provenance.parse import parse, syntax
 from provenance.pypi import fetch
 from provenance.references.manifest import Manifest, Package, ReleaseEntry, load
@@ -320,17 +321,21 @@ def build_default(
                 if time.monotonic() - saved > _SAVE_EVERY:
                     segments.finish()
                     opened.close()
+                    note(partial, partial)
                     segments = _going_on(partial, opened)
                     saved = time.monotonic()
         segments.finish(None if missing else measured)
-    if not missing:
+    if missing:
+        note(partial, partial)
+    else:
         os.replace(partial, path)
+        forget(partial)
     return BuiltDefault(files, parsed, tuple(missing), tuple(skipped))
 
 
 def _going_on(partial: Path, opened: ExitStack) -> Segments:
     """What is added to that which was kept, if anything was."""
-    base = opened.enter_context(_added_to(partial, extend=partial.is_file()))
+    base = opened.enter_context(_added_to(partial, extend=is_ours(partial, partial)))
     parameters = Parameters()
     drawn = permutations(parameters)
     return opened.enter_context(Segments(partial, parameters, drawn, None, base))

@@ -8,6 +8,7 @@ bytes before: SQLite ignores it, ``verify`` does not.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ _READ = 1 << 20
 def sealed(path: Path) -> bool:
     """Whether the file ends with the SHA-256 of all that is before."""
     size = path.stat().st_size - SEAL
-    return size > 0 and _digest(path, size) == _tail(path, size)
+    return size > 0 and _digest(path, size) == tail(path)
 
 
 def seal(path: Path) -> None:
@@ -178,10 +179,11 @@ def _digest(path: Path, size: int) -> bytes:
     return total.digest()
 
 
-def _tail(path: Path, size: int) -> bytes:
+def tail(path: Path) -> bytes:
+    """The seal of a file: its last bytes."""
     with open(path, "rb") as file:
-        file.seek(size)
-        return file.read()
+        file.seek(-SEAL, os.SEEK_END)
+        return file.read(SEAL)
 
 
 def open_checked(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 What is collected is put down as a segment, a complete index with whole keys, whenever it has grown
 to a bound; so memory does not follow the size of what is built. Where a build is interrupted, the
-next one of the same sources goes on with the segments that are there: a file that one of them
+next one of the same sources goes on with its segments that are there: a file that one of them
 holds, under the same path and release, is not looked at again. What fits below the bound is written
 at once, and no segment is made. An index that is added to is joined with them as a segment is.
 """
@@ -20,7 +20,8 @@ from provenance.errors import IndexFileError
 from provenance.index import Index
 from provenance.merge import merge
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, SourceFile
-from provenance.schema import WIDE, Shape, sealed
+from provenance.ours import forget, is_ours, note
+from provenance.schema import WIDE, Shape
 from provenance.statements import NOTHING, Statements
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ class Segments:
     def _reuse(self, path: Path) -> bool:
         """Take a segment of an interrupted build; whether it is whole."""
         try:
-            if not sealed(path):
-                raise IndexFileError(f"{path}: not whole")
+            if not is_ours(self.folder, path):
+                raise IndexFileError(f"{path}: not whole, or put there by somebody else")
             with Index(path) as index:
                 number = len(self._paths)
                 many = 0
@@ -179,6 +180,7 @@ class Segments:
         number = 1 + max((int(path.stem) for path in self._paths), default=0)
         path = self.folder / f"{number:06}.db"
         self.builder.save(path, _WHOLE)
+        note(self.folder, path)
         self._paths.append(path)
         self._put += self.builder.units
         self.builder.__exit__()
@@ -212,6 +214,7 @@ class Segments:
             self.builder.finish(measure, most)
         for folder in self.target.parent.glob(f".{self.target.name}.*.segments"):
             shutil.rmtree(folder, ignore_errors=True)
+            forget(folder)
 
     def _added_to(self) -> list[str]:
         """The index that is added to, shut: Windows puts nothing in the place of an open file."""

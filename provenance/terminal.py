@@ -114,12 +114,15 @@ def _lacking(error: Exception) -> str:
 
 def _never_strict() -> None:
     """What a terminal or a pipe of another encoding cannot show is written as an escape: a name
-    of a scanned tree must not end the work."""
+    of a scanned tree must not end the work. And what does not wait for its reader is made to: a
+    report would be cut off where that is slow."""
     if sys.stderr is None:  # closed: nobody listens
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+        with suppress(AttributeError, OSError, ValueError):
+            os.set_blocking(stream.fileno(), True)
 
 
 @contextmanager

@@ -106,6 +106,20 @@ def test_a_dirty_one_fails_with_the_borrowed_file_alone(dirty: Path) -> None:
     assert found["clean"] is False
 
 
+def test_an_origin_whose_name_is_a_glob_can_be_declared(tmp_path: Path, clean: Path) -> None:
+    """What was written for it was like other names, and not like its own."""
+    (tmp_path / "signs" / "models" / "m[ab]*").mkdir(parents=True)
+    (tmp_path / "signs" / "models" / "m[ab]*" / "a.py").write_text(program(7))
+    provenance.build_index([str(tmp_path / "signs")], tmp_path / "signs.db", date="2025-01-02")
+    policy = Path("provenance.toml")
+    policy.write_text(policy.read_text().replace("index = [", "index = ['../signs.db', "))
+    Path("src/signs.py").write_text(renamed(program(7)))
+    run("audit", code=1)
+    run("notices", "--write", code=0)
+    assert 'origin = "signs/m[[]ab][*]"' in policy.read_text()
+    run("audit", code=0)
+
+
 def test_one_command_is_the_way_out_and_an_edit_elsewhere_does_not_undo_it(dirty: Path) -> None:
     """The notices name holder, licence and lines; the declaration names file and origin."""
     output = run("notices", "--write", "--reason", "agreed", code=0).output

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -661,7 +662,15 @@ def test_a_link_that_leads_out_of_a_repository_is_not_written_to(
     name = repository / link / "precious" if link == "folder" else repository / link
     scan = ("scan", mine, "--no-default-index", "--index", index)
     build = ("index", "build", mine)
-    for arguments in ((*scan, "--format", "json"), build, ("index", "merge", index)):
+    for arguments in (
+        (*scan, "--format", "json"),
+        build,
+        ("index", "merge", index),
+        ("sources", "build"),
+        ("cluster", "build", mine),
+        ("cluster", "export", "tables"),
+        ("cluster", "import", index),
+    ):
         result = run(*arguments, "-o", name)
         assert result.exit_code == 2, result.output
         assert "a link that leads out of the repository" in result.stderr
@@ -687,6 +696,23 @@ def test_what_stands_where_a_report_is_on_its_way_is_not_written_to(
     assert result.exit_code == 3
     assert "File exists" in result.stderr
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_a_slow_reader_gets_all_of_a_report(mine: Path, index: Path) -> None:
+    """A pipe that does not wait took what it had room for, and the command ended with 0."""
+    call = ["scan", mine, "--no-default-index", "--index", index, "--format", "html"]
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    command = [sys.executable, "-m", "provenance", *map(str, call)]
+    with subprocess.Popen(command, stdout=writer) as process:
+        os.close(writer)
+        time.sleep(3)
+        with os.fdopen(reader, "rb") as stream:
+            text = stream.read()
+    assert process.returncode == 0
+    assert len(text) > 70_000
+    assert text.rstrip().endswith(b"</html>")
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e308", "-1", "0"])

@@ -88,7 +88,8 @@ ALLOWED = {
     "writing": "aside checksum elements errors index model pages schema",
     "build": "index mark model origins pages parse rank schema sketch statements writing",
     "numbering": "elements index pages parse rank schema",
-    "segments": "build errors index merge model schema statements",
+    "ours": "policy pypi schema",
+    "segments": "build errors index merge model ours schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema",
     "library": "index model notices order recent schema sketch uses references.__init__",
@@ -151,8 +152,8 @@ ALLOWED = {
         "workers"
     ),
     "indexing": (
-        "baseline errors given index merge model origins parse pypi references.manifest release "
-        "schema segments sketch source statements version workers"
+        "baseline errors given index merge model origins ours parse pypi references.manifest "
+        "release schema segments sketch source statements version workers"
     ),
     "terminal": "errors policy report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
@@ -231,7 +232,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
-    "stored checksum aside writing numbering merge segments scanning indexing given "
+    "stored checksum aside ours writing numbering merge segments scanning indexing given "
     "workers worker policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
     "cluster.importing references.__init__ references.manifest".split()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +167,38 @@ def test_a_link_where_segments_would_be_is_not_followed(
     provenance.build_index(sources, path, date="2025-01-01")
     assert [one.name for one in (tmp_path / "mine").iterdir()] == ["2024.db"]
     assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+
+
+@pytest.mark.usefixtures("small")
+def test_segments_that_somebody_else_put_there_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout may bring along whole ones, of the very names, that say other things of the same
+    files: what is built in it was what they said. Nor are they taken by a cache that it brings."""
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "trusted"))
+    sources, path = _sources(tmp_path), tmp_path / "checkout" / "i.db"
+    (path.parent / ".git").mkdir(parents=True)
+    _interrupted(sources, path, monkeypatch, 3)
+    (folder,) = path.parent.glob(".i.db.*.segments")
+    before = (folder / "000001.db").read_bytes()
+    (folder / "000001.db").write_bytes((folder / "000002.db").read_bytes())
+    (folder / "000001.db").replace(folder / "000009.db")
+    (folder / "000004.db").write_bytes(before)  # one of ours, whatever its name
+    brought = shutil.copytree(folder, tmp_path / "brought")
+    assert provenance.build_index(sources, path, date="2025-01-01").parsed > 0
+    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert not list((tmp_path / "trusted" / "builds").iterdir())
+    for cache in ("trusted", "checkout/cache"):
+        shutil.copytree(brought, folder)
+        if cache != "trusted":
+            (path.parent / "cache" / "builds").mkdir(parents=True)
+            seals = "".join(one.read_bytes()[-32:].hex() + "\n" for one in brought.iterdir())
+            for name in (blake2b(os.fsencode(folder), digest_size=16).hexdigest(),):
+                (path.parent / "cache" / "builds" / name).write_text(seals)
+        monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / cache))
+        built = provenance.build_index(sources, path, date="2025-01-01")
+        assert built.parsed == 15, "all that is distinct"
+        assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
 
 
 @pytest.mark.usefixtures("small")

@@ -118,7 +118,7 @@ def stanzas(audit: Audit, prefix: str, reason: str, head: str) -> str:
     for path, rulings in sorted(by_path.items()):
         origins = _unique(one.origin for one in rulings)
         licenses = _unique(one.license for one in rulings if one.license)
-        named = ", ".join(_quoted(origin) for origin in origins)
+        named = ", ".join(_quoted(_origin(origin)) for origin in origins)
         lines += ["", f"[[{head}]]", f"path = {_quoted(_glob(path.removeprefix(prefix)))}"]
         lines.append(f"origin = [{named}]" if len(origins) > 1 else f"origin = {named}")
         if len(licenses) == 1:
@@ -171,6 +171,11 @@ def _line(text: str) -> str:
 def _quoted(text: str) -> str:
     """A TOML string: its escapes are those of JSON."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _origin(name: str) -> str:
+    """A glob that is like this origin alone."""
+    return "".join(f"[{c}]" if c in "[*?" else c for c in name)
 
 
 def _glob(path: str) -> str:

@@ -1,0 +1,57 @@
+"""ours: which files of a build that was interrupted we put down ourselves, by their seals, kept in
+the user's cache folder. What stands beside an output may be anybody's, as in a checkout."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+
+from provenance.policy import repository_root
+from provenance.pypi import cache_folder
+from provenance.schema import sealed, tail
+
+_LONGEST = 10_000_000
+
+
+def note(place: Path, file: Path) -> None:
+    """Keep the seal of a file that was put down at a place. Where that cannot be, a build that is
+    interrupted begins anew."""
+    noted = _noted(place)
+    if noted is not None:
+        with suppress(OSError):
+            noted.parent.mkdir(parents=True, exist_ok=True)
+            with noted.open("a", encoding="ascii") as opened:
+                opened.write(tail(file).hex() + "\n")
+
+
+def is_ours(place: Path, file: Path) -> bool:
+    """Whether a file is one that was put down at a place, byte for byte."""
+    noted = _noted(place)
+    if noted is None:
+        return False
+    try:
+        with noted.open("rb") as opened:
+            known = opened.read(_LONGEST).split()
+        return sealed(file) and tail(file).hex().encode() in known
+    except OSError:
+        return False
+
+
+def forget(place: Path) -> None:
+    """Let go of what was kept of a place."""
+    noted = _noted(place)
+    if noted is not None:
+        with suppress(OSError):
+            noted.unlink(missing_ok=True)
+
+
+def _noted(place: Path) -> Path | None:
+    """Where it is kept; None where the cache folder stands in the repository of the place, which
+    could bring it along."""
+    folder, real = os.path.realpath(cache_folder()), os.path.realpath(place)
+    root = repository_root(os.path.dirname(real))
+    if root is not None and folder.startswith(os.path.join(root, "")):
+        return None
+    return Path(folder, "builds", blake2b(os.fsencode(real), digest_size=16).hexdigest())
