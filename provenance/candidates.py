@@ -10,6 +10,7 @@ Everything is looked up in bulk, once for each batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,16 +146,15 @@ def candidates(
     first_of_row = np.searchsorted(row, row, "left")
     rank = np.arange(row.size) - first_of_row
     best = (rank < MOST_CANDIDATES) & (total >= LEAST_OF_BEST * np.minimum(total[first_of_row], 1))
-    listed = np.stack([row, unit, equality, telling], axis=1)[best]
     row = row[best]
     edges = np.searchsorted(row, offsets)
-    return [
-        (
-            listed[edges[at] : edges[at + 1]] - np.array([offsets[at], 0, 0, 0]),
-            np.flatnonzero(limited[offsets[at] : offsets[at + 1]]),
-        )
-        for at in range(len(sketches))
-    ]
+    row = row - np.repeat(offsets[:-1], np.diff(edges))  # in its file
+    listed = np.stack([row, unit[best], equality[best], telling[best]], axis=1)
+    some = np.flatnonzero(limited)
+    cuts = np.searchsorted(some, offsets)
+    some -= np.repeat(offsets[:-1], np.diff(cuts))
+    places = zip(pairwise(edges.tolist()), pairwise(cuts.tolist()), strict=True)
+    return [(listed[first:stop], some[begin:end]) for (first, stop), (begin, end) in places]
 
 
 _Hits = tuple["NDArray[np.intp]", "NDArray[np.uint32]", "NDArray[np.float64]"]

@@ -112,7 +112,9 @@ def of_file_rates(
     """
     if null is None:
         return None, None
-    most = max(shares.values(), default=0.0)
+    if not shares:  # below which there is nothing
+        return 0.0, 1.0
+    most = max(shares.values())
     percentile = null.percentile(most, elements, "file")
     return round(percentile, 6), round(null.false_alarm_rate(most, elements, "file"), 6)
 
