@@ -117,7 +117,7 @@ def scan(
     deliver(report, format_, output, fail_on, include, exclude)
 
 
-scan.help = f"""{scan.help}
+scan.help = f"""{scan.help or ""}
 
 {SOURCES}
 \b

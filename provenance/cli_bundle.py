@@ -45,10 +45,10 @@ def verify_bundle(
       provenance verify-bundle evidence.zip --source .
     """
     from provenance.verifying import verify_bundle as run
-    from provenance.workers import held
+    from provenance.workers import BOUNDS, held
 
     bounds = limits()
-    with progress_bar("Scanning") as progress, held(bounds.memory):
+    with progress_bar("Scanning") as progress, held(max(bounds.memory, BOUNDS.memory)):
         checks = run(file, source, indexes, jobs=jobs or cores(), limits=bounds, progress=progress)
     for check in checks:
         state = "not checked" if check.state == "open" else check.state

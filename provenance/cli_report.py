@@ -243,6 +243,7 @@ def _suspects(
     from provenance.sides import suspect_texts
 
     try:
+        _check_source(report, source, moved)
         sources = suspect_texts(report, source, include=include, exclude=exclude)
     except ProvenanceError as error:
         if not moved or source:
@@ -260,6 +261,20 @@ def _suspects(
     return sources
 
 
+def _check_source(report: Report, source: str | None, moved: bool) -> None:
+    """That a saved report, which may be anybody's, has nobody look on another computer, which would
+    sign in there.
+
+    Raises:
+        SourceError: it names one.
+    """
+    if moved and not source and report.source.startswith(("\\\\", "//")):
+        raise SourceError(
+            f"{report.source[:200]}: found a place of another computer in a saved report, expected "
+            "one here; name it with --source if it is right"
+        )
+
+
 def _contents(
     report: Report,
     source: str | None,
@@ -271,6 +286,7 @@ def _contents(
     from provenance.sides import suspect_contents
 
     try:
+        _check_source(report, source, moved)
         return suspect_contents(report, source, include=include, exclude=exclude)
     except ProvenanceError as error:
         if not moved or source:

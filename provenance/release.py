@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta, timezone
 from provenance.errors import UsageError
 
 _LONGEST_WORDS = 80
+_LONGEST_NAME = 200  # of a package, and of a version
 _LONGEST_EXPRESSION = 200
 _EMPTY_WORDS = {"the", "license", "licence", "licensed", "under", "version", "software", "v", "="}
 _SPDX = {
@@ -66,10 +67,10 @@ def from_metadata(data: bytes) -> Described:
     from email.parser import HeaderParser
 
     found = HeaderParser().parsestr(data.decode("utf-8", "replace"))
-    named = _line(found.get("Name"))
+    named = _short(found.get("Name"))
     return Described(
         name=normalised(named) if named else None,
-        version=_line(found.get("Version")),
+        version=_short(found.get("Version")),
         license=_expression(found.get("License-Expression"))
         or license_of(found.get("License"))
         or _classified([str(one) for one in found.get_all("Classifier", [])]),
@@ -82,13 +83,20 @@ def from_project(table: Mapping[str, object]) -> Described:
     if isinstance(license_, dict):
         license_ = license_.get("text")
     classifiers = table.get("classifiers")
-    named = _line(name) if isinstance(name, str) else None
+    named = _short(name) if isinstance(name, str) else None
     return Described(
         name=normalised(named) if named else None,
-        version=_line(version) if isinstance(version, str) else None,
+        version=_short(version) if isinstance(version, str) else None,
         license=(license_of(license_) if isinstance(license_, str) else None)
         or _classified([str(one) for one in classifiers] if isinstance(classifiers, list) else []),
     )
+
+
+def _short(text: str | None) -> str | None:
+    """A name or version on one line; none where it is longer than any is: it stands in a report
+    with every finding."""
+    line = _line(text)
+    return line if line and len(line) <= _LONGEST_NAME else None
 
 
 def license_of(words: str | None) -> str | None:

@@ -609,6 +609,23 @@ def test_an_unknown_format_is_refused_before_the_scan(
     assert said in result.output
 
 
+def test_a_saved_result_has_nobody_look_on_another_computer(
+    mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """It may be anybody's, and to look there would sign in, on Windows."""
+    saved, page, sbom = (tmp_path / name for name in ("r.json", "r.html", "r.spdx.json"))
+    assert run("scan", mine, "--no-default-index", "--index", index, "-o", saved).exit_code == 0
+    for place in (f"/{mine}", r"\\evil.example\share"):  # the first is a folder that is there
+        report = json.loads(saved.read_text())
+        report["source"] = place
+        saved.write_text(json.dumps(report))
+        for arguments in (("--html", page), ("-o", sbom)):
+            result = run("report", saved, *arguments)
+            assert result.exit_code == 0
+            assert "of another computer" in result.stderr
+    assert "of another computer" not in run("report", saved, "-o", sbom, "--source", mine).stderr
+
+
 def test_a_saved_result_gives_the_same_snippets(mine: Path, index: Path, tmp_path: Path) -> None:
     """Formats that need the scanned bytes read them again, where they are now."""
     options = ("--no-default-index", "--index", index)

@@ -31,7 +31,7 @@ from provenance.folder import BY_RULE, IN_THE_SAME_TREE, shown
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
-from provenance.release import from_metadata, license_of, normalised
+from provenance.release import from_metadata, from_project, license_of, normalised
 from provenance.source import Source, open_source
 from provenance.tracked import entries
 
@@ -1043,6 +1043,16 @@ def test_licences_said_plainly_become_spdx(words: str | None, expected: str | No
 )
 def test_licence_of_the_metadata(lines: str, expected: str | None) -> None:
     assert from_metadata(f"Name: a\n{lines}\n\nbody".encode()).license == expected
+
+
+def test_a_name_that_is_longer_than_any_is_none() -> None:
+    """It stood in a report with every finding: 16 MB for eight of them."""
+    for text, found in (("n" * 200, "n" * 200), ("n" * 201, None)):
+        said = [
+            from_metadata(f"Name: {text}\nVersion: {text}\n".encode()),
+            from_project({"name": text, "version": text}),
+        ]
+        assert [(one.name, one.version) for one in said] == [(found, found)] * 2
 
 
 @given(st.binary(max_size=200))
