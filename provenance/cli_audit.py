@@ -229,7 +229,8 @@ def _init(paths: tuple[str, ...]) -> None:
     bound = repository_root(folder) or folder
     inside(place, bound, f"found a link, {printable(place)}", "write the policy by hand")
     if place == project:
-        text = Path(project).read_text("utf-8")
+        with open(project, encoding="utf-8", newline="") as opened:  # its line ends stay
+            text = opened.read()
         added = text.rstrip("\n") + "\n\n" + starting()
         write_whole(Path(project), added, "--init")
         click.echo(f"{printable(os.path.relpath(project))}: [tool.provenance] added")

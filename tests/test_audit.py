@@ -106,6 +106,18 @@ def test_a_dirty_one_fails_with_the_borrowed_file_alone(dirty: Path) -> None:
     assert found["clean"] is False
 
 
+def test_init_leaves_the_line_ends_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of somebody's file was changed to add some lines to it."""
+    monkeypatch.chdir(tmp_path)
+    before = b'[project]\r\nname = "a"\r\n'
+    Path("pyproject.toml").write_bytes(before)
+    run("audit", "--init", code=0)
+    assert Path("pyproject.toml").read_bytes().startswith(before.rstrip(b"\n"))
+    assert b"[tool.provenance]" in Path("pyproject.toml").read_bytes()
+
+
 def test_an_origin_whose_name_is_a_glob_can_be_declared(tmp_path: Path, clean: Path) -> None:
     """What was written for it was like other names, and not like its own."""
     (tmp_path / "signs" / "models" / "m[ab]*").mkdir(parents=True)
