@@ -116,7 +116,11 @@ THEOREMS = (
             ("numbering.py", "np.minimum.at(first, files", "np.maximum.at(first * 0, files"),
             ("numbering.py", "np.argsort(some, kind", "np.argsort(some >> np.uint64(32), kind"),
             ("numbering.py", "np.lexsort((rank_of, *dig", "np.lexsort((0 * rank_of, *dig"),
-            ("merge.py", "known.update(json.loads(", "known.clear() or known.update(json.loads("),
+            (
+                "merge.py",
+                "selected.setdefault(index.releases[number], set()).update(selections)",
+                "selected[index.releases[number]] = set(selections)",
+            ),
         ),
     ),
     Theorem(

@@ -100,6 +100,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spark(faulty: Path, hostile: Path) -> Iterator[Any]:
     """One session for all tests, begun in a folder that nobody can trust."""
     reason = session.missing()
+    assert not (reason and "PROVENANCE_CHECKED_SPARK" in os.environ), reason
     if reason:
         pytest.skip(reason)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"

@@ -184,3 +184,15 @@ def test_the_bill_of_materials_is_of_this_release_and_of_all_that_it_needs() -> 
     for name, one in listed.items():
         assert {one["version"]} == locked[name], name
         assert one["licenses"], name
+
+
+def test_every_extra_that_is_named_is_there() -> None:
+    """pip only warns of an extra that is none, and installs the rest."""
+    offered = set(metadata.metadata(OURS).get_all("Provides-Extra") or [])
+    named: set[str] = set()
+    for path in ("README.md", ".ci/run", "provenance/cluster/session.py", "docs/scale.md"):
+        text = (ROOT / path).read_text("utf-8")
+        for extras in re.findall(r"(?:\.|checker)\[([a-z, ]+)\]", text):
+            named.update(extra.strip() for extra in extras.split(","))
+    assert named >= {"spark", "test"}
+    assert named <= offered
