@@ -260,8 +260,8 @@ def _candidates(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
         skipped: list[Skipped] = []
         opens = _Opens(wanted, wanted.library(cut))
         for batch in run(_proposed, Listed(asked), skipped, 1, opens, None, limits=wanted.limits):
-            for row in batch:
-                yield part, *row, None
+            for found in batch:
+                yield part, *found, None
         for one in skipped:
             yield part, one.path, None, None, None, [], one.reason
 
