@@ -11,7 +11,8 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -71,6 +72,51 @@ def _take_away(folder: Path) -> None:
         with open(place, "rb") as lock:
             if _is_ours(lock):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_away(folder: Path) -> None:
+    """Take a folder away, unless somebody else holds it."""
+    if sys.platform == "win32" or not (folder / _LOCK).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            _take_away(folder)
+
+
+def hold(folder: Path) -> IO[bytes] | None:
+    """Hold a folder that is there until what is given is closed; None where somebody else does.
+
+    Raises:
+        OSError: no lock can be put there.
+    """
+    place = folder / _LOCK
+    if place.is_symlink() or (place.exists() and not place.is_file()):
+        place.unlink()  # what it leads to is not ours, and a pipe would be waited for
+    lock = open(place, "ab")  # noqa: SIM115
+    if _is_ours(lock):
+        return lock
+    lock.close()
+    return None
+
+
+@contextmanager
+def alone(target: Path) -> Iterator[bool]:
+    """Hold a file that will be replaced by what is made of it: who does so at the same time would
+    put it back. Whether nobody else does, nor has replaced it; where no system tells, nobody."""
+    if sys.platform == "win32":  # where nothing that is open can be replaced
+        yield True
+        return
+    try:
+        held = open(target, "rb")  # noqa: SIM115
+    except OSError:  # who reads it says why
+        yield True
+        return
+    with held:
+        try:
+            free = _is_ours(held) and os.path.samestat(os.fstat(held.fileno()), os.stat(target))
+        except OSError:
+            free = True
+        yield free
 
 
 def _is_ours(lock: IO[bytes]) -> bool:

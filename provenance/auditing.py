@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from provenance.decode import plain_text
 from provenance.errors import UsageError
 from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
@@ -381,7 +382,7 @@ def _notices(plan: Plan) -> str:
     """The text of the notices that the repository passes on."""
     (path,) = plan.places["notices-file"]
     data = read_file(path, _LONGEST, follow=True)
-    return data.decode("utf-8", "replace") if isinstance(data, bytes) else ""
+    return plain_text(data) if isinstance(data, bytes) else ""
 
 
 def _check_licenses(plan: Plan) -> None:

@@ -321,9 +321,11 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
 
 
 def _of_its_neighbour(claim: Claim, path: str) -> bool:
-    """Whether a claim says that a file was generated from one of its own folder."""
-    folder = PurePosixPath(claim.target).parent.name
-    return claim.kind == "generated" and folder in ("", PurePosixPath(path).parent.name)
+    """Whether a claim says that a file was generated from one of its own folder; where the file is
+    scanned from inside that folder, or has been moved, its own name says so."""
+    folder, own = PurePosixPath(claim.target).parent.name, PurePosixPath(path)
+    beside = folder in ("", own.parent.name) or f"_{own.stem}".endswith(f"_{folder}")
+    return claim.kind == "generated" and beside
 
 
 _Kept = tuple[str, int, str]

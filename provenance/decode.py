@@ -75,6 +75,21 @@ def decode(data: bytes) -> bytes | Reason:
     return _unix_lines(body)
 
 
+def plain_text(data: bytes) -> str:
+    r"""The text of what is no Python, such as a licence, every line end ``\n``: UTF-8, UTF-16 where
+    a mark says so, as a shell of Windows writes it, else Windows-1252, which has all of Latin-1.
+
+    >>> plain_text("\xa9 2024".encode("latin-1")), plain_text("\ufeffa\r\n".encode("utf-16-be"))
+    ('\xa9 2024', 'a\n')
+    """
+    encoding = "utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _unix_lines(text: bytes) -> bytes:
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -322,7 +322,8 @@ def _rules_in(data: bytes | Reason) -> GitIgnoreSpec | Reason:
         return data
     from pathspec import GitIgnoreSpec
 
-    lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").splitlines()
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]  # no other sign ends one
     lines = [line for line in lines if line.strip() and line[0] != "#"]
     # What is passed over hides nothing.
     lines = [line for line in lines if is_bounded(line, _MOST_STARS)][:_MOST_RULES]

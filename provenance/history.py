@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -108,15 +108,50 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
         jobs: how many git processes may run at once.
 
     Returns:
-        The days of the lines that are committed; a line that is not has none.
+        The days of the lines that are committed; a line that is not has none. What the repository
+        around the source does not have is asked of the one that it stands in, as in a submodule.
     """
     root = os.path.realpath(source)
     if not wanted or not os.path.exists(root):
         return NOTHING
-    places = {one.path: one.path for one in wanted}
+    until = time.monotonic() + SECONDS_IN_ALL
     if not os.path.isdir(root):  # a link to a file: git knows the file
-        places = {one.path: os.path.basename(root) for one in wanted}
-        root = os.path.dirname(root)
+        return _asked(os.path.dirname(root), wanted, os.path.basename(root), jobs, until)
+    found = _asked(root, wanted, None, jobs, until)
+    lines = dict(found.lines)
+    reasons = [found.reason] if found.reason else []
+    for folder, inner in _inside(root, [one for one in wanted if not lines.get(one.path)]).items():
+        own = _asked(os.path.join(root, *folder.split("/")), inner, None, jobs, until)
+        lines.update((f"{folder}/{path}", days) for path, days in own.lines.items())
+        reasons += [f"{folder}: {own.reason}"] if own.reason else []
+    return History(lines, "; ".join(reasons) or None)
+
+
+def _inside(root: str, wanted: Iterable[Wanted]) -> dict[str, list[Wanted]]:
+    """Files that stand in a repository inside of the root, by its folder, with paths in there."""
+    known: dict[str, str] = {"": ""}  # the repository that a folder stands in
+    found: dict[str, list[Wanted]] = {}
+    for one in wanted:
+        folder = os.path.dirname(one.path)
+        passed: list[str] = []
+        while folder not in known:
+            passed.append(folder)
+            place = os.path.join(root, *folder.split("/"))
+            if os.path.lexists(os.path.join(place, ".git")) and os.path.realpath(place) == place:
+                known[folder] = folder
+            else:
+                folder = os.path.dirname(folder)
+        top = known[folder]
+        known.update(dict.fromkeys(passed, top))
+        if top:
+            found.setdefault(top, []).append(replace(one, path=one.path[len(top) + 1 :]))
+    return dict(sorted(found.items()))
+
+
+def _asked(
+    root: str, wanted: Sequence[Wanted], name: str | None, jobs: int, until: float
+) -> History:
+    """The same of the repository that a folder stands in; ``name`` is that of the only file."""
     found = repository(root)
     if found is None:
         return NOTHING
@@ -125,14 +160,13 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
     git = program()
     if git is None:
         return History({}, "found a git repository, but no git program; install git for its days")
-    until = time.monotonic() + SECONDS_IN_ALL
     try:
         with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
             skeleton(Path(place), found)
             with ThreadPoolExecutor(max(1, min(jobs, 2 * (os.cpu_count() or 1)))) as pool:
                 answers = list(
                     pool.map(
-                        lambda one: _blame(git, place, root, found, one, places[one.path], until),
+                        lambda one: _blame(git, place, root, found, one, name or one.path, until),
                         wanted,
                     )
                 )

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from provenance.aside import alone
 from provenance.baseline import measure
-from provenance.errors import ProvenanceError, SourceError, UsageError
+from provenance.errors import IndexFileError, ProvenanceError, SourceError, UsageError
 from provenance.given import jobs_of, path_of, paths_of, text_of, texts_of
 from provenance.index import Index, verify
 from provenance.merge import merge
@@ -165,9 +166,15 @@ def _added_to(path: Path, *, extend: bool) -> Iterator[Index | None]:
     if not extend:
         yield None
         return
-    verify(path)  # what is damaged must not be carried over
-    with Index(path) as base:
-        yield base
+    with alone(path) as free:
+        if not free:
+            raise IndexFileError(
+                f"{path}: found an index that another process adds to, whose work would be lost, "
+                "expected one that nobody does; wait for it, and try again"
+            )
+        verify(path)  # what is damaged must not be carried over
+        with Index(path) as base:
+            yield base
 
 
 def _enter(

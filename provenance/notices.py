@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from provenance.decode import plain_text
 from provenance.errors import UsageError
 from provenance.mark import fold, folds
 from provenance.patterns import Patterns
@@ -87,8 +88,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
     read: list[NoticeFile] = []
     left = iter(range(MOST_ANNOTATED))
     for path, data in found:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = plain_text(data)
         folder = _folder(path)
         if path.rpartition("/")[2] == _REUSE:
             read += _annotations(path, folder, text, left)

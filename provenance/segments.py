@@ -13,8 +13,9 @@ import shutil
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from provenance.aside import hold, take_away
 from provenance.build import Builder
 from provenance.errors import IndexFileError
 from provenance.index import Index
@@ -60,6 +61,14 @@ class Segments:
         self.target = output.resolve()
         key = blake2b((stamp or "").encode(), digest_size=6).hexdigest()
         self.folder = self.target.with_name(f".{self.target.name}.{key}.segments")
+        self._lock: IO[bytes] | None = None
+        if self.folder.is_symlink():  # what is in its target is not ours to take away
+            self.folder.unlink()
+        if self.folder.is_dir():
+            self._hold()
+            if stamp is None:
+                self._release()
+                shutil.rmtree(self.folder, ignore_errors=True)
         self.builder = Builder(output, parameters, drawn)
         self._releases: list[tuple[Release, str]] = []
         self._entered: dict[int, int] = {}
@@ -68,10 +77,6 @@ class Segments:
         self._left: dict[int, int] = {}  # of each segment, rows that were not asked for yet
         self._paths: list[Path] = []
         self._contents: set[bytes] = set()  # SHA-256 of all that was parsed
-        if self.folder.is_symlink():  # what is in its target is not ours to take away
-            self.folder.unlink()
-        if stamp is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
         sound = True
         for path in sorted(self.folder.glob("[0-9]*.db")):
             sound = sound and self._reuse(path)
@@ -83,6 +88,29 @@ class Segments:
 
     def __exit__(self, *_: object) -> None:
         self.builder.__exit__()
+        self._release()
+
+    def _hold(self) -> None:
+        """See that no other process puts segments there, or takes them away, at the same time."""
+        if self._lock is None:
+            try:
+                self.folder.mkdir(exist_ok=True)
+                self._lock = hold(self.folder)
+            except OSError as error:
+                raise IndexFileError(
+                    f"{self.folder}: cannot be written ({error.strerror}), expected a folder for "
+                    "what is built; take away what stands there"
+                ) from error
+            if self._lock is None:
+                raise IndexFileError(
+                    f"{self.output}: found another process that builds it of the same sources, "
+                    "expected none; wait for it, or name another file"
+                )
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def _reuse(self, path: Path) -> bool:
         """Take a segment of an interrupted build; whether it is whole."""
@@ -176,7 +204,7 @@ class Segments:
         return True
 
     def _put_down(self) -> None:
-        self.folder.mkdir(exist_ok=True)
+        self._hold()
         number = 1 + max((int(path.stem) for path in self._paths), default=0)
         path = self.folder / f"{number:06}.db"
         self.builder.save(path, _WHOLE)
@@ -212,9 +240,11 @@ class Segments:
             merge([*self._added_to(), path], self.output, measure, most)
         else:
             self.builder.finish(measure, most)
+        self._release()
         for folder in self.target.parent.glob(f".{self.target.name}.*.segments"):
-            shutil.rmtree(folder, ignore_errors=True)
-            forget(folder)
+            take_away(folder)
+            if not folder.exists():
+                forget(folder)
 
     def _added_to(self) -> list[str]:
         """The index that is added to, shut: Windows puts nothing in the place of an open file."""

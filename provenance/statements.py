@@ -121,6 +121,7 @@ NOTHING = Statements()
 
 _WORDS = (
     b"ed from",
+    b"ed  from",
     b"en from",
     b"based on",
     b"inspired by",
@@ -129,7 +130,7 @@ _WORDS = (
     b"licen",
 )
 """Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken."""
-_SIGN_WORD = "©".encode()
+_OTHER_WORDS = tuple(word.encode() for word in ("©", "ed\u00a0from"))
 
 _TOKEN = re.compile(
     rb'#[^\n]*|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*(?:""")?'
@@ -139,7 +140,7 @@ _TOKEN = re.compile(
 )
 """Comments and strings. Every branch matches to its end whatever follows, so time is linear."""
 
-_HEAD = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*(?:#[^\n]*)?")
+_HEAD = re.compile(rb"(?:[ \t\f]*(?:#[^\n]*)?\n)*[ \t\f]*(?:#[^\n]*)?")
 _PREFIX = b"rRuUbBfF"
 
 
@@ -189,7 +190,7 @@ def statements(content: bytes) -> Statements:
 
 def _hits(lower: bytes) -> list[int]:
     """Where one of the words stands, ascending; snippet tags only where there is another one."""
-    words = _WORDS if lower.isascii() else (*_WORDS, _SIGN_WORD)
+    words = _WORDS if lower.isascii() else (*_WORDS, *_OTHER_WORDS)
     hits = [at for word in words for at in islice(_finds(lower, word), _MOST_HITS)]
     if hits:
         hits += islice(_finds(lower, b"spdx-snippet"), _MOST_HITS)
@@ -264,18 +265,28 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
 
 
 def _is_docstring(content: bytes, start: int) -> bool:
-    """Whether a string begins on a line of its own after a colon."""
-    before = content[max(0, start - 400) : start].rstrip(_PREFIX)
+    """Whether a string begins on a line of its own after a colon; comments in between aside."""
+    before = content[max(0, start - _LONGEST_LINE) : start].rstrip(_PREFIX)
     stripped = before.rstrip()
-    return stripped.endswith(b":") and b"\n" in before[len(stripped) :]
+    if b"\n" not in before[len(stripped) :]:
+        return False
+    while not stripped.endswith(b":"):
+        above, _, line = stripped.rpartition(b"\n")
+        if not line.lstrip().startswith(b"#"):
+            return _COLON.search(line) is not None
+        stripped = above.rstrip()
+    return True
 
 
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_COLON = re.compile(rb":[ \t\f]*#")
+_NO_SIGN = re.compile(
+    "[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff]"
+)
 
 
 def _clean(text: str) -> str:
-    """One line without what a terminal might obey."""
-    return _CONTROL.sub(" ", text).replace("\t", " ").strip()
+    """One line without what a terminal might obey; spaces are of one kind."""
+    return _NO_SIGN.sub(" ", text).strip()
 
 
 _OPENING = re.compile(r"[rRuU]?(?:\"\"\"|'''|\"|')")
@@ -583,6 +594,9 @@ _FORM = set(
 PUBLISHERS = {"huggingface": "HuggingFace", "vllm": "vLLM project", "sglang": "SGLang project"}
 """Holders, folded, that publish the package, and stand in most of its files."""
 
+_YEARS = re.compile(
+    r"\A(?:\W*(?:19|20)\d\d\b)+|\b(?:19|20)\d\d(?:\W+(?:19|20)?\d\d)*(?:\W+(?:present|now))?\W*\Z"
+)
 _BETWEEN = re.compile(
     r",? +(?:and(?:/or)?|&|along with|together with) +|; *|/ +|\. +(?=[A-Z])"
     r"|(?<!\b[Tt]he) +(?=(?:[Tt]he )?Hugging ?Face\b)"
@@ -601,12 +615,13 @@ def parties(holder: str) -> tuple[str, ...]:
 
 
 def fold_holder(holder: str) -> str:
-    """A holder as it can be compared: without case, spaces, punctuation, and legal form.
+    """A holder as it can be compared: without case, spaces, punctuation, legal form, and years
+    before or behind.
 
-    >>> fold_holder("The ZhipuAI Team") == fold_holder("Zhipu AI")
+    >>> fold_holder("The ZhipuAI Team") == fold_holder("Zhipu AI, 2023-2024")
     True
     """
-    plain = unicodedata.normalize("NFKC", holder).casefold()
+    plain = _YEARS.sub("", unicodedata.normalize("NFKC", holder).casefold())
     words = [word for word in re.findall(r"[^\W_]+", plain) if word not in _FORM]
     return "".join(words)
 

@@ -15,8 +15,9 @@ import pytest
 from programs import program
 
 import provenance
-from provenance import IndexFileError
+from provenance import IndexFileError, indexing
 from provenance.aside import Aside, sweep
+from provenance.index import Index
 from provenance.indexing import merge_indexes
 
 HELD = """
@@ -66,6 +67,33 @@ def test_what_a_killed_one_left_is_taken_away_and_what_another_holds_is_not(
     assert left.exists()
     run(sources, path)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["birds", "out.db"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
+def test_two_that_add_at_once_do_not_lose_the_work_of_one(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second would put back the index as it was before the first: it says so instead."""
+    path, other = tmp_path / "out.db", tmp_path / "fish"
+    provenance.build_index([sources], path)
+    other.mkdir()
+    (other / "m.py").write_text(program(7), "utf-8")
+    measured: Callable[..., str] = indexing.measured
+
+    def meanwhile(index: Any) -> str:
+        monkeypatch.undo()
+        with pytest.raises(IndexFileError, match="another process adds to"):
+            _add(sources, path)
+        return measured(index)
+
+    monkeypatch.setattr(indexing, "measured", meanwhile)
+    provenance.build_index([str(other)], path, extend=True)
+    assert indexing.measured is measured
+    with Index(path) as index:
+        assert {one.package for one in index.releases.values()} == {"birds", "fish"}
+    _add(sources, path)
+    with Index(path) as index:
+        assert {one.package for one in index.releases.values()} == {"birds", "fish"}
 
 
 def test_an_error_leaves_nothing(sources: str, tmp_path: Path) -> None:

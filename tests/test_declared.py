@@ -78,6 +78,17 @@ def test_what_was_generated_from_its_neighbour_names_no_other_source(
     assert {finding.attribution for finding in report.findings} == {expected}
 
 
+def test_where_a_scan_begins_does_not_change_what_is_declared(index: Path, tmp_path: Path) -> None:
+    """In the folder of a model, above it, or with its file alone."""
+    head = "# This file was automatically generated from birds/models/owl/modular_owl.py.\n"
+    (tmp_path / "owl").mkdir()
+    file = tmp_path / "owl" / "modeling_owl.py"
+    file.write_text(head + renamed(program(1)))
+    for source in (tmp_path, file.parent, file):
+        report = provenance.scan(str(source), [index])
+        assert {finding.attribution for finding in report.findings} == {"undeclared"}
+
+
 @pytest.mark.parametrize(
     ("head", "kind", "line", "text"),
     [

@@ -119,6 +119,35 @@ def test_a_worktree_and_a_submodule_have_days(tmp_path: Path) -> None:
     assert days(history(str(outer / "sub"), wanted(outer / "sub")))[0] == (1, FIRST, FIRST)
 
 
+@pytest.mark.parametrize("around", [True, False])
+def test_a_repository_inside_of_what_is_scanned_has_days(around: bool, tmp_path: Path) -> None:
+    """Wherever a scan begins: in a submodule, in the repository around it, or in a mere folder of
+    several. What the one around has of a file comes first."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)], "deep/in/m.py")
+    outer = tmp_path / "o"
+    if around:
+        repository(outer, [(TEXT, SECOND, SECOND)])
+        git(outer, "submodule", "--quiet", "add", str(root), "libs/sub")
+        (outer / "mine").mkdir()
+        (outer / "mine" / "m.py").write_text(TEXT)
+        git(outer, "add", "mine/m.py")
+        git(outer, "commit", "-q", "-m", "x", author=f"{SECOND}T12:00:00+0000")
+        git(outer / "mine", "init", "-q")
+        git(outer / "mine", "add", "m.py")
+        git(outer / "mine", "commit", "-q", "-m", "x", author=f"{FIRST}T12:00:00+0000")
+    else:
+        git(tmp_path, "clone", "-q", str(root), "o/libs/sub")
+    path = "libs/sub/deep/in/m.py"
+    asked = wanted(outer, path)
+    if around:
+        asked += wanted(outer, "mine/m.py")
+    found = history(str(outer), asked)
+    assert found.reason is None
+    assert days(found, path) == [(line, FIRST, FIRST) for line in (1, 2, 3)]
+    if around:
+        assert days(found, "mine/m.py") == [(line, SECOND, SECOND) for line in (1, 2, 3)]
+
+
 @pytest.mark.skipif(ON_WINDOWS, reason="needs links, and names that Windows refuses")
 def test_a_link_to_a_file_and_a_name_that_cannot_be_printed(tmp_path: Path) -> None:
     """The first has the days of its target; the second none, and no complaint."""

@@ -274,6 +274,16 @@ def test_what_stands_in_a_notice_file_is_not_missing(index: Path, tmp_path: Path
     assert "notice: NOTICE line 2 names Example Labs, this file does not" in " ".join(text.split())
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
+def test_a_notice_file_says_the_same_in_any_encoding(encoding: str) -> None:
+    """A shell of Windows writes UTF-16; old licences are Latin-1."""
+    text = "Copyright © 2024 Müller\r\nCopied from birds/models/wren/modeling_wren.py\r\n"
+    (found,) = notice_files([("NOTICE", text.encode(encoding))])
+    assert [one.holder for one in found.statements.copyrights] == ["Müller"]
+    assert [line for line, _ in found.lines] == [1, 2]
+    assert [one.target for one in found.statements.claims] == ["birds/models/wren/modeling_wren.py"]
+
+
 def test_archives_have_notice_files_too(index: Path, tmp_path: Path) -> None:
     """Of zip and tar, under the paths that the code has; a wheel's licences speak of all of it."""
     members = {

@@ -66,7 +66,7 @@ ALLOWED = {
     "parse": "binding errors mark model",
     "binding": "",
     "statements": "",
-    "notices": "errors mark patterns statements toml",
+    "notices": "decode errors mark patterns statements toml",
     "uses": "mark parse",
     "licenses": "",
     "sketch": "model",
@@ -89,7 +89,7 @@ ALLOWED = {
     "build": "index mark model origins pages parse rank schema sketch statements writing",
     "numbering": "elements index pages parse rank schema",
     "ours": "policy pypi schema",
-    "segments": "build errors index merge model ours schema statements",
+    "segments": "aside build errors index merge model ours schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema",
     "library": "index model notices order recent schema sketch uses references.__init__",
@@ -152,8 +152,8 @@ ALLOWED = {
         "workers"
     ),
     "indexing": (
-        "baseline errors given index merge model origins ours parse pypi references.manifest "
-        "release schema segments sketch source statements version workers"
+        "aside baseline errors given index merge model origins ours parse pypi "
+        "references.manifest release schema segments sketch source statements version workers"
     ),
     "terminal": "errors policy report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
@@ -165,7 +165,7 @@ ALLOWED = {
     "report.notices": "model",
     "changed": "decode errors folder history regular",
     "auditing": (
-        "scanning cache changed errors folder ledger library licenses model patterns policy "
+        "scanning cache changed decode errors folder ledger library licenses model patterns policy "
         "references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (

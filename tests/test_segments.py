@@ -117,7 +117,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_text("old")
     _interrupted(sources, path, monkeypatch, 3)
     assert path.read_text() == "old"
-    held = sorted(one.name for one in tmp_path.glob(".i.db.*.segments/*"))
+    held = sorted(one.name for one in tmp_path.glob(".i.db.*.segments/*.db"))
     assert held == ["000001.db", "000002.db", "000003.db"]
     built = provenance.build_index(sources, path, date="2025-01-01")
     assert built.files == 19
@@ -269,3 +269,52 @@ def test_an_index_that_becomes_a_large_one_keeps_its_keys(
     mine = write(tmp_path / "mine", a=renamed(program(0)), b=renamed(program(1)))
     report = provenance.scan(mine, [path])
     assert {found.reference.package for found in report.findings} == {"birds0", "birds1"}
+
+
+def _while(
+    build: Callable[..., object], monkeypatch: pytest.MonkeyPatch, *arguments: object
+) -> tuple[list[object], list[str]]:
+    """Do a thing once, while a segment is put down by another build; what it gave or said."""
+    from provenance.segments import Segments
+
+    gave: list[object] = []
+    said: list[str] = []
+    before: Callable[..., None] = Segments._put_down
+
+    def put_down(self: Segments) -> None:
+        before(self)
+        with monkeypatch.context() as patched:
+            patched.setattr(Segments, "_put_down", before)
+            if not gave and not said:
+                try:
+                    gave.append(build(*arguments))
+                except IndexFileError as error:
+                    said.append(str(error))
+
+    monkeypatch.setattr(Segments, "_put_down", put_down)
+    return gave, said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
+@pytest.mark.usefixtures("small")
+def test_two_builds_of_the_same_at_once_do_not_take_their_segments_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second says so; one of other sources is made, and leaves those of the first."""
+    sources, path = _sources(tmp_path), tmp_path / "i.db"
+    whole = _whole(tmp_path, sources, monkeypatch)
+
+    def again() -> object:
+        return provenance.build_index(sources, path, date="2025-01-01")
+
+    gave, said = _while(again, monkeypatch)
+    again()
+    assert not gave
+    assert "another process that builds it" in said[0]
+    assert path.read_bytes() == whole
+
+    gave, said = _while(provenance.build_index, monkeypatch, sources[:1], path)
+    again()
+    assert gave
+    assert path.read_bytes() == whole
+    assert not list(tmp_path.glob(".i.db*"))

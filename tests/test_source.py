@@ -296,6 +296,15 @@ def test_gitignore_that_cannot_be_read_is_told_and_bad_lines_are_passed_over(
     assert "a folder" in reasons(opened(tmp_path))[".gitignore"]
 
 
+def test_a_line_of_gitignore_ends_where_git_ends_it(tmp_path: Path) -> None:
+    """At a line feed, not at every sign that some take for the end of one: what stands behind that
+    would be a rule of its own, and hide more than git does."""
+    put(tmp_path, "a.py", "b.py", "c.py")
+    rules = "".join(f"x{sign}/a.py\n" for sign in "\x0b\x0c\x1c\x85\u2028\r")
+    (tmp_path / ".gitignore").write_bytes((rules + "/b.py\r\n").encode())
+    assert paths(opened(tmp_path)) == ["a.py", "c.py"]
+
+
 @pytest.mark.parametrize(
     "rule",
     ["*" * 200 + "z", "**/" * 200 + "none", "*a" * 100 + "z", "a/" * 900],

@@ -107,6 +107,45 @@ def test_docstrings_are_read_too() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "def f(a):  # noqa: D401\n",
+        "def f(a):\n    # type: (int) -> int\n",
+        "class A(B):  # type: ignore[misc]\n    # and more\n\n",
+        'def f(a="#"):  # noqa\n',
+    ],
+)
+def test_comments_before_a_docstring_do_not_hide_it(head: str) -> None:
+    """Those of linters, and types as Python 2 had them."""
+    text = f'{head}    """Copied from a.b.C."""\n'
+    assert claims(text) == [("copied", head.count("\n") + 1, "a.b.C")]
+    assert claims('f(a,  # not a docstring\n  # but an argument\n  "Copied from a.b.C")\n') == []
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\t", "  ", "\u2003"])
+def test_spaces_of_all_kinds_are_spaces(space: str) -> None:
+    """As they come from a word processor, or where columns are aligned."""
+    said = statements(f"# Copyright{space}(c){space}2024{space}Some{space}One\n".encode())
+    assert [one.holder.split() for one in said.copyrights] == [["Some", "One"]]
+    said = statements(f"# Copyright{space}2024{space}Some{space}One\n".encode())
+    assert [one.holder.split() for one in said.copyrights] == [["Some", "One"]]
+    assert claims(f"# Copied from{space}a.b.C\n") == [("copied", 1, "a.b.C")]
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "  "])
+def test_a_verb_and_its_from_are_one_phrase(space: str) -> None:
+    assert claims(f"# Copied{space}from a.b.C\n") == [("copied", 1, "a.b.C")]
+
+
+@pytest.mark.parametrize("head", ["\f", "\f\n", "#!/usr/bin/python\n\f\n", "\f# x\n \f\n"])
+def test_a_form_feed_hides_no_notice(head: str) -> None:
+    """It is a space to Python, and cuts old files into pages."""
+    text = f'{head}"""Copyright 2024 Some One\n\nCopied from a.b.C.\n"""\n'
+    assert [one.holder for one in statements(text.encode()).copyrights] == ["Some One"]
+    assert [target for _, _, target in claims(text)] == ["a.b.C"]
+
+
 def test_renames_are_pairs_of_there_and_here() -> None:
     """``with X->Y`` as transformers writes it."""
     (claim,) = statements(b"# Copied from a.b.C with Llama->Solar,LLAMA -> SOLAR\n").claims
@@ -205,6 +244,16 @@ def header(holder: str, license_: str = "Apache-2.0") -> Statements:
     return statements(
         f"# Copyright 2025 {holder}\n# SPDX-License-Identifier: {license_}\n".encode()
     )
+
+
+@pytest.mark.parametrize(
+    "holder",
+    ["Zhipu AI, 2024", "Zhipu AI 2023-2024", "Zhipu AI (2023 - present)", "2024 Zhipu AI", "2024"],
+)
+def test_years_are_no_part_of_a_holder(holder: str) -> None:
+    """Wherever they stand: another year is no other holder."""
+    assert set(map(fold_holder, parties(holder))) <= {"zhipuai"}
+    assert fold_holder("Studio 54") == "studio54"
 
 
 def test_a_replaced_holder_is_told_from_a_kept_and_a_missing_one() -> None:
