@@ -31,6 +31,7 @@ from provenance.model import Skipped, SourceFile
 _START_SECONDS = 120.0  # a worker imports and opens what it needs in one or two
 _STARTS = 3  # a process that is ended before its first file says nothing of any file
 _PAUSE_SECONDS = 0.5
+_NAP_SECONDS = 1.0
 _MOST_SECONDS = 1_000_000  # that a system can wait for, at once
 _MOST_MEMORY = 10**18  # that a system can bound
 _LEAST_DEPTH = 1_000  # of calls, as Python begins with
@@ -131,6 +132,7 @@ class Worker:
 
     def __init__(self, task: Task) -> None:
         self._limits = task.limits
+        self.left = 0.0  # seconds, for its batch
         self.job: Begun | None = None
         for left in reversed(range(_STARTS)):
             try:
@@ -159,7 +161,6 @@ class Worker:
             raise _unstarted(error) from error
         finally:
             theirs.close()
-        self.until = time.monotonic() + _START_SECONDS
         try:
             if not self.pipe.poll(_START_SECONDS):
                 raise ProvenanceError(
@@ -189,7 +190,7 @@ class Worker:
     def give(self, job: Begun) -> None:
         """Let it begin with a batch."""
         self.job = job
-        self.until = time.monotonic() + self._limits.seconds
+        self.left = self._limits.seconds
         with suppress(OSError):  # dead already: told when its results are taken
             self.pipe.send(job.batch)
 
@@ -270,12 +271,19 @@ class _ThereError(Exception):
 
 def ready(crew: Sequence[Worker]) -> list[tuple[Worker, Begun]]:
     """Those whose results, or whose end, can be taken, and for what; waits for one, or till the
-    time of one is over."""
+    time of one is over. No more of it passes than was waited for: none while all are stopped, as
+    from a terminal."""
     busy = [(worker, worker.job) for worker in crew if worker.job is not None]
-    least = min(worker.until for worker, _ in busy)
-    ready = wait([worker.pipe for worker, _ in busy], max(0.0, least - time.monotonic()))
-    now = time.monotonic()
-    return [one for one in busy if one[0].pipe in ready or one[0].until <= now]
+    while True:
+        asked = min(_NAP_SECONDS, max(0.0, min(worker.left for worker, _ in busy)))
+        begun = time.monotonic()
+        ready = wait([worker.pipe for worker, _ in busy], asked)
+        passed = min(asked, time.monotonic() - begun)
+        for worker, _ in busy:
+            worker.left -= passed
+        found = [one for one in busy if one[0].pipe in ready or one[0].left <= 0]
+        if found:
+            return found
 
 
 # --- starting a worker --------------------------------------------------------------------

@@ -414,6 +414,40 @@ def test_no_worker_outlives_the_process_that_started_it(folder: Path, sent: str,
     assert alive == []
 
 
+STOPPED = """
+import sys, time
+sys.path[:0] = [{tests!r}]
+from test_workers import Bounds, Listed, Nothing, SourceFile, run
+def nap(batch, _):
+    print("begun", flush=True)
+    time.sleep(1.5)
+    return ["done"]
+if __name__ == "__main__":
+    files = Listed([SourceFile("a.py", b"x", "", None, ())])
+    skipped = []
+    bounds = Bounds(seconds=3)
+    print(list(run(nap, files, skipped, 1, Nothing(), None, limits=bounds)), skipped, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals of POSIX, and work that is forked")
+def test_while_all_are_stopped_nobodys_time_passes(tmp_path: Path) -> None:
+    """As by Ctrl-Z: the file at hand was told as one that takes too long."""
+    script = tmp_path / "scan.txt"
+    script.write_text(STOPPED.format(tests=str(Path(__file__).parent)), "utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    os.killpg(process.pid, signal.SIGSTOP)
+    time.sleep(5)
+    os.killpg(process.pid, signal.SIGCONT)
+    assert process.stdout.read() == b"[['done']] []\n"
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+
+
 HOST = """
 import multiprocessing, os, signal, sys, threading
 sys.path[:0] = [{tests!r}]
