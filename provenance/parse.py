@@ -81,7 +81,8 @@ _SIGNED = re.compile(rb"\n[ \t\f]*[#\\]")
 _COMMENT = re.compile(rb"^[ \t\f]*(?:#[^\n]*|\\$)", re.MULTILINE)
 _TRIPLE = re.compile(rb"(?:\"\"\"|''')[^\n]*\n")
 _SECONDS = 60.0
-_LONGEST_IMPORT = 1_000
+LONGEST_IMPORT = 1_000
+"""Bytes of an import that are kept."""
 
 _AT_ONCE = 40_000
 """Elements that are made arrays together, of as many small files."""
@@ -552,7 +553,7 @@ def _walk(
         elif does == _LEFT:
             if kind in known.importing:
                 start = node.start_byte
-                imports.append(content[start : min(node.end_byte, start + _LONGEST_IMPORT)])
+                imports.append(content[start : min(node.end_byte, start + LONGEST_IMPORT)])
             continue
         elif does == _OPERATOR:
             kinds.append(kind)

@@ -18,7 +18,7 @@ from typing import Literal
 from tree_sitter import Node, Tree
 
 from provenance.mark import fold, folds, words
-from provenance.parse import Walked, syntax
+from provenance.parse import LONGEST_IMPORT, Walked, syntax
 
 UseKind = Literal[
     "import",
@@ -167,14 +167,16 @@ def _by_prefix(name: str, package: str, known: Mapping[str, str]) -> str | None:
 # --- reading ------------------------------------------------------------------------------
 
 _LOADS = (b"from_pretrained", b"from_config")
-_WORDS = (b"model_type", *_LOADS, b"register_model")
+_REGISTERING = (b"register_model", b"register_config", b"register_processor")
+_WORDS = (b"model_type", *_LOADS, *_REGISTERING)
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
 _CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
 _ASSIGNED = re.compile(rb"\.[A-Za-z_]\w*[ \t]*=(?!=)")
 _DOTTED = re.compile(rb"[ \t]*((?:[A-Za-z_]\w*\.){1,12}[A-Za-z_]\w*)[ \t]*=\Z")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
-_FROM = re.compile(r"from[\s\\]*([\w.]*)")
+_FROM = re.compile(r"from\b([\w.\s\\]*)\bimport\b")
+_NAMES_MODULE = re.compile(rb"from \.*\w[\w.]* import\b")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 
@@ -229,6 +231,8 @@ def is_worth_reading(walked: Walked, path: str, known: Mapping[str, str]) -> boo
     ):
         return True
     keys = known.keys() & set[str]().union(*map(_keys_of, walked.imports))
+    if any(len(one) >= LONGEST_IMPORT and not _NAMES_MODULE.match(one) for one in walked.imports):
+        return True  # what stands behind that is not known
     if any(key.endswith("/") for key in keys) or (keys and _is_about_models(content)):
         return True
     return any(True for _ in _checkpoint_places(content))
@@ -249,9 +253,8 @@ def _says_a_word(content: bytes) -> bool:
 @lru_cache(maxsize=10_000)
 def _keys_of(statement: bytes) -> tuple[str, ...]:
     """The keys under which what is imported may be known."""
-    module = b" ".join(statement.split(None, 2)[:2])  # few are told apart by what stands behind it
-    told = module.startswith(b"from ") and not module.endswith((b".", b"\\"))
-    return _keys_in(module if told else statement)
+    told = _NAMES_MODULE.match(statement)  # few are told apart by what stands behind it
+    return _keys_in(statement if told is None else told[0])
 
 
 @lru_cache(maxsize=10_000)
@@ -260,8 +263,8 @@ def _keys_in(statement: bytes) -> tuple[str, ...]:
     match = _FROM.match(text)
     if match is None:
         modules = [part.split()[0] for part in text[6:].split(",") if part.strip()]
-    elif match[1].strip("."):
-        modules = [match[1]]
+    elif module := re.sub(r"[\s\\]", "", match[1]).strip("."):
+        modules = [module]
     else:
         modules = re.findall(r"\w+", text.partition("import")[2])
     parts = [module.split(".") for module in modules]
@@ -404,7 +407,7 @@ def _imported(file: _File, node: Node) -> tuple[str, str]:
 
 def _module(file: _File, node: Node | None) -> tuple[str, bool]:
     """The absolute name of a module where the path tells it, and whether it was relative."""
-    text = file.text(node).replace(" ", "")
+    text = re.sub(r"[\s\\]", "", file.text(node))
     name = text.lstrip(".")
     level = len(text) - len(name)
     if not level:
@@ -498,7 +501,7 @@ def _loads(file: _File, word: bytes) -> Iterator[Use]:
 
 
 def _registers(file: _File) -> Iterator[Use]:
-    for word in (b"register", b"register_model", b"register_config", b"register_processor"):
+    for word in (b"register", *_REGISTERING):
         for node in file.places(word):
             object_, call = _call_of(node)
             if object_ is not None and call is not None:

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.mark import fold
-from provenance.uses import MOST, Use, family_names, known_names, resolve, uses
+from provenance.parse import LONGEST_IMPORT, syntax, walked
+from provenance.uses import (
+    MOST,
+    Use,
+    family_names,
+    is_worth_reading,
+    known_names,
+    resolve,
+    uses,
+)
 
 KNOWN = known_names(
     [
@@ -29,8 +38,11 @@ KNOWN = known_names(
 
 
 def found(source: str, path: str = "") -> list[tuple[str, str, int, str | None]]:
-    """Kind, target, line and origin of the uses of known families."""
+    """Kind, target, line and origin of the uses of known families; where there are some, the file
+    is one that is read for them."""
     said = uses(source.encode(), path, KNOWN)
+    walk = walked(source.encode(), syntax(source.encode()))
+    assert not said or is_worth_reading(walk, path, KNOWN)
     return [(use.kind, use.target, use.line, resolve(use, KNOWN)) for use in said]
 
 
@@ -51,6 +63,33 @@ def test_imports_of_known_families() -> None:
             "transformers/qwen2_5_vl",
         ),
     ]
+
+
+_MANY = ", ".join(f"name{number}" for number in range(LONGEST_IMPORT // 5))
+
+
+@pytest.mark.parametrize(
+    ("source", "origin"),
+    [
+        ("from . modeling_llama import X", "transformers/llama"),
+        ("from .. llama . modeling_llama import X", "transformers/llama"),
+        ("from .\\\nmodeling_llama import X", "transformers/llama"),
+        ("from my . models . modeling_qwen2_5_vl import X", "transformers/qwen2_5_vl"),
+        ("from\ttransformers\timport\tLlamaModel", "transformers/llama"),
+        (f"from . import ({_MANY}, modeling_llama)", "transformers/llama"),
+        (f"import {_MANY}, transformers.models.llama", "transformers/llama"),
+        (
+            "from . import (  # " + "-" * LONGEST_IMPORT + "\n  modeling_llama)",
+            "transformers/llama",
+        ),
+        ("@register_config('x')\nclass LlamaConfig: pass", "transformers/llama"),
+        ("@register_processor\nclass LlamaProcessor: pass", "transformers/llama"),
+        ("AutoConfig.register_config('llama', A)", "transformers/llama"),
+    ],
+)
+def test_however_it_is_written_a_use_is_found(source: str, origin: str) -> None:
+    """Whatever else the file holds: what tells that a file is to be read knows all of these."""
+    assert {one[3] for one in found(f"import torch\n{source}\n")} == {origin}
 
 
 @pytest.mark.parametrize(
