@@ -153,7 +153,7 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
             "give read permission"
         ) from error
     listed, beside = list_folder(root, patterns, is_notice)
-    entries = sorted(listed, key=lambda entry: entry[0].encode())
+    entries = _told_apart(sorted(listed, key=_in_order))
     inner = len(os.path.join(root, ""))
 
     def read_in(place: str, limit: int) -> bytes | Reason:
@@ -174,6 +174,28 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
         return sorted(found, key=lambda one: one[0])
 
     return Source(text, _project(root), len(entries), read, limits, notices)
+
+
+def _in_order(entry: tuple[str, str | Reason]) -> tuple[bytes, ...]:
+    """The bytes of a path as it is shown, then as it is."""
+    return tuple(text.encode("utf-8", "surrogatepass") for text in entry)
+
+
+def _told_apart(entries: Sequence[tuple[str, str | Reason]]) -> list[tuple[str, str | Reason]]:
+    """Of files whose paths are shown alike, as where one name has a tab and another one the escape
+    of it, the first: what is found in one would be told of all."""
+    read: set[str] = set()
+    told: list[tuple[str, str | Reason]] = []
+    for path, place in entries:
+        if not isinstance(place, Reason):
+            if path in read:
+                place = Reason(
+                    "found a name that is shown as that of another file, expected one of its own; "
+                    "rename it"
+                )
+            read.add(path)
+        told.append((path, place))
+    return told
 
 
 def _open_file(text: str, patterns: Patterns, limits: Limits) -> Source:

@@ -296,6 +296,19 @@ def test_gitignore_that_cannot_be_read_is_told_and_bad_lines_are_passed_over(
     assert "a folder" in reasons(opened(tmp_path))[".gitignore"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs names that Windows refuses")
+def test_files_whose_names_are_shown_alike_are_told_apart(tmp_path: Path) -> None:
+    """Results are known by what is shown: the verdict on one would be told of the other."""
+    for name in ("a\tb.py", "a\\tb.py", "c\\x81.py", "c.py"):
+        (tmp_path / name).write_text("x = 1\n", "utf-8")
+    (tmp_path / os.fsdecode(b"c\x81.py")).write_text("x = 2\n", "utf-8")
+    (tmp_path / "c\x81.py").write_text("x = 3\n", "utf-8")
+    found = [(one.path, isinstance(one, Skipped)) for one in opened(tmp_path).files()]
+    alike = [("c\\x81.py", False), ("c\\x81.py", True), ("c\\x81.py", True)]
+    assert found == [("a\\tb.py", False), ("a\\tb.py", True), ("c.py", False), *alike]
+    assert "shown as that of another file" in reasons(opened(tmp_path))["a\\tb.py"]
+
+
 def test_a_line_of_gitignore_ends_where_git_ends_it(tmp_path: Path) -> None:
     """At a line feed, not at every sign that some take for the end of one: what stands behind that
     would be a rule of its own, and hide more than git does."""
