@@ -36,6 +36,7 @@ from provenance.statements import (
     Statements,
     continuity,
     fold_holder,
+    names_license,
     parties,
     statements,
 )
@@ -296,7 +297,7 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
         else:
             elsewhere.append(Declaration("copyright", *place, family))
     for expression in kept.missing_licenses:
-        place = _license_beside(told, expression.casefold())
+        place = _license_beside(told, expression)
         if place is None:
             missing["license"].append(expression)
         else:
@@ -341,11 +342,11 @@ def _holder_beside(told: Said, folded: str) -> _Kept | None:
     return None
 
 
-def _license_beside(told: Said, folded: str) -> _Kept | None:
+def _license_beside(told: Said, expression: str) -> _Kept | None:
     """The first line of a notice file that states a licence."""
     for one in told.beside:
         for line in one.file.statements.licenses:
-            if line.expression.casefold() == folded:
+            if names_license([line.expression], expression):
                 return one.file.path, line.line, line.text
     return None
 

@@ -227,6 +227,7 @@ def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> S
     name = shown(os.path.basename(path))
     ending = next(one for one in (*ZIP_ENDINGS, *TAR_ENDINGS) if name.lower().endswith(one))
     try:
+        state = _state(path)
         digest = sha256_of(path)
         opened = (open_zip if ending in ZIP_ENDINGS else open_tar)(path, name, patterns, limits)
     except OSError as error:
@@ -245,9 +246,29 @@ def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> S
         date_source="archive" if opened.date else "none",
         sha256=digest,
     )
-    return Source(
-        text, release, len(opened.members), opened.read, limits, lambda: [*opened.notices]
-    )
+
+    def read() -> Iterator[Found]:
+        if _state(path) == state:
+            yield from opened.read()
+            return
+        for member in opened.members:  # what is found would be told of the one with this digest
+            yield member.path, member.problem or _OTHER_ARCHIVE, member.day
+
+    return Source(text, release, len(opened.members), read, limits, lambda: [*opened.notices])
+
+
+_OTHER_ARCHIVE = Reason("found another archive than the one that was listed; scan again")
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    """By what a file is known to be as it was; None for what is none, or no more."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _project(root: str) -> Release:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -678,8 +678,9 @@ def _licenses(block: _Block) -> list[License]:
             if tag is not None and tag[1].strip():
                 add(at, tag[1].strip(), "tag")
     told = {license_.expression for license_ in found.values()}
-    # Without the holders a header is the same text in thousands of files.
-    lines = tuple("" if "opyright (c)" in s or "opyright 20" in s else s for s in block.lines)
+    # Without the holders a header is the same text in thousands of files. A tag is no text.
+    without = ("opyright (c)", "opyright 20", "SPDX-License-Identifier:")
+    lines = tuple("" if any(one in s for one in without) else s for s in block.lines)
     for at, expression in _recognised(lines):
         if expression not in told:
             add(at, expression, "text")
@@ -731,20 +732,22 @@ def _expression(name: str, match: re.Match[str]) -> str:
 def continuity(suspect: Statements, reference: Statements) -> Continuity:
     """What the suspect kept of the reference's notices.
 
-    Holders are compared by ``fold_holder``, licences by their expression without case.
+    Holders are compared by ``fold_holder``, licences by ``names_license``.
     """
     here, there = _holders(suspect), _holders(reference)
     kept = tuple(name for key, name in there.items() if key in here)
     gone = {key: name for key, name in there.items() if key not in here}
     licensed, stated = _expressions(suspect), _expressions(reference)
+    still = tuple(one for one in stated if names_license(licensed, one))
+    known = _identifiers(*stated)
     return Continuity(
         kept_holders=kept,
         missing_holders=tuple(n for key, n in gone.items() if key not in PUBLISHERS),
         new_holders=tuple(name for key, name in here.items() if key not in there),
         publishers=tuple(name for key, name in gone.items() if key in PUBLISHERS),
-        kept_licenses=tuple(name for key, name in stated.items() if key in licensed),
-        missing_licenses=tuple(name for key, name in stated.items() if key not in licensed),
-        new_licenses=tuple(name for key, name in licensed.items() if key not in stated),
+        kept_licenses=still,
+        missing_licenses=tuple(one for one in stated if one not in still),
+        new_licenses=tuple(one for one in licensed if not _identifiers(one) <= known),
     )
 
 
@@ -756,8 +759,35 @@ def _holders(said: Statements) -> dict[str, str]:
     return found
 
 
-def _expressions(said: Statements) -> dict[str, str]:
+def _expressions(said: Statements) -> tuple[str, ...]:
+    """Expressions as written, those that differ in case only once."""
     found: dict[str, str] = {}
     for license_ in said.licenses:
         found.setdefault(license_.expression.casefold(), license_.expression)
-    return found
+    return tuple(found.values())
+
+
+_GNU_ALONE = re.compile(r"([al]?gpl-\d(?:\.\d)?)(\+?)")
+
+
+def names_license(expressions: Iterable[str], wanted: str) -> bool:
+    """Whether some expressions name all licences of another one, or where that leaves the choice,
+    those of one alternative.
+
+    >>> names_license(["MIT OR Apache-2.0"], "apache-2.0"), names_license(["MIT"], "MIT OR ISC")
+    (True, True)
+    """
+    named, folded = _identifiers(*expressions), wanted.casefold()
+    chosen = [folded] if re.search(r"\band\b", folded) else re.split(r"\bor\b", folded)
+    return any(_identifiers(one) <= named for one in chosen)
+
+
+def _identifiers(*expressions: str) -> frozenset[str]:
+    """The licences and exceptions of some expressions, those of GNU by their newer names."""
+    found = set()
+    for word in re.findall(r"\w[\w.+-]*", " ".join(expressions).casefold()):
+        name = word.rstrip(".")
+        if gnu := _GNU_ALONE.fullmatch(name):
+            name = gnu[1] + ("-or-later" if gnu[2] else "-only")
+        found.add(name)
+    return frozenset(found - {"and", "or", "with"})

@@ -973,12 +973,33 @@ def test_no_damage_to_an_archive_crashes(data: st.DataObject) -> None:
         assert found == sorted(found, key=str.encode)
 
 
-def test_an_archive_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
-    path = put_tar(tmp_path / "a.tar", [("a.py", ""), ("b.py", ""), ("c.py", "")], "w")
+@pytest.mark.parametrize("name", ["a.tar", "a.zip"])
+@pytest.mark.parametrize("now", ["another", "gone", "pipe", "folder"])
+def test_an_archive_that_changes_while_it_is_read_is_told(
+    name: str, now: str, tmp_path: Path
+) -> None:
+    """What is in another one would be told of the one whose digest is; a pipe would be waited
+    for."""
+
+    def put_archive(*names: str) -> Path:
+        if name.endswith(".tar"):
+            return put_tar(tmp_path / name, [(one, "") for one in names], "w")
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for one in names:
+                archive.writestr(one, "")
+        return tmp_path / name
+
+    path = put_archive("a.py", "b.py", "c.py")
     source = open_source(str(path))
-    put_tar(path, [("a.py", ""), ("x.py", "")], "w")
-    assert paths(source) == ["a.py"]
-    assert set(reasons(source)) == {"b.py", "c.py"}
+    path.unlink()
+    if now == "another":
+        put_archive("a.py", "x.py")
+    elif now == "pipe" and sys.platform != "win32":
+        os.mkfifo(path)
+    elif now == "folder":
+        path.mkdir()
+    assert paths(source) == []
+    assert set(reasons(source)) == {"a.py", "b.py", "c.py"}
 
 
 def test_nothing_is_written_to_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

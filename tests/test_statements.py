@@ -280,6 +280,35 @@ def test_licences_that_were_changed() -> None:
     assert continuity(header("A", "Apache-2.0"), header("A", "apache-2.0")).missing_licenses == ()
 
 
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        ("Apache-2.0", "Apache-2.0 OR MIT"),
+        ("MIT OR Apache-2.0", "Apache-2.0 OR MIT"),
+        ("MIT OR Apache-2.0", "MIT"),
+        ("MIT AND Apache-2.0", "(Apache-2.0 AND MIT)"),
+        ("Apache-2.0", '"Apache-2.0".'),
+        ("GPL-2.0", "GPL-2.0-only"),
+        ("LGPL-2.1+", "LGPL-2.1-or-later"),
+        ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 with LLVM-exception"),
+    ],
+)
+def test_a_licence_is_the_same_however_its_expression_is_written(there: str, here: str) -> None:
+    """In another order, with older names; a choice among licences may be made."""
+    assert continuity(header("A", here), header("A", there)).missing_licenses == ()
+
+
+def test_what_an_expression_asks_for_besides_is_missing() -> None:
+    for there, here in (
+        ("MIT AND Apache-2.0", "MIT"),
+        ("GPL-2.0-or-later", "GPL-2.0-only"),
+        ("Apache-2.0 WITH LLVM-exception", "Apache-2.0"),
+    ):
+        found = continuity(header("A", here), header("A", there))
+        assert found.missing_licenses == (there,)
+        assert found.new_licenses == (() if here in there.split() else (here,))
+
+
 def test_nothing_is_missing_of_oneself() -> None:
     """A file keeps its own notices."""
     said = header("The ZhipuAI Team, DeepSeek-AI and the HuggingFace Inc. team")
