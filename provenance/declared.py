@@ -36,6 +36,7 @@ from provenance.statements import (
     Statements,
     continuity,
     fold_holder,
+    head_lines,
     names_license,
     parties,
     statements,
@@ -104,6 +105,7 @@ class Said:
     uses: tuple[UseOf, ...]
     beside: tuple[Beside, ...] = ()
     listed: int = 0  # families that the notice files name, all in all
+    head: int = _HEAD_LINES  # lines in which a claim speaks of the whole file
 
 
 def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
@@ -142,7 +144,8 @@ def said(
     stated = statements(file.content)
     covering = tuple(one for one in notices if one.file.covers(file.path))
     listed = len(set[str]().union(*(one.families for one in covering)))
-    return Said(file.path, stated, tuple(_claimed(stated, library)), reuse, covering, listed)
+    claims, head = tuple(_claimed(stated, library)), max(_HEAD_LINES, head_lines(file.content))
+    return Said(file.path, stated, claims, reuse, covering, listed, head)
 
 
 def _claimed(stated: Statements, library: Library) -> Iterator[tuple[Claim, str]]:
@@ -209,7 +212,7 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
     near = [
         Declaration(claim.kind, told.path, claim.line, claim.text, family)
         for claim, family in told.claims
-        if ((claim.line <= last and claim.end_line >= first) or claim.line <= _HEAD_LINES)
+        if ((claim.line <= last and claim.end_line >= first) or claim.line <= told.head)
         and (family in families or not _of_its_neighbour(claim, told.path))
     ]
     listed: list[Declaration] = []

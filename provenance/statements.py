@@ -123,13 +123,15 @@ _WORDS = (
     b"ed from",
     b"ed  from",
     b"en from",
+    b"# from ",
     b"based on",
     b"inspired by",
     b"/blob/",
     b"copyright",
     b"licen",
 )
-"""Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken."""
+"""Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken. Between the
+two a line may end."""
 _OTHER_WORDS = tuple(word.encode() for word in ("©", "ed\u00a0from"))
 
 _TOKEN = re.compile(
@@ -142,6 +144,7 @@ _TOKEN = re.compile(
 
 _HEAD = re.compile(rb"(?:[ \t\f]*(?:#[^\n]*)?\n)*[ \t\f]*(?:#[^\n]*)?")
 _PREFIX = b"rRuUbBfF"
+_TEXT_PREFIXES, _QUOTES = (b"r", b"R", b"u", b"U"), (b'"', b"'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,18 @@ def _blocks(content: bytes, hits: list[int]) -> Iterator[tuple[_Block, list[int]
         lines = content[start:stop].decode("utf-8", "replace").split("\n")
         block = _Block(line, tuple(_clean(text[:_LONGEST_LINE]) for text in lines), notices)
         yield block, sorted(set(found))
+
+
+def head_lines(content: bytes) -> int:
+    """Up to which line a file has nothing but comments, blanks, and its docstring."""
+    head = _HEAD.match(content)
+    end = start = head.end() if head is not None else 0
+    while content[start : start + 1] in _TEXT_PREFIXES:
+        start += 1
+    if content[start : start + 1] in _QUOTES and (text := _TOKEN.match(content, start)) is not None:
+        head = _HEAD.match(content, text.end())
+        end = head.end() if head is not None else text.end()
+    return content.count(b"\n", 0, end) + 1
 
 
 def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
@@ -395,7 +410,12 @@ def _claims(block: _Block, hit_lines: list[int]) -> Iterator[Claim]:
     told: set[str] = set()
     for at in hit_lines:
         text = _bare(block.lines[at])
-        verbs = list(_VERB.finditer(text))
+        first, verbs = at, list(_VERB.finditer(text))
+        if at and text[:5].lower() == "from ":
+            above = _bare(block.lines[at - 1])
+            both = f"{above} {text}"
+            if cut := [one for one in _VERB.finditer(both) if one.start() < len(above) < one.end()]:
+                first, text, verbs = at - 1, both, cut
         for number, verb in enumerate(verbs):
             stop = verbs[number + 1].start() if number + 1 < len(verbs) else len(text)
             rest = text[verb.end() : stop]
@@ -405,9 +425,9 @@ def _claims(block: _Block, hit_lines: list[int]) -> Iterator[Claim]:
                 told.add(target)
                 yield Claim(
                     _KINDS.get(kind, kind),
-                    block.first_line + at,
+                    block.first_line + first,
                     block.first_line + last,
-                    block.lines[at][:LONGEST],
+                    block.lines[first][:LONGEST],
                     target,
                     repository_of(target),
                     _renames(rest),

@@ -78,6 +78,17 @@ def test_what_was_generated_from_its_neighbour_names_no_other_source(
     assert {finding.attribution for finding in report.findings} == {expected}
 
 
+def test_a_long_licence_at_the_head_of_a_file_hides_no_claim_below_it(
+    index: Path, tmp_path: Path
+) -> None:
+    """What stands before all code speaks of the whole file, however long it is."""
+    claim = "# Adapted from birds/models/wren/modeling_wren.py\n"
+    code = "".join(f"x{number} = {number}\n" for number in range(40)) + renamed(program(1))
+    for before in ("# A long licence.\n" * 100, '"""\n' + "A long licence.\n" * 100 + '"""\n'):
+        report = scan(before + claim + code, index, tmp_path)
+        assert {finding.attribution for finding in report.findings} == {"declared"}
+
+
 def test_where_a_scan_begins_does_not_change_what_is_declared(index: Path, tmp_path: Path) -> None:
     """In the folder of a model, above it, or with its file alone."""
     head = "# This file was automatically generated from birds/models/owl/modular_owl.py.\n"

@@ -20,6 +20,7 @@ from provenance.statements import (
     Statements,
     continuity,
     fold_holder,
+    head_lines,
     parties,
     repository_of,
     statements,
@@ -121,6 +122,39 @@ def test_comments_before_a_docstring_do_not_hide_it(head: str) -> None:
     text = f'{head}    """Copied from a.b.C."""\n'
     assert claims(text) == [("copied", head.count("\n") + 1, "a.b.C")]
     assert claims('f(a,  # not a docstring\n  # but an argument\n  "Copied from a.b.C")\n') == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# This code was adapted\n# from a.b.C.\n", [(1, 2, "a.b.C")]),
+        ("    # Mostly copied and modified\n    # from a/b.py\n", [(1, 2, "a/b.py")]),
+        ("# X.\n# It is taken\n# from https://a.b/c\n", [(2, 3, "https://a.b/c")]),
+        ("# It was not copied\n# from a.b.C\n", []),
+        ("# import a\n# from a.b import C\n", []),
+        ("x = 1  # adapted\ny = 2\n# from a.b.C\n", []),
+    ],
+)
+def test_a_claim_may_go_on_in_the_next_line(text: str, found: list[tuple[int, int, str]]) -> None:
+    said = statements(text.encode()).claims
+    assert [(one.line, one.end_line, one.target) for one in said] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", 1),
+        ("x = 1\n", 1),
+        ("# a\n\n# b\nx = 1\n", 4),
+        ('# a\n"""b\n\nc"""\n# d\n\nx = 1\n', 7),
+        ('r"""a\n"""\n\f\nx\n', 4),
+        ("import a\n# b\n", 1),
+        ('"""a\n', 2),
+    ],
+)
+def test_what_a_file_begins_with(text: str, lines: int) -> None:
+    """Comments, blanks and the docstring: up to the line where code begins."""
+    assert head_lines(text.encode()) == lines
 
 
 @pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\t", "  ", "\u2003"])
