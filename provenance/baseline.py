@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.attribute import accepted
-from provenance.index import Index, Tree
+from provenance.elements import Tree
+from provenance.index import Index
 from provenance.library import Shingled, shingled
 from provenance.null import FILE_SIZES, SIZES, Baseline, counted
 from provenance.pages import stretches

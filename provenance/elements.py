@@ -17,7 +17,6 @@ from provenance.schema import NAMES_PER_PAGE, PIECES_PER_PAGE, WORD, WORDS_PER_P
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from provenance.index import Tree
     from provenance.postings import Postings
     from provenance.stored import Stored
 
@@ -26,6 +25,34 @@ _MOST_TEXTS = 20_000
 _MOST_BYTES = 32 << 20  # of pages of pieces; 48 save no time against ten million units
 _WORD_BITS = np.uint32(WORDS_PER_PAGE.bit_length() - 1)
 _NOTHING = np.empty(0, np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tree:
+    """One distinct file content: its pieces and its units in source order, in parallel arrays.
+
+    Pieces: their numbers, sizes in elements, where each begins and the last one ends, the 1-based
+    line of their first element. Units:
+    numbers, half-open spans of elements, 1-based inclusive lines, positions in ``KINDS``,
+    numbers of their names. ``holders`` are those its copyright lines name, ``licenses`` the SPDX
+    expressions of the licences it states.
+    """
+
+    sha256: str
+    mark: str
+    holders: tuple[str, ...]
+    licenses: tuple[str, ...]
+    pieces: NDArray[np.intp]
+    sizes: NDArray[np.intp]
+    edges: NDArray[np.intp]
+    lines: NDArray[np.intp]
+    units: NDArray[np.intp]
+    start: NDArray[np.intp]
+    stop: NDArray[np.intp]
+    first_line: NDArray[np.intp]
+    last_line: NDArray[np.intp]
+    kinds: NDArray[np.intp]
+    names: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from provenance.checksum import checksum, heading_rows, logical_rows, opening_rows, opening_sum
-from provenance.elements import Elements
+from provenance.elements import Elements, Tree
 from provenance.errors import IndexFileError
 from provenance.model import Parameters, Place, Release, Tokens, UnitKind
 from provenance.opening import (
@@ -76,34 +76,6 @@ class IndexFacts:
     parameters: Parameters
     counts: dict[str, int]
     releases: tuple[Release, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tree:
-    """One distinct file content: its pieces and its units in source order, in parallel arrays.
-
-    Pieces: their numbers, sizes in elements, where each begins and the last one ends, the 1-based
-    line of their first element. Units:
-    numbers, half-open spans of elements, 1-based inclusive lines, positions in ``KINDS``,
-    numbers of their names. ``holders`` are those its copyright lines name, ``licenses`` the SPDX
-    expressions of the licences it states.
-    """
-
-    sha256: str
-    mark: str
-    holders: tuple[str, ...]
-    licenses: tuple[str, ...]
-    pieces: NDArray[np.intp]
-    sizes: NDArray[np.intp]
-    edges: NDArray[np.intp]
-    lines: NDArray[np.intp]
-    units: NDArray[np.intp]
-    start: NDArray[np.intp]
-    stop: NDArray[np.intp]
-    first_line: NDArray[np.intp]
-    last_line: NDArray[np.intp]
-    kinds: NDArray[np.intp]
-    names: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ ALLOWED = {
     "declared": "library licenses model notices statements uses",
     "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
-    "baseline": "attribute index library null pages recent schema sketch verdict",
+    "baseline": "attribute elements index library null pages recent schema sketch verdict",
     # report: Report -> str
     "report.__init__": "",
     "report.json": "model version",
@@ -188,7 +188,8 @@ ALLOWED = {
     "cluster.fingerprints": "index mark model pages parse rank schema sketch",
     "cluster.tables": "errors index model opening schema",
     "cluster.slices": (
-        "cluster.fingerprints cluster.tables errors index model null parse postings recent schema"
+        "cluster.fingerprints cluster.tables elements errors index model null parse postings "
+        "recent schema"
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors worker",
@@ -206,7 +207,7 @@ ALLOWED = {
     ),
     "cluster.importing": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.tables "
-        "index model parse sketch"
+        "elements index model parse sketch"
     ),
     "cluster.joining": (
         "cluster.fingerprints cluster.folders cluster.gather cluster.slices cluster.tables "

@@ -16,7 +16,8 @@ from provenance.cluster.fingerprints import restored_texts, row_of
 from provenance.cluster.folders import Folder
 from provenance.cluster.gather import READ
 from provenance.cluster.tables import FINGERPRINT, Header
-from provenance.index import KINDS, Index, Tree, verify
+from provenance.elements import Tree
+from provenance.index import KINDS, Index, verify
 from provenance.model import Parsed, SourceFile, Tokens, Unit
 from provenance.parse import grammar
 from provenance.sketch import sketch

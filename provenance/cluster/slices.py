@@ -23,8 +23,9 @@ from provenance.cluster.fingerprints import (
     unsigned,
 )
 from provenance.cluster.tables import Header, refused
+from provenance.elements import Tree
 from provenance.errors import IndexFileError
-from provenance.index import KINDS, Index, Standing, Tree
+from provenance.index import KINDS, Index, Standing
 from provenance.null import Baseline
 from provenance.postings import Posted
 from provenance.recent import Recent
