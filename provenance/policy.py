@@ -290,7 +290,7 @@ _HEAD = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 def heads_of(text: str, table: str) -> list[int]:
     """The 1-based lines of the heads of the tables of a name."""
     found = []
-    for at, line in enumerate(text.splitlines(), 1):
+    for at, line in enumerate(text.split("\n"), 1):
         opened = _HEAD.match(line)
         if opened and re.sub(r"[\s\"']", "", opened.group(1)) == table:
             found.append(at)
@@ -304,7 +304,7 @@ def line_of(text: str, key: str, table: str, number: int = 0) -> int:
     The TOML reader of the standard library keeps no lines, nor do the others."""
     here, seen, head = table == "", -1, 1
     wanted = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=")
-    for at, line in enumerate(text.splitlines(), 1):
+    for at, line in enumerate(text.split("\n"), 1):
         opened = _HEAD.match(line)
         if opened and "=" not in opened.group(1):
             name = re.sub(r"[\s\"']", "", opened.group(1))

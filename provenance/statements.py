@@ -556,11 +556,11 @@ def _snippets(tags: list[tuple[int, str]], claims: list[Claim]) -> Iterator[Clai
 _COPYRIGHT = re.compile(
     r"(?P<tag>SPDX-(?:File|Snippet)Copyright(?:Text)?: *)?"
     r"(?P<sign>(?:(?:[Cc]opyright|COPYRIGHT)s?|©|\([cC]\))(?:[ ,:]*(?:\([cC]\)|©|&copy;))*)?"
-    r"[ :,]*(?P<years>(?:(?:19|20)\d\d[a-z]?"
+    r"[ :,–—-]*(?P<years>(?:(?:19|20)\d\d[a-z]?"
     r"(?: ?[-–—,/] ?(?:(?:19|20)?\d\d\b|[Pp]resent|now)?){0,20}[ ,;:]*){0,20})"
     r"(?P<holder>.*)"
 )
-_SIGN = re.compile(r"SPDX-(?:File|Snippet)Copyright|copyright\b|©|\(c\) ", re.IGNORECASE)
+_SIGN = re.compile(r"SPDX-(?:File|Snippet)Copyright|copyrights?\b|©|\(c\) ", re.IGNORECASE)
 _TAIL = re.compile(
     r"\s*(?:[.,;(]\s*|\s)(?:all rights?\b|licensed under|released under|"
     r"distributed under|under the|this (?:file|code|source|software|program)|see |"
@@ -618,7 +618,8 @@ _YEARS = re.compile(
     r"\A(?:\W*(?:19|20)\d\d\b)+|\b(?:19|20)\d\d(?:\W+(?:19|20)?\d\d)*(?:\W+(?:present|now))?\W*\Z"
 )
 _BETWEEN = re.compile(
-    r",? +(?:and(?:/or)?|&|along with|together with) +|; *|/ +|\. +(?=[A-Z])"
+    r",? +(?:(?i:and)(?:/or)?|&|along with|together with) +|; *|/ +"
+    r"|\. +(?=[A-Z])(?!(?:TEAM|AUTHORS)\b)"
     r"|(?<!\b[Tt]he) +(?=(?:[Tt]he )?Hugging ?Face\b)"
 )
 _COMMA = re.compile(r",(?! *(?:inc|ltd|llc|co|corp|gmbh|l\.?p|s\.?a)\b) *", re.IGNORECASE)

@@ -110,6 +110,7 @@ expires = 2027-01-01
     [
         ("fail-on = 'derived'\nfail_on = 'never'\n", 2, "did you mean fail-on?"),
         ("\n\nzzz = 1\n", 3, "unknown key 'zzz'; expected one of"),
+        ("# a\u2028b\x85c\nzzz = 1\n", 2, "unknown key 'zzz'"),
         ("fail-on = 'always'\n", 1, 'expected one of "never", "resembles", "derived"'),
         ("# x\nallow-declared = 'yes'\n", 2, "expected true or false"),
         ("smallest-unit = -1\n", 1, "expected a whole number"),

@@ -290,6 +290,20 @@ def test_years_are_no_part_of_a_holder(holder: str) -> None:
     assert fold_holder("Studio 54") == "studio54"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# COPYRIGHT 2024 THE ZHIPUAI TEAM AND THE HUGGINGFACE INC. TEAM. ALL RIGHTS RESERVED.",
+        "# Copyrights 2024 The ZhipuAI Team and The HuggingFace Inc. team.",
+        "# Copyright - 2024 The ZhipuAI Team and The HuggingFace Inc. team.",
+        "# | Copyright 2024 The ZhipuAI Team and The HuggingFace Inc. team    |",
+    ],
+)
+def test_however_a_holder_is_written_the_line_keeps_it(line: str) -> None:
+    found = continuity(statements(line.encode()), header("The ZhipuAI Team & Hugging Face"))
+    assert (found.missing_holders, found.new_holders, found.publishers) == ((), (), ())
+
+
 def test_a_replaced_holder_is_told_from_a_kept_and_a_missing_one() -> None:
     """Solar Open's case: the source's holder is gone, one's own stands there."""
     reference = header("The ZhipuAI Team and the HuggingFace Inc. team")
