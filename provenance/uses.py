@@ -177,6 +177,9 @@ _DOTTED = re.compile(rb"[ \t]*((?:[A-Za-z_]\w*\.){1,12}[A-Za-z_]\w*)[ \t]*=\Z")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
 _FROM = re.compile(r"from\b([\w.\s\\]*)\bimport\b")
 _NAMES_MODULE = re.compile(rb"from \.*\w[\w.]* import\b")
+_BY_NAME = ("import", "subclass", "register", "model_type")
+"""What a name alone tells: in other code it is another thing that is called so. Families are called
+``git``, ``van``, ``align``."""
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 
@@ -205,12 +208,12 @@ def uses(
     found = dict.fromkeys(islice(_found(file), MOST))
     if known is None:
         return tuple(sorted(found, key=lambda use: use.line))
-    about = _is_about_models(content)
+    about = _is_about_models(content) or _is_inside(path, known)
     kept = [
         use
         for use in found
         if resolve(use, known) is not None
-        and (about or use.kind not in ("import", "subclass") or _is_of(use, known))
+        and (about or use.kind not in _BY_NAME or _is_of(use, known))
     ]
     return tuple(sorted(kept, key=lambda use: use.line))
 

@@ -184,6 +184,7 @@ def test_loads_and_checkpoints() -> None:
 def test_model_types() -> None:
     """Assigned, given, compared, or a key of a table."""
     source = (
+        "import torch\n"
         'class C:\n    model_type = "qwen2_5_vl"\n'
         'f(model_type="llama")\n'
         'if cfg["model_type"] == "whisper" or cfg.model_type in ("siglip", "mine"): pass\n'
@@ -192,13 +193,31 @@ def test_model_types() -> None:
         'if cfg.get("model_type") == "qwen2": pass\n'
     )
     assert [use[1:3] for use in found(source)] == [
-        ("qwen2_5_vl", 2),
-        ("llama", 3),
-        ("whisper", 4),
-        ("siglip", 4),
-        ("clip", 5),
-        ("qwen2", 7),
+        ("qwen2_5_vl", 3),
+        ("llama", 4),
+        ("whisper", 5),
+        ("siglip", 5),
+        ("clip", 6),
+        ("qwen2", 8),
     ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "backend_registry.register('llama', LlamaBackend)\n",
+        "@register_model\nclass Llama: pass\n",
+        "PETS_MAPPING.register('clip', Clip)\n",
+        "kind = dict(model_type='clip')\n",
+    ],
+)
+def test_in_code_that_is_not_about_models_a_mere_name_tells_nothing(source: str) -> None:
+    """Families are called like things of all kinds, ``git`` and ``van`` among them; what a policy
+    denies is an error."""
+    assert found(source) == []
+    assert found("import torch\n" + source) != []
+    assert found(source, "vllm/models/m.py") != []
+    assert found("from transformers import LlamaConfig\n" + source) != []
 
 
 def test_patches() -> None:
