@@ -334,7 +334,9 @@ _FILE = r"(?:[\w.+-]*/)*[\w.+-]+\.(?:py|ipynb|cpp|cc|cuh?|hpp|h|c|jl|js|ts|rs|go
 _DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
 _SOURCE = re.compile(f"(?P<url>{_URL})|(?P<file>(?<![\\w/.]){_FILE})|(?P<dotted>\\b{_DOTTED})")
 _ADDRESS = re.compile(_URL)
-_NOT_DOTTED = re.compile(r"(?:[ei]\.[eg]|et\.al|cf|vs|etc)(?:\.|$)", re.IGNORECASE)
+_NOT_DOTTED = re.compile(
+    r"(?:[ei]\.[eg]|et\.al|cf|vs|etc)(?:\.|$)|[a-z]+\.(?:ai|com|org|net|dev)$", re.IGNORECASE
+)
 _STARTS_WITH_URL = re.compile(
     f"(?:(?:and|&|or|from|the|see|code|repo|in|at|of)[: ]+|[(<`\\[])*{_URL}"
 )
@@ -466,7 +468,7 @@ def _sources(
             found.append(match[0].rstrip(".,:;*"))
         elif not found and not _NOT_DOTTED.match(match[0]) and len(gap.split()) <= 3:
             dots = match[0].count(".")
-            if named or (dots >= 3 and match["dotted"]):
+            if named or match["file"] or dots >= 3:
                 found.append(match[0])
         if len(found) == 8:
             break
@@ -496,8 +498,13 @@ def _sources(
 
 
 def _is_lead(text: str) -> bool:
-    """Whether the words are those that lead to a claim: "this function was mostly"."""
-    return all(word in _LEAD for word in re.findall(r"[a-z']+", text.lower()[-200:]))
+    """Whether the words are those that lead to a claim, "this function was mostly", from where a
+    phrase begins: "Rotary positions (mostly"."""
+    phrase = _PHRASE.split(text[-200:])[-1]
+    return all(word in _LEAD for word in re.findall(r"[a-z']+", phrase.lower()))
+
+
+_PHRASE = re.compile(r"[:;(\[]|[.!?] | [-–—]+ ")
 
 
 def _name(rest: str, weak: bool) -> str:
