@@ -38,8 +38,8 @@ from provenance.statements import (
     fold_holder,
     head_lines,
     names_license,
+    of_cells,
     parties,
-    statements,
 )
 from provenance.uses import Use, is_worth_reading, resolve, uses
 
@@ -141,7 +141,7 @@ def said(
         library: the indexes.
         notices: the notice files of the source.
     """
-    stated = statements(file.content)
+    stated = of_cells(file.content, file.cells)
     covering = tuple(one for one in notices if one.file.covers(file.path))
     listed = len(set[str]().union(*(one.families for one in covering)))
     claims, head = tuple(_claimed(stated, library)), max(_HEAD_LINES, head_lines(file.content))

@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal
 
 MOST = 2_000
@@ -189,6 +189,26 @@ def statements(content: bytes) -> Statements:
     return Statements(
         tuple(dict.fromkeys(claims))[:MOST], tuple(copyrights[:MOST]), tuple(licenses[:MOST])
     )
+
+
+def of_cells(content: bytes, cells: Sequence[tuple[int, int]]) -> Statements:
+    """What the cells of a notebook (``SourceFile.cells``) say, each by itself: each is run by
+    itself, and a string that one leaves open hides no other."""
+    if len(cells) < 2:
+        return statements(content)
+    lines = content.split(b"\n")
+    claims: list[Claim] = []
+    copyrights: list[Copyright] = []
+    licenses: list[License] = []
+    for (_, first), (_, stop) in pairwise((*cells, (0, len(lines) + 1))):
+        said, above = statements(b"\n".join(lines[first - 1 : stop - 1])), first - 1
+        claims += (
+            replace(one, line=one.line + above, end_line=one.end_line + above)
+            for one in said.claims
+        )
+        copyrights += (replace(one, line=one.line + above) for one in said.copyrights)
+        licenses += (replace(one, line=one.line + above) for one in said.licenses)
+    return Statements(tuple(claims[:MOST]), tuple(copyrights[:MOST]), tuple(licenses[:MOST]))
 
 
 def _hits(lower: bytes) -> list[int]:

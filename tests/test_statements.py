@@ -21,6 +21,7 @@ from provenance.statements import (
     continuity,
     fold_holder,
     head_lines,
+    of_cells,
     parties,
     repository_of,
     statements,
@@ -186,6 +187,25 @@ def test_a_form_feed_hides_no_notice(head: str) -> None:
     text = f'{head}"""Copyright 2024 Some One\n\nCopied from a.b.C.\n"""\n'
     assert [one.holder for one in statements(text.encode()).copyrights] == ["Some One"]
     assert [target for _, _, target in claims(text)] == ["a.b.C"]
+
+
+def test_a_string_that_a_cell_leaves_open_hides_nothing_that_another_one_says() -> None:
+    """Lines are those of the whole; a comment goes no further than its cell."""
+    texts = [
+        'x = """\n',
+        "# Copied from a.b.C\n# Copyright 2024 A\n",
+        "# Copied from\n",
+        "# d.e.F\n",
+    ]
+    content = b""
+    lines: list[tuple[int, int]] = []
+    for number, text in enumerate(texts):
+        lines.append((number, content.count(b"\n") + 1))
+        content += text.encode()
+    said = of_cells(content, lines)
+    assert [(one.line, one.end_line, one.target) for one in said.claims] == [(2, 2, "a.b.C")]
+    assert [(one.line, one.holder) for one in said.copyrights] == [(3, "A")]
+    assert of_cells(content, lines[:1]) == statements(content)
 
 
 def test_renames_are_pairs_of_there_and_here() -> None:
