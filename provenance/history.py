@@ -46,6 +46,7 @@ MOST_OUTPUT = 100_000_000
 _LONGEST = 10_000_000
 _LONGEST_REFS = 20_000_000
 _MOST_RANGES = 200
+_MOST_TOLD = 5  # reasons
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _REF = re.compile(r"refs/[^\x00-\x20~^:?*\[\\\x7f]+\Z")
 _HEADER = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) \d+ (\d+)(?: \d+)?\Z")
@@ -119,12 +120,25 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
         return _asked(os.path.dirname(root), wanted, os.path.basename(root), jobs, until)
     found = _asked(root, wanted, None, jobs, until)
     lines = dict(found.lines)
-    reasons = [found.reason] if found.reason else []
+    reasons: dict[str, list[str]] = {found.reason: []} if found.reason else {}
     for folder, inner in _inside(root, [one for one in wanted if not lines.get(one.path)]).items():
         own = _asked(os.path.join(root, *folder.split("/")), inner, None, jobs, until)
         lines.update((f"{folder}/{path}", days) for path, days in own.lines.items())
-        reasons += [f"{folder}: {own.reason}"] if own.reason else []
-    return History(lines, "; ".join(reasons) or None)
+        if own.reason:
+            reasons.setdefault(own.reason, []).append(folder)
+    return History(lines, _told(reasons) or None)
+
+
+def _told(reasons: Mapping[str, Sequence[str]]) -> str:
+    """Why days are missing, with the repositories inside of the source for which it is so: whoever
+    can make a folder can make very many."""
+    told = []
+    for reason, folders in [*reasons.items()][:_MOST_TOLD]:
+        more = f" and {len(folders) - 1:,} more" if len(folders) > 1 else ""
+        told.append(f"{folders[0]}{more}: {reason}" if folders else reason)
+    if len(reasons) > _MOST_TOLD:
+        told.append(f"and {len(reasons) - _MOST_TOLD:,} more reasons")
+    return "; ".join(told)
 
 
 def _inside(root: str, wanted: Iterable[Wanted]) -> dict[str, list[Wanted]]:

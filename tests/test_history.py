@@ -148,6 +148,22 @@ def test_a_repository_inside_of_what_is_scanned_has_days(around: bool, tmp_path:
         assert days(found, "mine/m.py") == [(line, SECOND, SECOND) for line in (1, 2, 3)]
 
 
+def test_very_many_repositories_inside_are_told_in_one_line(tmp_path: Path) -> None:
+    """Those that are none, and none that is whole hides behind them."""
+    asked = []
+    for number in range(300):
+        folder = tmp_path / f"d{number:03}"
+        (folder / ".git").mkdir(parents=True)
+        (folder / "m.py").write_text(TEXT)
+        asked += wanted(tmp_path, f"d{number:03}/m.py")
+    repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    found = history(str(tmp_path), [*asked, *wanted(tmp_path, "r/m.py")])
+    assert found.reason == (
+        "d000 and 299 more: found a .git without a folder of objects; its history was not read"
+    )
+    assert len(days(found, "r/m.py")) == 3
+
+
 @pytest.mark.skipif(ON_WINDOWS, reason="needs links, and names that Windows refuses")
 def test_a_link_to_a_file_and_a_name_that_cannot_be_printed(tmp_path: Path) -> None:
     """The first has the days of its target; the second none, and no complaint."""
