@@ -3,6 +3,7 @@
 An audit hook refuses, in this process, to connect to or to look up anything but this machine.
 Processes that a test starts find a proxy where nobody listens, and no configuration of pip.
 Nor do they inherit that an interruption is ignored, as a shell has it for what runs behind.
+What runs under Spark comes last: its threads stay, and a process that has threads forks no more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import signal
 import sys
 from typing import Any
+
+import pytest
 
 
 class NetworkUsedError(BaseException):
@@ -53,3 +56,8 @@ os.environ["PROVENANCE_NO_CACHE"] = "1"  # what a test finds is found by it
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what starts a Spark session behind all else."""
+    items.sort(key=lambda item: "spark" in getattr(item, "fixturenames", ()))

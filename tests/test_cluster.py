@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from provenance import declared, schema, segments, workers
+from provenance import schema, segments, workers
 from provenance.cli import main
 from provenance.cluster import gather, session
 from provenance.cluster.fingerprints import packed, parsed_of, row_of, signed, unsigned
@@ -296,7 +296,7 @@ def test_a_scan_finds_what_the_local_engine_finds(
     found, _ = scan_tables(spark, source, tables, parquet=parquet, part=2, **hide)  # type: ignore[arg-type]
     fork = multiprocessing.get_context("fork")  # a fault of this process is there, too
     monkeypatch.setattr(workers, "context_for", lambda _: fork)
-    monkeypatch.setattr(declared, "statements", _struck)
+    monkeypatch.setattr("provenance.statements.statements", _struck)
     expected = scan(str(suspects), [index], **hide)  # type: ignore[arg-type]
     assert len(expected.findings) > 3
     assert any(file.identical for file in expected.files)

@@ -53,10 +53,10 @@ def _asked(name: str, extras: set[str]) -> Iterator[Requirement]:
             yield wanted
 
 
-def _needed() -> dict[str, metadata.Distribution]:
-    """All that a user has installed with Provenance, the needs of needs too, by name."""
-    offered = metadata.metadata(OURS).get_all("Provides-Extra") or []
-    waiting = [(OURS, set(offered) - FOR_WORK)]
+def _needed(extras: set[str]) -> dict[str, metadata.Distribution]:
+    """All that a user has installed with Provenance and some extras, the needs of needs too, by
+    name."""
+    waiting = [(OURS, extras)]
     seen: dict[str, metadata.Distribution] = {}
     while waiting:
         name, extras = waiting.pop()
@@ -73,7 +73,7 @@ def _needed() -> dict[str, metadata.Distribution]:
     return seen
 
 
-NEEDED = _needed()
+NEEDED = _needed({*(metadata.metadata(OURS).get_all("Provides-Extra") or ())} - FOR_WORK)
 
 
 def _licenses(distribution: metadata.Distribution) -> set[str]:
@@ -173,13 +173,7 @@ def test_the_bill_of_materials_is_of_this_release_and_of_all_that_it_needs() -> 
     whole = bill["metadata"]["component"]
     assert (whole["name"], whole["version"]) == (OURS, VERSION)
     listed = {canonicalize_name(one["name"]): one for one in bill["components"]}
-    inner = {
-        name
-        for name in NEEDED
-        if name not in {canonicalize_name(one.name) for one in _asked(OURS, FOR_WORK)}
-        or name in {canonicalize_name(one.name) for one in _asked(OURS, set())}
-    }
-    assert set(listed) == inner
+    assert set(listed) == set(_needed(set()))
     locked = _locked(here=True)
     for name, one in listed.items():
         assert {one["version"]} == locked[name], name
