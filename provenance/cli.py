@@ -366,7 +366,7 @@ def index_verify(file: str) -> None:
       provenance index verify
       provenance index verify t457.db
     """
-    from provenance.index import verify
+    from provenance.integrity import verify
 
     checked = verify(file)
     click.echo(f"{printable(file)}: sound, checksum {checked}")

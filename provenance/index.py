@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.checksum import checksum, heading_rows, logical_rows, opening_rows, opening_sum
+from provenance.checksum import heading_rows, opening_rows, opening_sum
 from provenance.elements import Elements, Tree
 from provenance.errors import IndexFileError
 from provenance.model import Parameters, Place, Release, Tokens, UnitKind
@@ -43,15 +43,11 @@ from provenance.regular import sha256_of
 from provenance.schema import (
     FILE,
     LAYOUT,
-    NAMES_PER_PAGE,
-    PIECES_PER_PAGE,
     TREES_PER_PACK,
     TREES_PER_PAGE,
     UNITS_PER_PAGE,
     WIDE,
-    WORDS_PER_PAGE,
     Shape,
-    sealed,
 )
 from provenance.stored import Stored
 from provenance.units import Units
@@ -105,7 +101,7 @@ class Index:
         stored = Stored(path)
         self.connection = stored.connection
         self._read, self._count = stored.read, stored.count
-        self._damaged, self._unread = stored.damaged, stored.unread
+        self.damaged, self._unread = stored.damaged, stored.unread
         try:
             self._load(whole=origins)
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
@@ -178,7 +174,7 @@ class Index:
             row = self.connection.execute(asked).fetchone()
             return None if row is None else Baseline.from_json(row[0])
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise self._damaged(str(error)) from error
+            raise self.damaged(str(error)) from error
 
     def standings_of(self, names: Iterable[str]) -> dict[str, tuple[str | None, int]]:
         """First day and how often one of its units stands in another origin, of those of some
@@ -191,7 +187,7 @@ class Index:
                 if row is not None:
                     found[name] = day_of(row[0]), count_of(row[1], "shared")
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise self._damaged(str(error)) from error
+            raise self.damaged(str(error)) from error
         return found
 
     @cached_property
@@ -290,7 +286,7 @@ class Index:
                     names,
                 )
             except ValueError as error:
-                raise self._damaged(f"tree {number}: {error}") from error
+                raise self.damaged(f"tree {number}: {error}") from error
             self._trees.keep(number, found)
         return found
 
@@ -302,11 +298,11 @@ class Index:
             texts, values = split(said), arrays[12:]
             size = len(texts) // 2
             if len(values) != 12 or any(array.size != size for array in arrays[:12]):
-                raise self._damaged(f"tree page {page} is uneven")
+                raise self.damaged(f"tree page {page} is uneven")
             edges = np.zeros((12, size + 1), np.intp)
             np.cumsum(np.stack(arrays[:12]), axis=1, dtype=np.intp, out=edges[:, 1:])
             if edges[:, -1].tolist() != [array.size for array in values]:
-                raise self._damaged(f"tree page {page} is uneven")
+                raise self.damaged(f"tree page {page} is uneven")
             found = self._packs.keep(page, (texts, edges, values))
         return found
 
@@ -315,7 +311,7 @@ class Index:
         page, position = divmod(number, TREES_PER_PACK)
         _, edges, arrays = self._packed(page)
         if position >= edges.shape[1] - 1:
-            raise self._damaged(f"no tree {number}")
+            raise self.damaged(f"no tree {number}")
         return [
             array[first:stop].astype(np.intp)
             for array, (first, stop) in zip(
@@ -378,13 +374,13 @@ class Index:
         page, position = divmod(tree, TREES_PER_PAGE)
         edges, releases, origins, paths = self._file_page(page)
         if not 0 <= position < edges.size - 1:
-            raise self._damaged(f"tree {tree} is no file's")
+            raise self.damaged(f"tree {tree} is no file's")
         found = [
             Standing(tree, int(releases[at]), int(origins[at]), int(paths[at]))
             for at in range(int(edges[position]), int(edges[position + 1]))
         ]
         if not found:
-            raise self._damaged(f"tree {tree} is no file's")
+            raise self.damaged(f"tree {tree} is no file's")
         return found
 
     def _file_page(
@@ -395,15 +391,15 @@ class Index:
             try:
                 counts, releases, origins, paths = self._read("file", page)
             except ValueError as error:
-                raise self._damaged(f"file page {page}: {error}") from error
+                raise self.damaged(f"file page {page}: {error}") from error
             edges = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
             beyond = page * TREES_PER_PAGE + counts.size > self.counts["tree"] + 1
             if beyond or not edges[-1] == releases.size == origins.size == paths.size:
-                raise self._damaged(f"file page {page} is uneven")
+                raise self.damaged(f"file page {page} is uneven")
             if not set(releases.tolist()) <= self.releases.keys():
-                raise self._damaged(f"file page {page} names a release that is not there")
+                raise self.damaged(f"file page {page} names a release that is not there")
             if origins.size and not 1 <= origins.min() <= origins.max() <= self._many_origins:
-                raise self._damaged(f"file page {page} names an origin that is not there")
+                raise self.damaged(f"file page {page} names an origin that is not there")
             found = self._files.keep(page, (edges, releases, origins, paths))
         return found
 
@@ -516,7 +512,7 @@ class Index:
         tree = int(self._unit(unit)[1][0])
         found = np.flatnonzero(self.tree(tree).units == unit)
         if not found.size:
-            raise self._damaged(f"unit {unit} is not in tree {tree}")
+            raise self.damaged(f"unit {unit} is not in tree {tree}")
         return tree, int(found[0])
 
     # --- where units stand ------------------------------------------------------------
@@ -526,21 +522,21 @@ class Index:
         tree = self.tree(standing.tree)
         found = np.flatnonzero(tree.units == unit)
         if not found.size:
-            raise self._damaged(f"unit {unit} is not in tree {standing.tree}")
+            raise self.damaged(f"unit {unit} is not in tree {standing.tree}")
         return self.name(standing.path), self.name(int(tree.names[found[0]]))
 
     def place(self, unit: int, standing: Standing) -> Place:
         """The first place of a unit in one file of one release."""
         found = np.flatnonzero(self.tree(standing.tree).units == unit)
         if not found.size:
-            raise self._damaged(f"unit {unit} is not in tree {standing.tree}")
+            raise self.damaged(f"unit {unit} is not in tree {standing.tree}")
         return self._place(standing, int(found[0]))
 
     def _place(self, standing: Standing, position: int) -> Place:
         tree, release = self.tree(standing.tree), self.releases[standing.release]
         kind = int(tree.kinds[position])
         if kind >= len(KINDS):
-            raise self._damaged(f"tree {standing.tree} has a unit of no kind")
+            raise self.damaged(f"tree {standing.tree} has a unit of no kind")
         return Place(
             tree=standing.tree,
             position=position,
@@ -685,56 +681,3 @@ def opened_once(paths: Sequence[str | Index], *, origins: bool = True) -> list[I
 
 def _place(path: str) -> tuple[bool, str, str]:
     return path != str(DEFAULT_INDEX), os.path.basename(path), os.path.abspath(path)
-
-
-def verify(path: str | Path) -> str:
-    """Check a whole index: the SHA-256 behind its last byte, SQLite's own structure, everything
-    stored against the checksum, and the stored permutations against datasketch's.
-
-    Returns:
-        The checksum.
-
-    Raises:
-        IndexFileError: something is not as it was written.
-    """
-    from provenance.sketch import permutations
-
-    with Index(path) as index:
-        if not sealed(Path(path)):
-            raise index._damaged("its bytes are not those that were written")
-        try:
-            _check_counts(index)
-            sound = index.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            found = checksum(logical_rows(index.connection))
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            raise index._damaged(str(error)) from error
-        if sound != "ok":
-            raise index._damaged(str(sound).replace("\n", " "))
-        if found != index.checksum:
-            raise index._damaged(f"checksum {found}, stored {index.checksum}")
-        if not np.array_equal(index.permutations, permutations(index.parameters)):
-            raise index._damaged("permutations that are not those of its parameters")
-        return found
-
-
-def _check_counts(index: Index) -> None:
-    """That pages are numbered from 0 on, and hold as much as the index says that it has, before
-    anything is made that is as large as that.
-
-    Raises:
-        ValueError: it is not so.
-    """
-    for table, held in (
-        ("tree", TREES_PER_PACK),
-        ("unit", UNITS_PER_PAGE),
-        ("piece", PIECES_PER_PAGE),
-        ("word", WORDS_PER_PAGE),
-        ("name", NAMES_PER_PAGE),
-        ("file", TREES_PER_PAGE),
-    ):
-        asked = f"SELECT count(*), coalesce(max(id), -1), coalesce(min(id), 0) FROM {table}"  # noqa: S608
-        pages, last, first = index.connection.execute(asked).fetchone()
-        if (first, last) != (0, pages - 1):
-            raise ValueError(f"{table} pages that are not numbered from 0 on")
-        if index.counts.get(table, 0) > pages * held and table != "file":
-            raise ValueError(f"fewer of {table} than it says")

@@ -17,7 +17,8 @@ from provenance.aside import alone
 from provenance.baseline import measure
 from provenance.errors import IndexFileError, ProvenanceError, SourceError, UsageError
 from provenance.given import jobs_of, path_of, paths_of, text_of, texts_of
-from provenance.index import Index, verify
+from provenance.index import Index
+from provenance.integrity import verify
 from provenance.merge import merge
 from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
 from provenance.origins import origin_of

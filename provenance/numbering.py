@@ -265,7 +265,7 @@ def number_trees(parts: Sequence[Part], files: Files) -> Chosen:
             units.append(np.diff(edges[UNITS]))
         hashes.append(np.frombuffer(bytes(said), ">u8").astype(np.uint64).reshape(-1, 4))
         if hashes[-1].shape[0] != trees:
-            raise part.index._damaged("as many trees as it says are not there")
+            raise part.index.damaged("as many trees as it says are not there")
         part.index.forget()
         paths.append(first[1:])
         empty.append((np.concatenate(units) if units else np.empty(0, np.intp))[1:] == 0)
@@ -280,7 +280,7 @@ def number_trees(parts: Sequence[Part], files: Files) -> Chosen:
     starts = np.flatnonzero(fresh)
     if starts.size and bare[order[starts]].any():
         which = int(order[starts[int(np.argmax(bare[order[starts]]))]])
-        raise parts[int(part_of[which])].index._damaged("a file whose content is in no part")
+        raise parts[int(part_of[which])].index.damaged("a file whose content is in no part")
     least = np.minimum.reduceat(path[order], starts) if starts.size else path
     by_path = np.argsort(least, kind="stable")
     place = np.empty(starts.size, np.uint32)
@@ -438,7 +438,7 @@ def _by_digest(parts: Sequence[Part], edges: NDArray[np.intp], folder: Path) -> 
         for at, part in enumerate(parts):
             keys, counts, units = part.index.stretch(TEXT, leading, bits)
             if (counts != 1).any():
-                raise part.index._damaged("a digest of several units")
+                raise part.index.damaged("a digest of several units")
             rank_of = np.fromfile(folder / f"units.rank{at}", np.uint32)[units]
             size_of = np.fromfile(folder / f"units.size{at}", np.uint32)[units]
             found.append((keys, (int(edges[at]) + units.astype(np.intp)), rank_of, size_of))
@@ -464,7 +464,7 @@ def pieces_of(part: Part, page: int) -> Pieces:
     edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
     leaves = np.diff(np.concatenate([[0], np.cumsum(grammar().is_leaf[kinds])])[edges])
     if not kinds.size == steps.size == edges[-1] or words.size != leaves.sum():
-        raise part.index._damaged(f"piece page {page} is uneven")
+        raise part.index.damaged(f"piece page {page} is uneven")
     return Pieces(sizes.astype(np.intp), leaves, kinds, steps.astype(np.uint32), words)
 
 

@@ -342,7 +342,7 @@ def _scan_batch(files: Sequence[SourceFile], opened: _Opened) -> list[Outcome]:
     except (ProvenanceError, TooLongError, MemoryError):
         raise
     except Exception:
-        from provenance.index import verify
+        from provenance.integrity import verify
 
         for index in library.indexes:  # is it the index? then say so
             verify(index.path)

@@ -38,8 +38,9 @@ def outputs(folder: Path, *, jobs: int = 1, backwards: bool = False) -> dict[str
     """
     from provenance import workers
     from provenance.auditing import without_policy
-    from provenance.index import Index, verify
+    from provenance.index import Index
     from provenance.indexing import build_index
+    from provenance.integrity import verify
     from provenance.report.formats import FORMATS, Texts
     from provenance.report.text import text_report
     from provenance.scanning import scan

@@ -11,7 +11,8 @@ from programs import program
 
 from provenance.cli import main
 from provenance.families import FamilyRow, families_of
-from provenance.index import Index, verify
+from provenance.index import Index
+from provenance.integrity import verify
 from provenance.model import Parameters
 from provenance.references import DEFAULT_INDEX
 from provenance.references.manifest import load

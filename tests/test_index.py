@@ -25,8 +25,9 @@ import provenance
 from provenance import IndexFileError, ProvenanceError, pages
 from provenance.build import Builder
 from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
-from provenance.index import KINDS, Index, verify
+from provenance.index import KINDS, Index
 from provenance.indexing import merge_indexes
+from provenance.integrity import verify
 from provenance.model import Tokens
 from provenance.parse import parse
 from provenance.schema import PAGED, seal, sealed

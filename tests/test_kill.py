@@ -16,7 +16,8 @@ import pytest
 from programs import program
 
 import provenance
-from provenance.index import Index, verify
+from provenance.index import Index
+from provenance.integrity import verify
 
 KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
 

@@ -23,8 +23,9 @@ from test_index import _NESTED, crowd, family, write
 
 import provenance
 from provenance import IndexFileError, UsageError
-from provenance.index import Index, verify
+from provenance.index import Index
 from provenance.indexing import _enter, measured, merge_indexes
+from provenance.integrity import verify
 from provenance.model import Parameters
 from provenance.origins import origin_of
 from provenance.schema import seal

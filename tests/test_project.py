@@ -82,8 +82,9 @@ ALLOWED = {
     "opening": "model",
     "index": (
         "checksum elements errors model null opening pages postings recent references.__init__ "
-        "regular schema sketch stored units"
+        "regular schema stored units"
     ),
+    "integrity": "checksum index schema sketch",
     "rank": "mark",
     "writing": "aside checksum elements errors index model pages schema",
     "build": "index mark model origins pages parse rank schema sketch statements writing",
@@ -148,11 +149,11 @@ ALLOWED = {
     # scanning wires, cli asks it
     "scanning": (
         "attribute cache candidates composition declared errors given history identity index "
-        "indexing library model notices parse references.__init__ release sketch source verdict "
-        "workers"
+        "indexing integrity library model notices parse references.__init__ release sketch source "
+        "verdict workers"
     ),
     "indexing": (
-        "aside baseline errors given index merge model origins ours parse pypi "
+        "aside baseline errors given index integrity merge model origins ours parse pypi "
         "references.manifest release schema segments sketch source statements version workers"
     ),
     "terminal": "errors policy report.text workers",
@@ -207,7 +208,7 @@ ALLOWED = {
     ),
     "cluster.importing": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.tables "
-        "elements index model parse sketch"
+        "elements index integrity model parse sketch"
     ),
     "cluster.joining": (
         "cluster.fingerprints cluster.folders cluster.gather cluster.slices cluster.tables "
@@ -224,7 +225,7 @@ ALLOWED = {
     ),
     "cli": (
         "scanning cache cli_audit cli_bundle cli_cluster cli_explain cli_report errors families "
-        "index indexing references.__init__ references.manifest terminal version"
+        "index indexing integrity references.__init__ references.manifest terminal version"
     ),
     "__init__": "scanning errors indexing model report.json report.text version",
     "__main__": "cli",
@@ -233,7 +234,7 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
-    "stored checksum aside ours writing numbering merge segments scanning indexing given "
+    "stored checksum integrity aside ours writing numbering merge segments scanning indexing given "
     "workers worker policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
     "cluster.importing references.__init__ references.manifest".split()

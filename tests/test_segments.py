@@ -16,7 +16,8 @@ from test_index import _NESTED, crowd, family, write
 
 import provenance
 from provenance import IndexFileError
-from provenance.index import Index, verify
+from provenance.index import Index
+from provenance.integrity import verify
 
 
 def _sources(folder: Path) -> list[str]:

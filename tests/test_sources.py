@@ -15,8 +15,9 @@ from programs import program
 from provenance.cli import main
 from provenance.errors import SourceError, UsageError
 from provenance.families import families_of
-from provenance.index import Index, verify
+from provenance.index import Index
 from provenance.indexing import build_default, fetched
+from provenance.integrity import verify
 from provenance.model import Family
 from provenance.references.manifest import parse
 

@@ -17,7 +17,8 @@ from provenance.cluster.folders import Folder
 from provenance.cluster.gather import READ
 from provenance.cluster.tables import FINGERPRINT, Header
 from provenance.elements import Tree
-from provenance.index import KINDS, Index, verify
+from provenance.index import KINDS, Index
+from provenance.integrity import verify
 from provenance.model import Parsed, SourceFile, Tokens, Unit
 from provenance.parse import grammar
 from provenance.sketch import sketch

@@ -91,7 +91,7 @@ class Slice(Index):
         self.releases = header.releases
         self.origin_facts = header.by_column
         self._header = header
-        self._damaged = self._unsound
+        self.damaged = self._unsound
         self._standing: Recent[int, tuple[Standing, ...]] = Recent(50_000)
         self._holders: Recent[int, tuple[str, ...]] = Recent(50_000)
         self._spelt: list[str] = []

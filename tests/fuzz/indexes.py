@@ -19,7 +19,8 @@ import provenance
 from fuzz.place import inside, place, refused, source_file
 from provenance import pages
 from provenance.errors import IndexFileError
-from provenance.index import Index, verify
+from provenance.index import Index
+from provenance.integrity import verify
 from provenance.library import Library
 from provenance.merge import merge
 from provenance.model import SourceFile

@@ -44,7 +44,7 @@ import provenance
 from provenance import bundle, cache, verifying
 from provenance.auditing import without_policy
 from provenance.errors import ProvenanceError
-from provenance.index import verify
+from provenance.integrity import verify
 from provenance.ledger import Entry, ledger_text, read_ledger
 from provenance.model import FileResult, Finding, SourceFile
 from provenance.policy import parsed as read_policy

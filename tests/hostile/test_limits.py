@@ -17,7 +17,7 @@ from programs import program
 import provenance
 from provenance.bundle import MEMBERS, SUMS, packed, sums
 from provenance.errors import IndexFileError, UsageError
-from provenance.index import verify
+from provenance.integrity import verify
 from provenance.library import Library
 from provenance.model import SourceFile
 from provenance.notices import notice_files
