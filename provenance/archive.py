@@ -43,6 +43,11 @@ _LEFT_OUT = Reason(
     "has it; unpack it and scan it by itself"
 )
 
+NO_ROOM = Reason(
+    "found too little memory to unpack it, expected room for it; free some, use fewer --jobs, or "
+    "leave it out with --exclude"
+)
+
 
 @dataclass(frozen=True)
 class Member:
@@ -228,6 +233,20 @@ def too_much(shown_name: str, limits: Limits) -> SourceError:
         f"{shown_name}: found more than the {limits.max_total_bytes:,} unpacked bytes allowed; "
         "unpack it and scan the folder, or raise max_total_bytes in provenance.limits.Limits"
     )
+
+
+def check_times(shown_name: str, size: int, unpacked: int, limits: Limits) -> None:
+    """That the files wanted, of so many bytes in all, are not too many times as long as an archive.
+
+    Raises:
+        SourceError: they are.
+    """
+    if unpacked > max(limits.max_times * size, limits.max_notebook_bytes):
+        raise SourceError(
+            f"{shown_name}: found {unpacked:,} bytes of Python in an archive of {size:,}, expected "
+            f"at most {limits.max_times} times as many; choose some with --include, or unpack it "
+            "and scan the folder"
+        )
 
 
 def said(error: Exception) -> str:

@@ -7,16 +7,19 @@ bomb nor a forged header takes more memory than one file may have.
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, cast
 
 from provenance.archive import (
     LONGEST_METADATA,
+    NO_ROOM,
     Archive,
     Listing,
     Member,
     TooLongError,
+    check_times,
     described,
     named,
     not_followed,
@@ -74,7 +77,7 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                 listing.metadata[name] = _read_tar_member(tar, info, LONGEST_METADATA)
             elif info.isreg() and listing.lacks_notice(name, info.size):
                 listing.notices[name] = _read_tar_member(tar, info, LONGEST_FILE)
-    except ProvenanceError:
+    except (ProvenanceError, MemoryError):
         raise
     except TooLongError as error:
         raise too_much(shown_name, limits) from error
@@ -96,6 +99,7 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
             f"{limits.max_held_bytes:,} in a tar; choose some with --include, or unpack it and "
             "scan the folder"
         )
+    check_times(shown_name, os.path.getsize(path), held, limits)
     return Archive(
         members,
         described(listing),
@@ -128,6 +132,8 @@ def _read_tar(path: str, members: list[Member], limits: Limits) -> Iterator[Foun
                 due += 1
             if due == len(members):
                 return
+    except MemoryError:
+        lost = NO_ROOM
     except Exception as error:  # as above: tarfile and the decompressors
         lost = Reason(
             f"found the archive damaged before the end of this member ({said(error)}); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import struct
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from zlib import crc32
 
 from provenance.archive import (
     LONGEST_METADATA,
+    NO_ROOM,
     Archive,
     Listing,
     TooLongError,
+    check_times,
     described,
     named,
     not_followed,
@@ -78,6 +81,8 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
     if total > limits.max_total_bytes:
         raise too_much(shown_name, limits)
     members = named(listing, shown_name, patterns)
+    wanted = (infos[one.position].file_size for one in members if one.problem is None)
+    check_times(shown_name, os.path.getsize(path), sum(wanted), limits)
 
     def read() -> Iterator[Found]:
         again = copy(archive)  # of which the directory is known
@@ -101,6 +106,8 @@ def _directory(file: io.BufferedReader, shown_name: str, limits: Limits) -> zipf
         return zipfile.ZipFile(file)
     except TooLongError as error:
         raise too_many(shown_name, limits) from error
+    except MemoryError:
+        raise
     except Exception as error:  # a hostile directory brings out all kinds
         raise SourceError(
             f"{shown_name}: found no readable zip archive ({said(error)}), expected a wheel or "
@@ -180,6 +187,8 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int
     try:
         with archive.open(info) as file:
             data = read_at_most(file.read, limit)
+    except MemoryError:
+        return NO_ROOM
     except Exception as error:  # zlib.error, BadZipFile, EOFError, struct.error, ...
         return Reason(
             f"found a damaged member ({said(error)}), expected one that unpacks; "

@@ -920,6 +920,32 @@ def test_python_held_of_a_tar_is_bounded_with_a_remedy(tmp_path: Path) -> None:
     assert paths(opened(path, limits=limits, include=["1.py"])) == ["1.py"]
 
 
+def test_what_an_archive_unpacks_to_is_bounded_by_its_length(tmp_path: Path) -> None:
+    """300 kB of zip took five minutes: 200 files, none of which was too long."""
+    limits = Limits(max_notebook_bytes=1_000_000)
+    members = [(f"{n}.py", "a\n" * 300_000) for n in range(2)]
+    for path in (put_zip(tmp_path / "a.zip", members), put_tar(tmp_path / "a.tar.gz", members)):
+        with pytest.raises(SourceError, match=r"1,200,000 bytes of Python.*100 times.*--include"):
+            open_source(str(path), limits=limits)
+        assert paths(opened(path, limits=limits, include=["1.py"])) == ["1.py"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_want_of_memory_is_no_damage(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [("a.py", "x = 1\n")]
+    put = put_zip if kind == "zip" else put_tar
+    source = open_source(str(put(tmp_path / f"a.{kind}", members)))
+
+    def lacking(*_: object) -> bytes:
+        raise MemoryError
+
+    module = "zipped" if kind == "zip" else "tarred"
+    monkeypatch.setattr(f"provenance.{module}.read_at_most", lacking)
+    assert reasons(source)["a.py"].startswith("found too little memory to unpack it")
+
+
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
 def test_headers_that_ask_for_much_memory_or_nest_are_refused(kind: bytes, tmp_path: Path) -> None:
     def header(size: int) -> bytes:
