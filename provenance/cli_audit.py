@@ -126,20 +126,27 @@ def audit(
     said = done.audit
     failed = _write_all(plan, said)
     shown = replace(said, incomplete=(*said.incomplete, *failed))
-    if write_baseline and not said.incomplete:
+    accepted, lost = write_baseline and not said.incomplete, None
+    if accepted:
         (path,) = plan.places["baseline"]
-        write_whole(Path(path), baseline_text(plan, done, reason), "--baseline")
+        try:
+            write_whole(Path(path), baseline_text(plan, done, reason), "--baseline")
+        except (ProvenanceError, OSError) as error:  # what fails is told all the same
+            accepted, lost = False, error
+    if accepted:
         count = len(said.failures)
         click.echo(f"{printable(os.path.relpath(path))}: {count} accepted, {len(done.held)} kept")
     else:
         click.echo(audit_text(shown, width=_columns()), nl=False)
-        if write_baseline:
+        if write_baseline and lost is None:
             click.echo("provenance: the baseline was not written: not complete", err=True)
     for message in failed:
         click.echo(f"provenance: {printable(message)}", err=True)
+    if lost is not None:
+        raise lost
     if failed:
         sys.exit(ExitCode.NOT_COMPLETED)
-    if said.failures and not (write_baseline and not said.incomplete):
+    if said.failures and not accepted:
         sys.exit(ExitCode.FINDINGS)
     if said.incomplete:
         sys.exit(ExitCode.NOT_COMPLETED)

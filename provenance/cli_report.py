@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.errors import ExitCode, ProvenanceError, SourceError
-from provenance.terminal import options, printable, write_whole
+from provenance.terminal import options, printable, write_bytes, write_whole
 
 if TYPE_CHECKING:
     from provenance.model import Report
@@ -194,7 +194,10 @@ def deliver(
     if output is None:
         if one.name in ("json", "cyclonedx", "codequality"):  # a log of CI looks for it anywhere
             text = text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[")
-        click.echo(text if one.name == "text" else text.encode(), nl=False)  # files are UTF-8
+        if one.name == "text":
+            click.echo(text, nl=False)
+        else:
+            write_bytes(text.encode())  # files are UTF-8
     else:
         write_whole(output, text)
     if not report.files:

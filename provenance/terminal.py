@@ -255,6 +255,14 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
         ) from error
 
 
+def write_bytes(data: bytes) -> None:
+    """Write to the output just these bytes. ``click`` tries whether text can be written there,
+    before which some encodings put a mark."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def check_place(path: Path, option: str) -> None:
     """That a name in a repository, which may have brought a link of that name, is one of a place in
     that repository.

@@ -372,6 +372,13 @@ def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
     assert "fixed" not in run("audit", code=0).output
 
 
+def test_what_fails_is_told_where_the_baseline_cannot_be_written(dirty: Path) -> None:
+    """As on a full disk: an audit of an hour said nothing but that."""
+    output = run("audit", "--baseline", "gone/b.json", "--write-baseline", code=2).output
+    assert "src/borrowed.py" in output
+    assert "found no folder" in output
+
+
 def test_a_baseline_that_is_named_must_be_there(clean: Path) -> None:
     assert "found no baseline" in run("audit", "--baseline", "b.json", code=2).output
     run("audit", "--baseline", "b.json", "--write-baseline", code=0)

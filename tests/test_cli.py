@@ -369,6 +369,18 @@ def test_a_name_that_the_terminal_cannot_show_ends_nothing(
     assert ("\ud55c.py".encode() if known else rb"\ud55c.py") in ended.stdout
 
 
+def test_no_mark_stands_before_a_file_on_the_output(index: Path, mine: Path) -> None:
+    """The encoding of the output put one there, behind which no reader of JSON looks."""
+    arguments = ["scan", mine, "--no-default-index", "--index", index, "--format", "json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "provenance", *map(str, arguments)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8-sig"},
+        check=False,
+    )
+    assert ended.stdout[:1] == b"{", ended.stderr
+
+
 def test_a_reader_that_goes_away_is_no_error_message(index: Path, mine: Path) -> None:
     """As with ``| head``."""
     command = [
