@@ -20,8 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -43,6 +42,7 @@ SECONDS_IN_ALL = 240
 MOST_OUTPUT = 100_000_000
 """Bytes that git may answer."""
 
+_NAP_SECONDS = 1.0
 _LONGEST = 10_000_000
 _LONGEST_REFS = 20_000_000
 _MOST_RANGES = 200
@@ -115,14 +115,26 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
     root = os.path.realpath(source)
     if not wanted or not os.path.exists(root):
         return NOTHING
-    until = time.monotonic() + SECONDS_IN_ALL
+    left = _Countdown(SECONDS_IN_ALL)
+    try:
+        left.start()
+        return _within(left, root, wanted, jobs)
+    except RuntimeError as error:  # no thread could be started
+        remedy = "let this user have more processes (ulimit -u), or use fewer --jobs"
+        return History({}, f"git could not be waited for ({error}); {remedy}")
+    finally:
+        left.cancel()
+
+
+def _within(left: _Countdown, root: str, wanted: Sequence[Wanted], jobs: int) -> History:
+    """The same, as long as there is time left."""
     if not os.path.isdir(root):  # a link to a file: git knows the file
-        return _asked(os.path.dirname(root), wanted, os.path.basename(root), jobs, until)
-    found = _asked(root, wanted, None, jobs, until)
+        return _asked(os.path.dirname(root), wanted, os.path.basename(root), jobs, left)
+    found = _asked(root, wanted, None, jobs, left)
     lines = dict(found.lines)
     reasons: dict[str, list[str]] = {found.reason: []} if found.reason else {}
     for folder, inner in _inside(root, [one for one in wanted if not lines.get(one.path)]).items():
-        own = _asked(os.path.join(root, *folder.split("/")), inner, None, jobs, until)
+        own = _asked(os.path.join(root, *folder.split("/")), inner, None, jobs, left)
         lines.update((f"{folder}/{path}", days) for path, days in own.lines.items())
         if own.reason:
             reasons.setdefault(own.reason, []).append(folder)
@@ -163,7 +175,7 @@ def _inside(root: str, wanted: Iterable[Wanted]) -> dict[str, list[Wanted]]:
 
 
 def _asked(
-    root: str, wanted: Sequence[Wanted], name: str | None, jobs: int, until: float
+    root: str, wanted: Sequence[Wanted], name: str | None, jobs: int, left: _Countdown
 ) -> History:
     """The same of the repository that a folder stands in; ``name`` is that of the only file."""
     found = repository(root)
@@ -180,15 +192,12 @@ def _asked(
             with ThreadPoolExecutor(max(1, min(jobs, 2 * (os.cpu_count() or 1)))) as pool:
                 answers = list(
                     pool.map(
-                        lambda one: _blame(git, place, root, found, one, name or one.path, until),
+                        lambda one: _blame(git, place, root, found, one, name or one.path, left),
                         wanted,
                     )
                 )
     except OSError as error:
         return History({}, f"git could not be run ({error.strerror}); check the temporary folder")
-    except RuntimeError as error:  # no thread could be started
-        remedy = "let this user have more processes (ulimit -u), or use fewer --jobs"
-        return History({}, f"git could not be waited for ({error}); {remedy}")
     lines = {
         one.path: answer
         for one, answer in zip(wanted, answers, strict=True)
@@ -344,12 +353,12 @@ def _blame(
     found: Repository,
     wanted: Wanted,
     path: str,
-    until: float,
+    all_left: _Countdown,
 ) -> dict[int, LineDay] | Reason:
     """The days of the lines of one file, ``path`` inside the root."""
     if "\\" in path:  # a name that cannot be printed, shown as an escape
         return {}
-    left = min(SECONDS, until - time.monotonic())
+    left = min(SECONDS, all_left.seconds)
     if left <= 0:
         return Reason(f"not begun within {SECONDS_IN_ALL} seconds")
     data = read_file(os.path.join(root, path), _LONGEST)
@@ -418,11 +427,6 @@ def _answer(
 ) -> subprocess.CompletedProcess[bytes]:
     """What a program says when it is given some bytes. One that says too much is ended: the message
     of a commit may have gigabytes, and costs its author nothing, being compressed."""
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        process.kill()
 
     def feed() -> None:
         if process.stdin is not None:
@@ -437,7 +441,7 @@ def _answer(
         if len(said.get(name, b"")) > MOST_OUTPUT or name not in said:
             process.kill()
 
-    timer = threading.Timer(seconds, end)
+    timer = _Countdown(seconds, process.kill)
     others = [
         threading.Thread(target=feed, daemon=True),
         threading.Thread(target=listen, args=("stderr", process.stderr), daemon=True),
@@ -454,13 +458,39 @@ def _answer(
         raise
     finally:
         timer.cancel()
-    if late.is_set():
+    if timer.seconds <= 0:
         raise subprocess.TimeoutExpired(process.args, seconds)
     if len(said) < 2:
         raise MemoryError
     return subprocess.CompletedProcess(
         process.args, process.returncode, said["stdout"], said["stderr"]
     )
+
+
+class _Countdown(threading.Thread):
+    """So many seconds, of which none passes while the whole process is stopped, as from a terminal;
+    then something is done."""
+
+    def __init__(self, seconds: float, then: Callable[[], None] = lambda: None) -> None:
+        super().__init__(daemon=True)
+        self.seconds = seconds
+        self._then = then
+        self._cancelled = threading.Event()
+
+    def run(self) -> None:
+        """Let them pass, in naps: a stop ends one of them at most."""
+        while self.seconds > 0:
+            nap = min(_NAP_SECONDS, self.seconds)
+            if self._cancelled.wait(nap):
+                return
+            self.seconds -= nap
+        self._then()
+
+    def cancel(self) -> None:
+        """No more of them passes."""
+        self._cancelled.set()
+        if self.ident is not None:
+            self.join()
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

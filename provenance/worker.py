@@ -162,7 +162,8 @@ class Worker:
         finally:
             theirs.close()
         try:
-            if not self.pipe.poll(_START_SECONDS):
+            # in naps: no time passes while all are stopped, as from a terminal
+            if not any(self.pipe.poll(_NAP_SECONDS) for _ in range(int(_START_SECONDS))):
                 raise ProvenanceError(
                     "found that a worker process did not open the indexes in "
                     f"{_START_SECONDS:g} seconds, expected it in one or two; use fewer --jobs, or "

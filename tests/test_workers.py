@@ -415,26 +415,40 @@ def test_no_worker_outlives_the_process_that_started_it(folder: Path, sent: str,
 
 
 STOPPED = """
-import sys, time
+import subprocess, sys, time
 sys.path[:0] = [{tests!r}]
 from test_workers import Bounds, Listed, Nothing, SourceFile, run
-def nap(batch, _):
-    print("begun", flush=True)
-    time.sleep(1.5)
+from provenance import history, worker
+where, worker._START_SECONDS = {where!r}, 3
+def nap(of):
+    if of == where:
+        print("begun", flush=True)
+        time.sleep(1.5)
+def work(batch, _):
+    nap("file")
     return ["done"]
+class Slow(Nothing):
+    def open(self):
+        nap("start")
+        return super().open()
 if __name__ == "__main__":
+    if where == "git":
+        told = subprocess.Popen("echo begun; sleep 1.5", shell=True, stdin=-1, stderr=-1)
+        history._answer(told, b"", 3)
     files = Listed([SourceFile("a.py", b"x", "", None, ())])
     skipped = []
     bounds = Bounds(seconds=3)
-    print(list(run(nap, files, skipped, 1, Nothing(), None, limits=bounds)), skipped, flush=True)
+    print(list(run(work, files, skipped, 1, Slow(), None, limits=bounds)), skipped, flush=True)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals of POSIX, and work that is forked")
-def test_while_all_are_stopped_nobodys_time_passes(tmp_path: Path) -> None:
-    """As by Ctrl-Z: the file at hand was told as one that takes too long."""
+@pytest.mark.parametrize("where", ["file", "start", "git"])
+def test_while_all_are_stopped_nobodys_time_passes(where: str, tmp_path: Path) -> None:
+    """As by Ctrl-Z: the file at hand was told as one that takes too long, a worker as one that does
+    not start, and git as too slow."""
     script = tmp_path / "scan.txt"
-    script.write_text(STOPPED.format(tests=str(Path(__file__).parent)), "utf-8")
+    script.write_text(STOPPED.format(tests=str(Path(__file__).parent), where=where), "utf-8")
     process = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True
     )
