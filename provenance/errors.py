@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+LEAST_DEPTH = 1_000
+"""Calls that must be possible within each other, as Python begins with."""
+
 
 class ExitCode(IntEnum):
     """Stable exit codes of every command."""

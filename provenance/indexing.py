@@ -31,7 +31,7 @@ from provenance.schema import FORMAT_VERSION, WIDE
 from provenance.segments import Segments
 from provenance.sketch import permutations, sketch
 from provenance.source import Source, open_source
-from provenance.statements import Statements, statements
+from provenance.statements import Statements, of_cells
 from provenance.version import VERSION
 from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
 
@@ -398,5 +398,5 @@ def sketch_batch(files: Sequence[SourceFile], settings: SketchSettings) -> list[
         trees = syntax(file.content, patience(settings.seconds), file.cells)
         parsed = parse(file.content, trees)
         drawing = sketch(parsed, settings.parameters, drawn)
-        made.append((emptied(file), parsed, drawing, statements(file.content)))
+        made.append((emptied(file), parsed, drawing, of_cells(file.content, file.cells)))
     return made

@@ -1,7 +1,8 @@
 """notebook: the bytes of a Jupyter notebook -> the Python of its code cells, or why not. Pure.
 
 The cells follow each other, so that the lines of one stay together; what is IPython's and not
-Python's (``%magic``, ``!command``, ``name?``) becomes a comment on the same line.
+Python's (``%magic``, ``!command``, ``name?``) becomes a comment on the same line. So do cells of
+text that may state an origin or a licence.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from provenance.decode import Reason
+from provenance.statements import LONGEST_LINE, may_state
 
 _MOST_VALUES = 4_000_000
 """Values of JSON in a notebook, none of which takes more than some 60 bytes beside its text: it is
@@ -70,7 +72,7 @@ def read_notebook(data: bytes) -> tuple[bytes, Cells] | Reason:
     cells: list[tuple[int, int]] = []
     line = 1
     try:
-        for number, source in _code_cells(found):
+        for number, source in _cells(found):
             text = _python(source)
             texts.append(text)
             cells.append((number, line))
@@ -100,8 +102,9 @@ def _language(found: object) -> str | None:
     return None
 
 
-def _code_cells(found: Any) -> Iterator[tuple[int, str]]:
-    """``(number among all cells, source)`` of the code cells, of nbformat 2 to 4.
+def _cells(found: Any) -> Iterator[tuple[int, str]]:
+    """``(number among all cells, source)`` of the code cells, of nbformat 2 to 4, and of those of
+    text that become comments.
 
     Jupyter looks at the number of the format for where cells and their code stand, and passes over
     what a cell says of its language. So all that may be code is read, wherever it stands.
@@ -130,6 +133,19 @@ def _code_cells(found: Any) -> Iterator[tuple[int, str]]:
                 held = [cell[key] for key in ("source", "input") if key in cell] or [None]
                 for source in dict.fromkeys(_source(one, number) for one in held):
                     yield number, source
+            elif remark := _remark(cell.get("source")):
+                yield number, remark
+
+
+def _remark(source: object) -> str:
+    """A cell of text as comments, where it may state something; nothing of any other one, as of one
+    that is no text, which Jupyter shows and does not run."""
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    if not isinstance(source, str) or not may_state(source.encode("utf-8", "replace")):
+        return ""
+    lines = re.split(r"\r\n|\r|\n", source.replace("\0", " "))
+    return "\n".join(_comment(line[:LONGEST_LINE]) for line in lines)
 
 
 def _source(source: object, number: int) -> str:

@@ -25,8 +25,10 @@ MOST = 2_000
 LONGEST = 200
 """Characters of a line that are shown."""
 
+LONGEST_LINE = 1_000
+"""Characters of a line that are read."""
+
 _MOST_HITS = 20_000
-_LONGEST_LINE = 1_000
 _LONGEST_BLOCK = 20_000
 _LINES_AFTER = 4
 
@@ -211,6 +213,12 @@ def of_cells(content: bytes, cells: Sequence[tuple[int, int]]) -> Statements:
     return Statements(tuple(claims[:MOST]), tuple(copyrights[:MOST]), tuple(licenses[:MOST]))
 
 
+def may_state(content: bytes) -> bool:
+    """Whether comments with this text, UTF-8, may state anything: it has one of the words."""
+    lower = content.lower()
+    return any(word in lower for word in (*_WORDS, *_OTHER_WORDS))
+
+
 def _hits(lower: bytes) -> list[int]:
     """Where one of the words stands, ascending; snippet tags only where there is another one."""
     words = _WORDS if lower.isascii() else (*_WORDS, *_OTHER_WORDS)
@@ -257,7 +265,7 @@ def _blocks(content: bytes, hits: list[int]) -> Iterator[tuple[_Block, list[int]
             position += 1
         done = stop
         lines = content[start:stop].decode("utf-8", "replace").split("\n")
-        block = _Block(line, tuple(_clean(text[:_LONGEST_LINE]) for text in lines), notices)
+        block = _Block(line, tuple(_clean(text[:LONGEST_LINE]) for text in lines), notices)
         yield block, sorted(set(found))
 
 
@@ -301,7 +309,7 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
 
 def _is_docstring(content: bytes, start: int) -> bool:
     """Whether a string begins on a line of its own after a colon; comments in between aside."""
-    before = content[max(0, start - _LONGEST_LINE) : start].rstrip(_PREFIX)
+    before = content[max(0, start - LONGEST_LINE) : start].rstrip(_PREFIX)
     stripped = before.rstrip()
     if b"\n" not in before[len(stripped) :]:
         return False

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provenance.errors import ExitCode, ProvenanceError, UsageError
+from provenance.errors import LEAST_DEPTH, ExitCode, ProvenanceError, UsageError
 
 if TYPE_CHECKING:
     from provenance.workers import Bounds
 
-_LEAST_DEPTH = 1_000
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -98,10 +97,10 @@ def _told() -> Iterator[None]:
 
 def _lacking(error: Exception) -> str:
     """What the system or the interpreter does not grant, where that is what is wrong."""
-    if isinstance(error, RecursionError) and sys.getrecursionlimit() < _LEAST_DEPTH:
+    if isinstance(error, RecursionError) and sys.getrecursionlimit() < LEAST_DEPTH:
         return (
             f"found that calls may be {sys.getrecursionlimit()} deep here, expected at least "
-            f"{_LEAST_DEPTH:,}, as Python begins with; raise it with sys.setrecursionlimit"
+            f"{LEAST_DEPTH:,}, as Python begins with; raise it with sys.setrecursionlimit"
         )
     if isinstance(error, ImportError) and "failed to map" in str(error):  # a library in parts
         return "out of memory, a library cannot be loaded; let this user have more (ulimit -v)"

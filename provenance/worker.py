@@ -25,7 +25,7 @@ from multiprocessing.context import BaseContext
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol, TypeVar
 
-from provenance.errors import ProvenanceError, TooLongError, UsageError
+from provenance.errors import LEAST_DEPTH, ProvenanceError, TooLongError, UsageError
 from provenance.model import Skipped, SourceFile
 
 _START_SECONDS = 120.0  # a worker imports and opens what it needs in one or two
@@ -34,7 +34,6 @@ _PAUSE_SECONDS = 0.5
 _NAP_SECONDS = 1.0
 _MOST_SECONDS = 1_000_000  # that a system can wait for, at once
 _MOST_MEMORY = 10**18  # that a system can bound
-_LEAST_DEPTH = 1_000  # of calls, as Python begins with
 _CYCLES = 50_000
 """Objects that are made and not let go before cycles are sought. Python begins with 700 or 2,000:
 on sympy it seeks a hundred times and finds none, on models 300 objects for 3 % of the time."""
@@ -439,7 +438,7 @@ def _serve(
         gc.freeze()  # what is shared with who forked us is not written to
     gc.set_threshold(_CYCLES)
     _bound(memory)
-    sys.setrecursionlimit(max(_LEAST_DEPTH, sys.getrecursionlimit()))
+    sys.setrecursionlimit(max(LEAST_DEPTH, sys.getrecursionlimit()))
     batches: SimpleQueue[Sequence[SourceFile]] = SimpleQueue()
 
     def read() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from provenance.decode import Reason
 from provenance.notebook import read_notebook
+from provenance.statements import of_cells
 
 
 def cell(source: object, kind: str = "code") -> dict[str, object]:
@@ -41,6 +42,20 @@ def test_code_cells_follow_each_other_and_are_numbered_among_all() -> None:
         cell("# title", "markdown"), cell(["a = 1\n", "b = 2"]), cell("", "raw"), cell("c = 3\n")
     )
     assert read_notebook(data) == (b"a = 1\nb = 2\nc = 3\n\n", ((2, 1), (4, 3)))
+
+
+def test_a_cell_of_text_that_may_state_an_origin_is_a_comment() -> None:
+    """It was not read: what a notebook adapts under a heading that says so was undeclared."""
+    text = "## Attention\r\nAdapted from [x](https://github.com/a/b)\0 (Apache-2.0):\rx = 1"
+    data = notebook(cell("a = 1"), cell(["as ", "is"], "markdown"), cell(text, "markdown"))
+    read = read_notebook(data)
+    assert read == (
+        b"a = 1\n# ## Attention\n# Adapted from [x](https://github.com/a/b)  (Apache-2.0):\n"
+        b"# x = 1\n",
+        ((1, 1), (3, 2)),
+    )
+    (claim,) = of_cells(*read).claims
+    assert claim.target == "https://github.com/a/b"
 
 
 def test_nbformat_3_is_read() -> None:

@@ -112,7 +112,7 @@ def test_compare_with(
     folder: Path, index: Path, fault: str, strikes: Callable[[str], None]
 ) -> None:
     """The other side of a comparison; there it is left out, as from an index."""
-    strikes("provenance.indexing.statements")
+    strikes("provenance.indexing.of_cells")
     reference = str(index.parent / "reference")
     report = provenance.compare(reference, str(folder), limits=LIMITS)
     assert {finding.reference.path for finding in report.findings} == {"fine.py"}
@@ -126,7 +126,7 @@ def test_index(
     fault: str,
     strikes: Callable[[str], None],
 ) -> None:
-    strikes("provenance.indexing.statements")
+    strikes("provenance.indexing.of_cells")
     output = folder.parent / "o.db"
     words = ["build", str(folder), "-o", str(output)]
     if command == "add":
