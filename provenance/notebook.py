@@ -32,8 +32,11 @@ _PYTHON = re.compile(r"\b(?:python|pypy)[\d.]*\b")
 """What ``%%script`` may start."""
 _TO_FILE = frozenset(("writefile", "file"))  # Python where the file named is Python
 _CELL_MAGIC = re.compile(r"\s*%%(!|\w+)?(.*)")
+_HELP = re.compile(r"\s*%%\w+\?")  # asks what it is: the rest of the cell is Python
 _MAYBE = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
 _LINE_MAGIC = re.compile(r"\s*[%!?]|[\w\s,.*\[\]]+=\s*(?:!|%[A-Za-z_])")
+_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Where a magic ends for IPython, but no line of Python."""
 _OPENING = re.compile(r"'''|\"\"\"|['\"#()\[\]{}]")
 _CLOSING = {quote: re.compile(r"\\.|" + quote) for quote in ("'", '"', "'''", '"""')}
 
@@ -173,7 +176,7 @@ def _python(source: str) -> str:
     lines = source.split("\n")
     first = next((at for at, line in enumerate(lines) if line.strip()), 0)
     magic = _CELL_MAGIC.match(lines[first])
-    if magic is None:
+    if magic is None or _HELP.match(lines[first]):
         return "\n".join(_without_magics(lines))
     name, rest = magic.group(1) or "", magic.group(2).strip().strip("'\"")
     other = name in ("", "!", *_NOT_PYTHON) and not (name == "script" and _PYTHON.search(rest))
@@ -196,8 +199,10 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
     depth, quote, goes_on, magic = 0, "", False, False
     for line in lines:
         starts = not (depth or quote or goes_on)
+        while (magic or (starts and _LINE_MAGIC.match(line))) and (end := _END.search(line)):
+            magic, line = False, line[end.end() :]
         if magic or (starts and _LINE_MAGIC.match(line)):
-            magic = line.rstrip().endswith("\\")
+            magic = line.endswith("\\")
             yield _comment(line)
             continue
         was = depth, quote

@@ -149,6 +149,25 @@ def test_command_over_several_lines_is_a_comment_as_a_whole() -> None:
 @pytest.mark.parametrize(
     "source",
     [
+        "!ls \\ \na = 1",
+        "%%bash?\na = 1",
+        "!ls\u2028a = 1",
+        "x = %time f()\x0ca = 1",
+        "!ls \\\n  b\x85a = 1",
+        "if x:\n  !ls \\ \u2029\n  a = 1",
+    ],
+)
+def test_python_that_ipython_runs_behind_a_magic_stays(source: str) -> None:
+    """IPython goes on behind a backslash at the very end of a line only, ends a magic where Unicode
+    ends a line, and takes ``%%bash?`` for a question."""
+    lines = python_of(source).split("\n")
+    assert "a = 1" in map(str.strip, lines)
+    assert len(lines) == source.count("\n") + 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
         "x = (a\n  % b)",
         "x = a \\\n  % b",
         '"""Why?\n% and so on\n!really?\n"""\nx = 1',
