@@ -18,7 +18,7 @@ from provenance.errors import UsageError
 from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
-from provenance.patterns import Patterns
+from provenance.patterns import Patterns, expand_braces
 from provenance.policy import (
     OWN_FILE,
     PROJECT_FILE,
@@ -225,7 +225,7 @@ def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
     if not prefix:
         return tuple(globs)
     moved = []
-    for glob in globs:
+    for glob in expand_braces(globs):
         back, plain = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
         anchored = "/" in plain.removeprefix("./").rstrip("/")
         plain = plain.removeprefix("./").removeprefix("/")

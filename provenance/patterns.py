@@ -39,6 +39,7 @@ class Patterns:
         self._include = _spec(include, braces)
         self._exclude = _spec(exclude, braces)
         self._only = None if only is None else frozenset(only)
+        self._takes_back = any(glob.startswith("!") for glob in exclude)
 
     @property
     def narrow(self) -> bool:
@@ -58,8 +59,11 @@ class Patterns:
         return self._exclude is not None and self._exclude.match_file(path)
 
     def excludes_folder(self, path: str) -> bool:
-        """Whether all of a folder is left out, so that it need not be walked."""
-        return self._exclude is not None and self._exclude.match_file(path + "/")
+        """Whether all of a folder is left out, so that it need not be walked: not where a glob may
+        take back some of it, which an archive would have."""
+        if self._exclude is None or self._takes_back:
+            return False
+        return self._exclude.match_file(path + "/")
 
     def _asked_for(self, path: str) -> bool:
         """Whether a path, or a folder it stands in, is one of ``only``."""

@@ -370,8 +370,9 @@ class _Judge:
             yield "notice", f"the file does not name {', '.join(gone)}, as {notice.path} does"
 
     def _is_vendored(self, path: str) -> bool:
-        inner = path.removeprefix(self.scope.prefix)
-        return self._vendored is not None and self._vendored.wants(inner)
+        if self._vendored is None or not path.startswith(self.scope.prefix):
+            return False
+        return self._vendored.wants(path.removeprefix(self.scope.prefix))
 
     def _ruled(
         self,

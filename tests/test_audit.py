@@ -596,6 +596,18 @@ def test_no_link_in_a_repository_leads_what_is_written_out_of_it(dirty: Path, na
 MANY = [f"some/m{number}" for number in range(12)]
 
 
+def test_what_is_vendored_stands_in_the_folder_of_the_policy(dirty: Path) -> None:
+    """Its globs, and those in braces, start there: elsewhere they excuse nothing."""
+    text = Path("provenance.toml").read_text() + "vendored = ['borrowed.py']\n"
+    Path("provenance.toml").unlink()
+    (dirty / "sub").mkdir()
+    shutil.copy("src/borrowed.py", "sub/borrowed.py")
+    Path("sub/provenance.toml").write_text(text)
+    found = audited("--config", "sub/provenance.toml", code=1)
+    assert {one["path"] for one in failures(found)} == {"src/borrowed.py"}
+    assert under("sub/", ["{a/b,c}.py"]) == ("sub/a/b.py", "sub/**/c.py")
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -168,6 +168,8 @@ def test_patterns_hold_for_all_kinds(kind: str, tmp_path: Path) -> None:
     assert paths(opened(path, include=["pkg/{models,none}/*"])) == ["pkg/models/x.py"]
     assert paths(opened(path, include=["pkg"], exclude=["b.py", "pkg/models/"])) == ["pkg/a.py"]
     assert opened(path, include=["nowhere/*"]).total == 0
+    taken_back = ["*.py", "pkg/models/", "!pkg/models/x.py"]
+    assert paths(opened(path, exclude=taken_back)) == ["pkg/models/x.py"]
 
 
 @pytest.mark.parametrize("kind", ["wheel", "zipped sdist", "tar.gz", "tar.xz"])
