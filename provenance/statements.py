@@ -137,12 +137,14 @@ two a line may end."""
 _OTHER_WORDS = tuple(word.encode() for word in ("©", "ed\u00a0from"))
 
 _TOKEN = re.compile(
-    rb'#[^\n]*|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*(?:""")?'
-    rb"|'''[^'\\]*(?:(?:\\[\s\S]|'(?!''))[^'\\]*)*(?:''')?"
+    rb'#[^\n]*|"""[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*(?:"""|())'
+    rb"|'''[^'\\]*(?:(?:\\[\s\S]|'(?!''))[^'\\]*)*(?:'''|())"
     rb'|"[^"\\\n]*(?:\\[\s\S][^"\\\n]*)*"?'
     rb"|'[^'\\\n]*(?:\\[\s\S][^'\\\n]*)*'?"
 )
-"""Comments and strings. Every branch matches to its end whatever follows, so time is linear."""
+"""Comments and strings. Every branch matches to its end whatever follows, so time is linear. A
+group tells that nothing closes three quotes."""
+_COMMENT = re.compile(rb"#[^\n]*")
 
 _HEAD = re.compile(rb"(?:[ \t\f]*(?:#[^\n]*)?\n)*[ \t\f]*(?:#[^\n]*)?")
 _PREFIX = b"rRuUbBfF"
@@ -241,7 +243,7 @@ def _blocks(content: bytes, hits: list[int]) -> Iterator[tuple[_Block, list[int]
     head_end = head.end() if head is not None else 0
     position, count, done = 0, len(hits), 0
     line, counted = 1, 0
-    for token in _TOKEN.finditer(content):
+    for token in _tokens(content):
         while position < count and hits[position] < max(token.start(), done):
             position += 1
         if position == count:
@@ -267,6 +269,18 @@ def _blocks(content: bytes, hits: list[int]) -> Iterator[tuple[_Block, list[int]
         lines = content[start:stop].decode("utf-8", "replace").split("\n")
         block = _Block(line, tuple(_clean(text[:LONGEST_LINE]) for text in lines), notices)
         yield block, sorted(set(found))
+
+
+def _tokens(content: bytes) -> Iterator[re.Match[bytes]]:
+    """Comments and strings; behind three quotes that nothing closes, which Python does not read
+    either, the lines that are comments."""
+    for token in _TOKEN.finditer(content):
+        yield token
+        if token.lastindex:
+            for found in _COMMENT.finditer(content, token.start()):
+                if not content[content.rfind(b"\n", 0, found.start()) + 1 : found.start()].strip():
+                    yield found
+            return
 
 
 def head_lines(content: bytes) -> int:
@@ -608,6 +622,26 @@ _NO_HOLDER = re.compile(
     r"status|under|this)\b|$",
     re.IGNORECASE,
 )
+_HOLDER_BELOW = re.compile(
+    r"(?P<name>[A-Z][\w.'’-]*(?:,? (?:[A-Z][\w.'’-]*|and|of|the|de|von|team|authors|contributors"
+    r"|&))*)(?P<plain> ?<[^<>@ ]+@[^<>@ ]+>|[.,] ?(?i:all rights reserved)\.?)?[.,]?"
+)
+_BODY = re.compile(
+    r"\b(?:inc|ltd|llc|corp|corporation|gmbh|team|authors?|contributors|university|institute|"
+    r"foundation)\b",
+    re.IGNORECASE,
+)
+
+
+def _below(rest: str, text: str) -> str:
+    """The holder that the line below a copyright line names, where that names none and this one is
+    plainly a name: behind ``by``, or with an address, a reservation, or a word for a body."""
+    match = _HOLDER_BELOW.fullmatch(text)
+    if match is None or not (
+        rest.strip().lower() == "by" or match["plain"] or _BODY.search(match["name"])
+    ):
+        return ""
+    return _holder(match["name"])
 
 
 def _copyrights(block: _Block, hit_lines: list[int]) -> Iterator[Copyright]:
@@ -619,14 +653,17 @@ def _copyrights(block: _Block, hit_lines: list[int]) -> Iterator[Copyright]:
             continue
         years = match["years"].strip(" ,;:-–—/")
         marked = bool(match["tag"]) or bool(re.search(r"\([cC]\)|©", match["sign"] or ""))
-        holder = _holder(match["holder"])
+        holder, written = _holder(match["holder"]), block.lines[at]
+        if not holder and (years or marked) and at + 1 < len(block.lines):
+            below = _bare(block.lines[at + 1])
+            holder, written = _below(match["holder"], below), f"{written} {below}"
         if not re.search(r"\w", holder) or _NO_HOLDER.match(holder):
             continue
         if not (years or marked) and (text[: sign.start()].strip() or not holder[0].isupper()):
             continue
         if len(text[: sign.start()].split()) > 4:
             continue  # a sentence that speaks of copyright
-        yield Copyright(block.first_line + at, holder, years, block.lines[at][:LONGEST])
+        yield Copyright(block.first_line + at, holder, years, written[:LONGEST])
 
 
 def _holder(text: str) -> str:

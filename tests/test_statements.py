@@ -293,6 +293,35 @@ def test_licence_texts(text: str, expression: str) -> None:
     assert (found.line, found.expression, found.source) == (1, expression, "text")
 
 
+@pytest.mark.parametrize(
+    ("text", "holder"),
+    [
+        ("# Copyright (c) 2020\n# The Aviary Team", "The Aviary Team"),
+        ("# Copyright (c) 2020 by\n# Jane Doe", "Jane Doe"),
+        ("# Copyright 2020,\n#   Jane Doe <j@mail.example>", "Jane Doe"),
+        ("# Copyright 2020\n# Jane Doe. All rights reserved.", "Jane Doe"),
+        ("# Copyright (c) 2020\n# Attention Layers", None),
+        ("# Copyright (c) 2020\n# Licensed under the MIT license", None),
+        ("# Copyright (c) 2020\n#\n# The Aviary Team", None),
+        ("# Copyright (c) 2020\n# All rights reserved.", None),
+        ("# Copyright (c) 2020\nThe_Team = 1", None),
+    ],
+)
+def test_a_holder_on_the_line_below_is_one_where_it_is_plainly_a_name(
+    text: str, holder: str | None
+) -> None:
+    found = [one.holder for one in statements(text.encode()).copyrights]
+    assert found == ([holder] if holder else [])
+
+
+@pytest.mark.parametrize("quotes", ["'''", '"""'])
+def test_three_quotes_that_nothing_closes_hide_no_comment(quotes: str) -> None:
+    """Python does not read such a file; what it says is read all the same."""
+    text = f"x = {quotes}\n# Copied from a.b.C\ny = '# Copied from d.e.F'\n# Copyright 2020 A\n"
+    assert [target for _, _, target in claims(text)] == ["a.b.C"]
+    assert [one.holder for one in statements(text.encode()).copyrights] == ["A"]
+
+
 def test_holders_are_compared_without_their_dress() -> None:
     """Case, spaces, punctuation, legal form and articles are not the holder."""
     assert fold_holder("The HuggingFace Inc. team") == fold_holder("Hugging Face")
