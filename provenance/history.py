@@ -50,6 +50,7 @@ _MOST_TOLD = 5  # reasons
 _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _REF = re.compile(r"refs/[^\x00-\x20~^:?*\[\\\x7f]+\Z")
 _HEADER = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) \d+ (\d+)(?: \d+)?\Z")
+_CR_ALONE = re.compile(rb"\r(?!\n)")
 _KEPT = ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "TMPDIR", "WINDIR")
 _OURS = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -382,7 +383,10 @@ def _blame(
         if b"no such path" in ended.stderr:
             return {}  # not committed yet
         return Reason("git could not read their history; 'git fsck' says what is wrong")
-    return read_porcelain(ended.stdout, found.shallow)
+    days = read_porcelain(ended.stdout, found.shallow)
+    if not days and len(_CR_ALONE.findall(data)) > data.count(b"\n"):
+        return Reason("lines end with CR alone, which git takes for one line; write LF instead")
+    return days
 
 
 def ask(

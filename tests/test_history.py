@@ -237,6 +237,13 @@ def test_a_file_that_changed_since_the_scan_is_said(tmp_path: Path) -> None:
     assert "1 of 1 files: changed since" in (history(str(root), asked).reason or "")
 
 
+def test_lines_that_git_takes_for_one_are_said(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", [(TEXT.replace("\n", "\r"), FIRST, FIRST)])
+    found = history(str(root), [replace(wanted(root)[0], ranges=((1, 3),))])
+    assert not found.lines
+    assert "1 of 1 files: lines end with CR alone" in (found.reason or "")
+
+
 # --- what it does not do ------------------------------------------------------------------
 
 HOSTILE = """\
