@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from provenance.decode import Reason
-from provenance.statements import LONGEST_LINE, may_state
+from provenance.statements import LONGEST_BLOCK, LONGEST_LINE, may_state
 
 _MOST_VALUES = 4_000_000
 """Values of JSON in a notebook, none of which takes more than some 60 bytes beside its text: it is
@@ -145,9 +145,10 @@ def _remark(source: object) -> str:
     that is no text, which Jupyter shows and does not run."""
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
-    if not isinstance(source, str) or not may_state(source.encode("utf-8", "replace")):
+    text = source[:LONGEST_BLOCK] if isinstance(source, str) else ""
+    if not may_state(text.encode("utf-8", "replace")):
         return ""
-    lines = re.split(r"\r\n|\r|\n", source.replace("\0", " "))
+    lines = re.split(r"\r\n|\r|\n", text.replace("\0", " "))
     return "\n".join(_comment(line[:LONGEST_LINE]) for line in lines)
 
 

@@ -27,9 +27,10 @@ LONGEST = 200
 
 LONGEST_LINE = 1_000
 """Characters of a line that are read."""
+LONGEST_BLOCK = 20_000
+"""Bytes of a comment or docstring that are read at a time."""
 
 _MOST_HITS = 20_000
-_LONGEST_BLOCK = 20_000
 _LINES_AFTER = 4
 
 
@@ -255,7 +256,7 @@ def _blocks(content: bytes, hits: list[int]) -> Iterator[tuple[_Block, list[int]
             notices = True
         else:
             start, stop = token.span()
-            stop = min(stop, hits[position] + _LONGEST_BLOCK)
+            stop = min(stop, hits[position] + LONGEST_BLOCK)
             notices = not content[head_end:start].strip(_PREFIX) if start >= head_end else False
             if not (notices or _is_docstring(content, start)):
                 continue
@@ -302,8 +303,8 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
         stop = len(content)
     first = content.rfind(b"\n", 0, start) + 1
     if content[first:start].strip():
-        return start, min(stop, start + _LONGEST_BLOCK)
-    lowest = max(floor, start - _LONGEST_BLOCK)
+        return start, min(stop, start + LONGEST_BLOCK)
+    lowest = max(floor, start - LONGEST_BLOCK)
     while first - 1 > lowest:
         above = content.rfind(b"\n", lowest, first - 1) + 1
         if above <= lowest and lowest and content[lowest - 1 : lowest] != b"\n":
@@ -311,7 +312,7 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
         if not content[above : first - 1].lstrip(b" \t").startswith(b"#"):
             break
         first = above
-    highest = start + _LONGEST_BLOCK
+    highest = start + LONGEST_BLOCK
     while stop < highest:
         below = content.find(b"\n", stop + 1, highest)
         end = below if below >= 0 else min(len(content), highest)

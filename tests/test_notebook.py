@@ -56,6 +56,9 @@ def test_a_cell_of_text_that_may_state_an_origin_is_a_comment() -> None:
     )
     (claim,) = of_cells(*read).claims
     assert claim.target == "https://github.com/a/b"
+    long = read_notebook(notebook(cell("Licence: MIT\n" + "a\n" * 10**6, "markdown")))
+    assert not isinstance(long, Reason)
+    assert len(long[0]) < 100_000, "no more than of a comment"
 
 
 def test_nbformat_3_is_read() -> None:
