@@ -24,6 +24,8 @@ from provenance.schema import BAND, RUN, STRUCTURE, TEXT, TEXT_RUN
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from provenance.seen import Seen
+
 MOST_CANDIDATES = 16
 """Compared exactly for each unit. On the development set the first-named family of a model is a
 declared parent in .875; with 8 in .858, with 32 in .875 for a twentieth more time."""
@@ -63,14 +65,14 @@ _TEXT_WEIGHT, _STRUCTURE_WEIGHT = 8.0, 4.0  # above whatever bands and fingerpri
 
 
 def candidates(
-    sketches: Sequence[Sketch], index: Index, hidden: NDArray[np.bool_] | None = None
+    sketches: Sequence[Sketch], index: Index, seen: Seen | None = None
 ) -> list[tuple[NDArray[np.int64], NDArray[np.intp]]]:
     """The best candidates of every row of every sketch.
 
     Args:
         sketches: of a batch of files.
         index: where to look.
-        hidden: bool[units + 1], reference units not to be seen.
+        seen: the reference units that may be seen. None: all.
 
     Returns:
         Two arrays for each sketch. int64[c, 4]: (row, unit id, equality, telling), by row, the
@@ -94,7 +96,7 @@ def candidates(
     text = _equal(index, TEXT, texts[told], told, _TEXT_WEIGHT)
     told = np.flatnonzero(structures)
     structure = _equal(index, STRUCTURE, structures[told], large[told], _STRUCTURE_WEIGHT)
-    open_ = _open(text, structure, outer, hidden)
+    open_ = _open(text, structure, outer, seen)
     fresh = open_[large]
     bands = index.parameters.bands
     keys = _joined([sketch.band for sketch in sketches])[fresh].ravel()
@@ -136,10 +138,10 @@ def candidates(
     telling, equality = (
         np.concatenate([one[likely], np.zeros(added.size, np.int64)]) for one in (telling, equality)
     )
-    if hidden is not None:
-        seen = ~hidden[unit]
-        row, unit, total = row[seen], unit[seen], total[seen]
-        telling, equality = telling[seen], equality[seen]
+    if seen is not None:
+        shown = seen.of(unit)
+        row, unit, total = row[shown], unit[shown], total[shown]
+        telling, equality = telling[shown], equality[shown]
     order = np.lexsort((unit, -np.round(total, 9), row))
     row, unit, total = row[order], unit[order], total[order]
     telling, equality = telling[order], equality[order]
@@ -303,12 +305,12 @@ def _once(
 
 
 def _open(
-    text: _Hits, structure: _Hits, outer: NDArray[np.intp], hidden: NDArray[np.bool_] | None
+    text: _Hits, structure: _Hits, outer: NDArray[np.intp], seen: Seen | None
 ) -> NDArray[np.bool_]:
     """bool[rows], for which rows the merely similar counts: not where the row and its class are
     equal in text to units that may be seen, and so few are equal in structure that all are
     candidates, whatever their rank."""
-    row = text[0] if hidden is None else text[0][~hidden[text[1]]]
+    row = text[0] if seen is None else text[0][seen.of(text[1])]
     settled = np.zeros(outer.size, bool)
     settled[row] = True
     settled &= np.bincount(structure[0], minlength=outer.size) < MOST_CANDIDATES

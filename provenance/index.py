@@ -49,6 +49,7 @@ from provenance.schema import (
     WIDE,
     Shape,
 )
+from provenance.seen import Seen
 from provenance.stored import Stored
 from provenance.units import Units
 
@@ -424,24 +425,23 @@ class Index:
         """The name of the file's origin."""
         return self.origin_facts.names[standing.origin - 1]
 
-    def visible(self, releases: Sequence[int], origins: Sequence[int]) -> NDArray[np.bool_]:
-        """bool[units + 1]: the units that a file has whose release and origin are among these."""
+    def seen(self, releases: Sequence[int], origins: Sequence[int]) -> Seen:
+        """The units that a file has whose release and origin are among these."""
         of_release = np.zeros(max(self.releases, default=0) + 1, bool)
         of_release[np.array(releases, np.intp)] = True
         of_origin = np.zeros(len(self.origin_facts) + 1, bool)
         of_origin[np.array(origins, np.intp)] = True
-        trees = int(self.counts["tree"])
-        seen = np.zeros(trees + 1, bool)
-        for page in range(trees // TREES_PER_PAGE + 1):
+
+        def trees_of(page: int) -> NDArray[np.bool_]:
             edges, release, origin, _ = self._file_page(page)
-            owner = np.repeat(np.arange(edges.size - 1), np.diff(edges)) + page * TREES_PER_PAGE
-            seen[owner[of_release[release] & of_origin[origin]]] = True
-        result = np.zeros(self.units + 1, bool)
-        for page in range(self.units // UNITS_PER_PAGE + 1):
-            elements, edges, of_units, _, _ = self.unit_page(page)
-            owner = np.repeat(np.arange(elements.size), np.diff(edges)) + page * UNITS_PER_PAGE
-            result[owner[seen[of_units]]] = True
-        return result
+            return _any(edges, of_release[release] & of_origin[origin])
+
+        def units_of(page: int) -> NDArray[np.bool_]:
+            edges, of_units = self._units.trees_of(page)
+            return _any(edges, trees.of(of_units))
+
+        trees = Seen(int(self.counts["tree"]) + 1, TREES_PER_PAGE, trees_of)
+        return Seen(self.units + 1, UNITS_PER_PAGE, units_of)
 
     def tokens(self, unit: int) -> Tokens:
         """The unit's elements; ``line`` is that of its first place."""
@@ -607,6 +607,12 @@ class Index:
     def origins(self) -> list[OriginFacts]:
         """Every origin, by name."""
         return sorted(self.origin_facts.values(), key=lambda one: one.name)
+
+
+def _any(edges: NDArray[np.intp], holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of lists one after another, by where each begins and the last one ends, which hold any."""
+    before = np.concatenate([[0], np.cumsum(holds)])[edges]
+    return np.diff(before) > 0
 
 
 def _age(place: Place) -> tuple[Any, ...]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.notices import Named
+    from provenance.seen import Seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +176,7 @@ class Library:
             self._opened = opened.pop_all()
         self.permutations = self.indexes[0].permutations
         self._is_excluded: dict[str, bool] = {}
-        self._hidden: dict[int, NDArray[np.bool_]] = {}
+        self._shown: dict[int, Seen] = {}
         self._family: dict[str, Family] = {}
         self._notices: dict[
             tuple[str, str | None, str], tuple[tuple[str, ...], tuple[str, ...]]
@@ -206,16 +207,16 @@ class Library:
         """Whether some references are not to be seen."""
         return self.as_of is not None or bool(self.exclude_origin)
 
-    def hidden(self, number: int) -> NDArray[np.bool_] | None:
-        """bool[units + 1] of an index, the units that must not be seen; None for none."""
+    def shown(self, number: int) -> Seen | None:
+        """The units of an index that may be seen; None for all."""
         if not self.hides:
             return None
-        if number not in self._hidden:
+        if number not in self._shown:
             index = self.indexes[number]
             names = index.origin_facts.names
-            shown = [at for at, name in enumerate(names, 1) if not self._excluded(name)]
-            self._hidden[number] = ~index.visible(self._seen_releases(index), shown)
-        return self._hidden[number]
+            wanted = [at for at, name in enumerate(names, 1) if not self._excluded(name)]
+            self._shown[number] = index.seen(self._seen_releases(index), wanted)
+        return self._shown[number]
 
     def _seen_releases(self, index: Index) -> list[int]:
         as_of = self.as_of
@@ -236,8 +237,8 @@ class Library:
         shown = [one for one in wanted if not self._excluded(index.origin_facts.names[one - 1])]
         seen = self._seen_releases(index)
         return (
-            index.visible(seen, shown),
-            index.visible(list(index.releases), wanted),
+            index.seen(seen, shown).every(),
+            index.seen(list(index.releases), wanted).every(),
         )
 
     def _excluded(self, origin: str) -> bool:

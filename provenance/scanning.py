@@ -437,7 +437,7 @@ def proposed(
     found: list[list[NDArray[np.int64]]] = [[] for _ in sketched]
     limited: list[set[int]] = [set() for _ in sketched]
     for number, index in enumerate(library.indexes):
-        listed = candidates(sketched, index, library.hidden(number))
+        listed = candidates(sketched, index, library.shown(number))
         for of_file, cut, (pairs, rows) in zip(found, limited, listed, strict=True):
             if pairs.size:
                 of_file.append(np.insert(pairs, 1, number, axis=1))

@@ -90,6 +90,11 @@ class Units:
         outer, classes = self._classes_of(f"unit page {number}", found)
         return found.elements.astype(np.intp), *self._trees_of(number, found), outer, classes
 
+    def trees_of(self, number: int) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+        """Of a page where each unit's trees begin and the last one's end, and the trees; it is not
+        kept."""
+        return self._trees_of(number, self._pages.get(number) or self._read(number))
+
     def classes_of(self, units: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
         """The classes that have units as members: positions in ``units``, and classes, in
         parallel, in no order."""

@@ -78,11 +78,12 @@ ALLOWED = {
     "checksum": "pages schema",
     "postings": "order pages recent schema stored",
     "units": "pages recent schema stored",
+    "seen": "",
     "elements": "model pages parse recent schema stored",
     "opening": "model",
     "index": (
         "checksum elements errors model null opening pages postings recent references.__init__ "
-        "regular schema stored units"
+        "regular schema seen stored units"
     ),
     "integrity": "checksum index schema sketch",
     "rank": "mark",
@@ -92,8 +93,8 @@ ALLOWED = {
     "ours": "policy pypi schema",
     "segments": "aside build errors index merge model ours schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
-    "candidates": "index model order pages schema",
-    "library": "index model notices order recent schema sketch uses references.__init__",
+    "candidates": "index model order pages schema seen",
+    "library": "index model notices order recent schema seen sketch uses references.__init__",
     "chain": "library model null verdict",
     "near": "finding library model",
     # attribute judges: it compares with align what candidates proposed and library holds
@@ -190,7 +191,7 @@ ALLOWED = {
     "cluster.tables": "errors index model opening schema",
     "cluster.slices": (
         "cluster.fingerprints cluster.tables elements errors index model null parse postings "
-        "recent schema"
+        "recent schema seen"
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors worker",

@@ -30,6 +30,7 @@ from provenance.null import Baseline
 from provenance.postings import Posted
 from provenance.recent import Recent
 from provenance.schema import FILE, LAYOUT, RUN, TEXT_RUN
+from provenance.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -181,15 +182,15 @@ class Slice(Index):
                 classes.append(self.units_of(np.array(sorted(row.classes), np.int64)))
         return np.array(at, np.intp), np.concatenate(classes).astype(np.uint32)
 
-    def visible(self, releases: Sequence[int], origins: Sequence[int]) -> NDArray[np.bool_]:
-        """See ``Index.visible``; of the units that are here."""
+    def seen(self, releases: Sequence[int], origins: Sequence[int]) -> Seen:
+        """See ``Index.seen``; of the units that are here."""
         of_release, of_origin = set(releases), set(origins)
         result = np.zeros(self._unit_numbers.size + 1, bool)
         for unit, row in self._unit_rows.items():
             result[unit] = any(
                 one >> 32 in of_release and one & 0xFFFFFFFF in of_origin for one in row.stands
             )
-        return result
+        return Seen(result.size, result.size, lambda _: result)
 
     def tree(self, number: int) -> Tree:
         """See ``Index.tree``."""
