@@ -99,7 +99,10 @@ def merge(
         indexes = (opened.enter_context(Index(path)) for path in paths)
         try:
             joined = _Merge(indexes, file.folder, most)
-            joined.number()
+            try:
+                joined.number()
+            except OSError as error:  # a full disk
+                raise file.unwritable(error) from error
             file.write(joined.fill, measure, joined.shape.version)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
             names = ", ".join(str(path) for path in paths)

@@ -150,13 +150,17 @@ def cached(name: str, version: str) -> str | None:
 
 
 def cache_folder() -> str:
-    """Where fetched archives are kept: ``PROVENANCE_CACHE``, else the user's cache folder."""
+    """Where fetched archives are kept: ``PROVENANCE_CACHE``, else the user's cache folder; of one
+    who has no home, a place where nothing can be."""
     given = os.environ.get("PROVENANCE_CACHE")
     if given:
         return os.path.abspath(given)
     from platformdirs import user_cache_dir
 
-    return user_cache_dir("provenance", appauthor=False)
+    found = ""
+    with suppress(RuntimeError):  # older ones give ``~`` as it is
+        found = user_cache_dir("provenance", appauthor=False)
+    return found if os.path.isabs(found) else os.path.join(os.devnull, "provenance")
 
 
 # --- the cache ----------------------------------------------------------------------------

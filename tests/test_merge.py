@@ -256,6 +256,20 @@ def test_a_damaged_index_is_named_and_nothing_is_changed(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.db", "no.db", "out.db"]
 
 
+def test_a_full_disk_is_told_wherever_a_join_is(
+    made: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is numbered stands in files too: no index and no remedy was named."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("provenance.merge.number_pieces", full)
+    with pytest.raises(IndexFileError, match=r"joined\.db: .*expected room.*name another with -o"):
+        merge_indexes(made[0], tmp_path / "joined.db")
+    assert not os.listdir(tmp_path)
+
+
 def test_no_index_and_no_place_are_refused(made: tuple[list[Path], Path], tmp_path: Path) -> None:
     """With what to do."""
     with pytest.raises(UsageError, match="expected at least one"):

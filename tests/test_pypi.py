@@ -12,8 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from provenance import pypi
+from provenance.cli import main
 from provenance.errors import SourceError, UsageError
 from provenance.model import SourceFile
 from provenance.source import open_source
@@ -298,6 +300,31 @@ def test_cache_is_the_users_where_no_other_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("PROVENANCE_CACHE", raising=False)
     assert "provenance" in pypi.cache_folder()
     assert os.path.isabs(pypi.cache_folder())
+
+
+@pytest.mark.parametrize("place", [None, "~/.cache/provenance"])
+def test_who_has_no_home_has_no_cache(
+    place: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container, under a number that is nobody's: nothing is kept, least of all in a folder
+    ``~`` of where one is, and the scan goes on."""
+
+    def nowhere(*_: object, **__: object) -> str:
+        if place is None:
+            raise RuntimeError("could not determine the home directory")
+        return place
+
+    monkeypatch.delenv("PROVENANCE_CACHE", raising=False)
+    monkeypatch.delenv("PROVENANCE_NO_CACHE", raising=False)
+    monkeypatch.setattr("platformdirs.user_cache_dir", nowhere)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = CliRunner().invoke(main, ["scan", "../a.py"])
+    assert result.exit_code == 0, result.output
+    assert not os.listdir(".")
+    with pytest.raises(SourceError, match=r"PROVENANCE_CACHE"):
+        open_source("pypi:toy-model==1.0")
 
 
 def test_what_pip_says_costs_what_it_is_long() -> None:
