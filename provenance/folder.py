@@ -113,13 +113,13 @@ def shown(name: str) -> str:
 
 def list_folder(
     root: str, patterns: Patterns, is_notice: Callable[[str], bool] = lambda _: False
-) -> tuple[list[tuple[str, str | Reason]], list[tuple[str, str]]]:
+) -> tuple[list[tuple[str, str | Reason]], list[tuple[str, str | Reason]]]:
     """``(path inside the root, where it is or why it is not read)``, in no order; and the same of
     the notice files, which ``is_notice`` tells by their names. A folder that is left out has one
     line, its path ending in ``/``."""
     outside, inner, top = _outer_rules(root)
     found: list[tuple[str, str | Reason]] = []
-    notices: list[tuple[str, str]] = []
+    notices: list[tuple[str, str | Reason]] = []
     waiting = [_Place("", outside, _Checkout("", top), None)]
     while waiting:
         here = waiting.pop()
@@ -160,6 +160,8 @@ def list_folder(
                     why = _why_not(inner + path, checkout, rules, aside)
                     if why is None or not why.endswith(BY_RULE):
                         found.append((shown(path), _linked(root, path, patterns)))
+                elif is_notice(name) and not patterns.excludes(shown(path)):
+                    notices.append((shown(path), _linked(root, path, patterns, is_notice)))
             elif kind == "folder":
                 if name == ".git" or not _wanted(path, True, patterns):
                     continue
@@ -198,8 +200,10 @@ def _is_link(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() or (is_junction is not None and is_junction())
 
 
-def _linked(root: str, path: str, patterns: Patterns) -> Reason:
-    """Why a symbolic link is not followed."""
+def _linked(
+    root: str, path: str, patterns: Patterns, is_notice: Callable[[str], bool] | None = None
+) -> Reason:
+    """Why a symbolic link, or one of the name of a notice file, is not followed."""
     place = os.path.join(root, path)
     try:
         target = os.path.realpath(place)
@@ -210,13 +214,17 @@ def _linked(root: str, path: str, patterns: Patterns) -> Reason:
     if target != root and not target.startswith(os.path.join(root, "")):
         return Reason(f"{found} outside the tree, which is not followed; scan its target by itself")
     inner = os.path.relpath(target, root).replace(os.sep, "/")
-    read = not patterns.excludes_folder(shown(inner)) if folder else inner.endswith(ENDINGS)
-    read = read and ".git" not in inner.split("/") and patterns.wants(shown(inner), asked=False)
-    if read or target == root:
+    kind, put = ("notice", "the file") if is_notice else ("Python", "the code")
+    if is_notice:
+        read = is_notice(os.path.basename(inner)) and not patterns.excludes(shown(inner))
+    else:
+        read = not patterns.excludes_folder(shown(inner)) if folder else inner.endswith(ENDINGS)
+        read = read and patterns.wants(shown(inner), asked=False)
+    if (read and ".git" not in inner.split("/")) or target == root:
         return Reason(f"{found} of the same tree; {IN_THE_SAME_TREE}")
     return Reason(
-        f"{found} of the same tree that is not looked at there, for it is no Python file, or not "
-        "wanted; put the code itself here, or leave the link out with --exclude"
+        f"{found} of the same tree that is not looked at there, for it is no {kind} file, or not "
+        f"wanted; put {put} itself here, or leave the link out with --exclude"
     )
 
 

@@ -167,7 +167,8 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
     def notices() -> list[tuple[str, bytes | Reason]]:
         found: list[tuple[str, bytes | Reason]] = []
         for path, place in sorted(beside, key=lambda one: (one[0].count("/"), one[0]))[:MOST]:
-            found.append((path, read_in(place, LONGEST_FILE)))
+            one = place if isinstance(place, Reason) else read_in(place, LONGEST_FILE)
+            found.append((path, one))
         if len(beside) > MOST:
             reason = f"found {len(beside)} notice files, the {MOST} nearest to the top were read"
             found.append((".", Reason(f"{reason}; leave some out with --exclude")))

@@ -71,12 +71,13 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                 raise too_many(shown_name, limits)
             name = tidy(info.name) + "/" * info.isdir()
             position = listing.count
-            listing.add(name, day_of_seconds(info.mtime), _tar_problem(info, limits))
+            problem = _tar_problem(info, limits)
+            listing.add(name, day_of_seconds(info.mtime), problem)
             sizes[position] = info.size
             if listing.lacks_metadata(name) and info.isreg() and info.size <= LONGEST_METADATA:
                 listing.metadata[name] = _read_tar_member(tar, info, LONGEST_METADATA)
-            elif info.isreg() and listing.lacks_notice(name, info.size):
-                listing.notices[name] = _read_tar_member(tar, info, LONGEST_FILE)
+            elif listing.lacks_notice(name, info.size):
+                listing.notices[name] = problem or _read_tar_member(tar, info, LONGEST_FILE)
     except (ProvenanceError, MemoryError):
         raise
     except TooLongError as error:

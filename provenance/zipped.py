@@ -71,8 +71,9 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                 data = _read_zip_member(archive, info, LONGEST_METADATA)
                 if not isinstance(data, Reason):
                     listing.metadata[name] = data
-            elif problem is None and listing.lacks_notice(name, info.file_size):
-                listing.notices[name] = _read_zip_member(archive, info, LONGEST_FILE)
+            elif listing.lacks_notice(name, info.file_size):
+                found = problem or _read_zip_member(archive, info, LONGEST_FILE)
+                listing.notices[name] = found
         total = sum(
             min(info.file_size, limits.of(name))
             for info, name in ((info, _name(info)) for info in infos)

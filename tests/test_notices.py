@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from programs import program, renamed
 
 import provenance
+from provenance.folder import IN_THE_SAME_TREE
 from provenance.model import Report, Skipped
 from provenance.notices import (
     LONGEST_FILE,
@@ -353,6 +354,31 @@ def test_archives_say_what_they_pass_over(tmp_path: Path) -> None:
     assert "expected at most" in reasons["NOTICE"]
     assert "3 notice files more" in reasons["."]
     assert sum(not isinstance(one, Skipped) for one in found) == MOST - 1
+
+
+def test_a_notice_file_that_is_a_link_is_told(tmp_path: Path) -> None:
+    """In a folder and in archives: it may have declared what is called undeclared."""
+    root = tmp_path / "root"
+    (root / "pkg").mkdir(parents=True)
+    (root / "pkg" / "a.py").write_text("x = 1\n")
+    (root / "LICENSE").write_text("MIT License\n")
+    (tmp_path / "NOTICE").write_text(BOTH)
+    (root / "NOTICE").symlink_to("../NOTICE")
+    (root / "pkg" / "LICENSE").symlink_to("../LICENSE")
+    with tarfile.open(tmp_path / "root.tar", "w") as tar:
+        tar.add(root, "root-1.0")
+    with zipfile.ZipFile(tmp_path / "root.zip", "w") as packed:
+        packed.writestr("a.py", "x = 1\n")
+        for name in ("NOTICE", "pkg/LICENSE"):
+            link = zipfile.ZipInfo(name)
+            link.external_attr = 0o120777 << 16
+            packed.writestr(link, "../NOTICE")
+    for source in (root, tmp_path / "root.tar", tmp_path / "root.zip"):
+        told = [one for one in open_source(str(source)).notices() if isinstance(one, Skipped)]
+        assert [one.path for one in told] == ["NOTICE", "pkg/LICENSE"]
+        assert all("symbolic link" in one.reason for one in told)
+    told = [one for one in open_source(str(root)).notices() if isinstance(one, Skipped)]
+    assert [one.reason.endswith(IN_THE_SAME_TREE) for one in told] == [False, True]
 
 
 def test_many_processes_say_the_same(index: Path, tmp_path: Path) -> None:
