@@ -38,6 +38,12 @@ _PROJECT_FILES = {"PKG-INFO", "pyproject.toml", "setup.py", "setup.cfg"}
 _VERSIONED = re.compile(r".+-v?\d[^/]*")
 _DATA = re.compile(r"[^/]+\.data/(?:purelib|platlib)/")
 
+_NOT_UNPACKED = re.compile(r"[\x00-\x1f\x7f]|[ .]+\Z")
+"""What Info-ZIP, or Windows, leaves out of a name."""
+_OTHER_NAME = Reason(
+    "found a member name that some programs unpack as that of Python, expected one without control "
+    "characters that ends in none but letters; pack it again under its own name"
+)
 _LEFT_OUT = Reason(
     "left out, by its name or marks an environment, caches or installed code, though the archive "
     "has it; unpack it and scan it by itself"
@@ -109,6 +115,8 @@ class Listing:
             self.environments.add(folder.removesuffix("/conda-meta"))
         if last.endswith(ENDINGS):
             self.found.append(Member(name, name, position, day, unsafe or problem))
+        elif _NOT_UNPACKED.sub("", last).endswith(ENDINGS):
+            self.found.append(Member(name, name, position, day, _OTHER_NAME))
 
     def lacks_metadata(self, name: str) -> bool:
         """Whether a member holds metadata that are still to be read."""

@@ -69,7 +69,7 @@ def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
             names_left -= len(info.name)
             if listing.count >= limits.max_members or names_left < 0:
                 raise too_many(shown_name, limits)
-            name = tidy(info.name) + "/" * info.isdir()
+            name = _name(info) + "/" * info.isdir()
             position = listing.count
             problem = _tar_problem(info, limits)
             listing.add(name, day_of_seconds(info.mtime), problem)
@@ -123,7 +123,7 @@ def _read_tar(path: str, members: list[Member], limits: Limits) -> Iterator[Foun
             at = turn.get(position)
             if at is None:
                 continue
-            if tidy(info.name) != members[at].name:
+            if _name(info) != members[at].name:
                 break
             limit = limits.of(members[at].path)
             data = _read_tar_member(tar, info, limit)
@@ -288,6 +288,11 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         """Always."""
         return True
+
+
+def _name(info: tarfile.TarInfo) -> str:
+    """The name that ``tarfile`` unpacks a member to, be it no folder and its name that of one."""
+    return tidy(info.name).rstrip("/")
 
 
 def _tar_problem(info: tarfile.TarInfo, limits: Limits) -> Reason | None:

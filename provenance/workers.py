@@ -295,5 +295,5 @@ def _batches(
 
 
 def emptied(file: SourceFile) -> SourceFile:
-    """The file without its content, which need not travel back."""
-    return replace(file, content=b"")
+    """The file without its content, which need not travel back, nor the cells that it had."""
+    return replace(file, content=b"", cells=())

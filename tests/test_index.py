@@ -268,6 +268,17 @@ def test_first_seen_is_the_first_release_that_ships_the_unit(tmp_path: Path) -> 
 # --- the same every time ------------------------------------------------------------------
 
 
+def test_a_notebook_that_is_indexed_already_can_be_added_again(tmp_path: Path) -> None:
+    """It goes to the workers without its text, but went with its cells: an IndexError."""
+    cells = [{"cell_type": "code", "source": f"def f{n}(a):\n    return a[{n}]"} for n in range(3)]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a.ipynb").write_text(json.dumps({"nbformat": 4, "cells": cells}))
+    provenance.build_index([tmp_path / "a"], tmp_path / "a.db")
+    before = (tmp_path / "a.db").read_bytes()
+    provenance.build_index([tmp_path / "a"], tmp_path / "a.db", extend=True)
+    assert (tmp_path / "a.db").read_bytes() == before
+
+
 def family(name: str, seed: int) -> str:
     """A module whose classes bear a family's mark: the same code but for it."""
     text = program(seed, classes=4, functions=2)

@@ -126,3 +126,12 @@ def test_a_zip_that_says_that_a_member_is_longer_than_any_file_is_told(tmp_path:
     assert found["good.py"] == ""
     assert "expected at most" in found["long.py"]
     assert "does not list as they are" in found["a.zip"]
+
+
+def test_a_file_whose_name_is_that_of_a_folder_is_read(tmp_path: Path) -> None:
+    """``tarfile``, and so pip, unpacks it as one."""
+    source = open_source(written(tmp_path / "a.tar", member("a.py/", GOOD), member("b/c.py", GOOD)))
+    assert [(one.path, type(one)) for one in source.files()] == [
+        ("a.py", SourceFile),
+        ("b/c.py", SourceFile),
+    ]

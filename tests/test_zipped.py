@@ -146,3 +146,15 @@ def test_a_long_zip_and_streamed_ones_are_not_suspected(tmp_path: Path) -> None:
     found = list(open_source(str(tmp_path / "a.zip")).files())
     assert all(isinstance(one, SourceFile) for one in found)
     assert len(found) == 71
+
+
+@pytest.mark.parametrize("name", ["b.py\x01", "b\x7f.p\x02y", "b.py ", "b.ipynb."])
+def test_a_name_that_others_unpack_as_python_is_told(name: str, tmp_path: Path) -> None:
+    """Info-ZIP leaves control characters out of names, Windows what blanks and dots end them."""
+    path = tmp_path / "a.zip"
+    path.write_bytes(packed("a.py", name, "c.pyc"))
+    found = list(open_source(str(path)).files())
+    assert [one.reason for one in found if isinstance(one, Skipped)] == [
+        "found a member name that some programs unpack as that of Python, expected one without "
+        "control characters that ends in none but letters; pack it again under its own name"
+    ]
