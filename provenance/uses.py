@@ -200,21 +200,23 @@ def uses(
         trees: its syntax trees, where the caller has them; else it is parsed where needed.
 
     Returns:
-        The uses in order of lines, at most ``MOST``.
+        The uses in order of lines, at most ``MOST``, and one of each further origin.
     """
     if trees is None:
         trees = syntax(content)
     file = _File(content, path, [tree.root_node for tree in trees])
-    found = dict.fromkeys(islice(_found(file), MOST))
     if known is None:
-        return tuple(sorted(found, key=lambda use: use.line))
+        return tuple(sorted(dict.fromkeys(islice(_found(file), MOST)), key=lambda use: use.line))
     about = _is_about_models(content) or _is_inside(path, known)
-    kept = [
-        use
-        for use in found
-        if resolve(use, known) is not None
-        and (about or use.kind not in _BY_NAME or _is_of(use, known))
-    ]
+    kept: dict[Use, None] = {}
+    told: set[str] = set()
+    for use in _found(file):
+        origin = resolve(use, known)
+        if origin is None or not (about or use.kind not in _BY_NAME or _is_of(use, known)):
+            continue
+        if len(kept) < MOST or origin not in told:  # very many of one hide none of another
+            told.add(origin)
+            kept[use] = None
     return tuple(sorted(kept, key=lambda use: use.line))
 
 

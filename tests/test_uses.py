@@ -322,3 +322,12 @@ def test_time_and_output_are_bounded(content: bytes) -> None:
     assert len(said) <= MOST
     assert all(len(use.target) <= 1_000 and len(use.by) <= 300 for use in said)
     assert time.process_time() - start < 10
+
+
+def test_very_many_uses_hide_none_of_another_family() -> None:
+    """2,001 names of an own module once hid all that came after them."""
+    own = ", ".join(f"a{at}" for at in range(MOST + 1))
+    bert = "from transformers import LlamaModel\n" * (MOST + 1)
+    last = "import torch\nfrom transformers import WhisperModel\nAutoModel.register('qwen2', A)\n"
+    origins = {origin for *_, origin in found(f"from .own import {own}\n{bert}{last}")}
+    assert origins == {"transformers/llama", "transformers/whisper", "transformers/qwen2"}
