@@ -24,6 +24,8 @@ Exit codes
 """
 
 _LONGEST = 1_000_000_000
+_QUOTING = ("json", "cyclonedx", "codequality", "spdx", "html")
+"""Formats with names or text just as they are, all of it in strings of JSON."""
 STRENGTH = ("fragment", "type-3", "type-2", "type-1")
 
 
@@ -192,7 +194,7 @@ def deliver(
             texts = Texts(contents=contents, created=created())
         text = one.write(without_policy(report), texts)
     if output is None:
-        if one.name in ("json", "cyclonedx", "codequality"):  # a log of CI looks for it anywhere
+        if one.name in _QUOTING:  # a log of CI looks for it anywhere
             text = text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[")
         if one.name == "text":
             click.echo(text, nl=False)

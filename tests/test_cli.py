@@ -433,7 +433,7 @@ def test_help_that_nobody_gets_is_told(asked: str, output: str) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("format_", ["json", "cyclonedx", "codequality"])
+@pytest.mark.parametrize("format_", ["json", "cyclonedx", "codequality", "spdx"])
 def test_no_json_for_the_terminal_is_a_command_to_ci(
     index: Path, tmp_path: Path, format_: str
 ) -> None:
@@ -444,6 +444,17 @@ def test_no_json_for_the_terminal_is_a_command_to_ci(
     assert "##[" not in output
     assert "##vso[" not in output
     assert "##vso[task.x]##[y].py" in json.dumps(json.loads(output))
+
+
+def test_no_source_in_a_page_for_the_terminal_is_a_command_to_ci(
+    index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.py").write_text(f"{program(0)}X = 1  # ##vso[task.x]##[y]\n")
+    scan = ("scan", tmp_path, "--no-default-index", "--index", index, "--format", "html")
+    output = run(*scan).output
+    assert "task.x]" in output
+    assert "##[" not in output
+    assert "##vso[" not in output
 
 
 def test_a_fault_of_ours_is_3_and_steers_no_terminal(
@@ -782,6 +793,15 @@ def test_the_name_of_a_new_index_cannot_steer_the_terminal(mine: Path, tmp_path:
     database = tmp_path / "i\x1b.db"
     assert "\x1b" not in run("index", "build", mine, "-o", database).output
     assert "\x1b" not in run("index", "add", database, mine).output
+
+
+def test_no_text_of_an_index_makes_lines_of_its_own(mine: Path, tmp_path: Path) -> None:
+    """A line "checksum ..." of theirs would read as ours."""
+    database = tmp_path / "i.db"
+    run("index", "build", mine, "-o", database, "--license", "MIT\nchecksum 0", "--origin", "a\nb")
+    for command in (("index", "info", database, "--origins"), ("families", "--index", database)):
+        lines = run(*command).output.splitlines()
+        assert not any(line.startswith(("checksum 0", "b ")) for line in lines)
 
 
 # --- index --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -117,6 +118,14 @@ def test_no_cell_is_a_formula(whole: Audit) -> None:
         for cell in row:
             assert cell.isprintable()
             assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+
+
+def test_no_part_of_a_cell_is_a_formula_where_a_semicolon_parts_cells() -> None:
+    found = finding(1)
+    path = "a;=1+1;b | @x.py"
+    suspect = replace(found.suspect, path=path)
+    text = named("csv").write(audit((ruling(replace(found, suspect=suspect)),)), Texts())
+    assert ";'=1+1;b |' @x.py" in text
 
 
 @EXAMPLES

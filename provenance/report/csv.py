@@ -8,6 +8,7 @@ Injection").
 from __future__ import annotations
 
 import csv
+import re
 
 from provenance.model import Audit, FileResult, Fixed, Ruling
 from provenance.report.evidence import files_of, identity_of, subject
@@ -31,6 +32,8 @@ _FORMULA: tuple[str, ...] = (
     "\N{FULLWIDTH HYPHEN-MINUS}",
     "\N{FULLWIDTH COMMERCIAL AT}",
 )
+_PARTS = re.compile(r"(?<=[;|])")
+"""Behind what parts cells in other places of the world: OWASP says to take care of it."""
 
 
 def table(audit: Audit) -> str:
@@ -58,7 +61,8 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = safe(str(value))
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    parts = _PARTS.split(text)  # where ; parts cells, they begin anew behind it
+    return "".join(f"'{one}" if one.lstrip().startswith(_FORMULA) else one for one in parts)
 
 
 def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
