@@ -6,12 +6,14 @@ import base64
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 
+import audits
 import hypothesis
 import pytest
 from click.testing import CliRunner
@@ -21,7 +23,7 @@ import provenance
 from provenance import model
 from provenance.cli import main
 from provenance.licenses import DutyKind
-from provenance.model import Identity, Report, Skipped
+from provenance.model import Finding, Identity, Report, Skipped
 from provenance.report import html, quoted
 from provenance.report.html import html_report
 from provenance.report.json import json_report, plain
@@ -367,6 +369,21 @@ def test_much_source_is_quoted_without_colours_and_the_page_says_so(
     assert (first, runs, more) == (1, "", [])
     assert "class MineScores" in text
     assert "without colours" in read.said
+
+
+def test_colours_cost_time_by_the_length_of_a_text() -> None:
+    """They are made where no time-out ends it. 200 KB of blank lines took eight minutes."""
+    start = time.process_time()
+    assert quoted.colours(" \n" * 50_000)[0] == " \n" * 50_000
+    page = quoted.Quotes(*_quoted("x = f'" + "\\N{" * 50_000))
+    assert page.plain == 1
+    assert time.process_time() - start < 5
+
+
+def _quoted(text: str) -> tuple[Report, list[Finding], dict[str, str], dict[Any, str]]:
+    found = audits.finding(1)
+    whole = audits.audit((audits.ruling(found),)).report
+    return whole, [found], {found.suspect.path: text}, {}
 
 
 @SEEDED

@@ -8,6 +8,7 @@ read in a browser.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from provenance.model import Finding, Report
 from provenance.report.text import safe
 
 if TYPE_CHECKING:
+    from pygments.lexer import Lexer
     from pygments.token import _TokenType
 
 Release = tuple[str, str, str]
@@ -28,6 +30,9 @@ Stretch = tuple[int, str, str]
 COLOURED = 4_000_000
 """So many characters are coloured, those of the strongest findings first: about four seconds of
 work. The rest is quoted without colours, and the page says so."""
+
+_LONG = re.compile(r"[^\n]{1000}")
+"""A file with so long a line has no colours: a string in it may take time by its square."""
 
 
 class Quotes:
@@ -70,7 +75,7 @@ class Quotes:
         if name in self.files:
             return
         size = sum(len(text) for _, text in texts)
-        coloured = size <= self._left
+        coloured = size <= self._left and not any(_LONG.search(text) for _, text in texts)
         self._left -= size if coloured else 0
         self.plain += not coloured
         self.files[name] = [
@@ -102,13 +107,25 @@ def visible(text: str) -> str:
     return "".join(sign if sign in "\n\t" else safe(sign) for sign in text)
 
 
+@cache
+def _lexer() -> Lexer:
+    """That of Pygments, which looks for a docstring from each blank line on to where no blank is
+    left; so a blank line is taken by itself before."""
+    from pygments.lexer import inherit
+    from pygments.lexers.python import PythonLexer
+    from pygments.token import Whitespace
+
+    class ByLines(PythonLexer):
+        tokens = {"root": [(r"^[^\S\n]+\n", Whitespace), inherit]}  # noqa: RUF012
+
+    return ByLines()
+
+
 def colours(text: str) -> tuple[str, str]:
     """A Python text fit to be seen, and its runs."""
-    from pygments.lexers.python import PythonLexer
-
     shown: list[str] = []
     runs: list[list[str | int]] = []
-    for _, token, value in PythonLexer().get_tokens_unprocessed(text):
+    for _, token, value in _lexer().get_tokens_unprocessed(text):
         for kind, piece in _pieces(value, _kind(token)):
             shown.append(piece)
             length = len(piece)
