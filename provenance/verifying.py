@@ -12,10 +12,9 @@ import os
 import reprlib
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from provenance.bundle import FORMAT_VERSION, MOST_BYTES, Call, unpacked, wrong_sums
 from provenance.errors import BundleError
@@ -112,7 +111,7 @@ def verify_bundle(
 
     call = about.call
     packed = _seen(content["report.json"])
-    of_itself = {"git", "archive"} & {str(one["source"]) for one, _ in packed.values()}
+    of_itself = {"git", "archive"} & {one.source for one, _ in packed.values()}
     report = scan(
         source,
         found,
@@ -136,20 +135,25 @@ def verify_bundle(
     return (*checks, *_compared(content, about, report, source))
 
 
-_Seen = Mapping[str, tuple[dict[str, Any], str]]
+_Seen = Mapping[str, tuple[SuspectSeen, Direction]]
 
 
 def _seen(packed: bytes) -> _Seen:
     """Since when the scanned side of each finding, by its id, and of each identical file, by its
     path, is as it is, and its direction, by the packed report; nothing where it is no report."""
+    from msgspec import ValidationError, convert
+
     try:
         report = json.loads(packed)
         dated = {str(one["id"]): one for one in report["findings"]}
         dated |= {
             f"/{one['path']}": one["identical"] for one in report["files"] if one["identical"]
         }
-        return {key: ({**one["seen"]}, str(one["direction"])) for key, one in dated.items()}
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return {
+            key: (convert(one["seen"], SuspectSeen), convert(one["direction"], Direction))
+            for key, one in dated.items()
+        }
+    except (ValidationError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 
@@ -160,11 +164,10 @@ def _dated(report: Report, packed: _Seen) -> tuple[Report, int]:
 
     def dated(one: Finding | Identity, key: str) -> tuple[SuspectSeen, Direction]:
         nonlocal undated
-        then, direction = packed.get(key, ({}, ""))
-        if one.seen.source == "none" and then.get("source") == "git":
+        then = packed.get(key)
+        if one.seen.source == "none" and then is not None and then[0].source == "git":
             undated += 1
-            with suppress(TypeError):  # of any other form it does not fit, and the report differs
-                return SuspectSeen(**then), cast("Direction", direction)
+            return then
         return one.seen, one.direction
 
     found = [turned(one, *dated(one, one.id)) for one in report.findings]

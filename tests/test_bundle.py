@@ -10,6 +10,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -172,6 +173,20 @@ def test_days_of_git_are_open_where_there_is_no_history(
     without = {one.what: one.state for one in verify_bundle(str(made), str(tree), [index])}
     assert without["report.json"] == "holds"
     assert without["days"] == "open"
+
+
+@pytest.mark.parametrize("wrong", [{"lines": float("nan")}, {"day": {}}, {"of": "a"}])
+def test_days_of_a_bundle_are_days(
+    wrong: dict[str, Any], repository: Path, members: Members, tmp_path: Path
+) -> None:
+    """What a bundle says of git is believed where none is here, if it is of the right form."""
+    report = json.loads(members["report.json"])
+    for one in report["findings"]:
+        one["seen"] |= {"source": "git", "day": "2025-01-01", **wrong}
+    changed = {**members, "report.json": (json.dumps(report, indent=2) + "\n").encode()}
+    place = tmp_path / "evidence.zip"
+    place.write_bytes(packed({**changed, SUMS: sums(changed)}))
+    assert states(place, str(repository), [index_of(repository)])["report.json"] == "differs"
 
 
 def test_the_day_of_an_archive_is_asked_again(repository: Path, tmp_path: Path) -> None:
