@@ -475,7 +475,7 @@ def with_stanzas(plan: Plan, said: Audit, reason: str) -> tuple[str, str, str]:
     added = stanzas(said, plan.prefix, reason, head)
     if added:
         try:
-            parsed(before + added, file)
+            parsed((before + added).removeprefix("\ufeff"), file)
         except UsageError as error:
             raise UsageError(
                 f"{file}: found a policy to whose end no [[{head}]] can be added, as where it is "

@@ -73,6 +73,7 @@ class Beside:
     def __init__(self, file: NoticeFile, library: Library) -> None:
         self.file = file
         self._library = library
+        self._states: dict[str, _Kept | None] = {}
 
     @cached_property
     def named(self) -> tuple[Declaration, ...]:
@@ -92,6 +93,25 @@ class Beside:
     def families(self) -> frozenset[str]:
         """The families that are named."""
         return frozenset(one.family for one in self.named)
+
+    @cached_property
+    def holders(self) -> Mapping[str, _Kept]:
+        """The first line that names each copyright holder, folded."""
+        found: dict[str, _Kept] = {}
+        for line in self.file.statements.copyrights:
+            for party in parties(line.holder):
+                found.setdefault(fold_holder(party), (self.file.path, line.line, line.text))
+        return found
+
+    def states(self, expression: str) -> _Kept | None:
+        """The first line that states a licence."""
+        if expression not in self._states:
+            lines = self.file.statements.licenses
+            stating = (one for one in lines if names_license([one.expression], expression))
+            line = next(stating, None)
+            place = None if line is None else (self.file.path, line.line, line.text)
+            self._states[expression] = place
+        return self._states[expression]
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,20 +358,12 @@ _Kept = tuple[str, int, str]
 
 def _holder_beside(told: Said, folded: str) -> _Kept | None:
     """The first line of a notice file that names a copyright holder."""
-    for one in told.beside:
-        for line in one.file.statements.copyrights:
-            if folded in map(fold_holder, parties(line.holder)):
-                return one.file.path, line.line, line.text
-    return None
+    return next((one.holders[folded] for one in told.beside if folded in one.holders), None)
 
 
 def _license_beside(told: Said, expression: str) -> _Kept | None:
     """The first line of a notice file that states a licence."""
-    for one in told.beside:
-        for line in one.file.statements.licenses:
-            if names_license([line.expression], expression):
-                return one.file.path, line.line, line.text
-    return None
+    return next(filter(None, (one.states(expression) for one in told.beside)), None)
 
 
 def keeps_holders(told: Said, reference: Statements) -> list[_Kept]:

@@ -79,16 +79,18 @@ def rulings(report: Report, policy: Policy, scope: Scope) -> tuple[Ruling, ...]:
             asked[key] = True
             notice = notices.get(key)
         found.append(judge.of_finding(finding, notice))
-    times: dict[str, int] = {}
+    others: list[Ruling] = []
     for file in report.files:
         if file.identical:
-            ruling = judge.of_identical(file, file.identical)
-            number = times[ruling.id] = times.get(ruling.id, 0) + 1
-            found.append(ruling if number == 1 else replace(ruling, id=f"{ruling.id}-{number}"))
+            others.append(judge.of_identical(file, file.identical))
         for use in file.uses:
             if denied := judge.denied(use.origin):
-                found.append(judge.of_use(file.path, use, denied))
-    found += judge.of_declarations()
+                others.append(judge.of_use(file.path, use, denied))
+    others += judge.of_declarations()
+    times: dict[str, int] = {}
+    for one in others:  # the same at another place: in bills and of findings no identity is twice
+        number = times[one.id] = times.get(one.id, 0) + 1
+        found.append(one if number == 1 else replace(one, id=f"{one.id}-{number}"))
     return ordered(found)
 
 
@@ -123,6 +125,7 @@ class _Judge:
         self._matched: set[int] = set()
         self._named: dict[int, str] = {}  # declarations at a place, with an origin found there
         self._kept = " ".join(scope.kept.replace("\\", "").split()).casefold()
+        self._named_there: dict[str, bool] = {}
 
     # --- what a policy says of one thing --------------------------------------------------
 
@@ -364,10 +367,19 @@ class _Judge:
         gone = [
             one
             for one in (*notice.missing_holders, *notice.missing_licenses)
-            if " ".join(one.split()).casefold() not in self._kept
+            if not self._keeps(" ".join(one.split()).casefold())
         ]
         if gone:
             yield "notice", f"the file does not name {', '.join(gone)}, as {notice.path} does"
+
+    def _keeps(self, name: str) -> bool:
+        """Whether the notices name a holder or a licence, in whole words: there is ``mit`` in
+        "permitted", too."""
+        known = self._named_there.get(name)
+        if known is None:
+            whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.ASCII)
+            known = self._named_there[name] = whole.search(self._kept) is not None
+        return known
 
     def _is_vendored(self, path: str) -> bool:
         if self._vendored is None or not path.startswith(self.scope.prefix):

@@ -348,6 +348,44 @@ def test_a_notice_that_is_gone_warns_or_fails_and_can_be_passed_on(dirty: Path) 
     assert "warning" not in run("audit", "--require-notices", code=0).output
 
 
+def test_a_part_of_a_word_keeps_no_notice(dirty: Path) -> None:
+    """There is "MIT" in "permitted"; no licence is stated by it."""
+    place = Path("src/borrowed.py")
+    place.write_text("# Copyright 2024 The Aviary Team.\n" + place.read_text())
+    first = Path("other/m0.py")
+    first.parent.mkdir()
+    text = f"# Copyright 2024 The Aviary Team.\n# SPDX-License-Identifier: MIT\n{program(0)}"
+    first.write_text(text)
+    provenance.build_index(["other"], "other.db", license="MIT")
+    first.unlink()
+    wanted = ("--require-notices", "--index", "other.db")
+    kept = Path("THIRD_PARTY_NOTICES.md")
+    kept.write_text("Redistribution is permitted without limitation.\n")
+    assert {one["rule"] for one in failures(audited(*wanted, code=1))} == {"notice"}
+    kept.write_text("m0 is under MIT.\n")
+    assert failures(audited(*wanted, code=0)) == []
+
+
+def test_no_identity_is_twice(clean: Path) -> None:
+    """CycloneDX wants every reference once, GitLab every fingerprint."""
+    (clean / "src" / "use.py").write_text(
+        "from transformers import AutoConfig\n" + "A = AutoConfig.from_pretrained('b/m0')\n" * 2
+    )
+    stanza = "[[declared]]\npath = 'gone.py'\norigin = 'birds/m0'\n"
+    Path("provenance.toml").write_text(Path("provenance.toml").read_text() + 2 * stanza)
+    found = audited("--deny-family", "m0", code=1)["rulings"]
+    assert [one["rule"] for one in found] == ["origin", "origin", "declaration", "declaration"]
+    assert len({one["id"] for one in found}) == len(found)
+
+
+def test_a_mark_before_a_policy_does_not_keep_declarations_out(dirty: Path) -> None:
+    """Editors of Windows put one there."""
+    place = Path("provenance.toml")
+    place.write_bytes(b"\xef\xbb\xbf" + place.read_bytes())
+    run("notices", "--write", code=0)
+    run("audit", code=0)
+
+
 # --- the baseline -------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, get_args
 
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
 import pytest
-from audits import audit, of_report
+from audits import audit, file_result, filled, finding, of_report, ruling
 from programs import program, renamed
 from referencing import Registry, Resource
 
@@ -19,8 +20,10 @@ import provenance
 from provenance import model
 from provenance.auditing import audit as run
 from provenance.auditing import planned
+from provenance.model import Identity
 from provenance.report import json as report_json
 from provenance.report.audit import FORMAT_VERSION, audit_json, schema
+from provenance.report.notices import notices_text
 from provenance.settings import SETTINGS, Declaration
 
 
@@ -149,3 +152,18 @@ def test_the_style_is_that_of_the_house() -> None:
     path = Path(provenance.__file__).parent / "report" / "audit.schema.json"
     text = path.read_text("utf-8")
     assert text == json.dumps(schema(), indent=2) + "\n"
+
+
+def test_notices_cost_time_by_the_number_of_files() -> None:
+    """Not by its square: 20,000 files that are reference files took 16 s."""
+    same = filled(Identity, origin="t/a", path="a.py", package="t")
+    files = tuple(file_result(f"{at}.py", identical=same) for at in range(10_000))
+    rulings = tuple(
+        replace(ruling(finding(at)), path=f"{at}.py", origin="t/a", finding=None)
+        for at in range(10_000)
+    )
+    whole = audit(rulings)
+    start = time.process_time()
+    text = notices_text(replace(whole, report=replace(whole.report, files=files)))
+    assert text.count("- 9999.py") == 1
+    assert time.process_time() - start < 2

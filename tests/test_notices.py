@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from programs import program, renamed
 
 import provenance
+from provenance.declared import Beside, Said, keeps_holders
 from provenance.folder import IN_THE_SAME_TREE
 from provenance.model import Report, Skipped
 from provenance.notices import (
@@ -26,6 +28,7 @@ from provenance.notices import (
     notice_files,
 )
 from provenance.source import open_source
+from provenance.statements import NOTHING, Copyright, Statements
 
 HEAD = """\
 # Copyright 2024 Example Labs
@@ -408,6 +411,21 @@ def test_a_reuse_file_costs_time_by_its_length(table: str) -> None:
     files = notice_files([("REUSE.toml", text.encode())] * 3)
     assert len(files) <= MOST_ANNOTATED
     assert not any(one.covers("other.py") for one in files)
+
+
+def test_notice_files_are_gone_through_once_for_all_files() -> None:
+    """Not for each file and each holder that it does not name: that took a second each."""
+    text = "".join(f"(c) 2024 A{at}, B{at} and C{at}\n" for at in range(2_000)).encode()
+    read = notice_files([(f"NOTICE-{at}", text) for at in range(5)])
+    files = tuple(Beside(one, None) for one in read)  # type: ignore[arg-type]
+    told = Said("a.py", NOTHING, (), (), files)
+    asked = Statements(copyrights=(Copyright(1, "C1999", "", ""),))
+    assert [place[:2] for place in keeps_holders(told, asked)] == [("NOTICE-0", 2_000)]
+    start = time.process_time()
+    for at in range(1_000):
+        asked = Statements(copyrights=(Copyright(1, f"Nobody {at}", "", ""),))
+        assert keeps_holders(told, asked) == []
+    assert time.process_time() - start < 5
 
 
 def test_braces_of_a_reuse_file_are_no_alternatives() -> None:

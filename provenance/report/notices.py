@@ -7,24 +7,28 @@ head of each file; and the stanzas that declare it. A person reads them before t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from provenance.model import Audit, FileResult, Notice, Ruling
+from provenance.report.evidence import files_of
 
 MARK = "<!-- Written by provenance notices; written again by it. -->"
 """The first line of a file of notices of ours: another one is not overwritten."""
 
+_Files = Mapping[str, FileResult]
+"""By path."""
 _DECLARABLE = ("undeclared", "elsewhere")
 
 
 def borrowed(audit: Audit) -> tuple[Ruling, ...]:
     """The rulings on what was borrowed, declared or not, by path and line."""
+    files = files_of(audit)
     found = [
         one
         for one in audit.rulings
         if one.rule != "declaration"
         and (one.finding is None or one.finding.verdict != "common")
-        and (one.finding is not None or _identical(audit, one) is not None)
+        and (one.finding is not None or _identical(files, one) is not None)
         and (one.breaks or one.declared_by or one.finding is None or _is_derived(one))
     ]
     return tuple(sorted(found, key=lambda one: (one.path, one.start_line, one.id)))
@@ -34,11 +38,9 @@ def _is_derived(one: Ruling) -> bool:
     return one.finding is not None and one.finding.verdict == "derived"
 
 
-def _identical(audit: Audit, one: Ruling) -> FileResult | None:
-    for file in audit.report.files:
-        if file.path == one.path and file.identical and file.identical.origin == one.origin:
-            return file
-    return None
+def _identical(files: _Files, one: Ruling) -> FileResult | None:
+    file = files.get(one.path)
+    return file if file and file.identical and file.identical.origin == one.origin else None
 
 
 def notices_text(audit: Audit) -> str:
@@ -51,12 +53,13 @@ def notices_text(audit: Audit) -> str:
         "are files of it. Copyright holders are those that its files name.",
     ]
     groups: dict[tuple[str, str], list[Ruling]] = {}
+    files = files_of(audit)
     for one in borrowed(audit):
-        package = _source(audit, one)[0]
+        package = _source(files, one)[0]
         groups.setdefault((package, one.license or "licence not known"), []).append(one)
     for (package, license_), rulings in sorted(groups.items()):
         lines += ["", f"## {_plain(package)}, {_plain(license_)}", ""]
-        found = [notice for one in rulings for notice in _notices(audit, one)]
+        found = [notice for one in rulings for notice in _notices(files, one)]
         holders = _unique(h for n in found for h in _holders(n))
         lines += [f"- Copyright {_plain(holder)}" for holder in holders]
         if not holders:
@@ -65,7 +68,7 @@ def notices_text(audit: Audit) -> str:
         places: dict[tuple[str, str], list[str]] = {}
         versions: dict[tuple[str, str], list[str]] = {}
         for one in rulings:
-            _, version, source = _source(audit, one)
+            _, version, source = _source(files, one)
             places.setdefault((one.path, source), []).append(f"{one.start_line}-{one.end_line}")
             if version:
                 versions.setdefault((one.path, source), []).append(version)
@@ -85,13 +88,14 @@ def notices_text(audit: Audit) -> str:
 def headers(audit: Audit) -> dict[str, str]:
     """The comment to put at the head of each file with borrowed code, by path."""
     found: dict[str, tuple[list[str], list[str], list[str]]] = {}
+    files = files_of(audit)
     for one in borrowed(audit):
         if one.finding is None:
             continue  # a file that is another's as it is keeps its own head
-        package, _, path = _source(audit, one)
+        package, _, path = _source(files, one)
         sources, holders, licenses = found.setdefault(one.path, ([], [], []))
         sources.append(f"# Adapted from {_line(path)} of {_line(package)}.")
-        for notice in _notices(audit, one):
+        for notice in _notices(files, one):
             holders += [f"# Copyright {_line(holder)}" for holder in _holders(notice)]
         if one.license:
             licenses.append(f"# SPDX-License-Identifier: {_line(one.license)}")
@@ -127,25 +131,20 @@ def stanzas(audit: Audit, prefix: str, reason: str, head: str) -> str:
     return "\n".join(lines).lstrip("\n") + "\n" if lines else ""
 
 
-def _source(audit: Audit, one: Ruling) -> tuple[str, str, str]:
+def _source(files: _Files, one: Ruling) -> tuple[str, str, str]:
     """Package, version (or empty) and path of the reference."""
     if one.finding is not None:
         reference = one.finding.reference
         return reference.package, reference.version or "", reference.path
-    file = _identical(audit, one)
+    file = _identical(files, one)
     if file is None or file.identical is None:
         return one.origin.partition("/")[0], "", one.origin
     return file.identical.package, file.identical.version or "", file.identical.path
 
 
-def _notices(audit: Audit, one: Ruling) -> list[Notice]:
-    return [
-        notice
-        for file in audit.report.files
-        if file.path == one.path
-        for notice in file.notices
-        if notice.origin == one.origin
-    ]
+def _notices(files: _Files, one: Ruling) -> list[Notice]:
+    file = files.get(one.path)
+    return [notice for notice in file.notices if notice.origin == one.origin] if file else []
 
 
 def _holders(notice: Notice) -> Iterator[str]:
