@@ -349,9 +349,7 @@ def index_info(file: str, origins: bool) -> None:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    from provenance.report.text import safe
-
-    shown = [head, *((*map(safe, row),) for row in rows)]
+    shown = [head, *((*(printable(one).replace("\n", "\\n") for one in row),) for row in rows)]
     widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
     for row in shown:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from provenance.model import Audit, FileResult, Notice, Ruling
-from provenance.report.evidence import files_of
 
 MARK = "<!-- Written by provenance notices; written again by it. -->"
 """The first line of a file of notices of ours: another one is not overwritten."""
@@ -22,7 +21,7 @@ _DECLARABLE = ("undeclared", "elsewhere")
 
 def borrowed(audit: Audit) -> tuple[Ruling, ...]:
     """The rulings on what was borrowed, declared or not, by path and line."""
-    files = files_of(audit)
+    files = _files(audit)
     found = [
         one
         for one in audit.rulings
@@ -36,6 +35,10 @@ def borrowed(audit: Audit) -> tuple[Ruling, ...]:
 
 def _is_derived(one: Ruling) -> bool:
     return one.finding is not None and one.finding.verdict == "derived"
+
+
+def _files(audit: Audit) -> _Files:
+    return {file.path: file for file in audit.report.files}
 
 
 def _identical(files: _Files, one: Ruling) -> FileResult | None:
@@ -53,7 +56,7 @@ def notices_text(audit: Audit) -> str:
         "are files of it. Copyright holders are those that its files name.",
     ]
     groups: dict[tuple[str, str], list[Ruling]] = {}
-    files = files_of(audit)
+    files = _files(audit)
     for one in borrowed(audit):
         package = _source(files, one)[0]
         groups.setdefault((package, one.license or "licence not known"), []).append(one)
@@ -88,7 +91,7 @@ def notices_text(audit: Audit) -> str:
 def headers(audit: Audit) -> dict[str, str]:
     """The comment to put at the head of each file with borrowed code, by path."""
     found: dict[str, tuple[list[str], list[str], list[str]]] = {}
-    files = files_of(audit)
+    files = _files(audit)
     for one in borrowed(audit):
         if one.finding is None:
             continue  # a file that is another's as it is keeps its own head
