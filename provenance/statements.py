@@ -404,10 +404,16 @@ _LEAD = set(
 _SENTENCE = re.compile(r"\.\s+[A-Z(]")
 _NEGATED = re.compile(
     r"(?:\b(?:not|than|never|be|get|gets|if|when|can|could|may|will|should|cannot|to|values?|"
-    r"keys?|weights?|instead|without|nor|neither|(?:nothing|none|no (?:code|lines?|parts?|files?|"
-    r"class|function|text))(?: \w+){0,4})|n't)$",
+    r"keys?|weights?|instead|without|nor|neither)|n't)$",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"(?:(?:\b(?:not|never)|n't)(?: (?:been|being|ever|even|itself|directly|actually|code|"
+    r"that|was|is|were|are|in|any|way|at|all)){0,6}|\b(?:nothing|none|no (?:code|lines?|parts?|"
+    r"files?|class|function|text))(?: \w+){0,4}|\bin no way|\bby no means)$",
+    re.IGNORECASE,
+)
+"""The same in more words, which may begin on the line above."""
 _CODE = re.compile(
     r"\b(?:code|implementations?|library|repo|repository|codebase|project|package|class|module|"
     r"function|script|source|file)\b",
@@ -490,15 +496,16 @@ def _sources(
     block: _Block, at: int, lead: str, verb: re.Match[str], rest: str
 ) -> tuple[list[str], int]:
     """What a verb names, here or on the lines below; and the last line that was needed."""
-    if _NEGATED.search(lead.rstrip()):
+    # A line may go on with the sentence of the line above.
+    above = _bare(block.lines[at - 1]) if at else ""
+    goes_on = bool(above and above[-1] not in ".:;!?") and (lead + verb[0])[:1].islower()
+    whole = f"{above} {lead}" if goes_on else lead
+    if _NEGATED.search(lead.rstrip()) or _DENIED.search(whole.rstrip()):
         return [], at
     weak = bool(verb["based"] or verb["inspired"])
     leads = _is_lead(lead)
     if weak and not leads:
         return [], at
-    # A line may go on with the sentence of the line above.
-    above = _bare(block.lines[at - 1]) if at else ""
-    goes_on = bool(above and above[-1] not in ".:;!?") and (lead + verb[0])[:1].islower()
     named = leads and not (goes_on and not _is_lead(above))
     if not leads and (end := _SENTENCE.search(rest)):
         rest, at_end = rest[: end.start()], True
