@@ -78,14 +78,15 @@ def _is_own(path: str, folder: str) -> bool:
 
 
 def repository_root(start: str) -> str | None:
-    """The nearest folder, from an absolute one upwards, that is the root of a repository."""
-    folder = start
-    while not any(os.path.lexists(os.path.join(folder, mark)) for mark in REPOSITORY_MARKS):
-        above = os.path.dirname(folder)
-        if above == folder:
-            return None
-        folder = above
-    return folder
+    """The nearest folder, from an absolute one upwards, that is the root of a repository: of one
+    of git where there is any, for git has no ``.git`` in it, but may have an ``.hg``."""
+    for mark in REPOSITORY_MARKS:
+        folder, above = start, os.path.dirname(start)
+        while above != folder and not os.path.lexists(os.path.join(folder, mark)):
+            folder, above = above, os.path.dirname(above)
+        if os.path.lexists(os.path.join(folder, mark)):
+            return folder
+    return None
 
 
 def read(path: str) -> Found:

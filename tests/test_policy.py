@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provenance.errors import UsageError
-from provenance.policy import find, parsed, read
+from provenance.policy import find, parsed, read, repository_root
 from provenance.settings import SETTINGS, Declaration, Policy, starting
 
 PROJECT = "pyproject.toml"
@@ -220,3 +220,16 @@ def test_many_declarations_are_read_in_linear_time() -> None:
     found = parsed(text, "provenance.toml").policy.declared
     assert [one.line for one in found] == list(range(1, 60_000, 3))
     assert time.process_time() - begun < 10
+
+
+def test_no_mark_in_a_repository_of_git_ends_it(tmp_path: Path) -> None:
+    """git commits a file .hg, though no .git: a branch could leave its policy behind so."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "provenance.toml").write_text("deny-country = ['KR']\n")
+    inner = tmp_path / "src" / "deep"
+    inner.mkdir(parents=True)
+    (inner.parent / ".hg").touch()
+    assert find(str(inner)) == str(tmp_path / "provenance.toml")
+    assert repository_root(str(inner)) == str(tmp_path)
+    (tmp_path / ".git").rmdir()
+    assert repository_root(str(inner)) == str(inner.parent)
