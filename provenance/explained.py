@@ -162,7 +162,7 @@ class _Opened:
         quoted = Quoted(
             suspect=read.content.decode() if read else None,
             references=reference_texts(report),
-            spread=spread(read.content, held) if read else {},
+            spread=spread(read.content, held, read.cells) if read else {},
             families=max(index.families for index in held.indexes),
         )
         text = explain(report, file, quoted, line=line, width=width, styled=asked.styled)
@@ -186,12 +186,12 @@ def weigh(
         families: to weigh, each with its origins; see ``Library.origins_like``.
     """
     from provenance.attribute import looked
-    from provenance.parse import parse
+    from provenance.parse import parse, syntax
     from provenance.scanning import proposed
     from provenance.sketch import sketches
     from provenance.weigh import Weighing
 
-    parsed = parse(file.content)
+    parsed = parse(file.content, syntax(file.content, cells=file.cells))
     (drawn,) = sketches([parsed], library.parameters, library.permutations)
     ((listed, _),) = proposed([drawn], library)
     compared = looked(file, parsed, drawn, listed, library)

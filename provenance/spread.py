@@ -7,9 +7,10 @@ is shown as common here is what proposes nobody, or tells no origin, in a scan.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from provenance.parse import parse
+from provenance.parse import parse, syntax
 from provenance.schema import RUN, TEXT_RUN
 from provenance.sketch import shingles, winnow
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from provenance.library import Library
 
 
-def spread(content: bytes, library: Library) -> dict[int, int]:
+def spread(
+    content: bytes, library: Library, cells: Sequence[tuple[int, int]] = ()
+) -> dict[int, int]:
     """How many families have what stands on a line, at least; lines without a fingerprint that
     some index knows are left out.
 
@@ -25,8 +28,9 @@ def spread(content: bytes, library: Library) -> dict[int, int]:
         content: of a file, UTF-8 (``SourceFile.content``).
         library: the indexes. Where a fingerprint is so frequent that its units are not listed,
             all families stand for it.
+        cells: of a notebook, each read by itself (``SourceFile.cells``).
     """
-    parsed = parse(content)
+    parsed = parse(content, syntax(content, cells=cells))
     tokens, parameters = parsed.tokens, library.parameters
     every = max(index.families for index in library.indexes)
     least: dict[int, int] = {}

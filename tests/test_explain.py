@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -225,3 +226,18 @@ def test_a_line_is_as_common_as_the_rarest_run_that_covers_it(root: Path) -> Non
     assert counts[common + 2] >= 29
     assert counts[line_of(root, "class") + 2] == 1
     assert line_of(root, "own_name") not in counts
+
+
+def test_a_notebook_is_explained_as_it_is_scanned(root: Path, tmp_path: Path) -> None:
+    """Cell by cell: a string that one leaves open hides no other."""
+    text = renamed(program(0, functions=2))
+    lines = "".join(f"    {line}\n" for line in text.split("\n"))
+    cells = ["x = '''open\n", f"class A:\n    '''Of it.'''\n{lines}"]
+    made = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": one} for one in cells]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    report = provenance.scan(tmp_path, [root / "i.db"])
+    name = next(one.suspect.name for one in report.findings if one.verdict != "common")
+    shown = call(root, str(tmp_path / "a.ipynb") + f"::{name}")
+    assert shown.exit_code == 0, shown.output
+    assert "named: birds/bird0" in shown.output
