@@ -20,7 +20,7 @@ from audits import audit, file_result, finding, of_report, ruling
 
 import provenance
 from provenance.errors import UsageError
-from provenance.model import Audit, Direction, Identity, Skipped, Verdict
+from provenance.model import Audit, Direction, Fixed, Identity, Skipped, Verdict
 from provenance.report.formats import FORMATS, Texts, format_of, named
 from provenance.sides import suspect_contents, suspect_texts
 
@@ -558,6 +558,24 @@ def test_a_comment_fits_github(number: int) -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
+def test_a_comment_fits_github_whatever_things_are_called() -> None:
+    from provenance.report.markdown import MOST, markdown
+
+    odd = "`!" * 150
+    whole = audit(
+        tuple(ruling(finding(at)) for at in range(30)),
+        fixed=(Fixed("a" * 20, odd, odd, "o"),) * 30,
+        incomplete=("!" * 600,) * 30,
+        policy=tuple((key, [odd] * 9) for key in ("include", "exclude", "vendored", "may-skip")),
+        policy_file="provenance.toml",
+    )
+    skipped = (Skipped(odd, odd * 2),) * 30
+    text = markdown(replace(whole, report=replace(whole.report, skipped=skipped)))
+    assert len(text) <= MOST
+    assert "lines are left out here" in text
+    assert "LlamaMLP" in text, "what fails has its room"
+
+
 def test_common_code_names_no_origin_in_a_comment() -> None:
     from provenance.report.markdown import markdown
 
@@ -707,11 +725,12 @@ def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Texts]) ->
     assert techniques.count("hash-comparison") == 1
 
 
-def test_a_licence_that_is_no_expression_is_texts_as_it_is() -> None:
+@pytest.mark.parametrize("text", ["Do what you like, v9", "( )", "( AND MIT"])
+def test_a_licence_that_is_no_expression_is_texts_as_it_is(text: str) -> None:
     odd = finding()
-    odd = replace(odd, reference=replace(odd.reference, license="Do what you like, v9"))
+    odd = replace(odd, reference=replace(odd.reference, license=text))
     whole = audit((ruling(odd),), policy=())
     bom = json.loads(named("cyclonedx").write(whole, Texts()))
     (release,) = (one for one in bom["components"] if one["type"] == "library")
-    assert release["licenses"] == [{"license": {"name": "Do what you like, v9"}}]
+    assert release["licenses"] == [{"license": {"name": text}}]
     assert file_result("a.py").path == "a.py"

@@ -38,7 +38,7 @@ def markdown(audit: Audit, *, most: int = MOST) -> str:
     full, then what does not, as far as there is room."""
     files = files_of(audit)
     failures = audit.failures
-    lines = [*_head(audit, failures)]
+    lines = _cut(_head(audit, failures), most // 2)
     room = most - _RESERVED - sum(len(line) + 1 for line in lines)
     failing = set(map(id, failures))
     known = [one for one in audit.rulings if one.status == "known"]
@@ -126,6 +126,19 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
         if (more := len(audit.report.skipped) - _MOST_LISTED) > 0:
             yield f"- and {more} more"
         yield ""
+
+
+def _cut(lines: Iterator[str], room: int) -> list[str]:
+    """The lines that fit into so many characters; that some do not is said."""
+    kept, left = [], 0
+    for line in lines:
+        if len(line) < room:
+            room -= len(line) + 1
+            kept.append(line)
+        else:
+            left += 1
+    note = f"{left:,} lines are left out here; the other reports have them all."
+    return [*kept, *(["", note, ""] if left else [])]
 
 
 def _opened(title: str, count: int, full: bool) -> list[str]:
