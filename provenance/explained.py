@@ -163,7 +163,7 @@ class _Opened:
             suspect=read.content.decode() if read else None,
             references=reference_texts(report),
             spread=spread(read.content, held, read.cells) if read else {},
-            families=max(index.families for index in held.indexes),
+            families=held.families,
         )
         text = explain(report, file, quoted, line=line, width=width, styled=asked.styled)
         if weighing and units:

@@ -181,7 +181,7 @@ def finding_of(
     rate_ = percentile = None
     if null is not None and entry.whole:
         alone = null.false_alarm_rate(chosen.score, chosen.size)
-        rate_ = round(rate(alone, families, index.families), _ROUNDED)
+        rate_ = round(rate(alone, families, library.families), _ROUNDED)
         percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
     key = f"{unit.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
@@ -198,11 +198,11 @@ def finding_of(
         also=tuple(sorted(also)),
         blocks=blocks(alignment, suspect, reference),
         renames=renamed,
-        verdict="common" if is_common(families, index.families) else "resembles",
+        verdict="common" if is_common(families, library.families) else "resembles",
         attribution="undeclared",
         families=families,
         lineage=lineage,
-        rarity=round(rarity(families, index.families), _ROUNDED),
+        rarity=round(rarity(families, library.families), _ROUNDED),
         percentile=percentile,
         false_alarm_rate=rate_,
         direction="unknown",

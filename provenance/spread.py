@@ -32,7 +32,7 @@ def spread(
     """
     parsed = parse(content, syntax(content, cells=cells))
     tokens, parameters = parsed.tokens, library.parameters
-    every = max(index.families for index in library.indexes)
+    every = library.families
     least: dict[int, int] = {}
     for view, run, door in (
         (tokens.structure, parameters.run, RUN),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from programs import program
 
+import provenance
 from provenance import verdict
 from provenance.model import Finding, Identity, Reference, Suspect
 from provenance.null import Baseline, counted
@@ -114,3 +117,27 @@ def test_nothing_is_derived_from_what_is_younger(
     known = replace(known, reference=replace(known.reference, absent_before=before))
     (told,) = verdict.directed([known], day)
     assert (told.direction, told.verdict) == (direction, said)
+
+
+def test_how_many_families_hold_it_is_of_those_of_all_indexes(tmp_path: Path) -> None:
+    """Of one alone, a small index of private code made common, and of no origin, what it had
+    too; and 300 % of all families did as well."""
+    shared = program(7, functions=1, classes=0, statements=30)
+    for number in range(60):
+        folder = tmp_path / "many" / "models" / f"fam{number}x"
+        folder.mkdir(parents=True)
+        own = program(100 + number, functions=1, classes=0)
+        (folder / "modeling.py").write_text(own + (shared if number < 2 else ""))
+    few = tmp_path / "few" / "models" / "ours9"
+    few.mkdir(parents=True)
+    (few / "modeling.py").write_text(shared + program(99, functions=1, classes=0))
+    (tmp_path / "mine.py").write_text(shared)
+    provenance.build_index([tmp_path / "many"], tmp_path / "many.db", date="2024-01-01")
+    provenance.build_index([tmp_path / "few"], tmp_path / "few.db", date="2020-01-01")
+    (found,) = provenance.scan(
+        tmp_path / "mine.py", [tmp_path / "many.db", tmp_path / "few.db"]
+    ).findings
+    assert (found.families, found.verdict) == (3, "resembles")
+    assert 0.9 > found.rarity > 0.5
+    assert found.false_alarm_rate is not None
+    assert found.false_alarm_rate <= 1
