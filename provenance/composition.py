@@ -29,7 +29,7 @@ WIDELY = 0.2
 """And what it is worth that its units stand in other origins: the power of how often."""
 AS_CLOSE = 0.05
 """What is said to be as close in a file may be named for the repository; half as readily."""
-_YOUNGEST = "2100-01-01"
+_YOUNGEST, _OLDEST = "2100-01-01", "1950-01-01"
 
 
 def weight(elements: int, nearest: float, telling: float) -> float:
@@ -110,7 +110,7 @@ def _worth(standing: Mapping[str, tuple[str, int]]) -> dict[str, float]:
 
 @lru_cache(maxsize=16384)
 def _worth_of(day: str, shared: int) -> float:
-    years = (date.fromisoformat(day) - date(2020, 1, 1)).days / 365.25
+    years = (date.fromisoformat(max(day, _OLDEST)) - date(2020, 1, 1)).days / 365.25
     return exp(-YEAR * years) * float((1 + shared) ** WIDELY)
 
 

@@ -56,6 +56,12 @@ def test_between_equals_the_older_then_the_more_widely_shared_then_the_first_by_
     assert named(parts, {**EQUAL, "b": ("2023-01-01", 0)}) == ["b"]
 
 
+def test_of_what_is_very_old_the_older_is_not_worth_more_than_numbers_hold() -> None:
+    """A member of an archive may be of the year 1: that ended every scan that met it."""
+    parts = [(1.0, {"a/a": 0.0, "b/b": 0.0})]
+    assert named(parts, {"a/a": ("1990-01-01", 0), "b/b": ("0001-01-01", 0)}) == ["b/b"]
+
+
 def test_without_a_day_an_origin_is_as_young_as_the_youngest() -> None:
     parts = [(1.0, {"a": 0.0, "b": 0.0})]
     undated = ("9999-99-99", 0)
