@@ -7,6 +7,7 @@ those who read its reports find the files. Globs and paths of a policy start at 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -224,12 +225,14 @@ def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
     """
     if not prefix:
         return tuple(globs)
+    signs = prefix.replace("{", "?").replace("}", "?")  # which no glob can escape
+    there = re.sub(r"[\\*\[\]!# ]", r"\\\g<0>", signs)
     moved = []
     for glob in expand_braces(globs):
         back, plain = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
         anchored = "/" in plain.removeprefix("./").rstrip("/")
         plain = plain.removeprefix("./").removeprefix("/")
-        moved.append(f"{back}{prefix}{'' if anchored else '**/'}{plain}")
+        moved.append(f"{back}{there}{'' if anchored else '**/'}{plain}")
     return tuple(moved)
 
 

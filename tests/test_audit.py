@@ -18,6 +18,7 @@ from programs import inserted, program, renamed
 import provenance
 from provenance.auditing import planned, under
 from provenance.cli import main
+from provenance.patterns import Patterns
 from provenance.settings import SETTINGS
 
 
@@ -644,6 +645,8 @@ def test_what_is_vendored_stands_in_the_folder_of_the_policy(dirty: Path) -> Non
     found = audited("--config", "sub/provenance.toml", code=1)
     assert {one["path"] for one in failures(found)} == {"src/borrowed.py"}
     assert under("sub/", ["{a/b,c}.py"]) == ("sub/a/b.py", "sub/**/c.py")
+    assert Patterns(under("a[1]/", ["c.py"])).wants("a[1]/b/c.py"), "its folder may be called so"
+    assert not Patterns(under("a[1]/", ["c.py"])).wants("a1/b/c.py")
 
 
 @pytest.mark.parametrize(
