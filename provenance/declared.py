@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from provenance.claims import Claim
+from provenance.comments import LONGEST, head_lines
 from provenance.library import Library
 from provenance.licenses import duties
 from provenance.model import (
@@ -27,20 +29,8 @@ from provenance.model import (
     UseOf,
 )
 from provenance.notices import NoticeFile, denies, named
-from provenance.statements import (
-    LONGEST,
-    NOTHING,
-    Claim,
-    Copyright,
-    License,
-    Statements,
-    continuity,
-    fold_holder,
-    head_lines,
-    names_license,
-    of_cells,
-    parties,
-)
+from provenance.rights import Copyright, License, fold_holder, parties
+from provenance.statements import NOTHING, Statements, continuity, names_license, of_cells
 from provenance.uses import Use, is_worth_reading, resolve, uses
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from provenance.comments import LONGEST_BLOCK, LONGEST_LINE, may_state
 from provenance.decode import Reason
-from provenance.statements import LONGEST_BLOCK, LONGEST_LINE, may_state
 
 _MOST_VALUES = 4_000_000
 """Values of JSON in a notebook, none of which takes more than some 60 bytes beside its text: it is

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from provenance.comments import LONGEST
 from provenance.decode import plain_text
 from provenance.errors import UsageError
 from provenance.mark import fold, folds
 from provenance.patterns import Patterns
-from provenance.statements import LONGEST, Copyright, License, Statements, statements
+from provenance.rights import Copyright, License
+from provenance.statements import Statements, statements
 from provenance.toml import table_of
 
 MOST = 100

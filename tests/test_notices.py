@@ -27,8 +27,9 @@ from provenance.notices import (
     named,
     notice_files,
 )
+from provenance.rights import Copyright
 from provenance.source import open_source
-from provenance.statements import NOTHING, Copyright, Statements
+from provenance.statements import NOTHING, Statements
 
 HEAD = """\
 # Copyright 2024 Example Labs

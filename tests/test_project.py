@@ -49,7 +49,7 @@ ALLOWED = {
     "references.manifest": "errors model",
     # source and its readers: what a user names -> files
     "patterns": "errors",
-    "notebook": "decode statements",
+    "notebook": "comments decode",
     "limits": "decode",
     "regular": "decode",
     "tracked": "decode regular",
@@ -65,8 +65,11 @@ ALLOWED = {
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",
     "binding": "",
-    "statements": "",
-    "notices": "decode errors mark patterns statements toml",
+    "comments": "",
+    "claims": "comments",
+    "rights": "comments",
+    "statements": "claims comments rights",
+    "notices": "comments decode errors mark patterns rights statements toml",
     "uses": "mark parse",
     "licenses": "",
     "sketch": "model",
@@ -102,7 +105,7 @@ ALLOWED = {
     "attribute": "candidates chain composition finding library model near sketch verdict",
     "identity": "library model schema sketch",
     "composition": "model",
-    "declared": "library licenses model notices statements uses",
+    "declared": "claims comments library licenses model notices rights statements uses",
     "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
     "baseline": "attribute elements index library null pages recent schema sketch verdict",
@@ -204,8 +207,8 @@ ALLOWED = {
         "cluster.tables errors indexing limits model sketch workers"
     ),
     "cluster.exchange": (
-        "cluster.fingerprints cluster.tables index indexing model segments sketch statements "
-        "version"
+        "cluster.fingerprints cluster.tables index indexing model rights segments sketch "
+        "statements version"
     ),
     "cluster.importing": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.tables "

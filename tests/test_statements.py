@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import doctest
 import time
+from importlib import import_module
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance import statements as module
-from provenance.statements import (
-    MOST,
-    NOTHING,
-    Claim,
-    Copyright,
-    License,
-    Repository,
-    Statements,
-    continuity,
-    fold_holder,
-    head_lines,
-    of_cells,
-    parties,
-    repository_of,
-    statements,
-)
+from provenance.claims import Claim, Repository, repository_of
+from provenance.comments import head_lines
+from provenance.rights import Copyright, License, fold_holder, parties
+from provenance.statements import MOST, NOTHING, Statements, continuity, of_cells, statements
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -511,7 +499,8 @@ def test_time_and_output_are_bounded(content: bytes) -> None:
 
 def test_the_examples_of_the_docstrings_hold() -> None:
     """What the docstrings show is what happens."""
-    assert doctest.testmod(module).failed == 0
+    for name in ("claims", "comments", "rights", "statements"):
+        assert doctest.testmod(import_module(f"provenance.{name}")).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from provenance.cluster.tables import Header, refused, rows_of
 from provenance.index import Index
 from provenance.indexing import measured as measured_in
 from provenance.model import SourceFile
+from provenance.rights import Copyright, License
 from provenance.segments import Segments
 from provenance.sketch import sketch
-from provenance.statements import Copyright, License, Statements
+from provenance.statements import Statements
 from provenance.version import VERSION
 
 if TYPE_CHECKING:
