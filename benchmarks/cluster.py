@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,14 +101,27 @@ def run(root: Path, files: int, times: list[int]) -> int:
         same &= _told(
             "exported index", (root / "exported.db").read_bytes() == index.read_bytes(), 0
         )
+        context.setJobGroup("build, killed", "")
+        watch = _Killer(context, "build, killed", f"build {times[-1]}")
+        again = str(root / "tables-killed" / "references.db")
+        build_tables(spark, [str(part / "zoo")], again)
+        same &= watch.stop()
+        context.setJobGroup("", "")
+        opened = Tables(spark, again)
+        export_index(opened, opened.header, str(root / "again.db"))
+        same &= _told(
+            "index of a build whose executor was killed",
+            (root / "again.db").read_bytes() == index.read_bytes(),
+            0,
+        )
         asked = _linked(root / "contest", contest)
         expected = scan(str(asked / "zoo"), [index], as_of="2026-08-10")
-        for name, killed in (("contest", False), ("one executor killed", True)):
+        for name, killed in (("contest", False), ("contest, killed", True)):
             context.setJobGroup(name, "")
-            watch = _Killer() if killed else None
+            killer = _Killer(context, name, "contest") if killed else None
             found, _ = scan_tables(spark, str(asked / "zoo"), tables, as_of="2026-08-10", part=1)
-            if watch is not None:
-                same &= watch.stop()
+            if killer is not None:
+                same &= killer.stop()
             same &= _told(name, json_report(found) == json_report(expected), len(found.findings))
     print("\n| references | the largest LSH key | structure: keys, too common | text | capped |")
     print("|---:|---:|---:|---:|---:|")
@@ -115,8 +129,11 @@ def run(root: Path, files: int, times: list[int]) -> int:
     _print_constants(part, Path(tables), index, asked_last)
     jobs = _read_events(next((root / "events").iterdir()))
     print(f"\nexecutors lost: {jobs.lost}")
-    print("\n| | files | source | tables | shuffled | spilled | executors | the longest stage |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        "\n| | files | source | tables | shuffled | spilled | executors | the longest stage "
+        "| tasks lost |"
+    )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for group, spent in jobs.groups.items():
         if not group:
             continue
@@ -125,6 +142,7 @@ def run(root: Path, files: int, times: list[int]) -> int:
             f"{count or ''}", f"{source / 1e6:.2f} MB", f"{written / 1e6:.2f} MB",
             f"{spent.shuffled / 1e6:.2f} MB", f"{spent.spilled / 1e6:.2f} MB",
             f"{spent.seconds:.1f} s", f"{max(spent.stages.values(), default=0) / 1000:.1f} s",
+            str(spent.lost),
         )  # fmt: skip
         print(f"| {group} | {' | '.join(row)} |")
     return 0 if same else 1
@@ -210,24 +228,29 @@ def _is_executor(process: psutil.Process) -> bool:
 
 
 class _Killer:
-    """Kills one executor's JVM when both have been at work for a while."""
+    """Kills one executor's JVM in the middle of a group of jobs: when as many of them have begun as
+    half of another group's that did the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Any, group: str, like: str) -> None:
         self.killed = False
+        tracker = context.statusTracker()
+        half = len(tracker.getJobIdsForGroup(like)) // 2
+        self._begun: Callable[[], bool] = lambda: len(tracker.getJobIdsForGroup(group)) > half
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
-        if self._done.wait(6):
-            return
+        while not self._begun():
+            if self._done.wait(0.1):
+                return
         executors = [*filter(_is_executor, psutil.Process().children(recursive=True))]
         executors[0].kill()
         self.killed = True
         print(f"killed -9 one of {len(executors)} executors", flush=True)
 
     def stop(self) -> bool:
-        """Whether one was killed while the scan ran."""
+        """Whether one was killed while the jobs ran."""
         self._done.set()
         self._thread.join()
         return self.killed
@@ -240,6 +263,7 @@ class _Spent:
     shuffled: int = 0
     spilled: int = 0
     seconds: float = 0.0
+    lost: int = 0  # tasks that did not end well
     stages: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -262,9 +286,12 @@ def _read_events(path: Path) -> _Events:
             of_stage.update(dict.fromkeys(event["Stage IDs"], group))
         elif kind == "SparkListenerExecutorRemoved" and "SIGKILL" not in event.get("Reason", ""):
             found.lost += "shutdown" not in event["Removed Reason"].lower()
-        elif kind == "SparkListenerTaskEnd" and event.get("Task Metrics"):
+        elif kind == "SparkListenerTaskEnd":
             spent = found.groups[of_stage[event["Stage ID"]]]
-            metrics = event["Task Metrics"]
+            spent.lost += event["Task End Reason"]["Reason"] != "Success"
+            metrics = event.get("Task Metrics")
+            if not metrics:
+                continue
             spent.shuffled += metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"]
             spent.spilled += metrics["Disk Bytes Spilled"]
             spent.seconds += metrics["Executor Run Time"] / 1000

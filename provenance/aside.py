@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_LOCK = "lock"
+LOCK = "lock"
 _END = ".part"
 
 
@@ -33,8 +33,8 @@ class Aside:
             made = tempfile.mkdtemp(_END, f".{target.name}.", target.parent)
             self.path = Path(made)
             with suppress(FileNotFoundError):  # swept before there was a lock in it
-                self._lock = open(self.path / _LOCK, "wb")  # noqa: SIM115
-                if _is_ours(self._lock) and (self.path / _LOCK).exists():
+                self._lock = open(self.path / LOCK, "wb")  # noqa: SIM115
+                if _is_ours(self._lock) and (self.path / LOCK).exists():
                     return
                 self._lock.close()  # swept before it was held
 
@@ -62,7 +62,7 @@ def sweep(target: Path) -> None:
 
 
 def _take_away(folder: Path) -> None:
-    place = folder / _LOCK
+    place = folder / LOCK
     if not place.is_file():  # none, or a pipe, which would be waited for
         folder.rmdir()  # only if nothing is in it
     elif sys.platform == "win32":
@@ -76,7 +76,7 @@ def _take_away(folder: Path) -> None:
 
 def take_away(folder: Path) -> None:
     """Take a folder away, unless somebody else holds it."""
-    if sys.platform == "win32" or not (folder / _LOCK).is_file():
+    if sys.platform == "win32" or not (folder / LOCK).is_file():
         shutil.rmtree(folder, ignore_errors=True)
     else:
         with suppress(OSError):
@@ -89,7 +89,7 @@ def hold(folder: Path) -> IO[bytes] | None:
     Raises:
         OSError: no lock can be put there.
     """
-    place = folder / _LOCK
+    place = folder / LOCK
     if place.is_symlink() or (place.exists() and not place.is_file()):
         place.unlink()  # what it leads to is not ours, and a pipe would be waited for
     lock = open(place, "ab")  # noqa: SIM115

@@ -18,25 +18,38 @@ _LONGEST = 10_000_000
 def note(place: Path, file: Path) -> None:
     """Keep the seal of a file that was put down at a place. Where that cannot be, a build that is
     interrupted begins anew."""
+    with suppress(OSError):
+        keep(place, tail(file).hex())
+
+
+def keep(place: Path, seal: str) -> None:
+    """Keep a seal, a word, of something that was put down at a place, where that can be."""
     noted = _noted(place)
     if noted is not None:
         with suppress(OSError):
             noted.parent.mkdir(parents=True, exist_ok=True)
             with noted.open("a", encoding="ascii") as opened:
-                opened.write(tail(file).hex() + "\n")
+                opened.write(seal + "\n")
 
 
 def is_ours(place: Path, file: Path) -> bool:
     """Whether a file is one that was put down at a place, byte for byte."""
-    noted = _noted(place)
-    if noted is None:
-        return False
     try:
-        with noted.open("rb") as opened:
-            known = opened.read(_LONGEST).split()
-        return sealed(file) and tail(file).hex().encode() in known
+        return sealed(file) and tail(file).hex() in seals(place)
     except OSError:
         return False
+
+
+def seals(place: Path) -> frozenset[str]:
+    """The seals that were kept of a place."""
+    noted = _noted(place)
+    if noted is None:
+        return frozenset()
+    try:
+        with noted.open("rb") as opened:
+            return frozenset(opened.read(_LONGEST).decode("ascii", "replace").split())
+    except OSError:
+        return frozenset()
 
 
 def forget(place: Path) -> None:

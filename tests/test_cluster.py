@@ -23,7 +23,14 @@ from provenance.cli import main
 from provenance.cluster import gather, session
 from provenance.cluster.fingerprints import packed, parsed_of, row_of, signed, unsigned
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
-from provenance.cluster.tables import Capped, Header, checked_columns, header_of, rows_of
+from provenance.cluster.tables import (
+    TABLES,
+    Capped,
+    Header,
+    checked_columns,
+    header_of,
+    rows_of,
+)
 from provenance.errors import IndexFileError, SourceError
 from provenance.index import Index
 from provenance.indexing import build_index
@@ -152,7 +159,7 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
     from provenance.cluster.folders import Tables
 
     root = tmp_path_factory.mktemp("made")
-    killed = _build_and_be_killed(references, f"{root}/tables/zoo.db")
+    killed = _build_and_be_killed(references, f"{root}/killed/zoo.db")
     rows: list[tuple[Any, ...]] = [
         (file.relative_to(references).as_posix(), file.read_bytes(), "zoo", None, "2025-01-01")
         for file in sorted(references.rglob("*.py"))
@@ -166,7 +173,10 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
     table.write.parquet(f"{root}/sources")
     _, said = killed.communicate()
     assert killed.returncode == -signal.SIGKILL, said.decode()
-    assert [one.name for one in (root / "tables").iterdir()] == [".zoo.db.part"]
+    assert [one.name for one in (root / "killed").iterdir()] == [".zoo.db.part"]
+    shutil.copytree(root / "killed", root / "tables")  # nobody built it there
+    for one in (root / "tables").rglob("*.parquet"):
+        one.write_bytes(b"of somebody else")
     with pytest.raises(IndexFileError, match="no table 'meta'"):
         Tables(spark, f"{root}/tables/zoo.db")
     built = build_tables(spark, [f"{root}/sources"], f"{root}/tables/zoo.db", parquet=True)
@@ -180,9 +190,9 @@ def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[byte
     """Build in another process that is killed in the middle."""
     script = (
         "import os, signal, sys\n"
-        "from provenance.cluster import building, session\n"
+        "from provenance.cluster import assembling, building, session\n"
         "def killed(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "building.write_tables = killed\n"
+        "assembling._write_postings = killed\n"
         "with session.session('local[1]', eval(sys.argv[3])) as spark:\n"
         "    building.build_tables(spark, [sys.argv[1]], sys.argv[2])\n"
     )
@@ -201,6 +211,33 @@ def test_bad_rows_are_told_and_the_others_go_on(made: Any) -> None:
     for path, (_, _, _, reason) in {**BAD, "(no path)": (0, 0, "", "without a path")}.items():
         (found,) = [why for name, why in told.items() if path.startswith(name.split("\\")[0])]
         assert reason in found
+
+
+def test_a_build_that_was_killed_goes_on_with_what_it_wrote_whole(
+    spark: Any, made: Any, references: Path, tmp_path: Path
+) -> None:
+    """To the very bytes of an index. What is no more as it was written is made anew, and what
+    somebody put there is not taken along."""
+    from provenance.cluster.building import build_tables
+    from provenance.cluster.exchange import export_index
+    from provenance.cluster.folders import Tables
+
+    place = Path(made[1]).parents[1] / "killed"
+    part = place / ".zoo.db.part"
+    shutil.rmtree(part / "tree")
+    next((part / "work" / "standing").glob("*.parquet")).write_bytes(b"no more")
+    shutil.copytree(part / "unit", part / "posting")
+    (part / "foreign").write_text("of somebody else")
+    whole = {one.name: one.read_bytes() for one in part.glob("unit/*")}
+    assert any(name.endswith(".parquet") for name in whole)
+    build_tables(spark, [str(references)], f"{place}/zoo.db")
+    assert [one.name for one in place.iterdir()] == ["zoo.db"]
+    assert {one.name: one.read_bytes() for one in place.glob("zoo.db/unit/*")} == whole
+    assert {one.name for one in (place / "zoo.db").iterdir()} == set(TABLES)
+    opened = Tables(spark, f"{place}/zoo.db")
+    export_index(opened, opened.header, str(tmp_path / "out.db"))
+    build_index([str(references)], tmp_path / "index.db")
+    assert (tmp_path / "out.db").read_bytes() == (tmp_path / "index.db").read_bytes()
 
 
 def test_nothing_of_the_working_folder_is_run(made: Any, hostile: Path) -> None:
@@ -324,6 +361,15 @@ def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path)
     from provenance.cluster.folders import Tables
 
     _, tables, _ = made
+    turned = shutil.copytree(tables, tmp_path / "turned")
+    for one in turned.glob("unit/*.parquet"):  # a bit, and what a file system knows of its file
+        data = bytearray(one.read_bytes())
+        data[len(data) // 4] ^= 1
+        one.write_bytes(data)
+        one.with_name(f".{one.name}.crc").unlink()
+    with pytest.raises(Exception, match="CRC checksum verification failed") as raised:
+        Tables(spark, str(turned)).read("unit").collect()
+    assert f"{turned}/unit/part-" in str(session._failed(raised.value)).partition(" (")[0]
     with pytest.raises(IndexFileError, match="no table 'meta'"):
         Tables(spark, str(tmp_path))
     other = tmp_path / "other"

@@ -198,13 +198,13 @@ ALLOWED = {
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors worker",
-    "cluster.folders": "cluster.tables errors",
+    "cluster.folders": "aside cluster.tables errors ours",
     "cluster.assembling": (
         "cluster.exchange cluster.folders cluster.tables index model opening origins schema sketch"
     ),
     "cluster.building": (
         "cluster.assembling cluster.fingerprints cluster.folders cluster.gather cluster.session "
-        "cluster.tables errors indexing limits model sketch workers"
+        "cluster.tables errors indexing limits model sketch version workers"
     ),
     "cluster.exchange": (
         "cluster.fingerprints cluster.tables index indexing model rights segments sketch "
@@ -215,12 +215,12 @@ ALLOWED = {
         "elements index integrity model parse sketch"
     ),
     "cluster.joining": (
-        "cluster.fingerprints cluster.folders cluster.gather cluster.slices cluster.tables "
-        "declared library model notices parse scanning schema sketch workers"
+        "cluster.building cluster.fingerprints cluster.folders cluster.gather cluster.slices "
+        "cluster.tables declared library model notices parse scanning schema sketch workers"
     ),
     "cluster.scan": (
-        "cluster.building cluster.folders cluster.gather cluster.joining cluster.slices "
-        "cluster.tables errors model notices release scanning source workers"
+        "cluster.building cluster.folders cluster.gather cluster.joining cluster.session "
+        "cluster.slices cluster.tables errors model notices release scanning source workers"
     ),
     "cli_cluster": (
         "cli_explain cli_report cluster.assembling cluster.building cluster.exchange "
@@ -241,7 +241,7 @@ TOUCHES_THE_DISK = set(
     "stored checksum integrity aside ours writing numbering merge segments scanning indexing given "
     "workers worker policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
     "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
-    "cluster.importing references.__init__ references.manifest".split()
+    "cluster.folders cluster.importing references.__init__ references.manifest".split()
 )
 WORLD = set(
     "os io pathlib shutil tempfile glob sqlite3 subprocess socket ssl http urllib requests ftplib "

@@ -21,12 +21,14 @@ from provenance.cluster.gather import (
     files_of_rows,
     files_of_sources,
 )
-from provenance.cluster.tables import FINGERPRINT, Capped, checked_columns
+from provenance.cluster.session import row_by_row
+from provenance.cluster.tables import FINGERPRINT, FORMAT_VERSION, Capped, checked_columns
 from provenance.errors import SourceError, UsageError
 from provenance.indexing import SketchSettings, sketch_batch
 from provenance.limits import READ as LIMITS
 from provenance.model import Skipped, SourceFile
 from provenance.sketch import permutations
+from provenance.version import VERSION
 from provenance.workers import BOUNDS, Bounds, run
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def build_tables(
     from pyspark.sql import functions as sql
 
     shape = shape or Shape()
-    with Folder(spark, output) as folder:
+    with row_by_row(spark), Folder(spark, output) as folder:
         if parquet:
             if include or exclude:
                 raise UsageError("--include and --exclude choose files of archives, not of tables")
@@ -89,11 +91,17 @@ def build_tables(
                 entered
             )
         read = folder.kept("read", spark.createDataFrame(rows, READ, verifySchema=False))
+        facts = sql.to_json(sql.struct(*(name for name in read.columns if name != "content")))
+        row = sql.xxhash64(facts).cast("decimal(38,0)")
+        every = [tuple(one) for one in read.agg(sql.count("*"), sql.sum(row)).collect()]
+        made_of = VERSION, FORMAT_VERSION, spark.version, shape, limits, every
+        folder.go_on(repr(made_of), "work/read")
         contents = (
             read.where("reason IS NULL")
             .groupBy("sha256")
             .agg(sql.min("path").alias("path"), sql.min_by("content", "path").alias("content"))
         )
+        contents = largest_first(contents)
         drawn = permutations(shape.parameters)
         settings = SketchSettings(
             shape.parameters, tuple(map(tuple, drawn.tolist())), limits.seconds
@@ -141,7 +149,7 @@ def table_of(
     Returns:
         Text no longer than it may be anywhere, days as text, ``content`` as bytes where a file may
         have so many, and their number as ``size``: no value is too large for its reader, or none
-        that Python has.
+        that Python has. The largest first.
 
     Raises:
         SourceError: they cannot be read, or lack a column.
@@ -167,15 +175,26 @@ def table_of(
     size = sql.octet_length("content").cast("bigint")
     most = sql.when(sql.col("path").endswith(".ipynb"), LIMITS.max_notebook_bytes)
     kept = sql.when(size <= most.otherwise(LIMITS.max_file_bytes), content)
-    return found.select(
-        *(
-            sql.substring(sql.col(name).cast("string"), 1, LONGEST_TEXT).alias(name)
-            for name in columns
-            if name != "content"
-        ),
-        kept.alias("content"),
-        size.alias("size"),
+    return largest_first(
+        found.select(
+            *(
+                sql.substring(sql.col(name).cast("string"), 1, LONGEST_TEXT).alias(name)
+                for name in columns
+                if name != "content"
+            ),
+            kept.alias("content"),
+            size.alias("size"),
+        )
     )
+
+
+def largest_first(rows: DataFrame) -> DataFrame:
+    """Rows with those of most ``content`` first, in each partition. Between Java and Python they
+    travel in batches, whose number of rows Spark doubles as long as they are small: a thousand
+    small files would be followed by a thousand large ones at once."""
+    from pyspark.sql import functions as sql
+
+    return rows.sortWithinPartitions(sql.octet_length("content").desc())
 
 
 def rows_by(work: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:

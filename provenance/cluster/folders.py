@@ -1,16 +1,22 @@
 """folders: a folder of tables in any file system that Spark reaches: written whole or not at all.
 
 The tables are made beside their place, under a name that begins with a dot, and put there when all
-are written; ``meta`` is the last.
+are written; ``meta`` is the last. Where a build is interrupted, the next one of the same takes up
+the tables that were written whole: those whose number of files and bytes it finds, with what they
+were made of, in the user's cache folder. What anybody else may have put there it takes away.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
+from provenance.aside import LOCK, hold
 from provenance.cluster.tables import TABLES, Header, checked_columns, header_of, refused
-from provenance.errors import UsageError
+from provenance.errors import ProvenanceError, UsageError
+from provenance.ours import forget, keep, seals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +24,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+_PAGES = {"parquet.page.size.row.check.max": "1", "parquet.page.size.row.check.min": "1"}
+"""So that a page has 1 MB, or a row more; else it has a hundred rows at least, of any size."""
+
+
 class Folder:
-    """A folder that is being written. Use as a context manager: leaving it with an error leaves
-    nothing behind."""
+    """A folder that is being written. Use as a context manager: leaving it with an error of ours
+    leaves nothing behind, with another one what can be taken up."""
 
     def __init__(self, spark: SparkSession, path: str) -> None:
         self.path = path.rstrip("/")
@@ -34,19 +44,65 @@ class Folder:
             )
 
     def __enter__(self) -> Folder:
-        self._delete(self._part)
+        system, _ = self._place(self._part)
+        uri = str(system.makeQualified(self._hadoop(self._part)).toString())
+        self._noted = Path("/", uri.removeprefix("file:"))
+        self._made_of: str | None = None
+        self._taken_up: set[str] = set()
+        self._lock = _held(self._noted, self.path) if uri.startswith("file:") else None
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
-            system, _ = self._place(self._part)
-            target = self._hadoop(self.path)
-            system.delete(self._hadoop(f"{self._part}/work"), True)
-            if not system.rename(self._hadoop(self._part), target):
-                raise UsageError(f"{self.path}: cannot be put in place; look at its permissions")
-        else:
-            with suppress(Exception):  # Spark may be gone; the next build deletes it
-                self._delete(self._part)
+        try:
+            if kind is None:
+                self._put_in_place()
+            elif self._made_of is None or issubclass(kind, ProvenanceError):
+                with suppress(Exception):  # Spark may be gone; the next build deletes it
+                    self._delete(self._part)
+                    forget(self._noted)
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+
+    def _put_in_place(self) -> None:
+        system, _ = self._place(self._part)
+        for name in self._names(""):
+            if name not in TABLES:
+                self._delete(f"{self._part}/{name}")
+        if not system.rename(self._hadoop(self._part), self._hadoop(self.path)):
+            raise UsageError(f"{self.path}: cannot be put in place; look at its permissions")
+        forget(self._noted)
+
+    def go_on(self, made_of: str, *written: str) -> None:
+        """Take up the tables that a build which was interrupted wrote whole, delete all others.
+
+        Args:
+            made_of: what decides them.
+            written: names of those that this one has written.
+        """
+        self._made_of = made_of
+        known = seals(self._noted)
+        for name in [*self._names(""), *(f"work/{one}" for one in self._names("work"))]:
+            if name not in {*written, "work", LOCK}:
+                if self._seal(name) in known:
+                    self._taken_up.add(name)
+                else:
+                    self._delete(f"{self._part}/{name}")
+
+    def _names(self, folder: str) -> list[str]:
+        """What stands in the folder that is being written, or one inside it."""
+        system, there = self._place(f"{self._part}/{folder}".rstrip("/"))
+        if not there:
+            return []
+        listed = system.listStatus(self._hadoop(f"{self._part}/{folder}".rstrip("/")))
+        return sorted(str(one.getPath().getName()) for one in listed)
+
+    def _seal(self, name: str) -> str:
+        """What says that a table is the one that was written."""
+        system, _ = self._place(self._part)
+        found = system.getContentSummary(self._hadoop(f"{self._part}/{name}"))
+        told = repr((self._made_of, name, found.getFileCount(), found.getLength()))
+        return blake2b(told.encode(), digest_size=32).hexdigest()
 
     def _hadoop(self, path: str) -> Any:
         java: Any = self._spark._jvm
@@ -64,8 +120,12 @@ class Folder:
             system.delete(self._hadoop(path), True)
 
     def write(self, name: str, rows: DataFrame) -> None:
-        """Write a table."""
-        rows.write.parquet(f"{self._part}/{name}")
+        """Write a table, if it is not there from a build that was interrupted."""
+        if name not in self._taken_up:
+            self._delete(f"{self._part}/{name}")
+            rows.write.options(**_PAGES).parquet(f"{self._part}/{name}")
+            if self._made_of is not None:
+                keep(self._noted, self._seal(name))
 
     def read(self, name: str) -> DataFrame:
         """A table that is written."""
@@ -81,6 +141,26 @@ class Folder:
         for name in ("release", "origin", "meta"):
             made = self._spark.createDataFrame(list(rows[name]), TABLES[name].partition("--")[0])
             self.write(name, made.coalesce(1))
+
+
+def _held(folder: Path, path: str) -> IO[bytes]:
+    """See that no other process writes the same tables at the same time."""
+    try:
+        if folder.is_symlink():  # what is in its target is not ours to take away
+            folder.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = hold(folder)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot be written ({error.strerror}), expected a folder for what is built; "
+            "look at its permissions, or name another with --output"
+        ) from error
+    if lock is None:
+        raise UsageError(
+            f"{path}: found another process that writes it, expected none; wait for it, or name "
+            "another folder with --output"
+        )
+    return lock
 
 
 class Tables:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from provenance.cluster.building import largest_first
 from provenance.cluster.fingerprints import (
     file_keys,
     keys_of,
@@ -119,7 +120,9 @@ def found_in(
 
     told = spark.sparkContext.broadcast(wanted)
     drawn = spark.createDataFrame(
-        suspects.rdd.mapPartitions(partial(_sketched, told)), _KEYS, verifySchema=False
+        largest_first(suspects).rdd.mapPartitions(partial(_sketched, told)),
+        _KEYS,
+        verifySchema=False,
     ).persist(StorageLevel.DISK_ONLY)
     keys = drawn.select("part", sql.inline("keys")).distinct()
     hits = keys.join(tables.read("posting").drop("held"), ["door", "key"])

@@ -12,6 +12,7 @@ from provenance.cluster.building import rows_by, table_of
 from provenance.cluster.folders import Tables
 from provenance.cluster.gather import SUSPECT, SUSPECT_COLUMNS, suspect_row, suspects_of_rows
 from provenance.cluster.joining import Wanted, found_in, used
+from provenance.cluster.session import row_by_row
 from provenance.cluster.slices import Rows
 from provenance.cluster.tables import Header
 from provenance.errors import UsageError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 PART = 64
 """Suspects that are scanned together, against one slice: as many as a batch of the local engine."""
+PART_BYTES = 16_000_000
+"""Bytes of them, or one file more: a part comes to Python at once, in a batch of many rows."""
 
 
 def scan_tables(
@@ -90,9 +93,14 @@ def scan_tables(
         release, read = local.release, local.notices()
         listed = [suspect_row(file) for file in local.files()]
         skipped = [Skipped(path, reason) for path, *_, reason in listed if reason is not None]
-        numbered = [
-            (*row, at // part) for at, row in enumerate(row for row in listed if row[-1] is None)
-        ]
+        numbered = []
+        at = count = size = 0
+        for row in listed:
+            if row[-1] is None:
+                if count == part or (count and size + len(row[2]) > PART_BYTES):
+                    at, count, size = at + 1, 0, 0
+                count, size = count + 1, size + len(row[2])
+                numbered.append((*row, at))
         suspects = spark.createDataFrame(numbered, f"{SUSPECT}, part int", verifySchema=False)
     skipped += [one for one in read if isinstance(one, Skipped)]
     told = [one for one in read if not isinstance(one, Skipped)]
@@ -124,8 +132,9 @@ def _of_table(spark: SparkSession, source: str) -> DataFrame:
     """The rows of a table of suspects."""
     from pyspark import StorageLevel
 
-    found = table_of(spark, [source], SUSPECT_COLUMNS)
-    rows = found.rdd.mapPartitions(partial(rows_by, suspects_of_rows))
+    with row_by_row(spark):
+        found = table_of(spark, [source], SUSPECT_COLUMNS).rdd
+    rows = found.mapPartitions(partial(rows_by, suspects_of_rows))
     read = spark.createDataFrame(rows, SUSPECT, verifySchema=False)
     return read.persist(StorageLevel.DISK_ONLY)  # it is asked for five times
 
@@ -134,5 +143,7 @@ def _in_parts(suspects: DataFrame, size: int) -> Any:
     """Suspects with the number of their part, by their paths."""
     from pyspark.sql import functions as sql
 
-    parts = max(1, -(-suspects.count() // size))
+    content = sql.sum(sql.octet_length("content").cast("bigint"))
+    (count, total), *_ = suspects.agg(sql.count("*"), content).collect()
+    parts = max(1, -(-count // size), -(-(total or 0) // PART_BYTES))
     return suspects.withColumn("part", (sql.crc32("path") % parts).cast("int"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _QUIET = Path(__file__).with_name("log4j2.properties")
 _OURS = re.compile(r"provenance\.errors\.(?:\w+Error): (.+)")
+_UNREAD = re.compile(r"Encountered error while reading file (\S+)\.(?:\s|$)")
 _CAUSES = re.compile(
     r"^(?:Caused by: |py4j[\w.]*: |pyspark[\w.]*: )?"
     r"((?:org|java|py4j|pyspark)[\w.$]+(?:Exception|Error)|[A-Z]\w+(?:Error|Exception)): (.+)$",
@@ -79,6 +80,8 @@ def session(
     elif master:
         builder = builder.master(master)
     builder = builder.config("spark.sql.parquet.compression.codec", "zstd")
+    builder = builder.config("spark.sql.parquet.columnarReaderBatchSize", "512")  # see row_by_row
+    builder = builder.config("spark.hadoop.parquet.page.verify-checksum.enabled", "true")
     builder = builder.config("spark.executorEnv.PYTHONSAFEPATH", "1")
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
@@ -99,13 +102,34 @@ def session(
             spark.stop()
 
 
+@contextmanager
+def row_by_row(spark: SparkSession) -> Iterator[None]:
+    """What is planned meanwhile reads Parquet a row at a time. Else Spark unpacks up to 4,096 rows
+    of a column side by side, which are whole files where it is their content: 60 of 3 MB ended an
+    executor of 1 GB."""
+    name = "spark.sql.parquet.enableVectorizedReader"
+    before = spark.conf.get(name)
+    spark.conf.set(name, "false")
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # Spark may be gone
+            spark.conf.set(name, str(before))
+
+
 def _failed(error: Exception) -> ProvenanceError:
     ours = _OURS.search(str(error))
     if ours:
         return ClusterError(ours[1])
+    unread = _UNREAD.search(str(error))
+    if unread:
+        return ClusterError(
+            f"{unread[1]}: cannot be read ({said(error)}), expected Parquet as it was written; "
+            "restore it, or take away what is no part of its folder; nothing was put in place"
+        )
     return ClusterError(
         f"a Spark job failed ({said(error)}); nothing was put in place: look at Spark's own log, "
-        "and give executors more memory where it was that"
+        "and give executors more memory or disk where it was that"
     )
 
 
