@@ -149,7 +149,7 @@ class _Attribution:
     ) -> None:
         self.file, self.parsed, self.library = file, parsed, library
         self.large, self.small = library.parameters.large, library.parameters.small
-        self.null = next((one.baseline for one in library.indexes if one.baseline), None)
+        self.null = library.null
         self.scores: dict[int, tuple[Scored, ...]] = {}
         self.proposed: dict[int, list[tuple[int, int, int, int]]] = {}
         positions_of: list[int] = []

@@ -262,7 +262,7 @@ def notices(
 ) -> tuple[Notice, ...]:
     """The notices of the reference files that explain a good part of the file, most first: those of
     what is *derived* or equal, or where there is no baseline, of all that is not common."""
-    judges = any(index.baseline for index in library.indexes)
+    judges = library.null is not None
     composed = {share.origin: share for share in result.composition}
     first: dict[str, Finding] = {}
     for finding in findings:

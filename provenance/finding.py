@@ -177,7 +177,7 @@ def finding_of(
     alike = _alike(entry, chosen)
     also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
     lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
-    null = index.baseline
+    null = library.null
     rate_ = percentile = None
     if null is not None and entry.whole:
         alone = null.false_alarm_rate(chosen.score, chosen.size)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.notices import Named
+    from provenance.null import Baseline
     from provenance.seen import Seen
 
 
@@ -390,6 +391,12 @@ class Library:
             facts = index.origin_facts
             found.update(zip(facts.names, facts.families, strict=True))
         return len(set(found.values()))
+
+    @cached_property
+    def null(self) -> Baseline | None:
+        """What unrelated code scores: as the default index says it, else the largest that has
+        measured it. One is for all: what a small index says of a few families is no measure."""
+        return next((one.baseline for one in self.indexes if one.baseline), None)
 
     def family(self, origin: str) -> Family:
         """The family of an origin that some index has."""

@@ -72,7 +72,7 @@ def judged(
         shares: how much of the file each family explains that is not common, by the family's
             name, in [0, 1].
         elements: of the file.
-        null: of the index.
+        null: of the library.
     """
     said: list[Finding] = []
     for finding in findings:
@@ -108,7 +108,7 @@ def of_file_rates(
     Args:
         shares: as for ``judged``.
         elements: of the file.
-        null: of the index.
+        null: of the library.
     """
     if null is None:
         return None, None

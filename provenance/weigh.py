@@ -64,8 +64,8 @@ class Weighing:
         nearest = near(compared, self.library, most=MOST_NEAR)
         found, own = self._finding(position), self._shingled(position)
         size = own.structure.size + self.library.parameters.k - 1
-        null = self.library.indexes[compared[0].number].baseline if compared else None
-        rate = null.false_alarm_rate(compared[0].score, size) if null else None
+        null = self.library.null
+        rate = null.false_alarm_rate(compared[0].score, size) if null and compared else None
         named = [found.reference.family] if found else []
         families = {*named, *(one.family for one in nearest), *self.families}
         return UnitWeighed(
@@ -155,7 +155,7 @@ class Weighing:
         index = self.library.indexes[best.number]
         suspect = self.parsed.tokens[span(self.parsed, position)]
         paired = align(suspect, index.tokens_at(place.tree, place.position))
-        null = index.baseline
+        null = self.library.null
         rate = null.false_alarm_rate(best.score, best.size) if null else None
         return replace(
             said,

@@ -141,3 +141,25 @@ def test_how_many_families_hold_it_is_of_those_of_all_indexes(tmp_path: Path) ->
     assert 0.9 > found.rarity > 0.5
     assert found.false_alarm_rate is not None
     assert found.false_alarm_rate <= 1
+
+
+def test_one_null_is_for_all_indexes(tmp_path: Path) -> None:
+    """That of the largest: beside it, what a small index has measured nothing of, as of one family
+    there are no two that are unrelated, is judged by the same."""
+    for number in range(60):
+        folder = tmp_path / "many" / "models" / f"fam{number}x"
+        folder.mkdir(parents=True)
+        (folder / "modeling.py").write_text(program(100 + number, functions=4))
+    few = tmp_path / "few" / "models" / "ours9"
+    few.mkdir(parents=True)
+    (few / "modeling.py").write_text(program(7, functions=4))
+    mine = tmp_path / "mine.py"
+    mine.write_text(program(7, functions=4) + program(8, functions=1))
+    indexes = [tmp_path / "many.db", tmp_path / "few.db"]
+    for path in indexes:
+        provenance.build_index([path.with_suffix("")], path, date="2024-01-01")
+    alone = provenance.scan(mine, indexes[1:]).findings
+    beside = provenance.scan(mine, indexes).findings
+    assert {one.verdict for one in alone} == {"resembles"}
+    assert {one.verdict for one in beside} == {"derived"}
+    assert {one.reference.origin for one in beside} == {"few/ours9"}
