@@ -365,7 +365,7 @@ def _only_files(plan: Plan, only: tuple[str, ...] | None) -> bool:
 
 def _families(plan: Plan, report: Report) -> dict[str, Family]:
     """The families of all origins that a report names."""
-    from provenance.library import Library
+    from provenance.library import Library, same_still
 
     named = {origin for f in report.findings for origin in (f.reference.origin, *f.also)}
     named |= {use.origin for file in report.files for use in file.uses}
@@ -378,6 +378,7 @@ def _families(plan: Plan, report: Report) -> dict[str, Family]:
     if not named:
         return {}
     with Library(indexes(plan)) as library:
+        same_still(library.indexes, report.indexes)
         return {origin: library.family(origin) for origin in sorted(named)}
 
 

@@ -115,9 +115,10 @@ class _Asked:
 
     @contextmanager
     def open(self) -> Iterator[_Opened]:
-        from provenance.library import Library
+        from provenance.library import Library, same_still
 
         with Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin) as library:
+            same_still(library.indexes, self.report.indexes)
             yield _Opened(self, library)
 
 

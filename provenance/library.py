@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from provenance.errors import IndexFileError
 from provenance.index import NO_DAY, Index, Standing, agreed, opened_once
 from provenance.model import (
     Alignment,
@@ -147,11 +148,25 @@ def said(paths: Sequence[str]) -> tuple[tuple[IndexUsed, ...], Parameters]:
         return tuple(used), agreed(indexes)
 
 
-def standings_of(paths: Sequence[str], names: Collection[str]) -> dict[str, tuple[str, int]]:
-    """``Library.standings`` of some origins only, of different indexes."""
+def same_still(indexes: Sequence[Index], used: Sequence[IndexUsed]) -> None:
+    """That open indexes are those that a report names: a file may be replaced while it is made.
+
+    Raises:
+        IndexFileError: one is another.
+    """
+    if [one.checksum for one in indexes] != [one.checksum for one in used]:
+        raise IndexFileError(
+            f"{', '.join(one.path for one in indexes)}: found an index that was replaced "
+            "meanwhile, expected the same until the end; run it again when nobody replaces it"
+        )
+
+
+def standings_of(used: Sequence[IndexUsed], names: Collection[str]) -> dict[str, tuple[str, int]]:
+    """``Library.standings`` of some origins only, of different indexes, as ``said`` names them."""
     found = {name: (first_days().get(name, NO_DAY), 0) for name in names}
-    for path in paths if names else ():
-        with Index(path, origins=False) as index:
+    for one in used if names else ():
+        with Index(one.name, origins=False) as index:
+            same_still([index], [one])
             for name, (first, shared) in index.standings_of(names).items():
                 day, before = found[name]
                 found[name] = min(day, first or NO_DAY), before + shared

@@ -108,7 +108,7 @@ def scan(
     used = tuple(replace(one, name=Path(one.name).name) for one in known)
     opened_at = [one.name for one in known]
     whole = tuple(os.path.abspath(path) for path in settings.indexes)  # workers begin elsewhere
-    settings = replace(settings, indexes=whole)
+    settings = replace(settings, indexes=whole, used=used)
     opened = open_source(source, include=include, exclude=exclude, only=only)
     notices = opened.notices()
     read = [one for one in notices if not isinstance(one, Skipped)]
@@ -132,7 +132,7 @@ def scan(
         release=opened.release,
         indexes=used,
         parameters=parameters,
-        standings=standings_of(opened_at, named),
+        standings=standings_of(known, named),
         as_of=as_of,
         exclude_origin=hidden,
         suspect_date=given,
@@ -222,7 +222,9 @@ class _Remembered:
         if path is not None:
             from provenance.cache import Cache, context, file_of
 
-            decides = replace(settings, indexes=(), seconds=0.0)  # places and patience do not
+            decides = replace(
+                settings, indexes=(), seconds=0.0, used=()
+            )  # places and patience do not
             indexes = [
                 (one.name, one.checksum, *file_of(path))
                 for one, path in zip(used, places, strict=True)
@@ -298,15 +300,15 @@ class _Settings:
     exclude_origin: tuple[str, ...]
     notices: tuple[NoticeFile, ...] = ()
     seconds: float = BOUNDS.seconds
+    used: tuple[IndexUsed, ...] = ()
 
     def open(self) -> _Opened:
-        from provenance.library import Library
+        from provenance.library import Library, same_still
 
-        return _Opened(
-            Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin),
-            self.notices,
-            self.seconds,
-        )
+        library = Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin)
+        if self.used:
+            same_still(library.indexes, self.used)
+        return _Opened(library, self.notices, self.seconds)
 
 
 class _Opened:

@@ -376,3 +376,23 @@ def test_what_is_scanned_brings_no_cache(
     (tmp_path / ".git").rmdir()
     monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "cache"))
     assert cache.place(str(mine)) is None
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_an_index_that_is_replaced_during_a_scan_answers_for_no_other(
+    mine: Path, index: Path, tmp_path: Path, jobs: int
+) -> None:
+    other, used, kept = tmp_path / "other.db", tmp_path / "used.db", str(tmp_path / "results.db")
+    (tmp_path / "fish.py").write_text(program(5))
+    provenance.build_index([str(tmp_path / "fish.py")], other, date="2025-01-02", license="MIT")
+    used.write_bytes(index.read_bytes())
+    before = json_report(scan(mine, [used]))
+
+    def replaced(_done: int, _total: int) -> None:
+        (tmp_path / "new").write_bytes(other.read_bytes())
+        os.replace(tmp_path / "new", used)
+
+    with pytest.raises(provenance.IndexFileError, match="replaced meanwhile"):
+        scan(mine, [used], cache=kept, jobs=jobs, progress=replaced)
+    used.write_bytes(index.read_bytes())
+    assert json_report(scan(mine, [used], cache=kept)) == before

@@ -97,7 +97,9 @@ ALLOWED = {
     "segments": "aside build errors index merge model ours schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema seen",
-    "library": "index model notices order recent schema seen sketch uses references.__init__",
+    "library": (
+        "errors index model notices order recent schema seen sketch uses references.__init__"
+    ),
     "chain": "library model null verdict",
     "near": "finding library model",
     # attribute judges: it compares with align what candidates proposed and library holds
