@@ -114,9 +114,14 @@ def _lacking(error: Exception) -> str:
 def _never_strict() -> None:
     """What a terminal or a pipe of another encoding cannot show is written as an escape: a name
     of a scanned tree must not end the work. And what does not wait for its reader is made to: a
-    report would be cut off where that is slow."""
+    report would be cut off where that is slow; or, where nothing is buffered (PYTHONUNBUFFERED),
+    where its reader goes away or its disk is full, and nobody would say so."""
     if sys.stderr is None:  # closed: nobody listens
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(bare := getattr(sys.stdout, "buffer", None), io.RawIOBase):
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(bare), sys.stdout.encoding, sys.stdout.errors, write_through=True
+        )
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")

@@ -755,6 +755,20 @@ def test_a_slow_reader_gets_all_of_a_report(mine: Path, index: Path) -> None:
     assert text.rstrip().endswith(b"</html>")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_report_that_does_not_fit_is_not_done_where_nothing_is_buffered(
+    mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """As containers have it, what a full disk took no more of was missing, and the end was 0."""
+    call = ["scan", mine, "--no-default-index", "--index", index, "--format", "html"]
+    command = [sys.executable, "-u", "-m", "provenance", *map(str, call)]
+    bounded = ["sh", "-c", 'ulimit -f 8 && exec "$@"', "sh", *command]
+    with (tmp_path / "report.html").open("wb") as output:
+        ended = subprocess.run(bounded, stdout=output, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 3
+    assert b"File too large" in ended.stderr
+
+
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e308", "-1", "0"])
 def test_no_time_is_no_bound(seconds: str, mine: Path, index: Path) -> None:
     """What is no number is neither less nor more than any, so that a file could take for ever."""
