@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Literal
+from unicodedata import normalize
 
 from tree_sitter import Node, Tree
 
@@ -172,8 +173,12 @@ _WORDS = (b"model_type", *_LOADS, *_REGISTERING)
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
 _CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
-_ASSIGNED = re.compile(rb"\.[A-Za-z_]\w*[ \t]*=(?!=)")
-_DOTTED = re.compile(rb"[ \t]*((?:[A-Za-z_]\w*\.){1,12}[A-Za-z_]\w*)[ \t]*=\Z")
+_ASSIGNED = re.compile(rb"\.[A-Za-z_\x80-\xff][\w\x80-\xff]*[ \t]*=(?!=)")
+_DOTTED = re.compile(
+    rb"[ \t]*((?:[A-Za-z_\x80-\xff][\w\x80-\xff]*\.){1,12}[A-Za-z_\x80-\xff][\w\x80-\xff]*)"
+    rb"[ \t]*=\Z"
+)
+_BEYOND = re.compile(rb"(?<![\w\x80-\xff])\w*[\x80-\xff][\w\x80-\xff]*")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
 _FROM = re.compile(r"from\b([\w.\s\\]*)\bimport\b")
 _NAMES_MODULE = re.compile(rb"from \.*\w[\w.]* import\b")
@@ -229,6 +234,8 @@ def is_worth_reading(walked: Walked, path: str, known: Mapping[str, str]) -> boo
     """Whether a file has one of the words, imports what may be of a known family, or names a
     checkpoint: most have nothing to read."""
     texts, content = walked.texts, walked.content
+    if _spellings(content):
+        return True
     if (
         any(word in texts for word in _WORDS)
         or (b"register" in texts and any(word in content for word in _REGISTERS))
@@ -264,7 +271,7 @@ def _keys_of(statement: bytes) -> tuple[str, ...]:
 
 @lru_cache(maxsize=10_000)
 def _keys_in(statement: bytes) -> tuple[str, ...]:
-    text = statement.decode("utf-8", "replace")
+    text = _name(statement.decode("utf-8", "replace"))
     match = _FROM.match(text)
     if match is None:
         modules = [part.split()[0] for part in text[6:].split(",") if part.strip()]
@@ -278,7 +285,25 @@ def _keys_in(statement: bytes) -> tuple[str, ...]:
 
 
 def _is_about_models(content: bytes) -> bool:
-    return any(word in content for word in _FRAMEWORKS)
+    return any(word in content for word in _FRAMEWORKS) or any(
+        word in _spellings(content) for word in _FRAMEWORKS
+    )
+
+
+def _name(text: str) -> str:
+    """A name as Python reads it: in NFKC (PEP 3131)."""
+    return text if text.isascii() else normalize("NFKC", text)
+
+
+@lru_cache(maxsize=1)
+def _spellings(content: bytes) -> dict[bytes, list[bytes]]:
+    """What else than ASCII a file has that Python reads as a name in ASCII, by that name."""
+    found: dict[bytes, list[bytes]] = {}
+    for word in () if content.isascii() else dict.fromkeys(_BEYOND.findall(content)):
+        name = _name(word[: 4 * _LONGEST].decode("utf-8", "replace"))
+        if name.isascii() and name.isidentifier():
+            found.setdefault(name.encode(), []).append(word)
+    return found
 
 
 def _checkpoint_places(content: bytes) -> Iterator[tuple[int, int]]:
@@ -306,11 +331,12 @@ class _File:
         self.stars: list[str] = []
 
     def text(self, node: Node | None) -> str:
-        """A node as written, in one line, no longer than can be a name."""
+        """A node as written, in one line, no longer than can be a name; a name as it is read."""
         if node is None:
             return ""
-        raw = self.content[node.start_byte : min(node.end_byte, node.start_byte + _LONGEST)]
-        return " ".join(raw.decode("utf-8", "replace").split())
+        raw = self.content[node.start_byte : min(node.end_byte, node.start_byte + 4 * _LONGEST)]
+        text = " ".join(raw.decode("utf-8", "replace")[:_LONGEST].split())
+        return text if node.type == "string_content" else _name(text)
 
     def at(self, first: int, stop: int) -> Node | None:
         """The smallest node of a place; in a file of very many places, or very large, none that
@@ -324,16 +350,17 @@ class _File:
         return None
 
     def places(self, word: bytes) -> Iterator[Node]:
-        """The leaves that are exactly a word."""
-        at = self.content.find(word)
-        for _ in range(_MOST_HITS):
-            if at < 0:
-                break
-            stop = at + len(word)
-            node = self.at(at, stop)
-            if node is not None and (node.start_byte, node.end_byte) == (at, stop):
-                yield node
-            at = self.content.find(word, stop)
+        """The leaves that are exactly a word, or are read as it."""
+        for spelled in (word, *_spellings(self.content).get(word, ())):
+            at = self.content.find(spelled)
+            for _ in range(_MOST_HITS):
+                if at < 0:
+                    break
+                stop = at + len(spelled)
+                node = self.at(at, stop)
+                if node is not None and (node.start_byte, node.end_byte) == (at, stop):
+                    yield node
+                at = self.content.find(spelled, stop)
 
     def dotted(self, node: Node | None) -> str:
         """A name as the imports mean it; ``""`` for any other expression."""
@@ -585,7 +612,7 @@ def _patches(file: _File) -> Iterator[Use]:
     for assigned in islice(_ASSIGNED.finditer(file.content), _MOST_HITS):
         start = file.content.rfind(b"\n", max(0, assigned.start() - _LONGEST), assigned.start()) + 1
         match = _DOTTED.match(file.content, start, assigned.end())
-        if match is None or match[1].partition(b".")[0].decode() not in file.bound:
+        if match is None or _name(match[1].partition(b".")[0].decode()) not in file.bound:
             continue
         node = file.at(match.start(1), match.end(1))
         statement = node.parent if node is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -110,6 +111,30 @@ def test_however_it_is_written_a_use_is_found(source: str, origin: str) -> None:
 def test_generic_names_text_and_other_code_are_no_uses(source: str) -> None:
     """Frameworks, abstract classes, comments, docstrings, and modules only called alike."""
     assert found(source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from transformers.models.{llama}.{modeling_llama} import X\n",
+        "from transformers import {LlamaModel}\n",
+        "import transformers\nm = transformers.{LlamaModel}.{from_pretrained}(x)\n",
+        "import {transformers}\nclass A({transformers}.{LlamaModel}):\n    pass\n",
+        "from transformers import AutoModel\nAutoModel.{register}('llama', X)\n",
+        "import torch\nclass A:\n    {model_type} = 'llama'\n",
+        "import transformers as t\nt.{LlamaAttention}.{forward} = f\n",
+    ],
+)
+def test_names_are_read_as_python_reads_them(source: str) -> None:
+    """In NFKC: such an import runs, and was no use of a family that a policy denies."""
+    wide = re.sub(
+        r"\{(\w+)\}",
+        lambda name: "".join(chr(ord(c) + 0xFEE0) if c.isalpha() else c for c in name[1]),
+        source,
+    )
+    plain = re.sub(r"[{}]", "", source)
+    assert [one[0::3] for one in found(wide)] == [one[0::3] for one in found(plain)]
+    assert {one[3] for one in found(wide)} == {"transformers/llama"}
 
 
 def test_relative_imports_are_resolved_with_the_path() -> None:
