@@ -66,8 +66,13 @@ def _told() -> Iterator[None]:
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED)
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort):
+    except (click.exceptions.Exit, click.Abort):
         raise
+    except click.ClickException as wrong:  # click ends with 1 where it cannot be written
+        with suppress(OSError):
+            wrong.show()
+        _let_go()
+        raise click.exceptions.Exit(wrong.exit_code) from None
     except ProvenanceError as error:
         code, said = error.exit_code, str(error)
     except KeyboardInterrupt:
@@ -76,7 +81,7 @@ def _told() -> Iterator[None]:
         code = ExitCode.NOT_COMPLETED
         said = "out of memory; scan less at once with --include, or use --jobs 1"
     except BrokenPipeError:  # the reader went away, as with | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED) from None
     except OSError as error:
         code, said = ExitCode.NOT_COMPLETED, str(error)
@@ -92,7 +97,17 @@ def _told() -> Iterator[None]:
         return
     with suppress(OSError, MemoryError):  # it cannot be told, but by the code
         click.echo(f"provenance: {printable(said)}", err=True)
+    _let_go()
     raise click.exceptions.Exit(code)
+
+
+def _let_go() -> None:
+    """Of what cannot be written: Python would try again when it ends, and end with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _lacking(error: Exception) -> str:

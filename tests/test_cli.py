@@ -420,11 +420,13 @@ def test_a_closed_stream_is_no_success_with_nothing_said(
 @pytest.mark.skipif(sys.platform != "linux", reason="no such device")
 @pytest.mark.parametrize("asked", ["--version", "--help", "scan --help", "index --help", "index"])
 @pytest.mark.parametrize("output", ["/dev/full", "&-"])
-def test_help_that_nobody_gets_is_told(asked: str, output: str) -> None:
-    """It is written before a command is run."""
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_help_that_nobody_gets_is_told(asked: str, output: str, unbuffered: str) -> None:
+    """It is written before a command is run. Where it is buffered Python would end with 120."""
     call = f'"$@" {asked} >{output}'
     command = ["sh", "-c", call, "sh", sys.executable, "-m", "provenance"]
-    ended = subprocess.run(command, capture_output=True, check=False, text=True)
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    ended = subprocess.run(command, capture_output=True, check=False, text=True, env=env)
     if asked == "index" and output == "/dev/full":  # help for a wrong call is an error message
         assert ended.returncode == 2
         return
@@ -856,12 +858,17 @@ def test_index_commands_from_nothing(tmp_path: Path, mine: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device here")
-def test_an_error_that_cannot_be_written_has_its_exit_code() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("asked", "code"), [(("scan", "/nowhere/at"), 3), (("nothing",), 2)])
+def test_an_error_that_cannot_be_written_has_its_exit_code(
+    asked: tuple[str, ...], code: int, unbuffered: str
+) -> None:
     """It was 1, which means findings."""
-    line = [sys.executable, "-c", "from provenance.cli import main; main()", "scan", "/nowhere/at"]
+    line = [sys.executable, "-c", "from provenance.cli import main; main()", *asked]
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
-        ended = subprocess.run(line, stdout=subprocess.DEVNULL, stderr=full)
-    assert ended.returncode == ExitCode.NOT_COMPLETED
+        ended = subprocess.run(line, stdout=full, stderr=full, env=env)
+    assert ended.returncode == code
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
