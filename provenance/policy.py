@@ -43,14 +43,28 @@ def find(start: str) -> str | None:
 
     Args:
         start: an absolute path of a folder.
+
+    Raises:
+        UsageError: a folder has two: who adds one would take away the other.
     """
     folder = start
     while True:
-        own = os.path.join(folder, OWN_FILE)
-        if _is_own(own, folder):
+        own, project = os.path.join(folder, OWN_FILE), os.path.join(folder, PROJECT_FILE)
+        alone = not _is_own(own, folder)
+        try:
+            told = _is_own(project, folder) and _table(_text(project), project) is not None
+        except UsageError:  # no policy is in it then
+            if alone:
+                raise
+            told = False
+        if not alone:
+            if told:
+                raise UsageError(
+                    f"{own}: found a policy, and [tool.provenance] in {PROJECT_FILE} beside it, "
+                    "expected one of the two; put all into one, or name it with --config"
+                )
             return own
-        project = os.path.join(folder, PROJECT_FILE)
-        if _is_own(project, folder) and _table(_text(project), project) is not None:
+        if told:
             return project
         if repository_root(folder) == folder:
             return None

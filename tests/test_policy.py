@@ -34,10 +34,15 @@ def test_the_nearest_file_rules(tmp_path: Path) -> None:
     assert find(str(deep)) == own
 
 
-def test_its_own_file_comes_before_the_projects(tmp_path: Path) -> None:
-    put(tmp_path / PROJECT, "[tool.provenance]\n")
+def test_two_policies_in_one_folder_are_refused(tmp_path: Path) -> None:
+    """Whoever adds one would take away the other. What is no TOML holds no policy."""
     own = put(tmp_path / "provenance.toml", "")
-    assert find(str(tmp_path)) == own
+    for text in ("[project]\nname = 'x'\n", "no TOML"):
+        put(tmp_path / PROJECT, text)
+        assert find(str(tmp_path)) == own
+    put(tmp_path / PROJECT, "[tool.provenance]\n")
+    with pytest.raises(UsageError, match=r"provenance\.toml: found a policy, .* expected one of"):
+        find(str(tmp_path))
 
 
 def test_a_repository_bounds_the_search(tmp_path: Path) -> None:
