@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -180,18 +181,12 @@ class _Attribution:
         made = self._findings(entries, origins)
         if not made:
             return self._clear(), ()
-        residue: list[int] = []
-        for _, covered, entry in made:
-            position = entry.position
-            if self.parsed.units[position].kind == "class":
-                for child in self._proposed_inside(position):
-                    inner = self.parsed.units[child]
-                    size = inner.stop - inner.start
-                    inside = np.count_nonzero((covered >= inner.start) & (covered < inner.stop))
-                    if inside < _RESIDUE * size or (inside < size and self._is_equal(child)):
-                        residue.append(child)
-        if residue and (rest := self._entries(residue)):
-            made += self._findings(rest, self._named([*entries, *rest])[len(entries) :])
+        fresh, asked = made, set[int]()
+        while rest := self._entries(sorted(self._residue(fresh) - asked)):
+            asked.update(entry.position for entry in rest)
+            fresh = self._findings(rest, self._named([*entries, *rest])[len(entries) :])
+            entries = [*entries, *rest]
+            made = [*made, *fresh]
         made = self._supported(made)
         of_families: dict[str, float] = {}
         for share in self._shares(made)[0]:  # as the null of files is measured
@@ -364,11 +359,32 @@ class _Attribution:
                 entries.append(Entry(position, size, (best,), self._best((best,)), whole=False))
         return entries
 
-    def _proposed_inside(self, position: int) -> list[int]:
+    def _residue(self, made: Sequence[_Made]) -> set[int]:
+        """The units inside of what was found as a whole that it does not explain: hardly a part of
+        them was paired, or of it itself, which what repeats in it does not show beforehand."""
+        left: set[int] = set()
+        for finding, covered, entry in made:
+            if not entry.position or not entry.whole:  # what is inside has entries of its own
+                continue
+            outer = self.parsed.units[entry.position].kind
+            for child in self._proposed_inside(entry.position):
+                inner = self.parsed.units[child]
+                size = inner.stop - inner.start
+                inside = np.count_nonzero((covered >= inner.start) & (covered < inner.stop))
+                apart = inner.kind == "class" or outer != "class"
+                if (
+                    inside < _RESIDUE * size
+                    or (inside < size and self._is_equal(child))
+                    or (apart and finding.clone_type == "fragment")
+                ):
+                    left.add(child)
+        return left
+
+    def _proposed_inside(self, position: int) -> Iterator[int]:
         """The units with candidates that stand inside a unit, in source order."""
         unit = self.parsed.units[position]
-        listed = self.ordered[bisect_right(self.ordered, position) :]
-        return [inner for inner in listed if self.parsed.units[inner].start < unit.stop]
+        listed = islice(self.ordered, bisect_right(self.ordered, position), None)
+        return takewhile(lambda inner: self.parsed.units[inner].start < unit.stop, listed)
 
     def _is_equal(self, position: int) -> bool:
         """Whether a unit that is not small is as written elsewhere."""

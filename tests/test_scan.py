@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -532,3 +533,25 @@ def test_a_file_that_only_differs_by_encoding_is_the_same_code(tmp_path: Path) -
         assert identical is not None
         assert not identical.exact
         assert found.files[0].similarity == 1
+
+
+@pytest.mark.parametrize("wrapped", ["def outer():\n", "class Outer:\n    def inner(self):\n"])
+@pytest.mark.parametrize("times", [0, 100])
+def test_what_repeats_around_a_copy_hides_no_copy(wrapped: str, times: int, tmp_path: Path) -> None:
+    """What repeats is proposed once: a function around two copies looked like one of them, and one
+    was paired; around one copy and very many like lines, it was a mere part of a function."""
+    written = FIXTURES / "type1" / "reference"
+    lines = (written / "modeling_tern.py").read_text().splitlines(keepends=True)
+    start = next(at for at, line in enumerate(lines) if line.startswith("class TernAttention"))
+    stop = next(at for at in range(start + 1, len(lines)) if lines[at].startswith("class"))
+    copied = "".join(lines[start:stop]).rstrip() + "\n"
+    body = copied if times else copied + copied.replace("TernAttention", "Other")
+    body += "x = [x for x in range(1) if x > 2]\n" * times
+    depth = "    " * wrapped.count("\n")
+    (tmp_path / "factory.py").write_text(wrapped + textwrap.indent(body, depth))
+    found = {
+        one.suspect.name.rpartition(".")[2]
+        for one in provenance.compare(tmp_path / "factory.py", written).findings
+        if one.suspect_containment > 0.99
+    }
+    assert found >= ({"TernAttention"} if times else {"TernAttention", "Other"})
