@@ -156,9 +156,14 @@ def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
     places, output = paths_of("paths", paths), path_of("output", output)
     if not places:
         raise UsageError("no index was given, expected at least one to join")
-    for path in places:
-        verify(path)  # what is damaged must not be carried over
-    merge(places, output, measured)
+    with ExitStack() as held:
+        for path in places:
+            if os.path.exists(output) and os.path.exists(path) and os.path.samefile(path, output):
+                held.enter_context(_alone(path))
+                break
+        for path in places:
+            verify(path)  # what is damaged must not be carried over
+        merge(places, output, measured)
 
 
 @contextmanager
@@ -167,15 +172,22 @@ def _added_to(path: Path, *, extend: bool) -> Iterator[Index | None]:
     if not extend:
         yield None
         return
-    with alone(path) as free:
+    with _alone(path):
+        verify(path)  # what is damaged must not be carried over
+        with Index(path) as base:
+            yield base
+
+
+@contextmanager
+def _alone(path: str | Path) -> Iterator[None]:
+    """For as long as an index is put in the place of one that it is made of."""
+    with alone(Path(path)) as free:
         if not free:
             raise IndexFileError(
                 f"{path}: found an index that another process adds to, whose work would be lost, "
                 "expected one that nobody does; wait for it, and try again"
             )
-        verify(path)  # what is damaged must not be carried over
-        with Index(path) as base:
-            yield base
+        yield
 
 
 def _enter(

@@ -96,6 +96,28 @@ def test_two_that_add_at_once_do_not_lose_the_work_of_one(
         assert {one.package for one in index.releases.values()} == {"birds", "fish"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
+def test_what_is_joined_onto_itself_is_not_added_to_meanwhile(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ended with 0, and what was added was not there."""
+    path, other = tmp_path / "out.db", tmp_path / "other.db"
+    provenance.build_index([sources], path)
+    (tmp_path / "m.py").write_text(program(7), "utf-8")
+    provenance.build_index([str(tmp_path / "m.py")], other)
+    measured: Callable[..., str] = indexing.measured
+
+    def meanwhile(index: Any) -> str:
+        monkeypatch.undo()
+        with pytest.raises(IndexFileError, match="another process adds to"):
+            _add(str(tmp_path / "m.py"), path)
+        return measured(index)
+
+    monkeypatch.setattr(indexing, "measured", meanwhile)
+    merge_indexes([other, path], path)
+    assert indexing.measured is measured
+
+
 def test_an_error_leaves_nothing(sources: str, tmp_path: Path) -> None:
     path = tmp_path / "out.db"
     _build(sources, path)
