@@ -7,7 +7,8 @@ The fixtures are scanned in turn against an index of their references and agains
 A hundred times in all, at equal distances and each time after whole rounds of the fixtures, three
 figures are read:
 
-- resident: memory that the process holds alone (USS), with what the allocator has kept for itself;
+- resident: memory of the process behind which no file stands, with what the allocator has kept for
+  itself (not what it holds alone: that grows where others end who have the same libraries);
 - in use: bytes that ``malloc`` has given out and not got back, which no fragmentation moves (glibc
   only): numpy, SQLite, the parser;
 - blocks: objects that Python's own allocator holds.
@@ -62,7 +63,8 @@ def in_use() -> float | None:
 def sample() -> dict[str, float]:
     """The figures as they are now."""
     gc.collect()
-    figures = {"resident, MB": float(psutil.Process().memory_full_info().uss) / 1e6}
+    held = psutil.Process().memory_info()
+    figures = {"resident, MB": float(held.rss - getattr(held, "shared", 0)) / 1e6}
     native = in_use()
     if native is not None:
         figures["in use, MB"] = native
