@@ -103,12 +103,11 @@ def scan(
             "'provenance index build SOURCE -o FILE' and pass it with --index"
         )
     as_of = checked_day(as_of, "--as-of")
-    settings = _Settings(places, as_of, hidden)
-    known, parameters = said(settings.indexes)
+    known, parameters = said(places)
     used = tuple(replace(one, name=Path(one.name).name) for one in known)
     opened_at = [one.name for one in known]
-    whole = tuple(os.path.abspath(path) for path in settings.indexes)  # workers begin elsewhere
-    settings = replace(settings, indexes=whole, used=used)
+    whole = tuple(map(os.path.abspath, places))  # workers begin elsewhere
+    settings = _Settings(whole, as_of, hidden, used)
     opened = open_source(source, include=include, exclude=exclude, only=only)
     notices = opened.notices()
     read = [one for one in notices if not isinstance(one, Skipped)]
@@ -222,9 +221,8 @@ class _Remembered:
         if path is not None:
             from provenance.cache import Cache, context, file_of
 
-            decides = replace(
-                settings, indexes=(), seconds=0.0, used=()
-            )  # places and patience do not
+            # Places and patience do not decide; which indexes they are is said beside.
+            decides = replace(settings, indexes=(), seconds=0.0, used=())
             indexes = [
                 (one.name, one.checksum, *file_of(path))
                 for one, path in zip(used, places, strict=True)
@@ -298,16 +296,15 @@ class _Settings:
     indexes: tuple[str, ...]
     as_of: str | None
     exclude_origin: tuple[str, ...]
+    used: tuple[IndexUsed, ...]
     notices: tuple[NoticeFile, ...] = ()
     seconds: float = BOUNDS.seconds
-    used: tuple[IndexUsed, ...] = ()
 
     def open(self) -> _Opened:
         from provenance.library import Library, same_still
 
         library = Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin)
-        if self.used:
-            same_still(library.indexes, self.used)
+        same_still(library.indexes, self.used)
         return _Opened(library, self.notices, self.seconds)
 
 

@@ -21,6 +21,7 @@ from programs import inserted, program, renamed
 import provenance
 from provenance import Report, SourceError, UsageError
 from provenance.attribute import strength
+from provenance.library import said
 from provenance.model import SourceFile
 from provenance.scanning import Outcome, _scan_batch, _Settings
 from provenance.source import open_source
@@ -395,7 +396,7 @@ def test_what_is_remembered_changes_no_result(
     path = Path(shutil.copy(index, tmp_path))
     source = write(tmp_path / "third", joined=joined)
     provenance.build_index([source], path, date="2024-06-01", extend=True)
-    settings = _Settings((str(path),), as_of, ())
+    settings = _Settings((str(path),), as_of, (), said([str(path)])[0])
 
     def scanned(some: list[SourceFile]) -> dict[str, list[Outcome]]:
         with settings.open() as opened:
