@@ -72,8 +72,7 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                 if not isinstance(data, Reason):
                     listing.metadata[name] = data
             elif listing.lacks_notice(name, info.file_size):
-                found = problem or _read_zip_member(archive, info, LONGEST_FILE)
-                listing.notices[name] = found
+                listing.notices[name] = problem or _read_zip_member(archive, info, LONGEST_FILE)
         total = sum(
             min(info.file_size, limits.of(name))
             for info, name in ((info, _name(info)) for info in infos)
