@@ -69,15 +69,8 @@ def test_what_a_killed_one_left_is_taken_away_and_what_another_holds_is_not(
     assert sorted(one.name for one in tmp_path.iterdir()) == ["birds", "out.db"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
-def test_two_that_add_at_once_do_not_lose_the_work_of_one(
-    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second would put back the index as it was before the first: it says so instead."""
-    path, other = tmp_path / "out.db", tmp_path / "fish"
-    provenance.build_index([sources], path)
-    other.mkdir()
-    (other / "m.py").write_text(program(7), "utf-8")
+def _adds_meanwhile(monkeypatch: pytest.MonkeyPatch, sources: str, path: Path) -> None:
+    """While the next index is measured, somebody tries to add to one, and is told."""
     measured: Callable[..., str] = indexing.measured
 
     def meanwhile(index: Any) -> str:
@@ -87,6 +80,19 @@ def test_two_that_add_at_once_do_not_lose_the_work_of_one(
         return measured(index)
 
     monkeypatch.setattr(indexing, "measured", meanwhile)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
+def test_two_that_add_at_once_do_not_lose_the_work_of_one(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second would put back the index as it was before the first: it says so instead."""
+    path, other = tmp_path / "out.db", tmp_path / "fish"
+    provenance.build_index([sources], path)
+    other.mkdir()
+    (other / "m.py").write_text(program(7), "utf-8")
+    measured = indexing.measured
+    _adds_meanwhile(monkeypatch, sources, path)
     provenance.build_index([str(other)], path, extend=True)
     assert indexing.measured is measured
     with Index(path) as index:
@@ -105,15 +111,8 @@ def test_what_is_joined_onto_itself_is_not_added_to_meanwhile(
     provenance.build_index([sources], path)
     (tmp_path / "m.py").write_text(program(7), "utf-8")
     provenance.build_index([str(tmp_path / "m.py")], other)
-    measured: Callable[..., str] = indexing.measured
-
-    def meanwhile(index: Any) -> str:
-        monkeypatch.undo()
-        with pytest.raises(IndexFileError, match="another process adds to"):
-            _add(str(tmp_path / "m.py"), path)
-        return measured(index)
-
-    monkeypatch.setattr(indexing, "measured", meanwhile)
+    measured = indexing.measured
+    _adds_meanwhile(monkeypatch, str(tmp_path / "m.py"), path)
     merge_indexes([other, path], path)
     assert indexing.measured is measured
 
