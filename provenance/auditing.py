@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from provenance.decode import plain_text
+from provenance.decode import Reason, plain_text
 from provenance.errors import UsageError
 from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
@@ -260,6 +261,7 @@ def audit(
     _check_licenses(plan)
     entries = _baseline(plan, fresh)
     only = _asked(plan)
+    kept = _notices(plan)
     report = scan(
         plan.source,
         indexes(plan),
@@ -278,7 +280,7 @@ def audit(
     today = _today(policy.today) if any(one.expires for one in policy.declared) else None
     scope = Scope(
         families=_families(plan, report),
-        kept=_notices(plan),
+        kept="" if isinstance(kept, Reason) else kept,
         policy_file=plan.shown_file,
         prefix=plan.prefix,
         whole=whole,
@@ -291,13 +293,16 @@ def audit(
         scanned=lambda path: whole or path in looked_at,
         exists=lambda path: os.path.lexists(os.path.join(plan.root, path)),
     )
+    incomplete = _incomplete(plan, only, report)
+    if isinstance(kept, Reason):
+        incomplete += (kept,)
     done = Audit(
         report=report,
         policy=replace(policy, today=today).plain(),
         policy_file=plan.shown_file,
         rulings=told,
         fixed=fixed,
-        incomplete=_incomplete(plan, only, report),
+        incomplete=incomplete,
         called=plan.called,
     )
     return Done(done, held)
@@ -382,11 +387,33 @@ def _families(plan: Plan, report: Report) -> dict[str, Family]:
         return {origin: library.family(origin) for origin in sorted(named)}
 
 
-def _notices(plan: Plan) -> str:
-    """The text of the notices that the repository passes on."""
-    (path,) = plan.places["notices-file"]
-    data = read_file(path, _LONGEST, follow=True)
-    return plain_text(data) if isinstance(data, bytes) else ""
+def _notices(plan: Plan) -> str | Reason:
+    """The text of the notices that the repository passes on, or why it cannot be read."""
+    data = _named(plan, "notices-file")
+    if isinstance(data, Reason):
+        return data
+    text = plain_text(data or b"")
+    if "\0" in text:
+        (path,) = plan.places["notices-file"]
+        return Reason(f"{shown(path)}: found a NUL character, expected text; save it as UTF-8")
+    return text
+
+
+def _named(plan: Plan, key: str) -> bytes | Reason | None:
+    """What stands in the file that a setting names, or why it cannot be read; None where there is
+    no such file."""
+    (path,) = plan.places[key]
+    data: bytes | str = read_file(path, _LONGEST, follow=True)
+    if isinstance(data, bytes):
+        return data
+    try:
+        if stat.S_ISLNK(os.lstat(path).st_mode) and not os.path.exists(path):
+            data = "found a link that leads nowhere, expected a file; mend or remove it"
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:  # as of a folder that may not be looked into
+        pass
+    return Reason(f"{shown(path)}: {data}; name another with --{key}")
 
 
 def _check_licenses(plan: Plan) -> None:
@@ -432,11 +459,11 @@ def _epoch() -> int | None:
 
 def _baseline(plan: Plan, fresh: bool) -> tuple[Entry, ...]:
     (path,) = plan.places["baseline"]
-    data = read_file(path, _LONGEST, follow=True)
-    if isinstance(data, bytes):
+    data = _named(plan, "baseline")
+    if isinstance(data, Reason):
+        raise UsageError(data)
+    if data is not None:
         return read_ledger(data.decode("utf-8", "replace"), path)
-    if os.path.lexists(path):
-        raise UsageError(f"{path}: {data}")
     if "baseline" in plan.given and not fresh:
         raise UsageError(
             f"{path}: found no baseline, expected the one that is configured; write it with "

@@ -79,7 +79,7 @@ def _is_own(path: str, folder: str) -> bool:
     outside of its repository.
 
     Raises:
-        UsageError: it is a link that leads out.
+        UsageError: it is a link that leads out, or what nobody can read as one.
     """
     if os.path.islink(path):
         bound = os.path.realpath(repository_root(folder) or folder)
@@ -88,6 +88,11 @@ def _is_own(path: str, folder: str) -> bool:
                 f"{path}: found a link that leads out of {bound}, which is not followed; name its "
                 "target with --config"
             )
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise UsageError(
+            f"{path}: found no file at the place of a policy, expected one; remove it, or name "
+            "another with --config"
+        )
     return os.path.isfile(path)
 
 

@@ -349,6 +349,34 @@ def test_a_notice_that_is_gone_warns_or_fails_and_can_be_passed_on(dirty: Path) 
     assert "warning" not in run("audit", "--require-notices", code=0).output
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+@pytest.mark.parametrize("what", ["a folder", "a NUL", "a named pipe", "leads nowhere", "a loop"])
+@pytest.mark.parametrize("key", ["notices-file", "baseline", "policy"])
+def test_a_file_of_a_policy_that_cannot_be_read_is_told(clean: Path, what: str, key: str) -> None:
+    """It counted as one that is not there: the audit passed on what nobody had read."""
+    place = Path("pyproject.toml" if key == "policy" else "named.md")
+    if key != "policy":
+        run("audit", f"--{key}", "gone.md", code=2 if key == "baseline" else 0)
+        policy = Path("provenance.toml")
+        policy.write_text(policy.read_text() + f"{key} = '{place}'\n")
+    else:
+        Path("provenance.toml").unlink()
+    if what == "a folder":
+        place.mkdir()
+    elif what == "a NUL":
+        place.write_text("The Aviary Team\n", "utf-16-le")
+    elif what == "a named pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to("gone" if what == "leads nowhere" else place)
+    output = run("audit", code=3 if key == "notices-file" else 2).output
+    assert f"{place.name}:" in output
+    if key == "notices-file":
+        assert "Not complete (1)" in output
+    if key != "policy" and what not in ("a NUL", "a loop"):
+        assert what in output
+
+
 def test_a_part_of_a_word_keeps_no_notice(dirty: Path) -> None:
     """There is "MIT" in "permitted"; no licence is stated by it."""
     place = Path("src/borrowed.py")
