@@ -19,7 +19,7 @@ from pathlib import Path
 from provenance.decode import Reason
 from provenance.errors import SourceError, UsageError
 from provenance.folder import shown
-from provenance.history import Repository, ask, program, ref, repository, skeleton
+from provenance.history import Repository, ask, not_run, program, ref, repository, skeleton
 from provenance.regular import read_file
 
 SECONDS = 120
@@ -84,7 +84,8 @@ def _tree(root: str, base: str) -> dict[str, str]:
                 )
             listed = told("ls-tree", "-r", "-z", "--full-tree", began.strip())
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SourceError(f"--diff {base}: git could not be run ({error}); run it again") from error
+        why = not_run(error) if isinstance(error, OSError) else f"{error}; run it again"
+        raise SourceError(f"--diff {base}: {why}") from error
     if listed is None:
         raise SourceError(
             f"--diff {base}: its files cannot be listed; 'git fsck' says what is wrong"

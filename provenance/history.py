@@ -14,6 +14,7 @@ folder in an enclosing repository; links and alternates are not followed.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -67,6 +68,9 @@ _OURS = {
 }
 
 
+_Answer = dict[int, LineDay] | Reason
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A scanned file and the lines, (first, last), of which a day is asked."""
@@ -118,11 +122,11 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
         return NOTHING
     left = _Countdown(SECONDS_IN_ALL)
     try:
-        left.start()
+        _start(left)
+    except OSError as error:
+        return History({}, not_run(error))
+    try:
         return _within(left, root, wanted, jobs)
-    except RuntimeError as error:  # no thread could be started
-        remedy = "let this user have more processes (ulimit -u), or use fewer --jobs"
-        return History({}, f"git could not be waited for ({error}); {remedy}")
     finally:
         left.cancel()
 
@@ -190,15 +194,13 @@ def _asked(
     try:
         with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
             skeleton(Path(place), found)
-            with ThreadPoolExecutor(max(1, min(jobs, 2 * (os.cpu_count() or 1)))) as pool:
-                answers = list(
-                    pool.map(
-                        lambda one: _blame(git, place, root, found, one, name or one.path, left),
-                        wanted,
-                    )
-                )
+
+            def told(one: Wanted) -> _Answer:
+                return _blame(git, place, root, found, one, name or one.path, left)
+
+            answers = _all(told, wanted, max(1, min(jobs, 2 * (os.cpu_count() or 1))))
     except OSError as error:
-        return History({}, f"git could not be run ({error.strerror}); check the temporary folder")
+        return History({}, not_run(error))
     lines = {
         one.path: answer
         for one, answer in zip(wanted, answers, strict=True)
@@ -208,6 +210,22 @@ def _asked(
     failed = len(answers) - len(lines)
     said = f"{failed} of {len(answers)} files: {'; '.join(reasons)}" if reasons else None
     return History(lines, said)
+
+
+def _all(told: Callable[[Wanted], _Answer], wanted: Sequence[Wanted], jobs: int) -> list[_Answer]:
+    """What is told of each, in as many threads as are wanted; where no more of them can be started,
+    the rest is told here."""
+    futures = []
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            with suppress(RuntimeError):
+                for one in wanted:
+                    futures.append(pool.submit(told, one))
+            here = [told(one) for one in wanted[len(futures) :]]
+            return [*(future.result() for future in futures), *here]
+        except BaseException:  # what has not begun is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def program() -> str | None:
@@ -377,6 +395,8 @@ def _blame(
         return Reason(f"git took longer than {SECONDS} seconds, or all longer than was allowed")
     except MemoryError:
         return Reason("git says more of them than memory has room for; use fewer --jobs")
+    except OSError as error:
+        return Reason(not_run(error))
     if len(ended.stdout) > MOST_OUTPUT:  # it may have said all before it was ended
         return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
     if ended.returncode:
@@ -401,6 +421,7 @@ def ask(
 
     Raises:
         subprocess.TimeoutExpired: it took longer.
+        OSError: it could not be started, or not be waited for.
     """
     kept = {name: value for name, value in os.environ.items() if name.upper() in _KEPT}
     environment = {
@@ -452,7 +473,7 @@ def _answer(
     ]
     try:
         for thread in (timer, *others):
-            thread.start()
+            _start(thread)
         listen("stdout", process.stdout)
         for thread in others:
             thread.join()
@@ -469,6 +490,26 @@ def _answer(
     return subprocess.CompletedProcess(
         process.args, process.returncode, said["stdout"], said["stderr"]
     )
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread.
+
+    Raises:
+        OSError: there may be no more of them.
+    """
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise BlockingIOError(errno.EAGAIN, str(error)) from error
+
+
+def not_run(error: OSError) -> str:
+    """What to say where git could not be run."""
+    remedy = "check git and the folder of temporary files"
+    if error.errno == errno.EAGAIN:
+        remedy = "let this user have more processes (ulimit -u), or use fewer --jobs"
+    return f"git could not be run ({error.strerror}); {remedy}"
 
 
 class _Countdown(threading.Thread):

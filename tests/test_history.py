@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -228,6 +229,51 @@ def test_git_is_given_so_long_and_no_longer(
     found = history(str(root), wanted(root))
     assert not found.lines
     assert "took longer" in (found.reason or "")
+
+
+@pytest.mark.parametrize("lost", ["all", "one", "none"])
+def test_too_few_threads_cost_no_more_days_than_they_must(
+    lost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that could not be started cost the days of all files, as did any fault of ours."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    for name in "bcde":
+        (root / f"{name}.py").write_text(TEXT)
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "x", author=f"{SECOND}T12:00:00+0000")
+    asked = [wanted(root, f"{name}.py")[0] for name in "mbcde"]
+    start, begun = threading.Thread.start, []
+
+    def fails(thread: threading.Thread) -> None:
+        begun.append(thread.name)
+        pools = sum("ThreadPool" in name for name in begun)
+        which = {
+            "all": len(begun) == 1,
+            "one": "(feed)" in thread.name and sum("(feed)" in name for name in begun) == 3,
+            "none": "ThreadPool" in thread.name and pools > 1,
+        }
+        if which[lost]:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fails)
+    found = history(str(root), asked, jobs=4)
+    assert len(found.lines) == {"all": 0, "one": 4, "none": 5}[lost]
+    assert ("can't start new thread" in (found.reason or "")) == (lost != "none")
+    if lost == "one":
+        assert (found.reason or "").startswith("1 of 5 files: ")
+
+
+def test_a_fault_of_ours_is_no_want_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    monkeypatch.setattr(module, "read_porcelain", faulty)
+    with pytest.raises(RuntimeError, match="changed size"):
+        history(str(root), wanted(root))
 
 
 def test_a_file_that_changed_since_the_scan_is_said(tmp_path: Path) -> None:
