@@ -216,39 +216,51 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
     the code needs, not where its text is from. Comments and notice files that name very many
     families declare none by it; their lines are ``listed``, with how many they name.
     """
-    reference = finding.reference
+    reference, suspect = finding.reference, finding.suspect
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
-    first, last = finding.suspect.start_line - _LINES_ABOVE, finding.suspect.end_line
+    lines = (suspect.start_line - _LINES_ABOVE, suspect.end_line)
+    uses = tuple(
+        Declaration(use.kind, told.path, use.line, use.target, reference.family)
+        for use in told.uses
+        if use.kind in _INHERITS and library.family(use.origin).name == reference.family
+    )
+    attribution, found = _attribution(reference.family, families, lines, told, kept, uses)
+    return replace(finding, attribution=attribution, declarations=found)
+
+
+def _attribution(
+    family: str,
+    families: set[str],
+    within: tuple[int, int],
+    told: Said,
+    kept: Sequence[_Kept],
+    uses: Sequence[Declaration] = (),
+) -> tuple[Attribution, tuple[Declaration, ...]]:
+    """Whether what stands within some lines is declared as of one of some families."""
+    first, last = within
     near = [
-        Declaration(claim.kind, told.path, claim.line, claim.text, family)
-        for claim, family in told.claims
+        Declaration(claim.kind, told.path, claim.line, claim.text, named)
+        for claim, named in told.claims
         if ((claim.line <= last and claim.end_line >= first) or claim.line <= told.head)
-        and (family in families or not _of_its_neighbour(claim, told.path))
+        and (named in families or not _of_its_neighbour(claim, told.path))
     ]
     listed: list[Declaration] = []
     if (count := len({one.family for one in near})) > _MOST_NAMED:
         listed += (_among(count, one) for one in near if one.family in families)
         near = []
     lines = [one for one in near if one.family in families]
-    lines += (
-        Declaration("copyright", path, line, text, reference.family) for path, line, text in kept
-    )
+    lines += (Declaration("copyright", path, line, text, family) for path, line, text in kept)
     beside = [one for file in told.beside for one in file.named if one.family in families]
     if told.listed > _MOST_NAMED:
         listed += (_among(told.listed, one) for one in beside)
     else:
         lines += beside
     if lines or not near:
-        lines += (
-            Declaration(use.kind, told.path, use.line, use.target, reference.family)
-            for use in told.uses
-            if use.kind in _INHERITS and library.family(use.origin).name == reference.family
-        )
+        lines += uses
     attribution: Attribution = "declared" if lines else "undeclared"
     if not lines and near:
         attribution, lines = "declared elsewhere", near
-    distinct = tuple(dict.fromkeys((*lines, *listed)))[:_MOST_DECLARATIONS]
-    return replace(finding, attribution=attribution, declarations=distinct)
+    return attribution, tuple(dict.fromkeys((*lines, *listed)))[:_MOST_DECLARATIONS]
 
 
 def _among(count: int, one: Declaration) -> Declaration:
@@ -281,20 +293,17 @@ def notices(
 
 
 def of_identical(result: FileResult, told: Said, library: Library) -> FileResult:
-    """The result of a file that is a reference file but for its layout, with what became of the
-    notices."""
-    if result.identical is None:
+    """The result of a file that is a reference file as it is, with whether that is declared, and
+    what became of the notices."""
+    same = result.identical
+    if same is None:
         return result
-    notice = _notice(result.identical, 1.0, told, library)
-    return replace(result, uses=told.uses, notices=(notice,))
-
-
-def of_exact(result: FileResult, library: Library) -> FileResult:
-    """The result of a file that is a reference file byte for byte: it names whom that names."""
-    if result.identical is None:
-        return result
-    named = Said(result.path, _statements(*library.notices_of(result.identical)), (), ())
-    return replace(result, notices=(_notice(result.identical, 1.0, named, library),))
+    families = {library.family(origin).name for origin in (same.origin, *same.also)}
+    kept = keeps_holders(told, _statements(*library.notices_of(same)), whole=True)
+    attribution, lines = _attribution(same.family, families, (1, result.lines), told, kept)
+    same = replace(same, attribution=attribution, declarations=lines)
+    notice = _notice(same, 1.0, told, library)
+    return replace(result, identical=same, uses=told.uses, notices=(notice,))
 
 
 def _notice(reference: Reference | Identity, share: float, told: Said, library: Library) -> Notice:
@@ -356,10 +365,12 @@ def _license_beside(told: Said, expression: str) -> _Kept | None:
     return next(filter(None, (one.states(expression) for one in told.beside)), None)
 
 
-def keeps_holders(told: Said, reference: Statements) -> list[_Kept]:
+def keeps_holders(told: Said, reference: Statements, whole: bool = False) -> list[_Kept]:
     """The lines that name the holders of a reference's own copyright lines, publishers aside, in
-    the file or beside it; none where one is not named."""
-    own = continuity(NOTHING, reference).missing_holders  # publishers stand apart
+    the file or beside it; none where one is not named. Of a ``whole`` file that names none but
+    publishers, the lines that name these."""
+    there = continuity(NOTHING, reference)  # publishers stand apart
+    own = there.missing_holders or (there.publishers if whole else ())
     here = {
         fold_holder(party): (told.path, line.line, line.text)
         for line in reversed(told.statements.copyrights)

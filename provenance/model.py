@@ -280,7 +280,8 @@ class Identity:
     """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
     layout and comments. The first release that ships it, its licence and day; ``versions`` are
     all indexed releases of the package that ship it, oldest first; ``also`` the other origins
-    that have it. The others are as in a ``Reference`` and a ``Finding``."""
+    that have it. The others are as in a ``Reference`` and a ``Finding``; what it imports declares
+    it not, for that is the reference's."""
 
     origin: str
     package: str
@@ -298,6 +299,8 @@ class Identity:
     title: str = ""
     organisation: str | None = None
     country: str | None = None
+    attribution: Attribution = "undeclared"
+    declarations: tuple[Declaration, ...] = ()
 
 
 # --- what the align stage yields ---------------------------------------------------------

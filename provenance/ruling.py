@@ -15,6 +15,7 @@ from hashlib import blake2b
 
 from provenance.licenses import permitted
 from provenance.model import (
+    Attribution,
     Family,
     FileResult,
     Finding,
@@ -220,13 +221,8 @@ class _Judge:
         license_ = reference.license or (covering.license if covering else None)
         if counts:
             breaks += self._of_origin(reference.origin, license_)
-            in_file = finding.attribution == "declared" and self.policy.allow_declared
-            if not (covering or in_file or self._is_vendored(suspect.path)):
-                rule: Rule = "undeclared"
-                said = "not declared"
-                if finding.attribution == "declared elsewhere":
-                    rule, said = "elsewhere", "the file declares another origin"
-                breaks.append((rule, said))
+            if not (covering or self._is_vendored(suspect.path)):
+                breaks += self._of_attribution(finding.attribution)
             breaks += self._of_notice(notice)
         what = suspect.name if suspect.kind != "module" else "module body"
         release = f" {reference.version}" if reference.version else ""
@@ -267,10 +263,8 @@ class _Judge:
         notice = next((one for one in file.notices if one.origin == same.origin), None)
         if self._fails(file.verdict, file.lines):
             breaks += self._of_origin(same.origin, license_)
-            keeps = bool(notice and notice.kept_holders and not notice.missing_holders)
-            in_file = keeps and self.policy.allow_declared
-            if not (covering or in_file or self._is_vendored(file.path)):
-                breaks.append(("undeclared", "not declared"))
+            if not (covering or self._is_vendored(file.path)):
+                breaks += self._of_attribution(same.attribution)
             breaks += self._of_notice(notice)
         release = f" {same.version}" if same.version else ""
         alike = "byte for byte" if same.exact else "but for its layout"
@@ -358,6 +352,15 @@ class _Judge:
             yield "origin", denied
         if said := self.license_denied(license_):
             yield "license", said
+
+    def _of_attribution(self, said: Attribution) -> Iterator[tuple[Rule, str]]:
+        """What is amiss with what the source itself declares."""
+        if said == "declared elsewhere":
+            yield "elsewhere", "the file declares another origin"
+        elif said == "undeclared":
+            yield "undeclared", "not declared"
+        elif not self.policy.allow_declared:
+            yield "undeclared", "declared in the source, not in the policy"
 
     def _of_notice(self, notice: Notice | None) -> Iterator[tuple[Rule, str]]:
         """What is gone of the notices, but for what the notices of the repository name. Where other

@@ -373,13 +373,13 @@ def outcomes(
         TooLongError: it took longer.
     """
     from provenance.attribute import attribute
-    from provenance.declared import declared, of_exact, of_identical, said, used
+    from provenance.declared import declared, of_identical, said, used
     from provenance.identity import may_equal, same_bytes, same_layout
     from provenance.parse import parses, syntax, walked
 
     found: dict[int, Outcome] = {}
     for at, same in same_bytes(files, library).items():
-        found[at] = of_exact(same, library), ()
+        found[at] = of_identical(same, said(files[at], (), library, notices), library), ()
     read = [at for at in range(len(files)) if at not in found]
     uses: dict[int, tuple[UseOf, ...]] = {}
 

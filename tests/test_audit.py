@@ -418,6 +418,53 @@ def test_a_mark_before_a_policy_does_not_keep_declarations_out(dirty: Path) -> N
 # --- the baseline -------------------------------------------------------------------------
 
 
+HOLDER = "Copyright 2024 The Aviary Team."
+
+
+@pytest.mark.parametrize(
+    ("head", "beside", "rule", "says"),
+    [
+        ("", {}, "undeclared", ""),
+        ("# Adapted from birds/m1.py\n", {}, "elsewhere", "src/same.py, line 1"),
+        ("# Adapted from birds/m0.py\n", {}, "notice", "src/same.py, line 1"),
+        (f"# {HOLDER}\n", {}, "allowed", "src/same.py, line 1"),
+        ("", {"NOTICE": "Copied from birds/m0.py\n"}, "notice", "NOTICE, line 1"),
+        ("", {"NOTICE": f"{HOLDER}\n"}, "allowed", "NOTICE, line 1"),
+        (
+            "",
+            {"REUSE.toml": f"[[annotations]]\npath='**'\nSPDX-FileCopyrightText='{HOLDER}'\n"},
+            "allowed",
+            "REUSE.toml, line 3",
+        ),
+    ],
+)
+def test_a_reference_file_as_it_is_is_declared_as_others_are(
+    clean: Path, head: str, beside: dict[str, str], rule: str, says: str
+) -> None:
+    """By a comment or by a notice file; the reports name the line."""
+    for path, text in {"src/same.py": head + program(0), **beside}.items():
+        Path(path).write_text(text)
+    found = audited("--output", "a.sarif", code=int(rule in ("undeclared", "elsewhere")))
+    (one,) = found["rulings"]
+    assert one["rule"] == rule
+    (same,) = filter(None, (file["identical"] for file in found["report"]["files"]))
+    assert [f"{it['path']}, line {it['line']}" for it in same["declarations"]] == [says] * bool(
+        says
+    )
+    (result,) = json.loads(Path("a.sarif").read_text())["runs"][0]["results"]
+    why = [it["justification"] for it in result["suppressions"]]
+    assert why == [f"Declared in {says}."] * (rule == "allowed")
+
+
+def test_who_takes_no_declaration_of_a_source_says_that_there_is_one(dirty: Path) -> None:
+    borrowed = Path("src/borrowed.py")
+    borrowed.write_text("# Copied from birds/m0.py\n" + borrowed.read_text())
+    found = audited("--no-allow-declared", code=1)
+    assert failures(found)
+    for one in failures(found):
+        assert "declared in the source, not in the policy" in one["message"]
+
+
 def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
     """It survives moved lines and renamed files; a second copy is new."""
     run("audit", "--write-baseline", "--reason", "old", "--today", "2026-01-02", code=0)

@@ -109,6 +109,7 @@ def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
     elif identity := identity_of(ruling, files):
         row |= {
             "verdict": files[ruling.path].verdict,
+            "attribution": identity.attribution,
             "also": " ".join(identity.also),
             "first_seen": identity.first_seen,
             "direction": identity.direction,

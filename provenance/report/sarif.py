@@ -19,7 +19,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from provenance.model import Audit, FileResult, Finding, Fixed, Level, Rule, Ruling
+from provenance.model import Audit, FileResult, Finding, Fixed, Identity, Level, Rule, Ruling
 from provenance.report.evidence import (
     breaks_nothing,
     evidence,
@@ -275,7 +275,7 @@ def _result(ruling: Ruling, files: Mapping[str, FileResult], places: Mapping[str
         "locations": [location],
         "partialFingerprints": _fingerprints(ruling.id),
         "baselineState": "unchanged" if ruling.status == "known" else "new",
-        "suppressions": _suppressions(ruling),
+        "suppressions": _suppressions(ruling, identity_of(ruling, files)),
         "properties": {
             "id": utf8(ruling.id),
             "subject": _text(subject(ruling, files)),
@@ -334,14 +334,16 @@ def _reference(finding: Finding) -> _Json:
     }
 
 
-def _suppressions(ruling: Ruling) -> list[_Json]:
-    """Why a result needs no look: what the file itself declares, what the configuration declares,
+def _suppressions(ruling: Ruling, identity: Identity | None) -> list[_Json]:
+    """Why a result needs no look: what the source itself declares, what the configuration declares,
     what the baseline has."""
     found: list[_Json] = []
     because = {"justification": _text(ruling.reason)} if ruling.reason else {}
-    if ruling.rule == "allowed" and ruling.finding and ruling.finding.attribution == "declared":
-        words = {"justification": "The file itself names the origin."}
-        found.append({"kind": "inSource", "status": "accepted", **words})
+    says = ruling.finding or identity
+    if ruling.rule == "allowed" and says and says.attribution == "declared":
+        lines = (f"Declared in {one.path}, line {one.line}." for one in says.declarations)
+        words = _text(next(lines, "Declared in the source."))
+        found.append({"kind": "inSource", "status": "accepted", "justification": words})
     if ruling.declared_by and ruling.rule != "declaration":
         by = {"properties": {"declaredBy": _text(ruling.declared_by)}}
         found.append({"kind": "external", "status": "accepted", **because, **by})
