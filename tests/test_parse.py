@@ -233,6 +233,21 @@ class {C}Model({C}PreTrained):
 """
 
 
+@pytest.mark.parametrize("where", ["{}\n", "def f():\n    x; {}\n", "if x: {}\n", "{}; x\n"])
+@pytest.mark.parametrize(
+    "left", ["type(a).b", "type (a)[b]", "type[a]", "type\\\n(a).b", "type(a).b: int", "type()[0]"]
+)
+def test_what_begins_with_a_call_of_type_is_no_alias_of_a_type(left: str, where: str) -> None:
+    """All of such a statement counts; of an alias, as of what annotates, nothing does."""
+    statement = f"{left} = self.made(of, 2)"
+    structure, text = views(where.format(statement))
+    other, words = views(where.format(statement.replace("type", "kind")))
+    assert structure == other
+    assert len(text) == len(words)
+    assert text != words
+    assert views(where.format("type A[B] = made(of, 2)")) == views(where.format("type C = int"))
+
+
 def test_the_family_mark_changes_nothing_in_the_text_view() -> None:
     """``SolarOpen`` for ``Llama`` all over a file, however it is written, is the same text."""
     llama = _FAMILY.format(C="Llama", s="llama", U="LLAMA")
