@@ -195,7 +195,7 @@ def test_the_action_is_pinned_and_takes_no_expression_into_a_script() -> None:
     """Every action by a commit's hash, with its version behind it; scripts see variables only."""
     text = (ROOT / "action.yml").read_text("utf-8")
     used = re.findall(r"uses: (\S+)(.*)", text)
-    assert len(used) == 3
+    assert len(used) == 2
     for name, comment in used:
         assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40}", name), name
         assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), name
@@ -320,6 +320,41 @@ def test_no_module_of_the_checkout_is_run_by_installing(script: str) -> None:
     for line in script.splitlines():
         if re.search(r"python\"? .*-m ", line):
             assert re.search(r"python\"? -I -m (venv|pip) ", line), line
+
+
+def test_the_action_believes_nothing_that_another_job_may_have_written() -> None:
+    """What was found before is not restored: any job of a pull request, which may run what that
+    brings, can keep a cache under a name that the audit would take."""
+    assert "actions/cache" not in json.dumps(ACTION)
+    assert step("Audit")["env"]["PROVENANCE_NO_CACHE"] == "true"
+
+
+@posix
+def test_gitlabs_job_runs_nothing_that_another_job_may_have_written(tmp_path: Path) -> None:
+    """The folder of builds outlives a job, and jobs that run what a branch brings write there: the
+    lines that install, with a Python that only makes the folder, run nothing of it."""
+    builds, fake = tmp_path / "builds", tmp_path / "bin"
+    fake.mkdir()
+    (fake / "python").write_text(
+        "#!/bin/bash\n"
+        'if [ "$3" = venv ]; then mkdir -p "$4/bin"; echo "at=$4" >> "$4/bin/activate"; fi\n'
+    )
+    (fake / "python").chmod(0o755)
+    (builds / "provenance-venv" / "bin").mkdir(parents=True)
+    (builds / "provenance-venv" / "bin" / "activate").write_text(f"touch {tmp_path}/was-run\n")
+    *installs, _ = GITLAB["provenance-audit"]["script"]
+    ended = subprocess.run(
+        ["bash"],
+        input="set -eo pipefail\n" + "\n".join(installs) + '\necho "$at"\n',
+        env={"PATH": f"{fake}:{os.environ['PATH']}", "CI_BUILDS_DIR": str(builds)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not (tmp_path / "was-run").exists()
+    made = Path(ended.stdout.strip())
+    assert builds not in made.parents
+    shutil.rmtree(made)
 
 
 def test_gitlabs_job_believes_nothing_that_stands_in_the_checkout() -> None:
