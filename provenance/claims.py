@@ -93,10 +93,15 @@ _NEGATED = re.compile(
     r"keys?|weights?|instead|without|nor|neither)|n't)$",
     re.IGNORECASE,
 )
+_PARTICIPLES = (
+    "copied|adapted|adopted|modified|taken|ported|borrowed|derived|forked|extracted|translated"
+)
 _DENIED = re.compile(
-    r"(?:(?:\b(?:not|never)|n't)(?: (?:been|being|ever|even|itself|directly|actually|code|"
-    r"that|was|is|were|are|in|any|way|at|all)){0,6}|\b(?:nothing|none|no (?:code|lines?|parts?|"
-    r"files?|class|function|text))(?: \w+){0,4}|\bin no way|\bby no means)$",
+    r"(?:(?:\b(?:not|never|nor|hardly)|\bno longer|n't)(?:,? (?:been|being|ever|even|itself|"
+    r"directly|actually|code|that|was|is|were|are|in|any|way|at|all|a|single|one|lines?|function|"
+    rf"class|of|this|it|has|have|had|longer|and|or|let|alone|{_PARTICIPLES})){{0,8}},?"
+    r"|\b(?:nothing|none|nobody|no one|neither|zero \w+|no (?:code|lines?|parts?|portions?|"
+    r"files?|class(?:es)?|functions?|text))(?: \w+){0,6}|\bin no way|\bby no means)$",
     re.IGNORECASE,
 )
 """The same in more words, which may begin on the line above."""

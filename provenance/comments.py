@@ -104,7 +104,7 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
             start, stop = token.span()
             stop = min(stop, hits[position] + LONGEST_BLOCK)
             notices = not content[head_end:start].strip(_PREFIX) if start >= head_end else False
-            if not (notices or _is_docstring(content, start)):
+            if not (notices or _is_docstring(content, *token.span())):
                 continue
         line += content.count(b"\n", counted, start)
         counted = start
@@ -168,8 +168,11 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
     return first, min(stop, highest)
 
 
-def _is_docstring(content: bytes, start: int) -> bool:
-    """Whether a string begins on a line of its own after a colon; comments in between aside."""
+def _is_docstring(content: bytes, start: int, end: int) -> bool:
+    """Whether a string begins on a line of its own after a colon, comments in between aside, and is
+    no part of more, such as of a dictionary."""
+    if _GOES_ON.match(content, end):
+        return False
     before = content[max(0, start - LONGEST_LINE) : start].rstrip(_PREFIX)
     stripped = before.rstrip()
     if b"\n" not in before[len(stripped) :]:
@@ -183,6 +186,7 @@ def _is_docstring(content: bytes, start: int) -> bool:
 
 
 _COLON = re.compile(rb":[ \t\f]*#")
+_GOES_ON = re.compile(rb"[ \t\f]*(?:[^\s#;\\'\"]|(?:#[^\n]*\n|\\\n|\s)*[)\]},])")
 _NO_SIGN = re.compile(
     "[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff]"
 )

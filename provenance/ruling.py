@@ -260,15 +260,19 @@ class _Judge:
         covering = self.declared_by(file.path, None, (same.origin, *same.also))
         breaks: list[tuple[Rule, str]] = []
         license_ = same.license or (covering.license if covering else None)
+        near = None
         notice = next((one for one in file.notices if one.origin == same.origin), None)
         if self._fails(file.verdict, file.lines):
             breaks += self._of_origin(same.origin, license_)
             if not (covering or self._is_vendored(file.path)):
                 breaks += self._of_attribution(same.attribution)
             breaks += self._of_notice(notice)
+            near = next((one for one in same.also if self.denied(one)), None)
         release = f" {same.version}" if same.version else ""
         alike = "byte for byte" if same.exact else "but for its layout"
         days = ", which is younger than this" if same.direction == "younger" else ""
+        if near and not any(rule == "origin" for rule, _ in breaks):
+            days += f"; the denied {near} has it too"
         key = f"identical\0{same.origin}\0{same.path}".encode()
         return self._ruled(
             Ruling(
@@ -287,6 +291,7 @@ class _Judge:
             ),
             breaks,
             covering,
+            warned=bool(near),
         )
 
     def of_use(self, path: str, use: UseOf, denied: str) -> Ruling:

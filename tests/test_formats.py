@@ -576,6 +576,31 @@ def test_a_comment_fits_github_whatever_things_are_called() -> None:
     assert "LlamaMLP" in text, "what fails has its room"
 
 
+def test_a_comment_does_not_say_that_no_rule_is_broken_where_one_warns() -> None:
+    from provenance.report.markdown import markdown
+
+    warns = ruling(finding(), rule="notice", breaks=("notice",), level="warning")
+    text = markdown(audit((warns,), incomplete=()))
+    assert text.startswith("### Provenance: nothing new fails\n")
+    assert "#### To look at: 1" in text
+
+
+@pytest.mark.parametrize(("denied", "level"), [("a/x", "error"), ("b/y", "warning"), ("c", "note")])
+def test_a_file_that_a_denied_origin_has_too_warns(denied: str, level: str) -> None:
+    """As a unit does that is as close to it."""
+    from provenance.ruling import Scope, rulings
+    from provenance.settings import Policy
+
+    same = Identity(
+        "a/x", "a", None, (), "m.py", None, None, True, ("b/y",), attribution="declared"
+    )
+    file = file_result("m.py", identical=same)
+    report = replace(audit(()).report, files=(file,))
+    (one,) = rulings(report, Policy(deny_family=(denied,)), Scope({}))
+    assert one.level == level
+    assert ("the denied b/y has it too" in one.message) is (level == "warning")
+
+
 def test_common_code_names_no_origin_in_a_comment() -> None:
     from provenance.report.markdown import markdown
 

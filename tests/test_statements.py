@@ -512,9 +512,43 @@ def test_the_examples_of_the_docstrings_hold() -> None:
         "None of this is adapted from transformers.models.llama.modeling_llama",
         "This is neither copied nor adapted from transformers.models.llama.modeling_llama",
         "neither copied from transformers.models.llama.modeling_llama",
+        "Not a line was copied from transformers.models.llama.modeling_llama",
+        "It was not, and never has been, copied from transformers.models.llama.modeling_llama",
+        "Not adapted, copied or ported from transformers.models.llama.modeling_llama",
+        "No longer adapted from transformers.models.llama.modeling_llama",
+        "Nobody copied from transformers.models.llama.modeling_llama",
+        "Zero lines were copied from transformers.models.llama.modeling_llama",
+        "No part of this implementation was copied from transformers.models.llama.modeling_llama",
+        "Neither this nor its tests are copied from transformers.models.llama.modeling_llama",
     ],
 )
 def test_who_says_that_nothing_is_from_there_claims_nothing(text: str) -> None:
     assert statements(f"# {text}\n".encode()).claims == ()
-    for lead in ("No tests yet. Copied", "A layer with no bias adapted", "No mask, copied"):
+    for lead in (
+        "No tests yet. Copied",
+        "A layer with no bias adapted",
+        "No mask, copied",
+        "It does not pad; copied",
+        "Not only copied",
+        "What has no tests was copied",
+    ):
         assert statements(f"# {lead} from {text.split()[-1]}\n".encode()).claims
+
+
+@pytest.mark.parametrize(
+    ("text", "is_docstring"),
+    [
+        ("def f():\n    {}\n    (a, b) = c\n", True),
+        ("class A:\n    {}  # more\n", True),
+        ("class A:\n    {}; a = 1\n", True),
+        ("a = {{'b':\n    {}}}\n", False),
+        ("a = {{'b':\n    {}  # more\n\n}}\n", False),
+        ("a = f(lambda:\n    {}.b)\n", False),
+        ("a[1:\n  {} \\\n]\n", False),
+    ],
+)
+def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> None:
+    """Though it stands on a line of its own behind a colon."""
+    source = text.format('"""Copied from birds/models/wren/modeling_wren.py"""')
+    compile(source, "tried", "exec", dont_inherit=True)
+    assert bool(statements(source.encode()).claims) is is_docstring

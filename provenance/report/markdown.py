@@ -70,7 +70,7 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
     elif failures:
         yield f"### Provenance: {number(len(failures), 'finding fails', 'findings fail')}"
     else:
-        yield "### Provenance: no rule is broken by anything new"
+        yield "### Provenance: nothing new fails"
     yield ""
     for words in audit.incomplete[:_MOST_LISTED]:
         yield f"- **not completed**: {prose(words)}"
