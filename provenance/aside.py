@@ -7,6 +7,7 @@ once: the system lets go of a lock with the process that holds it.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -44,6 +45,18 @@ class Aside:
             self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
+
+
+def behind(name: Path) -> Path:
+    """The file that a name stands for, behind all symbolic links, which stay as they are.
+
+    Raises:
+        OSError: they lead in a loop.
+    """
+    target = Path(os.path.realpath(name))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(name))
+    return target
 
 
 def sweep(target: Path) -> None:

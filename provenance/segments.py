@@ -58,7 +58,8 @@ class Segments:
     ) -> None:
         self.output, self.parameters, self.drawn = output, parameters, drawn
         self.base = base
-        self.target = output.resolve()
+        self.builder = Builder(output, parameters, drawn)
+        self.target = self.builder.file.target
         key = blake2b((stamp or "").encode(), digest_size=6).hexdigest()
         self.folder = self.target.with_name(f".{self.target.name}.{key}.segments")
         self._lock: IO[bytes] | None = None
@@ -69,7 +70,6 @@ class Segments:
             if stamp is None:
                 self._release()
                 shutil.rmtree(self.folder, ignore_errors=True)
-        self.builder = Builder(output, parameters, drawn)
         self._releases: list[tuple[Release, str]] = []
         self._entered: dict[int, int] = {}
         self._put = 0

@@ -236,6 +236,8 @@ def limits() -> Bounds:
 
 def write_whole(path: Path, content: str | bytes, option: str = "--output") -> None:
     """Write a file whole or not at all."""
+    from provenance.aside import behind
+
     if not path.parent.is_dir():
         raise UsageError(
             f"{path}: found no folder {path.parent}, expected one that exists; make it, or name "
@@ -255,7 +257,7 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
         )
     check_place(path, option)
     try:
-        whole = path.resolve()  # a symbolic link stays one
+        whole = behind(path)
         # The name may be as long as one can be; that of the temporary file nobody can know before,
         # and what has it all the same is not written to.
         temporary = whole.with_name(f".provenance.{os.urandom(8).hex()}.part")
@@ -266,11 +268,10 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # a loop of links, before Python 3.13
-        said = (isinstance(error, OSError) and error.strerror) or "a loop of links"
+    except OSError as error:
         raise ProvenanceError(
-            f"{path}: found no way to write it ({said}), expected room and permission; name "
-            f"another place with {option}"
+            f"{path}: found no way to write it ({error.strerror or error}), expected room and "
+            f"permission; name another place with {option}"
         ) from error
 
 

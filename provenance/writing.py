@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.aside import Aside
+from provenance.aside import Aside, behind
 from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
 from provenance.elements import LARGE_WORD
 from provenance.errors import IndexFileError
@@ -67,9 +67,9 @@ class NewIndex:
                 "that exists; name one with -o"
             )
         self.output = output
-        self.target = output.resolve()  # a symbolic link stays one
         self._aside: Aside | None = None
         try:
+            self.target = behind(output)
             Aside(self.target).close()
         except OSError as error:
             raise self.unwritable(error) from error

@@ -2,6 +2,7 @@
 
 An audit hook refuses, in this process, to connect to or to look up anything but this machine.
 Processes that a test starts find a proxy where nobody listens, and no configuration of pip.
+No example of Hypothesis has a deadline: on a busy machine any takes long.
 Nor do they inherit that an interruption is ignored, as a shell has it for what runs behind.
 What runs under Spark comes last: its threads stay, and a process that has threads forks no more.
 """
@@ -15,6 +16,10 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 class NetworkUsedError(BaseException):

@@ -128,6 +128,25 @@ def test_an_error_leaves_nothing(sources: str, tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["bad.db", "birds", "out.db"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_an_index_goes_through_links_that_stay_and_to_no_loop_of_them(
+    sources: str, tmp_path: Path
+) -> None:
+    """Python before 3.13 raises a RuntimeError for a loop, later ones give the link itself."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "linked.db").symlink_to("elsewhere/real.db")
+    indexing.build_index([sources], tmp_path / "linked.db")
+    assert (tmp_path / "linked.db").is_symlink()
+    (tmp_path / "loop.db").symlink_to("loop.db")
+    with pytest.raises(IndexFileError, match=r"loop\.db: the index could not be written"):
+        indexing.build_index([sources], tmp_path / "loop.db")
+    with pytest.raises(IndexFileError, match=r"loop\.db: the index could not be written"):
+        merge_indexes([tmp_path / "linked.db"], tmp_path / "loop.db")
+    assert (tmp_path / "loop.db").is_symlink()
+    assert [one.name for one in (tmp_path / "elsewhere").iterdir()] == ["real.db"]
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_only_its_own_folders_are_taken_away(tmp_path: Path) -> None:
     """No file, no link, nothing that is in use, nothing of another name; one that was begun and
     has no lock yet only if nothing is in it."""

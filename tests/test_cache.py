@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,20 +149,20 @@ def test_what_is_damaged_is_ignored_and_written_again(
     path = mine.parent / "results.db"
     without = scan(str(mine), [index])
     scan(str(mine), [index], cache=str(path))
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE entry SET value = substr(value, 1, 40) || x'00'")
     database.close()
     whole = path.read_bytes()
 
     def changed(what: str) -> None:
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database, database:
             database.execute("PRAGMA ignore_check_constraints = 1")
             database.execute(f"UPDATE OR IGNORE entry SET {what}")
         database.close()
 
     def other() -> None:
         path.unlink()
-        with sqlite3.connect(path) as database:
+        with closing(sqlite3.connect(path)) as database, database:
             database.execute("PRAGMA user_version = 1")
             database.execute("CREATE TABLE entry (other)")
         database.close()
@@ -196,7 +197,7 @@ def test_an_entry_of_another_file_is_not_taken(tmp_path: Path) -> None:
     cache.keep(first, (found, ()))
     cache.keep(second, (replace(found, path="b.py"), ()))
     cache.close()
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         values = [row[0] for row in database.execute("SELECT value FROM entry ORDER BY rowid")]
         keys = [row[0] for row in database.execute("SELECT key FROM entry ORDER BY rowid")]
         for key, value in zip(keys, reversed(values), strict=True):
@@ -224,7 +225,7 @@ def test_a_locked_one_is_done_without(
     monkeypatch.setattr("provenance.cache._WAIT_SECONDS", 0.1)
     path = str(mine.parent / "results.db")
     without = scan(str(mine), [index], cache=path)
-    with sqlite3.connect(path, isolation_level=None) as database:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database, database:
         database.execute("BEGIN EXCLUSIVE")
         assert scan(str(mine), [index], cache=path) == without
         database.execute("ROLLBACK")
@@ -279,7 +280,7 @@ def test_several_processes_may_use_it_at_once(mine: Path, index: Path) -> None:
     texts = {process.communicate()[0] for process in running}
     assert all(process.returncode == 0 for process in running)
     assert texts == {json_report(scan(str(mine), [index]))}
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         assert database.execute("SELECT count(*) FROM entry").fetchone() == (5,)
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
@@ -349,7 +350,7 @@ def test_an_index_that_states_the_checksum_of_another_decides_nothing_of_it(
     forged = tmp_path / "forged" / index.name
     forged.parent.mkdir()
     provenance.build_index([str(tmp_path / "empty")], forged, date="2025-01-01", jobs=0)
-    with Index(index) as right, sqlite3.connect(forged) as database:
+    with Index(index) as right, closing(sqlite3.connect(forged)) as database, database:
         value = f'"{right.checksum}"'
         database.execute("UPDATE meta SET value = ? WHERE key = 'checksum'", (value,))
         rows = opening_sum(*opening_rows(database))

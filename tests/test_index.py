@@ -11,6 +11,7 @@ import sqlite3
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from itertools import cycle, permutations
 from pathlib import Path
 from typing import Any
@@ -491,7 +492,7 @@ def test_identifiers_are_read_back_and_nothing_else(tmp_path: Path) -> None:
 def everything(path: Path) -> bytes:
     """The bytes of an index, and all its compressed values unpacked."""
     data = path.read_bytes()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema") if row[0]]
         for table in tables:
             try:
@@ -631,7 +632,7 @@ def test_what_is_no_database_is_refused(size: int, tmp_path: Path) -> None:
 
 def test_another_database_is_refused(tmp_path: Path) -> None:
     """Of some other program."""
-    with sqlite3.connect(tmp_path / "i.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "i.db")) as connection, connection:
         connection.execute("CREATE TABLE meta (key TEXT, value BLOB)")
     connection.close()
     assert "other SQLite" in refused(tmp_path / "i.db", opened=True)
@@ -740,7 +741,7 @@ def _reseal(path: Path) -> None:
 
 def _signed(path: Path) -> None:
     """Make all three checksums right again: what somebody wrote on purpose."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         total = json.dumps(checksum(logical_rows(connection)))
         connection.execute("UPDATE meta SET value = ? WHERE key = 'checksum'", (total,))
         stated = json.dumps(opening_sum(*opening_rows(connection)))
@@ -810,7 +811,7 @@ _CHANGES: list[_Change] = [
 
 def _rewrite(path: Path, table: str, change: _Change) -> None:
     """Change the arrays of all pages of a table."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         for number, data in connection.execute(f"SELECT id, data FROM {table}").fetchall():
             arrays = change(pages.unpack(number, data))
             written = pages.compress(pages.plain(number, *arrays))
@@ -834,7 +835,7 @@ def test_a_changed_page_is_refused(table: str, copy: Path) -> None:
 
 
 def _execute(path: Path, statement: str) -> None:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(statement)
     connection.close()
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
@@ -325,7 +326,7 @@ def test_sums_that_do_not_hold_are_refused_though_sealed(
 
     path = Path(shutil.copy(made[0][0], tmp_path / "bad.db"))
     path.write_bytes(path.read_bytes()[:-32])
-    with sqlite3.connect(path) as opened:
+    with closing(sqlite3.connect(path)) as opened, opened:
         opened.execute("UPDATE unit SET data = x'00'")
     opened.close()
     seal(path)

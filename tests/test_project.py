@@ -162,7 +162,7 @@ ALLOWED = {
         "aside baseline errors given index integrity merge model origins ours parse pypi "
         "references.manifest release schema segments sketch source statements version workers"
     ),
-    "terminal": "errors policy report.text workers",
+    "terminal": "aside errors policy report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
     "settings": "",
     "policy": "errors release settings toml",
