@@ -49,6 +49,10 @@ _MEMBER_BYTES = 256  # of names, and of pax headers, per allowed member
 _MOST_FOR_ALL = 1 << 13  # bytes of the pax headers that tarfile goes through for every member
 _SLOW = re.compile(rb"[0-9]{100}|hdrcharset.*hdrcharset", re.DOTALL)
 """What tarfile takes time for by the square of its length."""
+_RECORD = re.compile(rb"([1-9][0-9]{0,9}) [^ \t\n=][^\n=]*=")
+_TOGETHER = (b"", b"x", b"X", b"L", b"K", b"LK", b"KL")
+"""Kinds of headers that speak of one member. Of others, and of pax headers that are not as POSIX
+says, some programs believe this one and some that, and so unpack a file under another name."""
 _HEADER = 512
 _PAX = (b"x", b"X", b"g")  # kinds of headers, the last for all members that follow
 _TEXT = (*_PAX, b"L", b"K")  # those whose text follows
@@ -239,6 +243,7 @@ class _Stream(io.RawIOBase):
         self._for_all = _MOST_FOR_ALL
         self._at = 0
         self._kind = b""  # of the header that was read last, if its text follows
+        self._kinds = b""  # of those that speak of the next member
         self.inside = False  # whether a member is read
         self.last = b""  # what was read last: the end mark, where there is one
 
@@ -253,10 +258,15 @@ class _Stream(io.RawIOBase):
             if min(self._headers, self._for_all) < 0:
                 raise ValueError("headers that are too long")
         self.last = self._next(size)
-        if kind in _PAX and _SLOW.search(self.last):
+        if kind in _PAX and (_SLOW.search(self.last) or not _of_records(self.last)):
             raise ValueError("a header that makes no sense")
-        if not kind and not self.inside and size == _HEADER and self.last[156:157] in _TEXT:
-            self._kind = self.last[156:157]
+        if not kind and not self.inside and size == _HEADER:
+            found = self.last[156:157]
+            self._kind = found if found in _TEXT else b""
+            if self._kind != b"g":
+                self._kinds = self._kinds + found if self._kind else b""
+            if self._kinds not in _TOGETHER:
+                raise ValueError("headers of one member that gainsay each other")
         return self.last
 
     def _next(self, size: int) -> bytes:
@@ -290,9 +300,20 @@ class _Stream(io.RawIOBase):
         return True
 
 
+def _of_records(text: bytes) -> bool:
+    """Whether the text of a pax header is as POSIX says: records of the length that they state."""
+    at = 0
+    while match := _RECORD.match(text, at):
+        at += int(match[1])
+        if at <= match.end() or text[at - 1 : at] != b"\n":
+            return False
+    return not text[at:].strip(b"\0")
+
+
 def _name(info: tarfile.TarInfo) -> str:
-    """The name that ``tarfile`` unpacks a member to, be it no folder and its name that of one."""
-    return tidy(info.name).rstrip("/")
+    """The name that ``tarfile`` unpacks a member to, be it no folder and its name that of one;
+    before a NUL, which ends it for others."""
+    return tidy(info.name.partition("\0")[0]).rstrip("/")
 
 
 def _tar_problem(info: tarfile.TarInfo, limits: Limits) -> Reason | None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _UNICODE_PATH = 0x7075
 _LOCAL_MARK, _LISTED_MARK, _END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-_LOCAL = struct.Struct("<6xH10xI4xHH")  # of a member's header: flags, size, lengths of name, extra
+_LOCAL = struct.Struct("<6xHH8xI4xHH")  # of a header: flags, method, size, lengths of name, extra
 _END = struct.Struct("<10xH4xI2x")  # of the directory's end: count of members, where it begins
 _LONGEST_END = (1 << 16) + _END.size
 _MEMBER_BYTES = 256  # of the directory, per allowed member: 46 and a long name
@@ -141,12 +141,12 @@ def _unlisted(file: io.BufferedReader, archive: zipfile.ZipFile) -> Reason | Non
         head = file.read(_LOCAL.size)
         if len(head) < _LOCAL.size or head[:4] != _LOCAL_MARK:
             continue  # told where it is read
-        flags, size, name, extra = _LOCAL.unpack(head)
+        flags, method, size, name, extra = _LOCAL.unpack(head)
         coding = "utf-8" if info.flag_bits & 0x800 else "cp437"
         own = file.read(name).decode(coding, "replace")
         other = own != info.orig_filename and own.endswith(ENDINGS)
         longer = not flags & 0x8 and size not in (info.compress_size, 0xFFFFFFFF)
-        found += other or longer
+        found += other or longer or method != info.compress_type
         at = max(at, info.header_offset + _LOCAL.size + name + extra + info.compress_size)
     found += at > archive.start_dir
     found += at <= archive.start_dir and _headers(file, at, archive.start_dir)
@@ -204,16 +204,17 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int
 
 def _name(info: zipfile.ZipInfo) -> str:
     """The name that unpacking gives a member: that of Info-ZIP's extra field 0x7075 (APPNOTE 4.6.9)
-    where it has one that fits, which ``zipfile`` reads since Python 3.12 only."""
+    where it has one that fits, which ``zipfile`` reads since Python 3.12 only. Where programs give
+    it several, one of Python."""
     raw, extra, at = _raw(info), info.extra, 0
+    names = [info.filename]
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, at)
         data, at = extra[at + 4 : at + 4 + size], at + 4 + size
         if kind == _UNICODE_PATH and data[:5] == struct.pack("<BI", 1, crc32(raw)):
             with suppress(UnicodeDecodeError):
-                if name := data[5:].decode("utf-8").partition("\0")[0]:
-                    return name
-    return info.filename
+                names.append(data[5:].decode("utf-8").partition("\0")[0] or names[-1])
+    return next((name for name in reversed(names) if name.endswith(ENDINGS)), names[-1])
 
 
 def _raw(info: zipfile.ZipInfo) -> bytes:

@@ -135,3 +135,36 @@ def test_a_file_whose_name_is_that_of_a_folder_is_read(tmp_path: Path) -> None:
         ("a.py", SourceFile),
         ("b/c.py", SourceFile),
     ]
+
+
+LONG = tarfile.GNUTYPE_LONGNAME
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [(b"a.txt\0", LONG), (b"b.py\0", LONG)],
+        [(b"a.txt\0", LONG), (record("path", "b.py"), tarfile.XHDTYPE)],
+        [(record("path", "a.txt"), tarfile.XHDTYPE), (b"b.py\0", LONG)],
+        [(record("path", "a.txt"), tarfile.XHDTYPE), (record("mtime", "3"), tarfile.XHDTYPE)],
+        [(b"14  path=b.py\n", tarfile.XHDTYPE)],
+        [(b"12 path=b.py\n", tarfile.XHDTYPE)],
+        [(record("mtime", "3") + b"x" + record("path", "b.py"), tarfile.XHDTYPE)],
+    ],
+)
+def test_headers_that_programs_read_in_several_ways_are_told(
+    before: list[tuple[bytes, bytes]], tmp_path: Path
+) -> None:
+    """GNU tar unpacks Python from them where ``tarfile`` sees another file, or the other way."""
+    headers = [member("h", text, kind) for text, kind in before]
+    path = written(tmp_path / "a.tar", member("a.py", GOOD), *headers, member("c", GOOD))
+    found = [*open_source(path).files()]
+    assert [one.path for one in found if isinstance(one, Skipped)] == ["a.tar"]
+    assert [one.path for one in found if isinstance(one, SourceFile)] == ["a.py"]
+
+
+def test_a_name_ends_before_a_nul(tmp_path: Path) -> None:
+    """As it does for who unpacks it."""
+    named = member("pax", record("path", "b.py\0.txt"), tarfile.XHDTYPE)
+    found = [*open_source(written(tmp_path / "a.tar", named, member("a", GOOD))).files()]
+    assert [one.path for one in found] == ["b.py"]

@@ -6,6 +6,7 @@ import io
 import struct
 import zipfile
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -82,6 +83,13 @@ def overlapping() -> bytes:
     return bytes(data)
 
 
+def otherwise_packed() -> bytes:
+    """A member's own header says that it is compressed, the directory that it is not."""
+    data = bytearray(packed("a.py"))
+    data[8] = 8
+    return bytes(data)
+
+
 def told(path: Path, data: bytes) -> bool:
     path.write_bytes(data)
     found = list(open_source(str(path)).files())
@@ -100,8 +108,20 @@ def told(path: Path, data: bytes) -> bool:
         overlapping(),
         packed("a.py") + packed("b.py"),
         packed("a.py")[:-22] + packed("b.py"),
+        otherwise_packed(),
     ],
-    ids=["empty", "of-none", "count", "short", "renamed", "sized", "overlap", "two", "before"],
+    ids=[
+        "empty",
+        "of-none",
+        "count",
+        "short",
+        "renamed",
+        "sized",
+        "overlap",
+        "two",
+        "before",
+        "how",
+    ],
 )
 def test_members_that_the_directory_does_not_list_are_told(tmp_path: Path, data: bytes) -> None:
     """``unzip``, other readers, or Python by another way, would unpack code that nobody saw."""
@@ -148,9 +168,10 @@ def test_a_long_zip_and_streamed_ones_are_not_suspected(tmp_path: Path) -> None:
     assert len(found) == 71
 
 
-@pytest.mark.parametrize("name", ["b.py\x01", "b\x7f.p\x02y", "b.py ", "b.ipynb."])
+@pytest.mark.parametrize("name", ["b.py\x01", "b\x7f.p\x02y", "b.py ", "b.ipynb.", "b.py;1"])
 def test_a_name_that_others_unpack_as_python_is_told(name: str, tmp_path: Path) -> None:
-    """Info-ZIP leaves control characters out of names, Windows what blanks and dots end them."""
+    """Info-ZIP leaves control characters out of names, and numbers of versions behind them, Windows
+    what blanks and dots end them."""
     path = tmp_path / "a.zip"
     path.write_bytes(packed("a.py", name, "c.pyc"))
     found = list(open_source(str(path)).files())
@@ -158,3 +179,26 @@ def test_a_name_that_others_unpack_as_python_is_told(name: str, tmp_path: Path) 
         "found a member name that some programs unpack as that of Python, expected one without "
         "control characters that ends in none but letters; pack it again under its own name"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("b.py", ["b.txt"]),
+        ("b.txt", ["b.py"]),
+        ("a.txt", ["a.md", "b.py"]),
+        ("b.py", ["b.md", "c"]),
+    ],
+)
+def test_a_member_of_several_names_is_read_by_that_of_python(
+    name: str, others: list[str], tmp_path: Path
+) -> None:
+    """Info-ZIP goes by the last extra field of a name, ``zipfile`` and so pip, before Python 3.12,
+    by none."""
+    info = zipfile.ZipInfo(name, DAY)
+    for other in others:
+        field = struct.pack("<BI", 1, crc32(name.encode())) + other.encode()
+        info.extra += struct.pack("<HH", 0x7075, len(field)) + field
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "x = 1\n")
+    assert [one.path for one in open_source(str(tmp_path / "a.zip")).files()] == ["b.py"]
