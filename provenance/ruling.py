@@ -405,7 +405,9 @@ class _Judge:
         if covering is not None:
             ruling = replace(ruling, declared_by=self._at(covering), reason=covering.reason)
         if not breaks:
-            return replace(ruling, level="warning" if warned else "note")
+            if not warned:
+                return ruling
+            return replace(ruling, level="warning", remedy=_REMEDY["allowed"])
         breaks.sort(key=lambda one: GRAVEST.index(one[0]))
         rules = tuple(rule for rule, _ in breaks)
         fails = set(rules) - {"notice"} or self.policy.require_notices
@@ -431,6 +433,7 @@ _REMEDY: dict[Rule, str] = {
     "undeclared": "declare it, 'provenance notices' writes how, or replace it",
     "elsewhere": "declare the origin that the text shows, 'provenance notices' writes how",
     "notice": "put the notices back, or pass them on in a file, see 'provenance notices'",
+    "allowed": "look whether it is from what is denied; if so, replace it, or change the policy",
 }
 
 

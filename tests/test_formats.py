@@ -576,6 +576,18 @@ def test_a_comment_fits_github_whatever_things_are_called() -> None:
     assert "LlamaMLP" in text, "what fails has its room"
 
 
+def test_the_text_says_derivation_of_what_is_derived_alone() -> None:
+    """Two units of a file, of one origin, for one reason, but of two verdicts."""
+    from provenance.report.audit import audit_text
+
+    both = [replace(finding(1), verdict="derived"), replace(finding(2), verdict="resembles")]
+    said = audit_text(audit(tuple(ruling(one, path="a.py") for one in both))).split("\n")
+    for one, means in zip(both, ("consistent with derivation", "resembles it"), strict=True):
+        at = next(at for at, line in enumerate(said) if one.suspect.name in line)
+        assert said[at].count("(") == 1
+        assert said[at + 1].strip().startswith(means)
+
+
 def test_a_comment_does_not_say_that_no_rule_is_broken_where_one_warns() -> None:
     from provenance.report.markdown import markdown
 
@@ -599,6 +611,7 @@ def test_a_file_that_a_denied_origin_has_too_warns(denied: str, level: str) -> N
     (one,) = rulings(report, Policy(deny_family=(denied,)), Scope({}))
     assert one.level == level
     assert ("the denied b/y has it too" in one.message) is (level == "warning")
+    assert bool(one.remedy) is (level != "note")
 
 
 def test_common_code_names_no_origin_in_a_comment() -> None:

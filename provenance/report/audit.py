@@ -87,7 +87,8 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
     by_file: dict[str, dict[tuple[str, ...], list[Ruling]]] = defaultdict(dict)
     for one in shown:
         alone = one.id if one.rule == "declaration" else ""
-        key = (one.level, one.rule, one.origin, one.license or "", one.remedy, alone)
+        verdict = one.finding.verdict if one.finding else ""
+        key = (one.level, one.rule, one.origin, one.license or "", one.remedy, alone, verdict)
         by_file[one.path].setdefault(key, []).append(one)
     for path in sorted(by_file):
         yield safe(path)
@@ -141,7 +142,7 @@ def _group(group: list[Ruling], width: int) -> Iterator[str]:
         more = f" and {len(names) - _MOST_UNITS} more" if len(names) > _MOST_UNITS else ""
         yield from wrapped(", ".join(names[:_MOST_UNITS]) + more, width, "    ")
         scores = sorted({f"{one.resemblance:.2f}" for one in findings})
-        derived = any(one.verdict == "derived" for one in findings)
+        derived = findings[0].verdict == "derived"  # all have one verdict
         said = "consistent with derivation" if derived else "resembles it"
         between = " to ".join(dict.fromkeys((scores[0], scores[-1])))
         yield from wrapped(f"{said}, resemblance {between}", width, "    ")
