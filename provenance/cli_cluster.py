@@ -22,8 +22,9 @@ def _settings(
     ctx: click.Context, option: click.Parameter, value: tuple[str, ...]
 ) -> dict[str, str]:
     found = [one.partition("=") for one in value]
-    if not all(name and sign for name, sign, _ in found):
-        raise UsageError(f"--conf: found {value[0]!r}, expected KEY=VALUE")
+    for given, (name, sign, _) in zip(value, found, strict=True):
+        if not (name and sign):
+            raise UsageError(f"--conf: found {given!r}, expected KEY=VALUE")
     return {name: text for name, _, text in found}
 
 
@@ -176,11 +177,14 @@ def cluster_scan(
     """
     from provenance.cluster.scan import scan_tables
     from provenance.cluster.session import session
+    from provenance.report.formats import format_of, named
 
-    if html and parquet:
+    one = named(format_) if format_ else format_of(str(output)) if output else named("text")
+    if parquet and (html or one.quotes):
         raise UsageError(
-            "--html shows the lines of both sides, which are not read of a table; write JSON with "
-            "--output, or scan a folder"
+            f"--{'html' if html else 'parquet'}: found a report as {'html' if html else one.name}, "
+            "which shows or sums the scanned files; they are not read again of a table: write "
+            "JSON with --output, or scan a folder"
         )
     with session(master, conf) as spark:
         report, header = scan_tables(

@@ -61,24 +61,30 @@ class Source:
     def notices(self) -> list[tuple[str, bytes] | Skipped]:
         """The notice files (``NOTICE``, ``LICENSE`` ...) by path, or why one is not read; whatever
         ``include`` wants, for they speak of what it wants."""
-        read = self._notices()
-        left = MOST_BYTES
-        far: set[str] = set()  # from the top, once the nearer ones take all that is read
-        for path, found in sorted(read, key=lambda one: (one[0].count("/"), one[0])):
-            if isinstance(found, bytes):
-                left -= len(found)
-                if left < 0:
-                    far.add(path)
-        too_much = (
-            f"found notice files of more than {MOST_BYTES:,} bytes, expected less in all; those "
-            "nearest to the top were read, leave some out with --exclude"
-        )
-        return [
-            Skipped(path, too_much if path in far else str(found))
-            if isinstance(found, Reason) or path in far
-            else (path, found)
-            for path, found in read
-        ]
+        return within_bounds(self._notices(), "leave some out with --exclude")
+
+
+def within_bounds(
+    read: Sequence[tuple[str, bytes | Reason]], remedy: str
+) -> list[tuple[str, bytes] | Skipped]:
+    """Notice files that are read, those nearest to the top before others, or why one is not."""
+    left = MOST_BYTES
+    far: set[str] = set()  # from the top, once the nearer ones take all that is read
+    for path, found in sorted(read, key=lambda one: (one[0].count("/"), one[0])):
+        if isinstance(found, bytes):
+            left -= len(found)
+            if left < 0:
+                far.add(path)
+    too_much = (
+        f"found notice files of more than {MOST_BYTES:,} bytes, expected less in all; those "
+        f"nearest to the top were read, {remedy}"
+    )
+    return [
+        Skipped(path, too_much if path in far else str(found))
+        if isinstance(found, Reason) or path in far
+        else (path, found)
+        for path, found in read
+    ]
 
 
 def open_source(

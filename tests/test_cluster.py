@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import multiprocessing
 import os
 import shutil
@@ -20,7 +21,7 @@ from click.testing import CliRunner
 
 from provenance import schema, segments, workers
 from provenance.cli import main
-from provenance.cluster import gather, session
+from provenance.cluster import gather, joining, session
 from provenance.cluster.fingerprints import packed, parsed_of, row_of, signed, unsigned
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import (
@@ -31,7 +32,7 @@ from provenance.cluster.tables import (
     header_of,
     rows_of,
 )
-from provenance.errors import IndexFileError, SourceError
+from provenance.errors import IndexFileError, SourceError, UsageError
 from provenance.index import Index
 from provenance.indexing import build_index
 from provenance.model import Family, Parameters, Release, Skipped, SourceFile
@@ -63,6 +64,7 @@ pytestmark = pytest.mark.filterwarnings(  # of PySpark's own sockets
 # --- under Spark --------------------------------------------------------------------------
 
 DEADLY = b"deadly_mark"
+OWN = "def f(a, b):\n" + "".join(f"    a.m{n}(b[{n}], {n})\n" for n in range(20)) + "    return a\n"
 FAULT = f"""
 import os
 import provenance.statements as stage
@@ -96,8 +98,12 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with modules of names that executors import."""
+    """A working folder with modules of names that executors import, whose own name would be an
+    option of Java's."""
     folder = tmp_path_factory.mktemp("hostile")
+    if sys.platform != "win32":
+        folder = folder / 'a\\ "-Dprovenance.was=run" "b'
+        folder.mkdir()
     for name in ("numpy", "pyspark", "socket", "click"):
         (folder / f"{name}.py").write_text("open('was-run', 'w').close()\n")
     return folder
@@ -122,7 +128,8 @@ def spark(faulty: Path, hostile: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package of two families, of which one has a file twice."""
+    """A package of two families, of which one has a file twice, and a notebook with a cell that
+    leaves a string open."""
     root = tmp_path_factory.mktemp("references") / "zoo"
     for name in ("serving_disguised", "type3_edited"):
         for found in sorted((FIXTURES / name / "reference").rglob("*.py")):
@@ -132,6 +139,9 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
     twice = root / "models" / "again" / "again.py"
     twice.parent.mkdir()
     shutil.copy(next((root / "models" / "type3_edited").iterdir()), twice)
+    cells = [{"cell_type": "code", "source": source} for source in ("x = '''open", OWN)]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (root / "models" / "again" / "again.ipynb").write_text(json.dumps(notebook))
     return root
 
 
@@ -162,7 +172,7 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
     killed = _build_and_be_killed(references, f"{root}/killed/zoo.db")
     rows: list[tuple[Any, ...]] = [
         (file.relative_to(references).as_posix(), file.read_bytes(), "zoo", None, "2025-01-01")
-        for file in sorted(references.rglob("*.py"))
+        for file in sorted(references.rglob("*.*"))
     ]
     rows += [rows[0], (None, b"x = 1", "zoo", None, None)]
     rows += [(path, *bad[:1], "zoo", bad[2], bad[1]) for path, bad in BAD.items()]
@@ -174,16 +184,16 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
     _, said = killed.communicate()
     assert killed.returncode == -signal.SIGKILL, said.decode()
     assert [one.name for one in (root / "killed").iterdir()] == [".zoo.db.part"]
-    shutil.copytree(root / "killed", root / "tables")  # nobody built it there
-    for one in (root / "tables").rglob("*.parquet"):
+    shutil.copytree(root / "killed", root / "tables[1]")  # nobody built it there
+    for one in (root / "tables[1]").rglob("*.parquet"):
         one.write_bytes(b"of somebody else")
     with pytest.raises(IndexFileError, match="no table 'meta'"):
-        Tables(spark, f"{root}/tables/zoo.db")
-    built = build_tables(spark, [f"{root}/sources"], f"{root}/tables/zoo.db", parquet=True)
-    assert [one.name for one in (root / "tables").iterdir()] == ["zoo.db"]
+        Tables(spark, f"{root}/tables[1]/zoo.db")
+    built = build_tables(spark, [f"{root}/sources"], f"{root}/tables[1]/zoo.db", parquet=True)
+    assert [one.name for one in (root / "tables[1]").iterdir()] == ["zoo.db"]
     index = root / "zoo.db"
     build_index([str(references)], index, date="2025-01-01", license="Apache-2.0")
-    return built, f"{root}/tables/zoo.db", index
+    return built, f"{root}/tables[1]/zoo.db", index
 
 
 def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[bytes]:
@@ -205,7 +215,7 @@ def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[byte
 def test_bad_rows_are_told_and_the_others_go_on(made: Any) -> None:
     """One whose work ends its process, too: as locally, it costs itself."""
     built, _, _ = made
-    assert (built.files, built.contents) == (3, 2)
+    assert (built.files, built.contents) == (4, 3)
     assert built.skipped_in_all == len(built.skipped) == 1 + len(BAD)
     told = {one.path: one.reason for one in built.skipped}
     for path, (_, _, _, reason) in {**BAD, "(no path)": (0, 0, "", "without a path")}.items():
@@ -240,7 +250,10 @@ def test_a_build_that_was_killed_goes_on_with_what_it_wrote_whole(
     assert (tmp_path / "out.db").read_bytes() == (tmp_path / "index.db").read_bytes()
 
 
-def test_nothing_of_the_working_folder_is_run(made: Any, hostile: Path) -> None:
+def test_nothing_of_the_working_folder_is_run(spark: Any, made: Any, hostile: Path) -> None:
+    java = spark._jvm.java.lang.System
+    assert java.getProperty("user.dir") == str(hostile)
+    assert java.getProperty("provenance.was") is None
     assert sorted(one.suffix for one in hostile.iterdir()) == [".py"] * 4
 
 
@@ -358,7 +371,8 @@ def test_what_is_too_common_proposes_nobody_and_is_counted(
 
 def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path) -> None:
     from provenance.cluster.building import table_of
-    from provenance.cluster.folders import Tables
+    from provenance.cluster.exchange import export_index
+    from provenance.cluster.folders import Folder, Tables
 
     _, tables, _ = made
     turned = shutil.copytree(tables, tmp_path / "turned")
@@ -381,9 +395,79 @@ def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path)
         Tables(spark, str(other)).read("posting")
     with pytest.raises(SourceError, match="found no column 'path' among door, key"):
         table_of(spark, [str(other / "posting")], gather.SOURCE_COLUMNS)
+    with pytest.raises(SourceError, match=r"no\{: cannot be read as Parquet"):
+        table_of(spark, [str(tmp_path / "no{")], gather.SOURCE_COLUMNS)
+    with pytest.raises(UsageError, match="refs:v1: found no place that Spark can write to"):
+        Folder(spark, "refs:v1")
+    with pytest.raises(IndexFileError, match="refs:v1: found no table 'meta'"):
+        Tables(spark, "refs:v1")
     max(other.glob("unit/*.parquet"), key=lambda file: file.stat().st_size).unlink()
     with pytest.raises(IndexFileError, match=r"rows in table 'unit', not the \d+ written"):
         Tables(spark, str(other)).read("unit")
+    from pyspark.sql import functions as sql
+
+    lacking = tmp_path / "lacking"
+    shutil.copytree(tables, lacking)
+    for name, column in (("tree", "files"), ("posting", "key")):
+        shutil.rmtree(lacking / name)
+        whole = Tables(spark, tables).read(name)
+        none = sql.lit(None).cast(dict(whole.dtypes)[column])
+        whole.withColumn(column, none).write.parquet(str(lacking / name))
+    opened = Tables(spark, str(lacking))
+    with pytest.raises(IndexFileError, match=r"0 whole rows in table 'posting', not the \d+"):
+        opened.read("posting")
+    with pytest.raises(IndexFileError, match=r"damaged tables .* lacks a value"):
+        export_index(opened, opened.header, str(tmp_path / "x.db"))
+
+
+def test_each_table_of_several_has_columns_of_its_own(spark: Any, tmp_path: Path) -> None:
+    """A licence that one spells the other way, or a package that one lacks, is not lost."""
+    from provenance.cluster.building import table_of
+
+    row = "a.py", b"x = 1", "o", "1", "2025-01-01"
+    columns = "path string, content binary, origin string, version string, date string"
+    for name, more in (("one", {"license": "MIT"}), ("two", {"licence": "0BSD", "package": "p"})):
+        schema = ", ".join([columns, *(f"{key} string" for key in more)])
+        made = spark.createDataFrame([(*row, *more.values())], schema)
+        made.write.parquet(str(tmp_path / name))
+    both = [str(tmp_path / "one"), str(tmp_path / "two")]
+    for paths in (both, both[::-1]):
+        table = table_of(spark, paths, gather.SOURCE_COLUMNS, "package")
+        read = {(one["license"], one["package"]) for one in table.collect()}
+        assert read == {("MIT", None), ("0BSD", "p")}
+
+
+def test_notice_files_of_a_table_are_told_where_they_are_not_read(
+    spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of a source: so many, and so many bytes, the nearest to the top."""
+    from provenance import source
+    from provenance.cluster import scan as scanned
+
+    rows = [
+        {"path": path, "content": b"x" * size, "size": size}
+        for path, size in (
+            ("a/b/NOTICE", 1),
+            ("c/NOTICE", 9),
+            ("LICENSE", 2),
+            ("d/COPYING", 200_001),
+        )
+    ]
+    made = [*gather.suspects_of_rows(rows)]
+    assert [(one[0], one[-1]) for one in made if one[-1]] == [
+        ("d/COPYING", "found 200,001 bytes, expected at most 200,000; make it less")
+    ]
+    table = spark.createDataFrame(made, gather.SUSPECT, verifySchema=False)
+    monkeypatch.setattr(scanned, "MOST", 2)
+    first, second, left = scanned._notices(table)
+    assert (first, second) == (("LICENSE", b"xx"), ("c/NOTICE", b"x" * 9))
+    assert left == Skipped(
+        ".", "found 3 notice files, the 2 nearest to the top were read; take some out of the table"
+    )
+    monkeypatch.setattr(scanned, "MOST", 3)
+    monkeypatch.setattr(source, "MOST_BYTES", 5)
+    far = [one for one in scanned._notices(table) if isinstance(one, Skipped)]
+    assert [one.path for one in far] == ["a/b/NOTICE", "c/NOTICE"]
 
 
 # --- without ------------------------------------------------------------------------------
@@ -438,6 +522,20 @@ def test_a_row_that_says_no_release_is_skipped(changed: dict[str, Any], reason: 
     (bad,) = gather.files_of_rows([{**row, **changed}])
     assert bad[0] == "a.py"
     assert reason in bad[-1]
+
+
+def test_the_row_of_a_notebook_has_its_cells() -> None:
+    """Without them a cell that leaves a string open would hide those that follow it."""
+    cells = [{"cell_type": "code", "source": source} for source in ("x = '''open", OWN)]
+    content = json.dumps({"cells": cells, "nbformat": 4}).encode()
+    row = {
+        "path": "a.ipynb", "content": content, "size": len(content), "origin": "zoo/a",
+        "version": "1.0", "date": "2025-01-01", "license": "MIT",
+    }  # fmt: skip
+    (made,) = gather.files_of_rows([row])
+    read = gather.suspect_of(dict(zip(joining._columns(gather.READ), made, strict=True)))
+    assert read == gather.file_of("a.ipynb", content, len(content))
+    assert [line for _, line in read.cells] == [1, 2]
 
 
 def test_a_column_that_is_missing_or_of_another_type_is_named() -> None:
@@ -529,9 +627,27 @@ def test_a_damaged_row_is_an_error_and_no_other_answer(changed: dict[str, Any]) 
         index.tokens_at(index.standing(1)[0].tree, 1)
 
 
+def test_a_unit_that_is_named_and_not_there_is_an_error_and_no_other_one() -> None:
+    index = _slice()
+    assert index.units_of(np.array([90])).tolist() == [1]
+    with pytest.raises(IndexFileError, match="a unit that is named and not there"):
+        index.units_of(np.array([90, 89]))
+
+
+@pytest.mark.parametrize(
+    "row", [(None, 1, [2]), (0, 1, None), (0, 1, [2, None]), (0, 1, [(2, None)])], ids=repr
+)
+def test_a_row_that_lacks_a_value_is_an_error(row: tuple[Any, ...]) -> None:
+    """Any column of Parquet may lack one."""
+    sent: Any = [{"part": 0, "kind": 1, "posting": row}, {"part": 0, "kind": 0, "posting": (0, 1)}]
+    with pytest.raises(IndexFileError, match=r"tables: found damaged tables .*'posting' without"):
+        [[*some] for _, some in joining._parts("tables", sent, "sketch", "posting")]
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
+        ({"baseline": "garbage"}, "nothing sound"),
         ({"parameters": Parameters(grammar="other")}, "made with grammar 'other'"),
         ({"permutations": "00"}, "nothing sound"),
         ({"permutations": ""}, "do not fit"),
@@ -545,6 +661,21 @@ def test_tables_that_do_not_fit_are_refused(changed: dict[str, Any], told: str) 
         header_of("tables", rows)
     with pytest.raises(IndexFileError, match="format 99"):
         header_of("tables", {**rows, "meta": [("format", "99")]})
+
+
+@pytest.mark.parametrize(
+    "given", [["--html", "x"], ["-o", "x.html"], ["--format", "spdx"]], ids=" ".join
+)
+def test_a_report_that_reads_the_files_again_is_refused_of_a_table(given: list[str]) -> None:
+    """Before the work is done: what it says of them would be wrong."""
+    ended = CliRunner().invoke(main, ["cluster", "scan", "--parquet", "s", "t", *given])
+    assert (ended.exit_code, "not read again of a table" in ended.output) == (2, True)
+
+
+def test_of_several_settings_the_wrong_one_is_named() -> None:
+    given = ["cluster", "export", "tables", "-o", "x.db", "--conf", "a=b", "--conf", "c"]
+    ended = CliRunner().invoke(main, given)
+    assert (ended.exit_code, "--conf: found 'c', expected KEY=VALUE" in ended.output) == (2, True)
 
 
 def test_where_spark_or_java_is_missing_it_is_said(

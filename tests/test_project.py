@@ -193,14 +193,14 @@ ALLOWED = {
     # cluster: the same stages under Spark
     "cluster.__init__": "",
     "cluster.fingerprints": "index mark model pages parse rank schema sketch",
-    "cluster.tables": "errors index model opening schema",
+    "cluster.tables": "errors index model null opening schema",
     "cluster.slices": (
         "cluster.fingerprints cluster.tables elements errors index model null parse postings "
         "recent schema seen"
     ),
     "cluster.gather": "errors folder limits model notices origins release source",
     "cluster.session": "errors worker",
-    "cluster.folders": "aside cluster.tables errors ours",
+    "cluster.folders": "aside cluster.session cluster.tables errors ours",
     "cluster.assembling": (
         "cluster.exchange cluster.folders cluster.tables index model opening origins schema sketch"
     ),
@@ -227,7 +227,7 @@ ALLOWED = {
     "cli_cluster": (
         "cli_explain cli_report cluster.assembling cluster.building cluster.exchange "
         "cluster.folders cluster.importing cluster.scan cluster.session cluster.tables errors "
-        "terminal"
+        "report.formats terminal"
     ),
     "cli": (
         "scanning cache cli_audit cli_bundle cli_cluster cli_explain cli_report errors families "

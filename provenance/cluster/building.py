@@ -20,6 +20,7 @@ from provenance.cluster.gather import (
     Streamed,
     files_of_rows,
     files_of_sources,
+    suspect_of,
 )
 from provenance.cluster.session import row_by_row
 from provenance.cluster.tables import FINGERPRINT, FORMAT_VERSION, Capped, checked_columns
@@ -99,7 +100,10 @@ def build_tables(
         contents = (
             read.where("reason IS NULL")
             .groupBy("sha256")
-            .agg(sql.min("path").alias("path"), sql.min_by("content", "path").alias("content"))
+            .agg(
+                sql.min("path").alias("path"),
+                *(sql.min_by(name, "path").alias(name) for name in ("content", "cells")),
+            )
         )
         contents = largest_first(contents)
         drawn = permutations(shape.parameters)
@@ -113,7 +117,7 @@ def build_tables(
             verifySchema=False,
         )
         made = folder.kept("fingerprint", made)
-        files = read.where("reason IS NULL").drop("content", "reason")
+        files = read.where("reason IS NULL").drop("content", "cells", "reason")
         skipped = read.where("reason IS NOT NULL").select("path", "reason")
         skipped = skipped.union(made.where("reason IS NOT NULL").select("path", "reason"))
         told = skipped.orderBy("path", "reason").limit(_TOLD).collect()
@@ -142,7 +146,7 @@ def table_of(
 
     Args:
         spark: the session.
-        paths: of Parquet tables of the same columns.
+        paths: of Parquet tables, each with columns of its own.
         columns: that there must be, and their types.
         more: columns of text that there may be.
 
@@ -154,37 +158,46 @@ def table_of(
     Raises:
         SourceError: they cannot be read, or lack a column.
     """
-    from pyspark.errors import AnalysisException
+    tables = [_table(spark, path, columns, more) for path in paths]
+    joined = tables[0]
+    for one in tables[1:]:
+        joined = joined.unionByName(one, allowMissingColumns=True)
+    return largest_first(joined)
+
+
+def _table(
+    spark: SparkSession, path: str, columns: Mapping[str, str], more: Sequence[str]
+) -> DataFrame:
+    """One of them."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
     from pyspark.sql import functions as sql
 
     from provenance.cluster.session import said
 
-    named = ", ".join(paths[:3])
     try:
-        found = spark.read.parquet(*paths)
-    except AnalysisException as error:
+        found = spark.read.parquet(path)
+    except (PySparkException, Py4JError) as error:
         raise SourceError(
-            f"{named}: cannot be read as Parquet ({said(error)}); expected files that every "
+            f"{path}: cannot be read as Parquet ({said(error)}); expected files that every "
             "executor can read"
         ) from error
     if "license" in columns and "license" not in found.columns:
         found = found.withColumnRenamed("licence", "license")
     columns = {**columns, **{name: "string" for name in more if name in found.columns}}
-    checked_columns(named, dict(found.dtypes), columns, SourceError)
+    checked_columns(path, dict(found.dtypes), columns, SourceError)
     content = sql.col("content").cast("binary")
     size = sql.octet_length("content").cast("bigint")
     most = sql.when(sql.col("path").endswith(".ipynb"), LIMITS.max_notebook_bytes)
     kept = sql.when(size <= most.otherwise(LIMITS.max_file_bytes), content)
-    return largest_first(
-        found.select(
-            *(
-                sql.substring(sql.col(name).cast("string"), 1, LONGEST_TEXT).alias(name)
-                for name in columns
-                if name != "content"
-            ),
-            kept.alias("content"),
-            size.alias("size"),
-        )
+    return found.select(
+        *(
+            sql.substring(sql.col(name).cast("string"), 1, LONGEST_TEXT).alias(name)
+            for name in columns
+            if name != "content"
+        ),
+        kept.alias("content"),
+        size.alias("size"),
     )
 
 
@@ -206,7 +219,7 @@ def _fingerprinted(
     settings: SketchSettings, limits: Bounds, rows: Iterable[Row]
 ) -> Iterator[tuple[Any, ...]]:
     """The fingerprint of each distinct content, or why there is none."""
-    files = Streamed(SourceFile(row["path"], bytes(row["content"]), row["sha256"]) for row in rows)
+    files = Streamed(suspect_of(row.asDict()) for row in rows)
     skipped: list[Skipped] = []
     for batch in run(fingerprint_rows, files, skipped, 1, settings, None, limits=limits):
         for row in batch:

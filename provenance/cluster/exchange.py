@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from provenance.cluster.fingerprints import parsed_of
-from provenance.cluster.tables import Header, refused, rows_of
+from provenance.cluster.tables import Header, lacking, refused, rows_of
 from provenance.index import Index
 from provenance.indexing import measured as measured_in
 from provenance.model import SourceFile
@@ -71,6 +71,8 @@ def export_index(
                 releases[number] = segments.add_release(release, selection)
         for row in rows.toLocalIterator():
             try:
+                if lacking(row):
+                    raise ValueError("it lacks a value")
                 if not segments.knows_tree(row["sha256"]):
                     _enter(segments, row, header)
                 for release, origin, path in row["files"]:
@@ -79,7 +81,7 @@ def export_index(
                         segments.add_file(
                             releases[release], facts.name, path, row["sha256"], facts.family
                         )
-            except (ValueError, LookupError) as error:
+            except (ValueError, LookupError, ArithmeticError) as error:
                 what = f"damaged tables (tree {row['sha256']}: {error!r})"
                 raise refused(header.path, what) from error
             segments.breathe()

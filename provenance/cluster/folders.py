@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from provenance.aside import LOCK, hold
+from provenance.cluster.session import said
 from provenance.cluster.tables import TABLES, Header, checked_columns, header_of, refused
 from provenance.errors import ProvenanceError, UsageError
 from provenance.ours import forget, keep, seals
@@ -110,9 +111,18 @@ class Folder:
 
     def _place(self, path: str) -> tuple[Any, bool]:
         """The file system of a path, and whether there is something."""
-        place = self._hadoop(path)
-        system = place.getFileSystem(self._spark._jsc.hadoopConfiguration())
-        return system, bool(system.exists(place))
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            place = self._hadoop(path)
+            system = place.getFileSystem(self._spark._jsc.hadoopConfiguration())
+            return system, bool(system.exists(place))
+        except (PySparkException, Py4JError) as error:
+            raise UsageError(
+                f"{self.path}: found no place that Spark can write to ({said(error)}), expected a "
+                "folder, or an address of a file system that it knows; mend --output"
+            ) from error
 
     def _delete(self, path: str) -> None:
         system, there = self._place(path)
@@ -129,7 +139,7 @@ class Folder:
 
     def read(self, name: str) -> DataFrame:
         """A table that is written."""
-        return self._spark.read.parquet(f"{self._part}/{name}")
+        return _table(self._spark, f"{self._part}/{name}")
 
     def kept(self, name: str, rows: DataFrame) -> DataFrame:
         """Rows that are used more than once, worked out once; gone when the folder is closed."""
@@ -182,24 +192,34 @@ class Tables:
             IndexFileError: it is not there, or not what was written.
         """
         found = self._opened(name)
-        expected, many = self.header.counts.get(name), found.count()
+        plain = [one for one, kind in found.dtypes if kind in ("int", "bigint", "string")]
+        expected, many = self.header.counts.get(name), found.dropna(subset=plain).count()
         if many != expected:
-            raise refused(self.path, f"{many} rows in table {name!r}, not the {expected} written")
+            raise refused(
+                self.path, f"{many} whole rows in table {name!r}, not the {expected} written"
+            )
         return found
 
     def _opened(self, name: str) -> DataFrame:
-        from pyspark.errors import AnalysisException
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
 
         try:
-            found = self._spark.read.parquet(f"{self.path}/{name}")
-        except AnalysisException as error:
-            raise refused(self.path, f"no table {name!r} (not finished, or none at all)") from error
+            found = _table(self._spark, f"{self.path}/{name}")
+        except (PySparkException, Py4JError) as error:
+            what = f"no table {name!r} (not finished, or none at all: {said(error)})"
+            raise refused(self.path, what) from error
         kinds = dict(found.dtypes)
         expected = columns_of(self._spark, name)
         checked_columns(
             f"{self.path}/{name}", kinds, expected, lambda text: refused(self.path, text)
         )
         return found.select(*expected)
+
+
+def _table(spark: SparkSession, path: str) -> DataFrame:
+    """A table of this very name, whatever signs of a pattern are in it."""
+    return spark.read.option("__globPaths__", "false").parquet(path)
 
 
 def columns_of(spark: SparkSession, name: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _RELEASE = "package string, version string, license string, date string, date_source string"
 READ = f"""
     path string, sha256 string, content binary, origin string, {_RELEASE}, archive string,
-    purl string, link string, selection string, reason string
+    purl string, link string, selection string, cells string, reason string
 """
 """A row for each file of a source; of one that is not read only the path and the reason."""
 
@@ -47,7 +47,7 @@ LONGEST_TEXT = 10_000
 """Signs that are read of a text beside the content; any that is longer is no path and no name."""
 _LONGEST_PATH = 1024
 _LONGEST_NAME = 200
-_NONE = (None,) * 12
+_NONE = (None,) * 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def files_of_sources(
                 yield _skipped(file)
             else:
                 origin = origin_of(source.release.package, file.path)
-                yield (file.path, file.sha256, file.content, origin, *said, selection, None)
+                yield _entered(file, origin, said, selection)
 
 
 def files_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
@@ -91,11 +91,17 @@ def files_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]
             release = _release(row, file.path)
             if isinstance(release, Release):
                 origin = row["origin"] or origin_of(release.package, file.path)
-                said = astuple(release)
-                yield (file.path, file.sha256, file.content, origin, *said, selection, None)
+                yield _entered(file, origin, astuple(release), selection)
                 continue
             file = release
         yield _skipped(file)
+
+
+def _entered(
+    file: SourceFile, origin: str, said: tuple[Any, ...], selection: str
+) -> tuple[Any, ...]:
+    cells = json.dumps(file.cells)
+    return (file.path, file.sha256, file.content, origin, *said, selection, cells, None)
 
 
 def _skipped(one: Skipped) -> tuple[Any, ...]:
@@ -150,11 +156,13 @@ def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, .
     """The rows of a table of suspects, each checked; notice files too."""
     for row in rows:
         path, content = row["path"], row["content"]
-        notice = path and content is not None and is_notice(path.rpartition("/")[2])
-        if notice and len(content) <= LONGEST_FILE:
+        if not path or row["size"] is None or not is_notice(path.rpartition("/")[2]):
+            yield suspect_row(file_of(path, content, row["size"]))
+        elif row["size"] <= LONGEST_FILE:
             yield shown(path[:_LONGEST_PATH]), None, bytes(content), None, None, None
         else:
-            yield suspect_row(file_of(path, content, row["size"]))
+            reason = f"found {row['size']:,} bytes, expected at most {LONGEST_FILE:,}; make it less"
+            yield suspect_row(Skipped(shown(path[:_LONGEST_PATH]), reason))
 
 
 def suspect_row(file: SourceFile | Skipped) -> tuple[Any, ...]:
@@ -165,6 +173,7 @@ def suspect_row(file: SourceFile | Skipped) -> tuple[Any, ...]:
 
 
 def suspect_of(row: Mapping[str, Any]) -> SourceFile:
-    """The file of a row of ``SUSPECT`` that has a digest."""
+    """The file of a row of ``SUSPECT``, or of ``READ``, that has a digest."""
     cells = tuple((int(cell), int(line)) for cell, line in json.loads(row["cells"]))
-    return SourceFile(row["path"], bytes(row["content"]), row["sha256"], row["modified"], cells)
+    content, modified = bytes(row["content"]), row.get("modified")
+    return SourceFile(row["path"], content, row["sha256"], modified, cells)

@@ -55,7 +55,7 @@ def import_index(spark: SparkSession, file: str, output: str, shape: Shape | Non
         made = spark.createDataFrame(rows, FINGERPRINT, verifySchema=False)
         files = spark.createDataFrame(
             numbers.mapPartitions(partial(_files, path)), READ, verifySchema=False
-        ).drop("content", "reason")
+        ).drop("content", "cells", "reason")
         made = folder.kept("fingerprint", made)
         return write_tables(spark, folder, made, files, shape, families, known)
 
@@ -72,7 +72,7 @@ def _files(path: str, numbers: Iterable[int]) -> Iterator[tuple[Any, ...]]:
                 for selection in selections[one.release]:
                     yield (
                         *(index.name(one.path), sha256, None, index.origin_of(one)),
-                        *(*release, selection, None),
+                        *(*release, selection, None, None),
                     )
 
 

@@ -34,7 +34,7 @@ from provenance.cluster.fingerprints import (
 )
 from provenance.cluster.gather import SUSPECT, Streamed, suspect_of
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
-from provenance.cluster.tables import Header
+from provenance.cluster.tables import TABLES, Header, lacking, refused
 from provenance.declared import Beside, beside
 from provenance.library import Library
 from provenance.model import FileResult, Finding, IndexUsed, Parsed, Skipped, SourceFile
@@ -130,7 +130,7 @@ def found_in(
     of_trees = sql.col("door").isin(FILE, LAYOUT)
     units = tables.read("unit")
     listed = hits.where(~of_trees).select("part", sql.explode("numbers").alias("number"))
-    stands = "stands" if wanted.hides else sql.lit(None).cast("array<bigint>").alias("stands")
+    stands = "stands" if wanted.hides else sql.array().cast("array<bigint>").alias("stands")
     slim = units.select("number", "classes", stands)
     met = listed.distinct().join(slim, "number")
     if wanted.hides:  # the classes that are proposed by their members may be hidden too
@@ -200,10 +200,23 @@ def _by_part(**kinds: DataFrame) -> DataFrame:
     return joined.repartition("part").sortWithinPartitions("part", "kind")
 
 
-def _parts(rows: Iterable[Row], *kinds: str) -> Iterator[tuple[int, Iterator[tuple[str, Row]]]]:
-    """Each part with its rows, as they come."""
+def _parts(
+    path: str, rows: Iterable[Row], *kinds: str
+) -> Iterator[tuple[int, Iterator[tuple[str, Row]]]]:
+    """Each part with its rows, as they come; ``path`` is that of the tables.
+
+    Raises:
+        IndexFileError: a row of a table lacks a value.
+    """
+
+    def told(row: Row) -> tuple[str, Row]:
+        kind = kinds[row["kind"]]
+        if kind in TABLES and lacking(row[kind]):
+            raise refused(path, f"damaged tables (a row of table {kind!r} without a value)")
+        return kind, row[kind]
+
     for part, some in groupby(rows, key=lambda row: row["part"]):
-        yield part, ((kinds[row["kind"]], row[kinds[row["kind"]]]) for row in some)
+        yield part, map(told, some)
 
 
 # --- in the executors ---------------------------------------------------------------------
@@ -249,7 +262,7 @@ def _candidates(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
     """The candidates of each suspect of a part, by their numbers in the tables; or why there are
     none."""
     wanted: Wanted = told.value
-    for part, some in _parts(rows, "posting", "unit", "sketch"):
+    for part, some in _parts(wanted.header.path, rows, "posting", "unit", "sketch"):
         cut = Rows()
         asked: list[SourceFile] = []
         for kind, row in some:
@@ -288,7 +301,8 @@ def _found(told: Any, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
     import msgspec
 
     wanted: Wanted = told.value
-    for _, some in _parts(rows, "posting", "unit", "tree", "candidates", "suspect"):
+    kinds = "posting", "unit", "tree", "candidates", "suspect"
+    for _, some in _parts(wanted.header.path, rows, *kinds):
         cut = Rows()
         candidates: dict[tuple[str, str], Row] = {}
         suspects: list[SourceFile] = []

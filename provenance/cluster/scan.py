@@ -20,7 +20,7 @@ from provenance.model import Release, Report, Skipped
 from provenance.notices import MOST, notice_files
 from provenance.release import checked_day
 from provenance.scanning import Asked, Outcome, reported
-from provenance.source import open_source
+from provenance.source import open_source, within_bounds
 from provenance.workers import BOUNDS, Bounds
 
 if TYPE_CHECKING:
@@ -78,10 +78,7 @@ def scan_tables(
             raise UsageError("--include and --exclude choose files of a source, not of a table")
         release = Release(PurePosixPath(source).name)
         rows = _of_table(spark, source)
-        notices = rows.where("sha256 IS NULL AND reason IS NULL").orderBy("path").limit(MOST)
-        read: list[tuple[str, bytes] | Skipped] = [
-            (row["path"], bytes(row["content"])) for row in notices.collect()
-        ]
+        read = _notices(rows)
         skipped = [
             Skipped(row["path"], row["reason"])
             for row in rows.where("reason IS NOT NULL").select("path", "reason").collect()
@@ -126,6 +123,21 @@ def scan_tables(
         history=given is None and release.sha256 is None and not parquet,
     )
     return reported(asked, outcomes, skipped), header
+
+
+def _notices(rows: DataFrame) -> list[tuple[str, bytes] | Skipped]:
+    """The notice files of a table of suspects, as many and as large as those of a source."""
+    from pyspark.sql import functions as sql
+
+    every = rows.where("sha256 IS NULL AND reason IS NULL").select("path", "content").distinct()
+    chosen = every.orderBy(sql.size(sql.split("path", "/")), "path", "content").limit(MOST)
+    read = sorted((row["path"], bytes(row["content"])) for row in chosen.collect())
+    bounded = within_bounds(read, "take some out of the table")
+    many = every.count() if len(read) == MOST else len(read)
+    if many > MOST:
+        reason = f"found {many:,} notice files, the {MOST} nearest to the top were read"
+        bounded.append(Skipped(".", f"{reason}; take some out of the table"))
+    return bounded
 
 
 def _of_table(spark: SparkSession, source: str) -> DataFrame:

@@ -73,7 +73,8 @@ def session(
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
         builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
         more = (settings or {}).get("spark.driver.extraJavaOptions", "")
-        here = f'-Duser.dir="{os.getcwd()}"'  # for relative paths, wherever Java begins
+        place = re.sub(r'(["\\])', r"\\\1", os.getcwd())  # a folder of any name is no option
+        here = f'-Duser.dir="{place}"'  # for relative paths, wherever Java begins
         options = f"-Dlog4j2.configurationFile={_QUIET.as_uri()} {here} {more}"
         settings = {**(settings or {}), "spark.driver.extraJavaOptions": options}
         builder = builder.config("spark.ui.showConsoleProgress", "false")

@@ -131,6 +131,8 @@ class Slice(Index):
 
     def units_of(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The inverse of ``unit_numbers``."""
+        if not np.isin(numbers, self._unit_numbers).all():
+            raise self._unsound("a unit that is named and not there")
         return self._unit_numbers.searchsorted(numbers) + 1
 
     def _unit_of(self, number: int) -> int:

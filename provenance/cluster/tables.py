@@ -16,6 +16,7 @@ import numpy as np
 
 from provenance.errors import IndexFileError
 from provenance.model import Family, Parameters, Release
+from provenance.null import Baseline
 from provenance.opening import OriginFacts, Origins, counts_of, origin_of, parameters_of, release_of
 from provenance.schema import BAND, FILE, LAYOUT, RUN, STRUCTURE, TEXT, TEXT_RUN
 
@@ -182,8 +183,8 @@ def header_of(path: str, rows: Mapping[str, Sequence[tuple[Any, ...]]]) -> Heade
         keys, units, files = meta["capped"]
         counts = counts_of(json.dumps(meta["counts"]))
         baseline = meta["baseline"]
-        if not (baseline is None or isinstance(baseline, str)):
-            raise ValueError("a baseline that is no text")
+        if baseline is not None:
+            Baseline.from_json(baseline)
         header = Header(
             path=path,
             parameters=parameters,
@@ -223,6 +224,12 @@ def refused(path: str, found: str) -> IndexFileError:
         f"{path}: found {found}, expected fingerprint tables of format {FORMAT_VERSION}; make them "
         "with 'provenance cluster build'"
     )
+
+
+def lacking(row: Sequence[Any]) -> bool:
+    """Whether a value of a row is not there, or one of a list in it. A table may lack any."""
+    # Not ``None in row``: of a row of Spark's that is whether it has a column of this name.
+    return any(one is None or (isinstance(one, (list, tuple)) and lacking(one)) for one in row)
 
 
 def checked_columns(
