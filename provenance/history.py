@@ -387,7 +387,8 @@ def _blame(
     if isinstance(content, Reason):
         return content
     call = ["blame", "--porcelain", "-w", "-M", "-C", "--root", "--contents", "-"]
-    for first, last in merged(wanted.ranges):
+    asked = merged(wanted.ranges)
+    for first, last in asked:
         call += ["-L", f"{first},{last}"]
     try:
         ended = ask(git, place, found, [*call, "--", found.inner + path], left, content)
@@ -399,9 +400,10 @@ def _blame(
         return Reason(not_run(error))
     if len(ended.stdout) > MOST_OUTPUT:  # it may have said all before it was ended
         return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
-    if ended.returncode:
-        if b"no such path" in ended.stderr:
-            return {}  # not committed yet
+    if ended.returncode and b"no such path" in ended.stderr:
+        return {}  # not committed yet
+    told = sum(line.startswith(b"\t") for line in ended.stdout.split(b"\n"))
+    if ended.returncode or told != sum(last - first + 1 for first, last in asked):
         return Reason("git could not read their history; 'git fsck' says what is wrong")
     days = read_porcelain(ended.stdout, found.shallow)
     if not days and len(_CR_ALONE.findall(data)) > data.count(b"\n"):

@@ -276,6 +276,22 @@ def test_a_fault_of_ours_is_no_want_of_threads(
         history(str(root), wanted(root))
 
 
+@pytest.mark.skipif(ON_WINDOWS, reason="needs a shell script")
+@pytest.mark.parametrize("said", ["", f"{'a' * 40} 1 1 1\n\tone line"])
+def test_a_git_that_does_not_say_all_is_told(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git ends with 0 where what it says to a pipe gets lost; the lines had no days, untold."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text(f"#!/bin/sh\ncat >/dev/null\nprintf %s '{said}'\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    found = history(str(root), wanted(root))
+    assert not found.lines
+    assert "could not read their history" in (found.reason or "")
+
+
 def test_a_file_that_changed_since_the_scan_is_said(tmp_path: Path) -> None:
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     asked = wanted(root)
