@@ -191,8 +191,10 @@ class Worker:
         """Let it begin with a batch."""
         self.job = job
         self.left = self._limits.seconds
-        with suppress(OSError):  # dead already: told when its results are taken
+        try:
             self.pipe.send(job.batch)
+        except OSError:  # told when its results are taken; half of a batch is waited for
+            self._process.kill()
 
     def taken(self) -> list[Any]:
         """The results of its batch, once it is ready.
@@ -437,7 +439,6 @@ def _serve(
         inherited.close()
         gc.freeze()  # what is shared with who forked us is not written to
     gc.set_threshold(_CYCLES)
-    _bound(memory)
     sys.setrecursionlimit(max(LEAST_DEPTH, sys.getrecursionlimit()))
     batches: SimpleQueue[Sequence[SourceFile]] = SimpleQueue()
 
@@ -449,7 +450,11 @@ def _serve(
             os._exit(1)
 
     try:
+        _bound(memory)
         threading.Thread(target=read, daemon=True).start()
+    except ProvenanceError as error:
+        pipe.send((None, error, ""))
+        return
     except RuntimeError as error:
         said = f"found that a worker process could start no thread ({error}), expected one; "
         remedy = "let this user have more processes (ulimit -u), end some, or use fewer --jobs"
@@ -492,13 +497,23 @@ def held(memory: int) -> Iterator[None]:
 
 
 def _bound(memory: int) -> None:
-    """Let this process take so many bytes more than it has, where the system can see to that."""
+    """Let this process take so many bytes more than it has, where the system can see to that.
+
+    Raises:
+        ProvenanceError: it can, but does not.
+    """
     try:
         import resource
     except ImportError:  # Windows
         return
     with suppress(OSError), open("/proc/self/statm") as file:
         memory += int(file.read().split()[5]) * resource.getpagesize()
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    least = memory if most == resource.RLIM_INFINITY else min(memory, most)
-    resource.setrlimit(resource.RLIMIT_DATA, (least, most))
+    try:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        least = memory if most == resource.RLIM_INFINITY else min(memory, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (least, most))
+    except (OSError, ValueError) as error:
+        raise ProvenanceError(
+            f"found that no process may bound its memory here ({error}), expected to be let; allow "
+            "prlimit and setrlimit where what programs may call is filtered"
+        ) from error

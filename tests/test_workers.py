@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +240,46 @@ def test_a_worker_that_is_killed_before_its_first_file_is_started_again(
     with pytest.raises(ProvenanceError, match="before its first file, by SIGKILL, 3 times"):
         list(run(act, source, [], jobs, always, None))
     assert len([*always.folder.iterdir()]) == 3
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_batch_that_does_not_get_to_its_worker_is_given_to_another(
+    folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one was waited for till its time was over, and a file was blamed."""
+    refused: list[Any] = []
+    usual, here = Connection.send, os.getpid()
+
+    def send(pipe: Connection, sent: Any) -> None:
+        if os.getpid() == here and isinstance(sent, list) and not refused:
+            refused.append(sent)
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+        usual(pipe, sent)
+
+    monkeypatch.setattr(Connection, "send", send)
+    paths, skipped = done(folder, Bounds(seconds=20), jobs)
+    assert (sorted(paths), skipped) == ([f"f{number:02}.py" for number in range(12)], [])
+    assert refused
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a fault can be put into a forked worker only")
+@pytest.mark.parametrize("error", [PermissionError(1, "no"), ValueError("not allowed")])
+def test_where_no_process_may_be_bound_is_told(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    """As where calls of the system are filtered; a worker ended with a traceback, and its end was
+    put down to want of memory."""
+    import resource
+
+    (tmp_path / "f.py").write_text("#fine\n")
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(resource, "setrlimit", fails)
+    with pytest.raises(ProvenanceError, match=r"bound its memory here .*, expected .*allow"):
+        done(tmp_path, jobs=1)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
