@@ -3,6 +3,7 @@ progress bar. Imports nothing heavy."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -84,7 +85,7 @@ def _told() -> Iterator[None]:
         _let_go()
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED) from None
     except OSError as error:
-        code, said = ExitCode.NOT_COMPLETED, str(error)
+        code, said = ExitCode.NOT_COMPLETED, _refused(error)
     except Exception as error:
         code, said = ExitCode.NOT_COMPLETED, _lacking(error)
         if not said:
@@ -110,6 +111,27 @@ def _let_go() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _refused(error: OSError) -> str:
+    """What the system does not do, where nobody nearer to it says what it was for."""
+    why = error.strerror or str(error)
+    if error.filename is not None:
+        return (
+            f"{os.fsdecode(error.filename)}: found no way to open or write it ({why}), expected a "
+            "name of what is there, room and permission; look at the name, the disk and its rights"
+        )
+    try:
+        os.getcwd()
+    except OSError:
+        return (
+            f"found that the folder this was started in is gone or may not be read ({why}), "
+            "expected one; start in a folder that is still there"
+        )
+    return (
+        f"found that the system does not do what is needed ({why}), expected memory, open files "
+        "and disks that work; free some, look at its log, and begin again"
+    )
+
+
 def _lacking(error: Exception) -> str:
     """What the system or the interpreter does not grant, where that is what is wrong."""
     if isinstance(error, RecursionError) and sys.getrecursionlimit() < LEAST_DEPTH:
@@ -117,7 +139,8 @@ def _lacking(error: Exception) -> str:
             f"found that calls may be {sys.getrecursionlimit()} deep here, expected at least "
             f"{LEAST_DEPTH:,}, as Python begins with; raise it with sys.setrecursionlimit"
         )
-    if isinstance(error, ImportError) and "failed to map" in str(error):  # a library in parts
+    scarce = ("failed to map", os.strerror(errno.ENOMEM))
+    if isinstance(error, ImportError) and any(one in str(error) for one in scarce):
         return "out of memory, a library cannot be loaded; let this user have more (ulimit -v)"
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -299,6 +300,7 @@ def test_what_could_not_be_opened_is_3_and_named(index: Path, mine: Path, tmp_pa
         (["index", "add", tmp_path / "absent.db", mine], "absent.db", "index build"),
         (["index", "build", tmp_path / "absent", "-o", tmp_path / "o.db"], "absent", "spelling"),
         (["compare", mine, tmp_path / "absent"], "absent", "check the spelling"),
+        (["report", tmp_path / "absent.json"], "absent.json", "look at the name"),
     ):
         result = run(*arguments)
         assert result.exit_code == 3, arguments
@@ -478,15 +480,19 @@ def test_a_fault_of_ours_is_3_and_steers_no_terminal(
 
 @pytest.mark.parametrize(
     ("raised", "remedy"),
-    [(RecursionError("too deep"), "sys.setrecursionlimit"), (RuntimeError, "ulimit -u")],
+    [
+        (RecursionError("too deep"), "sys.setrecursionlimit"),
+        (RuntimeError("can't start new thread"), "ulimit -u"),
+        (ImportError("x.so: failed to map segment from shared object"), "ulimit -v"),
+        (ImportError(f"cannot protect memory: {os.strerror(errno.ENOMEM)}"), "ulimit -v"),
+        (OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), "expected memory"),
+    ],
 )
 def test_what_the_system_does_not_grant_is_no_fault_of_ours(
     raised: Exception, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        if isinstance(raised, RecursionError):
-            raise raised
-        raise RuntimeError("can't start new thread")
+        raise raised
 
     monkeypatch.setattr("provenance.scanning.scan", fail)
     monkeypatch.setattr(sys, "getrecursionlimit", lambda: 60)
@@ -494,6 +500,25 @@ def test_what_the_system_does_not_grant_is_no_fault_of_ours(
     assert ended.exit_code == ExitCode.NOT_COMPLETED
     assert remedy in ended.output
     assert "Traceback" not in ended.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no folder goes while one is in it")
+@pytest.mark.parametrize("asked", ["scan .", "audit", "audit --init", "index build . -o o.db"])
+def test_a_folder_that_is_gone_is_told(asked: str, tmp_path: Path) -> None:
+    """It was an error of the system, of no file, without what was expected."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f'cd "$1" && rmdir "$1" && exec "$2" -m provenance {asked}'
+    ended = subprocess.run(
+        ["sh", "-c", command, "sh", str(gone), sys.executable],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(FIXTURES.parent)},
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert "expected" in ended.stderr
+    assert "start in a folder that is still there" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 # --- output -------------------------------------------------------------------------------
