@@ -33,11 +33,19 @@ class Aside:
         while True:
             made = tempfile.mkdtemp(_END, f".{target.name}.", target.parent)
             self.path = Path(made)
-            with suppress(FileNotFoundError):  # swept before there was a lock in it
-                self._lock = open(self.path / LOCK, "wb")  # noqa: SIM115
+            lock: IO[bytes] | None = None
+            try:
+                self._lock = lock = open(self.path / LOCK, "wb")  # noqa: SIM115
                 if _is_ours(self._lock) and (self.path / LOCK).exists():
                     return
                 self._lock.close()  # swept before it was held
+            except FileNotFoundError:  # swept before there was a lock in it
+                continue
+            except BaseException:  # no room for a lock, or none in this file system
+                if lock is not None:
+                    lock.close()
+                shutil.rmtree(self.path, ignore_errors=True)
+                raise
 
     def close(self) -> None:
         """Take it away, with all that is left in it."""

@@ -3,6 +3,7 @@ about is not."""
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -49,6 +50,21 @@ def _add(sources: str, path: Path) -> None:
 
 def _merge(sources: str, path: Path) -> None:
     merge_indexes([path], path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_where_there_are_no_locks_nothing_is_left(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems have none; a folder stayed beside the index for good."""
+
+    def none(_: object) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("provenance.aside._is_ours", none)
+    with pytest.raises(IndexFileError, match="No locks available"):
+        _build(sources, tmp_path / "out.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["birds"]
 
 
 @pytest.mark.parametrize("run", [_build, _add, _merge])
