@@ -5,6 +5,7 @@ Nothing else is opened, no link is followed unless it is asked for, and no more 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -99,7 +100,9 @@ def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:
     in parts: room is made for as much as is asked for."""
     parts: list[bytes] = []
     size = 0
-    while size <= limit and (data := read(min(limit + 1 - size, _PART))):
+    while size <= limit and (data := read(min(limit + 1 - size, _PART))) != b"":
+        if data is None:  # of a file that does not wait: it has more to say
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         parts.append(data)
         size += len(data)
     return parts[0] if len(parts) == 1 else b"".join(parts)

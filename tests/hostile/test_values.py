@@ -18,6 +18,7 @@ from provenance.auditing import without_policy
 from provenance.errors import BundleError, ProvenanceError
 from provenance.ledger import Entry, ledger_text, read_ledger
 from provenance.policy import parsed
+from provenance.regular import read_at_most
 from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
 from provenance.report.saved import report_of
@@ -177,3 +178,10 @@ def test_a_file_that_changes_while_it_is_read(
     else:
         assert getattr(first, "content", None) == (b"x = 1\n" * 100)[:size]
     assert getattr(found["b.py"], "content", b"") == b"x = 1\n" * 100
+
+
+def test_a_file_that_does_not_wait_is_not_taken_for_its_beginning(tmp_path: Path) -> None:
+    """A file system of a program may answer so: what came by then was taken for all of it."""
+    answers = [b"x = 1\n", None]
+    with pytest.raises(BlockingIOError):
+        read_at_most(lambda _: answers.pop(0), 1_000)
