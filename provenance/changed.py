@@ -68,7 +68,9 @@ def _tree(root: str, base: str) -> dict[str, str]:
     if git is None:
         raise SourceError(f"found no git program, --diff {base} expects one; install git")
     try:
-        with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
+        with tempfile.TemporaryDirectory(
+            prefix="provenance-git-", ignore_cleanup_errors=True
+        ) as place:
             skeleton(Path(place), found)
 
             def told(*arguments: str) -> str | None:

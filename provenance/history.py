@@ -31,7 +31,7 @@ from typing import IO
 
 from provenance.decode import Reason, decode
 from provenance.model import LineDay
-from provenance.regular import read_at_most, read_file
+from provenance.regular import read_at_most, read_file, unreadable
 from provenance.release import day_of_seconds
 from provenance.tracked import git_directory, small_text
 
@@ -192,7 +192,9 @@ def _asked(
     if git is None:
         return History({}, "found a git repository, but no git program; install git for its days")
     try:
-        with tempfile.TemporaryDirectory(prefix="provenance-git-") as place:
+        with tempfile.TemporaryDirectory(
+            prefix="provenance-git-", ignore_cleanup_errors=True
+        ) as place:
             skeleton(Path(place), found)
 
             def told(one: Wanted) -> _Answer:
@@ -260,7 +262,11 @@ def repository(root: str) -> Repository | Reason | None:
     objects = os.path.join(whole, "objects")
     if os.path.islink(objects) or not os.path.isdir(objects):
         return Reason("found a .git without a folder of objects; its history was not read")
-    if _leads_out(objects):
+    try:
+        leads_out = _leads_out(objects)
+    except OSError as error:
+        return unreadable(error, "objects of the repository")
+    if leads_out:
         return Reason(
             "found links, or what is no file, among the objects of the repository, which are not "
             "followed; 'git clone --no-hardlinks' makes it whole"
@@ -281,18 +287,15 @@ def repository(root: str) -> Repository | Reason | None:
 
 def _leads_out(objects: str) -> bool:
     """Whether anything that git may open among the objects is neither a file nor a folder."""
-    try:
-        with os.scandir(objects) as listing:
-            entries = [*listing]
-        if not all(map(_plain, entries)):
-            return True
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                with os.scandir(entry.path) as inside:
-                    if not all(map(_plain, inside)):
-                        return True
-    except OSError:
+    with os.scandir(objects) as listing:
+        entries = [*listing]
+    if not all(map(_plain, entries)):
         return True
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            with os.scandir(entry.path) as inside:
+                if not all(map(_plain, inside)):
+                    return True
     return False
 
 
@@ -381,7 +384,9 @@ def _blame(
     if left <= 0:
         return Reason(f"not begun within {SECONDS_IN_ALL} seconds")
     data = read_file(os.path.join(root, path), _LONGEST)
-    if isinstance(data, Reason) or sha256(data).hexdigest() != wanted.sha256:
+    if isinstance(data, Reason):
+        return data
+    if sha256(data).hexdigest() != wanted.sha256:
         return Reason("changed since they were scanned; scan again")
     content = decode(data)
     if isinstance(content, Reason):

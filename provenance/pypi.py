@@ -128,7 +128,9 @@ def fetch(name: str, version: str) -> str:
     try:
         os.makedirs(folder, exist_ok=True)
         try:
-            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as work:
+            with tempfile.TemporaryDirectory(
+                prefix=".fetch-", dir=folder, ignore_cleanup_errors=True
+            ) as work:
                 _download(name, version, work)
                 return _keep(name, version, work, folder)
         finally:

@@ -470,7 +470,7 @@ def compare(
         limits: what the work on a file may take.
         progress: called with (done, total) files of the side that is being read.
     """
-    with tempfile.TemporaryDirectory(prefix="provenance-") as folder:
+    with tempfile.TemporaryDirectory(prefix="provenance-", ignore_cleanup_errors=True) as folder:
         index = Path(folder, "reference.db")
         from provenance.indexing import build_index
 

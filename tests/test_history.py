@@ -292,6 +292,37 @@ def test_a_git_that_does_not_say_all_is_told(
     assert "could not read their history" in (found.reason or "")
 
 
+def test_what_cannot_be_read_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects were told as links, a file as one that had changed."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    asked = wanted(root)
+    (root / "m.py").unlink()
+    assert "1 of 1 files: found a file that cannot be read" in str(history(str(root), asked).reason)
+
+    def refused(_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module, "_leads_out", refused)
+    said = str(history(str(root), asked).reason)
+    assert "objects of the repository that cannot be read (Permission denied)" in said
+    assert "links" not in said
+
+
+def test_days_stay_where_the_temporary_folder_does_not_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+
+    def busy(*_: object, **__: object) -> None:
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(os, "rmdir", busy)
+    found = history(str(root), wanted(root))
+    assert (found.reason, days(found)[0]) == (None, (1, FIRST, FIRST))
+
+
 def test_a_file_that_changed_since_the_scan_is_said(tmp_path: Path) -> None:
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     asked = wanted(root)
