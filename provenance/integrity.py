@@ -35,13 +35,13 @@ def verify(path: str | Path) -> str:
     from provenance.sketch import permutations
 
     with Index(path) as index:
-        if not sealed(Path(path)):
-            raise index.damaged("its bytes are not those that were written")
         try:
+            if not sealed(Path(path)):
+                raise index.damaged("its bytes are not those that were written")
             _check_counts(index)
             sound = index.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             found = checksum(logical_rows(index.connection))
-        except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        except (sqlite3.DatabaseError, OSError, ValueError, TypeError) as error:
             raise index.damaged(str(error)) from error
         if sound != "ok":
             raise index.damaged(str(sound).replace("\n", " "))

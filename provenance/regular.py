@@ -58,14 +58,18 @@ def sha256_of(path: str) -> str:
     """The SHA-256 of a file, in hexadecimal, whatever its size.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read; it is named.
     """
     from hashlib import sha256
 
     digest = sha256()
-    with open(path, "rb", buffering=0) as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while part := file.read(1 << 20):
+                digest.update(part)
+    except OSError as error:
+        error.filename = path  # the system does not name what it cannot read on
+        raise
     return digest.hexdigest()
 
 

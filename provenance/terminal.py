@@ -116,7 +116,7 @@ def _refused(error: OSError) -> str:
     why = error.strerror or str(error)
     if error.filename is not None:
         return (
-            f"{os.fsdecode(error.filename)}: found no way to open or write it ({why}), expected a "
+            f"{os.fsdecode(error.filename)}: found no way to read or write it ({why}), expected a "
             "name of what is there, room and permission; look at the name, the disk and its rights"
         )
     try:

@@ -525,6 +525,19 @@ def test_no_source_text_is_stored(tmp_path: Path) -> None:
 # --- whole or not at all ------------------------------------------------------------------
 
 
+def test_an_index_on_a_disk_that_fails_is_named(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was an error of the system alone."""
+
+    def fails(_: object) -> bool:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("provenance.integrity.sealed", fails)
+    with pytest.raises(IndexFileError, match=rf"{built.name}: found .*Input/output.*, expected"):
+        verify(built)
+
+
 def test_want_of_memory_is_no_damage(built: Path) -> None:
     """A file that needs much ended the run, and a sound index was blamed. What asks for more than
     any sound part holds is damaged."""
