@@ -114,7 +114,7 @@ def _let_go() -> None:
 def _refused(error: OSError) -> str:
     """What the system does not do, where nobody nearer to it says what it was for."""
     why = error.strerror or str(error)
-    if error.filename is not None:
+    if isinstance(error.filename, (str, bytes)):  # it may be a number, of what is open
         return (
             f"{os.fsdecode(error.filename)}: found no way to read or write it ({why}), expected a "
             "name of what is there, room and permission; look at the name, the disk and its rights"
