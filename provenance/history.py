@@ -261,7 +261,7 @@ def repository(root: str) -> Repository | Reason | None:
         return Reason("found a worktree whose repository is elsewhere; scan the repository itself")
     objects = os.path.join(whole, "objects")
     if os.path.islink(objects) or not os.path.isdir(objects):
-        return Reason("found a .git without a folder of objects; its history was not read")
+        return Reason("found a .git without a folder of objects; clone the repository")
     try:
         leads_out = _leads_out(objects)
     except OSError as error:
@@ -275,6 +275,11 @@ def repository(root: str) -> Repository | Reason | None:
         return Reason(
             "found a repository that borrows objects of another one (objects/info/alternates), "
             "which is not followed; 'git repack -ad' makes it whole"
+        )
+    if os.path.lexists(os.path.join(whole, "reftable")):
+        return Reason(
+            "found a repository whose references are in a reftable, which is not read; 'git refs "
+            "migrate --ref-format=files' makes files of them"
         )
     head = _head(directory, whole)
     if head is None:

@@ -164,13 +164,17 @@ def git_directory(top: str) -> str | Reason:
     """Where the repository of a checkout keeps its files."""
     place = os.path.join(top, ".git")
     if os.path.islink(place):
-        return Reason("found a .git that is a symbolic link, which is not followed")
+        return Reason(
+            "found a .git that is a symbolic link, which is not followed; put the folder there "
+            "that it leads to, or clone the repository"
+        )
     if os.path.isdir(place):
         return place
     said = small_text(place) or ""
     named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
     elsewhere = Reason(
-        "found a .git file that points to a folder that does not point back; it was not followed"
+        "found a .git file that points to a folder that does not point back, which is not "
+        "followed; 'git worktree repair' mends a worktree that was moved, else clone the repository"
     )
     if not named or "\n" in named or "\0" in named or named.startswith(("\\\\", "//")):
         return elsewhere

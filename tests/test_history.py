@@ -160,7 +160,7 @@ def test_very_many_repositories_inside_are_told_in_one_line(tmp_path: Path) -> N
     repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     found = history(str(tmp_path), [*asked, *wanted(tmp_path, "r/m.py")])
     assert found.reason == (
-        "d000 and 299 more: found a .git without a folder of objects; its history was not read"
+        "d000 and 299 more: found a .git without a folder of objects; clone the repository"
     )
     assert len(days(found, "r/m.py")) == 3
 
@@ -507,7 +507,20 @@ def test_what_points_elsewhere_is_not_followed(way: str, tmp_path: Path) -> None
                 (ours / one.name).symlink_to(one)
     found = history(str(root), wanted(root))
     assert not found.lines
-    assert found.reason
+    assert "; " in (found.reason or "")  # what to do
+
+
+def test_references_in_a_reftable_are_told_as_such(tmp_path: Path) -> None:
+    """It was told to check a commit out, which helps nobody."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    shutil.rmtree(root / ".git" / "refs")
+    (root / ".git" / "refs").mkdir()
+    (root / ".git" / "refs" / "heads").write_text("this repository uses the reftable format\n")
+    (root / ".git" / "HEAD").write_text("ref: refs/heads/.invalid\n")
+    (root / ".git" / "reftable").mkdir()
+    found = history(str(root), wanted(root))
+    assert not found.lines
+    assert "git refs migrate" in (found.reason or "")
 
 
 # --- what is made of it -------------------------------------------------------------------
