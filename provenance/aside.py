@@ -124,7 +124,8 @@ def hold(folder: Path) -> IO[bytes] | None:
 def alone(target: Path) -> Iterator[bool]:
     """Hold a file that will be replaced by what is made of it: who does so at the same time would
     put it back. Whether nobody else does, nor has replaced it; where no system tells, nobody."""
-    if sys.platform == "win32":  # where nothing that is open can be replaced
+    # Of Windows nothing that is open can be replaced; a pipe would be waited for.
+    if sys.platform == "win32" or not target.is_file():
         yield True
         return
     try:

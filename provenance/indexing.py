@@ -156,11 +156,7 @@ def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
     places, output = paths_of("paths", paths), path_of("output", output)
     if not places:
         raise UsageError("no index was given, expected at least one to join")
-    with ExitStack() as held:
-        for path in places:
-            if os.path.exists(output) and os.path.exists(path) and os.path.samefile(path, output):
-                held.enter_context(_alone(path))
-                break
+    with _alone(output):
         for path in places:
             verify(path)  # what is damaged must not be carried over
         merge(places, output, measured)
@@ -169,10 +165,10 @@ def merge_indexes(paths: Sequence[str | Path], output: str | Path) -> None:
 @contextmanager
 def _added_to(path: Path, *, extend: bool) -> Iterator[Index | None]:
     """The index that is added to, open; none where one is built."""
-    if not extend:
-        yield None
-        return
     with _alone(path):
+        if not extend:
+            yield None
+            return
         verify(path)  # what is damaged must not be carried over
         with Index(path) as base:
             yield base
@@ -180,12 +176,12 @@ def _added_to(path: Path, *, extend: bool) -> Iterator[Index | None]:
 
 @contextmanager
 def _alone(path: str | Path) -> Iterator[None]:
-    """For as long as an index is put in the place of one that it is made of."""
+    """For as long as an index is made that is put in the place of another one, by whatever name."""
     with alone(Path(path)) as free:
         if not free:
             raise IndexFileError(
-                f"{path}: found an index that another process adds to, whose work would be lost, "
-                "expected one that nobody does; wait for it, and try again"
+                f"{path}: found an index that another process adds to, or replaces, whose work "
+                "would be lost, expected one that nobody does; wait for it, and try again"
             )
         yield
 

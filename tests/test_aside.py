@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +85,20 @@ def test_what_a_killed_one_left_is_taken_away_and_what_another_holds_is_not(
     assert sorted(one.name for one in tmp_path.iterdir()) == ["birds", "out.db"]
 
 
-def _adds_meanwhile(monkeypatch: pytest.MonkeyPatch, sources: str, path: Path) -> None:
+def _adds_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+    sources: str,
+    path: Path,
+    runs: Sequence[Callable[[str, Path], None]] = (_add,),
+) -> None:
     """While the next index is measured, somebody tries to add to one, and is told."""
     measured: Callable[..., str] = indexing.measured
 
     def meanwhile(index: Any) -> str:
         monkeypatch.undo()
-        with pytest.raises(IndexFileError, match="another process adds to"):
-            _add(sources, path)
+        for run in runs:
+            with pytest.raises(IndexFileError, match="another process adds to"):
+                run(sources, path)
         return measured(index)
 
     monkeypatch.setattr(indexing, "measured", meanwhile)
@@ -131,6 +137,44 @@ def test_what_is_joined_onto_itself_is_not_added_to_meanwhile(
     _adds_meanwhile(monkeypatch, str(tmp_path / "m.py"), path)
     merge_indexes([other, path], path)
     assert indexing.measured is measured
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
+@pytest.mark.parametrize("by", ["itself", "a hard link", "a link to its folder", "another way"])
+@pytest.mark.parametrize(
+    ("first", "held"), [(_build, {"fish"}), (_add, {"birds", "fish"}), (_merge, {"birds"})]
+)
+def test_one_index_is_written_by_one_alone_whatever_it_is_called(
+    first: Callable[[str, Path], None],
+    held: set[str],
+    by: str,
+    sources: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who built it anew took away what was added meanwhile, or was undone by it; both ended with
+    0."""
+    path, other = tmp_path / "out.db", tmp_path / "fish"
+    provenance.build_index([sources], path)
+    other.mkdir()
+    (other / "m.py").write_text(program(7), "utf-8")
+    if by == "a hard link":
+        (tmp_path / "same.db").hardlink_to(path)
+    (tmp_path / "linked").symlink_to(tmp_path, target_is_directory=True)
+    named = {
+        "itself": path,
+        "a hard link": tmp_path / "same.db",
+        "a link to its folder": tmp_path / "linked" / "out.db",
+        "another way": tmp_path / "fish" / ".." / "out.db",
+    }[by]
+    runs = (_add, _build, _merge)
+    _adds_meanwhile(monkeypatch, str(other), named, runs)
+    if first is _merge:
+        first("", path)
+    else:
+        provenance.build_index([str(other)], path, extend=first is _add)
+    with Index(path) as index:
+        assert {one.package for one in index.releases.values()} == held
 
 
 def test_an_error_leaves_nothing(sources: str, tmp_path: Path) -> None:

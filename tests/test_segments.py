@@ -314,6 +314,7 @@ def test_two_builds_of_the_same_at_once_do_not_take_their_segments_away(
     assert "another process that builds it" in said[0]
     assert path.read_bytes() == whole
 
+    path.unlink()  # else it is held
     gave, said = _while(provenance.build_index, monkeypatch, sources[:1], path)
     again()
     assert gave
