@@ -521,6 +521,28 @@ def test_a_folder_that_is_gone_is_told(asked: str, tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_what_is_interrupted_while_it_is_loaded_says_so(tmp_path: Path) -> None:
+    """It was a traceback through click."""
+    (tmp_path / "click.py").write_text(
+        "import os, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    said = "provenance: interrupted; nothing is written by half\n"
+    for code in (["-m", "provenance"], ["-c", "from provenance.__main__ import start; start()"]):
+        ended = subprocess.run(
+            [sys.executable, *code, "scan", "."],
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(provenance.__file__).parents[1]}",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert (ended.returncode, ended.stderr) == (3, said)
+
+
 # --- output -------------------------------------------------------------------------------
 
 
