@@ -39,7 +39,8 @@ class Patterns:
         self._include = _spec(include, braces)
         self._exclude = _spec(exclude, braces)
         self._only = None if only is None else frozenset(only)
-        self._takes_back = any(glob.startswith("!") for glob in exclude)
+        spelt = self._exclude.patterns if self._exclude is not None else ()
+        self._takes_back = any(pattern.include is False for pattern in spelt)
 
     @property
     def narrow(self) -> bool:

@@ -505,6 +505,18 @@ def test_any_bytes_are_an_index_or_are_not(data: bytes, count: int, length: int)
             assert all(isinstance(path, bytes) for path, _ in entries(whole, length))
 
 
+@pytest.mark.parametrize("back", ["!a/x.py", "./!a/x.py", "{!a/x.py,zz}"])
+def test_a_folder_gives_what_an_archive_gives_where_a_glob_takes_back(
+    tmp_path: Path, back: str
+) -> None:
+    """However the glob is written, the folder is walked."""
+    names = ["a/x.py", "a/y.py", "b.py"]
+    put(tmp_path / "folder", *names)
+    packed = put_zip(tmp_path / "a.zip", [(name, "x = 1\n") for name in names])
+    for place in (tmp_path / "folder", packed):
+        assert paths(open_source(str(place), exclude=["a", back])) == ["a/x.py", "b.py"]
+
+
 def test_archives_tell_what_they_leave_out(tmp_path: Path) -> None:
     names = ["a.py", "env/lib/b.py", "env/lib/c.py", "env/pyvenv.cfg", "x/node_modules/c.py"]
     source = opened(put_zip(tmp_path / "a.zip", [(name, "") for name in names]))
