@@ -321,7 +321,7 @@ def test_what_the_code_says_of_its_days_and_sources_is_shown(
     changed = replace(made, findings=(told, *others), history="no git here")
     page = open_page(html_report(changed, suspect_texts(made)), f"#{one.id}")
     said = page.locator(f'[id="{one.id}"] .body').inner_text()
-    assert "In git since 2025-02-03" in said
+    assert "Here since 2025-02-03 by git" in said
     assert "the first 2025-01-30, the last 2025-03-01" in said
     assert "NOTICE:4 Adapted from <b>kite</b> (kite)" in said
     assert re.search(r"2024-05-06\s+KiteScores reference/kite 71\s%", said)

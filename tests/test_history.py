@@ -104,6 +104,20 @@ def test_layout_moves_and_new_names_of_files_keep_the_days(tmp_path: Path) -> No
     assert {day for _, day, _ in found} == {FIRST}
 
 
+def test_a_copy_has_the_days_of_the_copy_unless_its_source_changed_with_it(tmp_path: Path) -> None:
+    """As the README says, and every report of days of git."""
+    body = "".join(f"total_{n} = measure_everything({n}, {n + 1})\n" for n in range(12))
+    root = repository(tmp_path / "r", [(body, FIRST, FIRST)])
+    for name, more in (("a.py", ""), ("b.py", "x = 1\n")):
+        (root / name).write_text(body)
+        (root / "m.py").write_text(body + more)
+        git(root, "add", "-A")
+        git(root, "commit", "-qm", "x", author=f"{SECOND}T12:00:00+0000")
+    for name, day in (("a.py", SECOND), ("b.py", FIRST)):
+        found = days(history(str(root), wanted(root, name)), name)
+        assert {committed for _, _, committed in found} == {day}
+
+
 def test_a_folder_inside_the_repository_and_a_single_file_have_days(tmp_path: Path) -> None:
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)], "inner/deep/m.py")
     for source in (root / "inner" / "deep", root / "inner" / "deep" / "m.py"):

@@ -260,7 +260,8 @@ def _dates(dated: Finding | Identity) -> str:
     if dated.seen.source == "none":
         text += "; since when this is here is not known (--suspect-date says it)"
     if dated.seen.source == "git":
-        text += "; either clock of git can be set by hand, and lines touched later look younger"
+        text += "; either clock of git can be set by hand, and lines touched or copied later look"
+        text += " younger"
     return text
 
 
