@@ -988,7 +988,7 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(
         "def slowly(*given):\n"
         "    import time\n"
         "    print('begun', flush=True)\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(600)\n"
         "    return work(*given)\n"
         "scanning.outcomes = slowly\n"
         "main(['audit', '--jobs', '1', '--output', 'old.json'])\n"
@@ -998,13 +998,11 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(
     )
     assert started.stdout is not None
     assert started.stdout.readline() == "begun\n"
-    begun = time.monotonic()
     started.send_signal(getattr(signal, name))
     while twice and started.poll() is None:
         started.send_signal(getattr(signal, name))
         time.sleep(0.001)
-    output, errors = started.communicate(timeout=30)
-    assert time.monotonic() - begun < 30
+    output, errors = started.communicate(timeout=120)
     assert started.returncode == (-9 if name == "SIGKILL" else 3)
     assert "Clean" not in output
     if name != "SIGKILL":

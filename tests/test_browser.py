@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -451,10 +450,10 @@ def test_nothing_is_wider_than_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_five_thousand_findings_in_a_thousand_files_open_soon(
+def test_of_five_thousand_findings_in_a_thousand_files_few_are_drawn_at_first(
     report: tuple[Report, Path], open_page: Open
 ) -> None:
-    """Within 2 s on a quiet machine (benchmarks/README.md); here three times that may pass."""
+    """So it opens within 2 s on a quiet machine (benchmarks/README.md)."""
     made, _ = report
     one = finding(report, "MineScores")
     file = next(file for file in made.files if file.path == "mine.py")
@@ -480,12 +479,9 @@ def test_five_thousand_findings_in_a_thousand_files_open_soon(
         (side.package, side.version or "", f"reference_{number}.py"): REFERENCE
         for number in range(50)
     }
-    started = time.process_time()
     page_text = html_report(large, dict.fromkeys(paths, text), references=references)
-    assert time.process_time() - started < 30
     page = open_page(page_text)
-    ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
-    assert ready < 6000
+    assert page.locator(".finding").count() == 50
     assert page.inner_text("#count") == "5,000 of 5,000 findings shown"
     page.fill("#q", "module_999")
     assert page.locator(".finding").count() == 5

@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -320,19 +320,17 @@ def test_a_line_of_gitignore_ends_where_git_ends_it(tmp_path: Path) -> None:
     assert paths(opened(tmp_path)) == ["a.py", "c.py"]
 
 
-@pytest.mark.parametrize(
-    "rule",
-    ["*" * 200 + "z", "**/" * 200 + "none", "*a" * 100 + "z", "a/" * 900],
-    ids=["stars", "folders", "parts", "long"],
-)
-def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path, rule: str) -> None:
+def _ruled(folder: Path) -> None:
+    assert paths(opened(folder)) == ["a" * 200 + ".py"]
+
+
+def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path) -> None:
     """Wildcards become a regular expression: dozens of them would be tried for years."""
-    (tmp_path / ".gitignore").write_text(rule + "\nhidden.py\n", "utf-8")
-    for name in ("a" * 200 + ".py", "hidden.py"):
-        (tmp_path / name).write_text("x = 1\n", "utf-8")
-    start = time.process_time()
-    assert paths(opened(tmp_path)) == ["a" * 200 + ".py"]
-    assert time.process_time() - start < 5
+    rules = ["*" * 200 + "z", "**/" * 200 + "none", "*a" * 100 + "z", "a/" * 900]
+    for number, rule in enumerate(rules):
+        put(tmp_path / str(number), "a" * 200 + ".py", "hidden.py")
+        put(tmp_path / str(number), ".gitignore", text=rule + "\nhidden.py\n")
+    ends(_ruled, [tmp_path / str(number) for number in range(len(rules))])
 
 
 def test_git_itself_ignores_the_same(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,10 +22,10 @@ from provenance.folder import shown as shown_path
 
 FILES = int(os.environ.get("PROVENANCE_FILES", "3000"))
 """In one folder: PROVENANCE_FILES=100000 for the whole of it."""
-SECONDS, MEGABYTES = 100, 900
-"""What one scan of bad input may take of a processor, whatever else the machine is about."""
+MEGABYTES = 900
+"""What one scan of bad input may take."""
 HANGS = 1_200
-"""Seconds after which a scan that takes nothing is given up too."""
+"""Seconds after which a scan that does not end is given up."""
 
 
 @pytest.fixture(scope="module")
@@ -42,30 +44,21 @@ def scanned(source: Path, index: Path, *more: str) -> tuple[int, dict[str, objec
     command = [sys.executable, "-m", "provenance", "scan", str(source), "--no-default-index"]
     command += ["--index", str(index), "--format", "json", "--timeout", str(HANGS), *more]
     output, errors = source.parent / "out.json", source.parent / "errors.txt"
-    start, peak = time.monotonic(), 0
+    peak = 0
     with output.open("wb") as out, errors.open("wb") as err:
         process = psutil.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
+        late = threading.Timer(HANGS, process.kill)
+        late.start()
         while process.poll() is None:
-            try:
+            with suppress(psutil.Error):  # it has just ended
                 peak = max(peak, process.memory_info().rss)
-                spent = sum(map(_seconds, [process, *process.children(recursive=True)]))
-            except psutil.Error:
-                continue  # one has just ended
-            assert spent < SECONDS, process.kill()
-            assert time.monotonic() - start < HANGS, process.kill()
             time.sleep(0.05)
+        late.cancel()
     assert peak / 1e6 < MEGABYTES
     told = errors.read_text("utf-8", "replace")
     assert "Traceback" not in told
     text = output.read_text("utf-8")
     return process.wait(), json.loads(text) if text else {}, told
-
-
-def _seconds(process: psutil.Process) -> float:
-    """What a process has taken of a processor, and those that it has ended."""
-    taken = process.cpu_times()
-    ended = getattr(taken, "children_user", 0.0) + getattr(taken, "children_system", 0.0)
-    return float(taken.user + taken.system + ended)
 
 
 def check(report: dict[str, object], fates: Fates) -> None:
