@@ -194,8 +194,10 @@ def deliver(
             texts = Texts(contents=contents, created=created())
         text = one.write(without_policy(report), texts)
     if output is None:
+        from provenance.report.text import COMMAND
+
         if one.name in _QUOTING:  # a log of CI looks for it anywhere
-            text = text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[")
+            text = COMMAND.sub(r"#\\u0023", text)
         if one.name == "text":
             click.echo(text, nl=False)
         else:

@@ -442,12 +442,13 @@ def test_no_json_for_the_terminal_is_a_command_to_ci(
     index: Path, tmp_path: Path, format_: str
 ) -> None:
     """Services look for ``##[`` anywhere in a line. The JSON means the same."""
-    (tmp_path / "##vso[task.x]##[y].py").write_text(program(0))
+    (tmp_path / "##vso[task.x]##[y]##teamcity[z].py").write_text(program(0))
     scan = ("scan", tmp_path, "--no-default-index", "--index", index, "--format", format_)
     output = run(*scan).output
     assert "##[" not in output
     assert "##vso[" not in output
-    assert "##vso[task.x]##[y].py" in json.dumps(json.loads(output))
+    assert "##teamcity[" not in output
+    assert "##vso[task.x]##[y]##teamcity[z].py" in json.dumps(json.loads(output))
 
 
 def test_no_source_in_a_page_for_the_terminal_is_a_command_to_ci(

@@ -21,6 +21,7 @@ from audits import audit, file_result, finding, of_report, ruling
 import provenance
 from provenance.errors import UsageError
 from provenance.model import Audit, Direction, Fixed, Identity, Skipped, Verdict
+from provenance.report.evidence import evidence
 from provenance.report.formats import FORMATS, Texts, format_of, named
 from provenance.sides import suspect_contents, suspect_texts
 
@@ -772,3 +773,8 @@ def test_a_licence_that_is_no_expression_is_texts_as_it_is(text: str) -> None:
     (release,) = (one for one in bom["components"] if one["type"] == "library")
     assert release["licenses"] == [{"license": {"name": text}}]
     assert file_result("a.py").path == "a.py"
+
+
+def test_a_rate_near_1_is_written_as_people_write_it() -> None:
+    said = dict(evidence(ruling(finding(1, false_alarm_rate=0.997)), None))
+    assert said["unrelated families that do as well"] == "100 %"

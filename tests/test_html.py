@@ -598,8 +598,19 @@ NEAR = {
         ("parameters", None, "no "),
         ("parameters.as_of", "\x1b]0;x\u202e", "the day"),
         ("parameters.suspect_date", "\ud800", "the day"),
+        ("parameters.suspect_date", "2026-02-30", "the day '2026-02-30'"),
+        ("findings.0.reference.first_seen", "2026-99-99", "the day '2026-99-99'"),
+        ("findings.0.resemblance", 1.5, "resemblance: 1.5"),
+        ("findings.0.suspect_containment", -0.5, "suspect_containment: -0.5"),
+        ("findings.0.matched", -1, "matched: -1"),
+        ("findings.0.lineage", [], "no blocks or no lineage"),
+        ("findings.0.blocks", [], "no blocks or no lineage"),
+        ("findings.0.suspect.start_line", 0, "outside of its unit"),
+        ("files.0.sha256", "##vso[task.x]", "the checksum '##vso"),
+        ("index.0.checksum", "", "the checksum ''"),
         ("parameters.suspect_date", "\u0662\u0660\u0662\u0664-01-01", "the day"),
         ("index", "x", "indexes"),
+        ("index", [], "a report without an index"),
     ],
 )
 def test_a_result_that_is_none_is_refused(
@@ -654,6 +665,20 @@ def test_a_day_of_the_scanned_side_that_is_none_is_refused(
     report = replace(scanned[0], files=(file, *scanned[0].files[1:]))
     with pytest.raises(provenance.SourceError, match="a file with the day"):
         report_of(json_report(report), "result.json")
+
+
+def test_two_files_with_one_path_are_refused(scanned: tuple[Report, Path]) -> None:
+    report = replace(scanned[0], files=scanned[0].files[:1] * 2)
+    with pytest.raises(provenance.SourceError, match="two files with the same path"):
+        report_of(json_report(report), "result.json")
+
+
+def test_the_filter_of_licences_has_them_as_they_are(scanned: tuple[Report, Path]) -> None:
+    """A browser takes the text of an option for its value, but for blanks."""
+    first, *others = scanned[0].findings
+    side = replace(first.reference, license="Our  own ")
+    page = html_report(replace(scanned[0], findings=(replace(first, reference=side), *others)))
+    assert '<option value="Our  own ">' in page
 
 
 def test_two_findings_with_one_id_are_refused(scanned: tuple[Report, Path]) -> None:

@@ -122,10 +122,10 @@ def test_no_cell_is_a_formula(whole: Audit) -> None:
 
 def test_no_part_of_a_cell_is_a_formula_where_a_semicolon_parts_cells() -> None:
     found = finding(1)
-    path = "a;=1+1;b | @x.py"
+    path = 'a;=1+1;b | @x;"=2".py'
     suspect = replace(found.suspect, path=path)
     text = named("csv").write(audit((ruling(replace(found, suspect=suspect)),)), Texts())
-    assert ";'=1+1;b |' @x.py" in text
+    assert """;'=1+1;b |' @x;'""=2"".py""" in text
 
 
 @EXAMPLES
@@ -247,6 +247,7 @@ def test_an_identity_is_written_as_it_is() -> None:
         ("a ::add-mask::b.py", "a \\x3a:add-mask::b.py"),
         ("##[command]x.py", "\\x23#[command]x.py"),
         ("a##vso[task.setvariable]x.py", "a\\x23#vso[task.setvariable]x.py"),
+        ("##teamcity[buildStop]x.py", "\\x23#teamcity[buildStop]x.py"),
         ("a::b # [x].py", "a::b # [x].py"),
     ],
 )

@@ -34,6 +34,8 @@ _FORMULA: tuple[str, ...] = (
 )
 _PARTS = re.compile(r"(?<=[;|])")
 """Behind what parts cells in other places of the world: OWASP says to take care of it."""
+_QUOTED = re.compile(r"^[\s\"]*")
+"""What stands before a formula and is no part of it; a quote of ours there ends theirs."""
 
 
 def table(audit: Audit) -> str:
@@ -62,7 +64,7 @@ def _cell(value: object) -> str:
         return ""
     text = safe(str(value))
     parts = _PARTS.split(text)  # where ; parts cells, they begin anew behind it
-    return "".join(f"'{one}" if one.lstrip().startswith(_FORMULA) else one for one in parts)
+    return "".join(f"'{one}" if _QUOTED.sub("", one).startswith(_FORMULA) else one for one in parts)
 
 
 def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from provenance.model import Audit, FileResult, Identity, Ruling
-from provenance.report.text import safe
+from provenance.report.text import rate, safe
 
 _MOST_NAMES = 8
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
@@ -105,7 +105,7 @@ def _of_finding(ruling: Ruling) -> list[tuple[str, str | None]]:
     finding = ruling.finding
     assert finding is not None  # noqa: S101 - the caller asked
     reference = finding.reference
-    rate = finding.false_alarm_rate
+    alarms = finding.false_alarm_rate
     renames = ", ".join(f"{one.reference} -> {one.suspect}" for one in finding.renames[:3])
     return [
         (
@@ -122,7 +122,7 @@ def _of_finding(ruling: Ruling) -> list[tuple[str, str | None]]:
         ),
         (
             "unrelated families that do as well",
-            None if rate is None else f"{100 * rate:.2g} %",
+            None if alarms is None else rate(alarms),
         ),
         ("families that hold it", str(finding.families)),
         ("as close in", _names(finding.also)),

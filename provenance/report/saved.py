@@ -10,6 +10,7 @@ import json
 import re
 import reprlib
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import date
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -19,9 +20,10 @@ from provenance.model import Finding, Parameters, Report, SuspectSeen
 from provenance.report.json import FORMAT_VERSION
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LARGE = 2**53
+_LARGE = 2**53 - 1
 _LONG = 10_000_000
 _ID = re.compile(r"[0-9a-f]{8,64}(?:-[0-9]{1,9})?")
+_SUM = re.compile(r"[0-9a-f]{64}")
 
 
 def report_of(text: str, name: str) -> Report:
@@ -64,6 +66,13 @@ def report_of(text: str, name: str) -> Report:
         raise _refused(name, str(error)) from error
     if (day := _no_day(report.as_of, report.suspect_date)) is not None:
         raise _refused(name, f"the day {day[:40]!r}")
+    if not report.indexes:
+        raise _refused(name, "a report without an index")
+    sums = [*(one.checksum for one in report.indexes), *(file.sha256 for file in report.files)]
+    if (wrong := next((one for one in sums if not _SUM.fullmatch(one)), None)) is not None:
+        raise _refused(name, f"the checksum {wrong[:40]!r}")
+    if len({file.path for file in report.files}) < len(report.files):
+        raise _refused(name, "two files with the same path")
     for file in report.files:
         same = file.identical
         if same is None:
@@ -88,9 +97,14 @@ def _fault(finding: Finding) -> str | None:
     days += _days(finding.seen)
     if (day := _no_day(*days)) is not None:
         return f"the day {day[:40]!r}"
+    if not finding.blocks or not finding.lineage:
+        return "no blocks or no lineage"
     for one in finding.blocks:
         fits = ours.start_line <= one.suspect_start <= one.suspect_end <= ours.end_line
-        fits &= theirs.start_line <= one.reference_start <= one.reference_end <= theirs.end_line
+        fits &= (
+            1 <= theirs.start_line <= one.reference_start <= one.reference_end <= theirs.end_line
+        )
+        fits &= min(ours.start_line, theirs.start_line) > 0
         if not fits or max(ours.end_line, theirs.end_line) > _LONG:
             return f"lines {one.suspect_start}-{one.suspect_end} outside of its unit"
     return None
@@ -102,7 +116,14 @@ def _days(seen: SuspectSeen) -> list[str | None]:
 
 def _no_day(*days: str | None) -> str | None:
     """The first that is no day."""
-    return next((day for day in days if day is not None and not _DAY.fullmatch(day)), None)
+    return next((day for day in days if day is not None and not _is_day(day)), None)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_DAY.fullmatch(text)) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _refuse(constant: str) -> None:
@@ -148,8 +169,8 @@ def _made(kind: Any, value: Any, place: str) -> Any:
         of, *more = get_args(kind)
         if more == [...]:
             return tuple(_made(of, one, f"{place}[{at}]") for at, one in enumerate(value))
-    elif kind in (int, float):
-        if type(value) in (int, kind) and abs(value) < _LARGE:
+    elif kind in (int, float):  # counts and lines, or shares: all floats are such
+        if type(value) in (int, kind) and 0 <= value <= (1 if kind is float else _LARGE):
             return kind(value)
     elif type(value) is kind:
         return value

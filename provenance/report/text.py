@@ -22,7 +22,9 @@ from provenance.model import (
 from provenance.report.json import counts
 
 _HOLDER = re.compile(r"(?:copyright|\(c\)|©|:|[\d-]{4,}|[\s,#])+", re.IGNORECASE)
-_COMMAND = re.compile(r"##(?=\[|vso\[)|(?<!\S)::")
+COMMAND = re.compile(r"##(?=\w*\[)")
+"""What services of CI look for anywhere in a line: ``##[``, ``##vso[``, ``##teamcity[``."""
+_COMMAND = re.compile(rf"{COMMAND.pattern}|(?<!\S)::")
 _MOST_ORIGINS = 4
 _MOST_BLOCKS = 6
 _MOST_RENAMES = 3
@@ -394,7 +396,7 @@ def safe(text: str) -> str:
     """Text of a scanned tree for a terminal: whatever could steer it, or reorder what is read
     (control, format and bidirectional characters, lone surrogates), is written as an escape; so is
     what a service of CI that reads the log would take for a command of ours (``::error::``,
-    ``##vso[``)."""
+    ``##vso[``, ``##teamcity[``)."""
     text = _COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", text)
     if text.isprintable():
         return text
