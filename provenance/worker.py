@@ -463,19 +463,25 @@ def _serve(
     opened = resource = None
     first = True
     while True:
+        answer: tuple[list[Any] | None, Exception | None, str]
         try:
             if first:
                 opened = settings.open()  # kept: it closes when it is no more
                 resource = opened.__enter__()
-            pipe.send(([] if first else work(batches.get(), resource), None, ""))
+            answer = [] if first else work(batches.get(), resource), None, ""
         except (ProvenanceError, TooLongError, MemoryError) as error:
-            pipe.send((None, error, ""))
+            answer = None, error, ""
         except Exception as error:
-            said = traceback.format_exc()
-            try:
-                pipe.send((None, error, said))
-            except Exception:  # it cannot travel
-                pipe.send((None, RuntimeError(repr(error)), said))
+            answer = None, error, traceback.format_exc()
+        try:
+            pipe.send(answer)
+        except OSError:  # half of it may have gone, and what follows be taken for the rest
+            os._exit(1)
+        except MemoryError as error:
+            pipe.send((None, error, ""))
+        except Exception as error:  # it cannot travel
+            said = answer[2] or traceback.format_exc()
+            pipe.send((None, RuntimeError(repr(answer[1] or error)), said))
         first = False
 
 

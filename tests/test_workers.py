@@ -263,6 +263,31 @@ def test_a_batch_that_does_not_get_to_its_worker_is_given_to_another(
     assert refused
 
 
+def tell_much(batch: Sequence[SourceFile], _: None) -> list[str]:
+    """Answers that are sent in two parts, the length first."""
+    return [file.path * 10_000 for file in batch]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a fault can be put into a forked worker only")
+def test_an_answer_of_which_half_is_sent_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the worker said next was taken for the rest, and more was waited for without end."""
+    (tmp_path / "f.py").write_text("#fine\n")
+    usual, here = Connection._send, os.getpid()  # type: ignore[attr-defined]
+
+    def send(pipe: Connection, sent: Any, *more: Any) -> None:
+        if os.getpid() != here and len(sent) > 16_384:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+        usual(pipe, sent, *more)
+
+    monkeypatch.setattr(Connection, "_send", send)
+    skipped: list[Skipped] = []
+    source = open_source(str(tmp_path))
+    assert sum(map(len, run(tell_much, source, skipped, 1, Nothing(), None))) == 0
+    assert [(one.path, "did not survive" in one.reason) for one in skipped] == [("f.py", True)]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a fault can be put into a forked worker only")
 @pytest.mark.parametrize("error", [PermissionError(1, "no"), ValueError("not allowed")])
 def test_where_no_process_may_be_bound_is_told(
