@@ -18,6 +18,9 @@ from enum import IntEnum
 LEAST_DEPTH = 1_000
 """Calls that must be possible within each other, as Python begins with."""
 
+LEAST_MEMORY = 512 << 20
+"""Bytes of addresses that a process must be able to take: libraries take half of them."""
+
 
 class ExitCode(IntEnum):
     """Stable exit codes of every command."""

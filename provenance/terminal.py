@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provenance.errors import LEAST_DEPTH, ExitCode, ProvenanceError, UsageError
+from provenance.errors import LEAST_DEPTH, LEAST_MEMORY, ExitCode, ProvenanceError, UsageError
 
 if TYPE_CHECKING:
     from provenance.workers import Bounds
@@ -43,6 +43,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with _told(), _ended_by_signals():
+            _check_memory()
             return super().invoke(ctx)
 
 
@@ -56,6 +57,21 @@ def _check_names(arguments: list[str]) -> None:
                 f"{one}: found a file of this name here, expected an option; put -- before names "
                 "of files, or start elsewhere"
             )
+
+
+def _check_memory() -> None:
+    """That the address space suffices to load libraries: where it does not, OpenBLAS ends the
+    process with 1, or tries without end."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    granted = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if granted != resource.RLIM_INFINITY and granted < LEAST_MEMORY:
+        raise ProvenanceError(
+            f"found that processes may take {granted >> 20} MB here, expected at least "
+            f"{LEAST_MEMORY >> 20}; let this user have more (ulimit -v)"
+        )
 
 
 @contextmanager

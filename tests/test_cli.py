@@ -503,6 +503,25 @@ def test_what_the_system_does_not_grant_is_no_fault_of_ours(
     assert "Traceback" not in ended.output
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="addresses are bounded by ulimit -v on Linux")
+@pytest.mark.parametrize("asked", ["scan .", "index build . -o o.db"])
+def test_too_few_addresses_are_told_before_a_library_ends_the_process(
+    asked: str, tmp_path: Path
+) -> None:
+    """OpenBLAS ended it with 1, as findings do, or tried for ever."""
+    line = f'ulimit -v 160000 && exec "$1" -m provenance {asked}'
+    ended = subprocess.run(
+        ["sh", "-c", line, "sh", sys.executable],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(FIXTURES.parent)},
+    )
+    assert ended.returncode == ExitCode.NOT_COMPLETED
+    assert "may take 156 MB here, expected at least 512; let this user have more" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no folder goes while one is in it")
 @pytest.mark.parametrize("asked", ["scan .", "audit", "audit --init", "index build . -o o.db"])
 def test_a_folder_that_is_gone_is_told(asked: str, tmp_path: Path) -> None:
