@@ -32,7 +32,7 @@ from provenance.policy import (
     repository_root,
 )
 from provenance.references import DEFAULT_INDEX
-from provenance.regular import read_file
+from provenance.regular import is_elsewhere, read_file
 from provenance.release import checked_day
 from provenance.ruling import Scope, rulings
 from provenance.settings import SETTINGS, Policy
@@ -164,7 +164,7 @@ def _check_place(key: str, path: str, bound: str) -> None:
         UsageError: it does.
     """
     remedy = f"name another with --{key}"
-    if path.startswith(("\\\\", "//")):  # to look there would sign in
+    if is_elsewhere(path):  # to look there would sign in
         raise UsageError(
             f"{key}: found {shown(path)} of another computer in a policy, expected one here; "
             f"{remedy}"

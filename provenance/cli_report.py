@@ -275,7 +275,9 @@ def _check_source(report: Report, source: str | None, moved: bool) -> None:
     Raises:
         SourceError: it names one.
     """
-    if moved and not source and report.source.startswith(("\\\\", "//")):
+    from provenance.regular import is_elsewhere
+
+    if moved and not source and is_elsewhere(report.source):
         raise SourceError(
             f"{report.source[:200]}: found a place of another computer in a saved report, expected "
             "one here; name it with --source if it is right"

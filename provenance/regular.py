@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from provenance.decode import Reason
 
+_ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
 _FLAGS = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
     _FLAGS |= getattr(os, _flag, 0)
+
+
+def is_elsewhere(path: str) -> bool:
+    """Whether Windows may look for a path on another computer, and sign in there: it takes both
+    slashes, mixed too, and ``\\??\\UNC``, which no library of its names tells."""
+    return _ELSEWHERE.match(path) is not None
 
 
 @contextmanager

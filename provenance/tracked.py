@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 
 from provenance.decode import Reason
-from provenance.regular import read_file
+from provenance.regular import is_elsewhere, read_file
 
 LONGEST_TEXT = 10_000_000
 _LONGEST_INDEX = 300_000_000
@@ -176,7 +176,7 @@ def git_directory(top: str) -> str | Reason:
         "found a .git file that points to a folder that does not point back, which is not "
         "followed; 'git worktree repair' mends a worktree that was moved, else clone the repository"
     )
-    if not named or "\n" in named or "\0" in named or named.startswith(("\\\\", "//")):
+    if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return elsewhere
     directory = os.path.realpath(os.path.join(top, named))
     back = (small_text(os.path.join(directory, "gitdir")) or "").strip()

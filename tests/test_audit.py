@@ -680,6 +680,7 @@ def test_the_policy_of_a_repository_writes_nothing_of_version_control(dirty: Pat
         ("output = ['.git./hooks/x.md']", "version control"),
         ("bundle = 'src/own.py'", "ends with .zip"),
         ("index = ['//evil.example/share/of.db']", "another computer"),
+        (r"index = ['/\evil.example\share\of.db']", "another computer"),
     ):
         policy.write_text(before + line if "index" not in line else line)
         for command in (["audit"], ["audit", "--write-baseline"]):

@@ -707,7 +707,8 @@ def test_a_saved_result_has_nobody_look_on_another_computer(
     """It may be anybody's, and to look there would sign in, on Windows."""
     saved, page, sbom = (tmp_path / name for name in ("r.json", "r.html", "r.spdx.json"))
     assert run("scan", mine, "--no-default-index", "--index", index, "-o", saved).exit_code == 0
-    for place in (f"/{mine}", r"\\evil.example\share"):  # the first is a folder that is there
+    elsewhere = (r"\\evil.example\share", r"\/evil.example\s", r"/\evil.example\s", r"\??\UNC\evil")
+    for place in (f"/{mine}", *elsewhere):  # the first is a folder that is there
         report = json.loads(saved.read_text())
         report["source"] = place
         saved.write_text(json.dumps(report))
