@@ -125,7 +125,7 @@ def alone(target: Path) -> Iterator[bool]:
     """Hold a file that will be replaced by what is made of it: who does so at the same time would
     put it back. Whether nobody else does, nor has replaced it; where no system tells, nobody."""
     # Of Windows nothing that is open can be replaced; a pipe would be waited for.
-    if sys.platform == "win32" or not target.is_file():
+    if sys.platform == "win32" or not os.path.isfile(target):
         yield True
         return
     try:

@@ -192,7 +192,7 @@ def open_checked(path: Path) -> sqlite3.Connection:
     Raises:
         IndexFileError: it is not.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise IndexFileError(
             f"{path}: found no file, expected an index; make one with "
             "'provenance index build SOURCE -o FILE'"

@@ -60,8 +60,9 @@ class NewIndex:
     """
 
     def __init__(self, output: Path) -> None:
-        special = output.exists() and not output.is_file()  # a folder, device, pipe: not replaced
-        if not output.name or special or not output.parent.is_dir():
+        there = os.path.exists(output)
+        special = there and not os.path.isfile(output)  # a folder, device, pipe: not replaced
+        if not output.name or special or not os.path.isdir(output.parent):
             raise IndexFileError(
                 f"{output}: found no place for an index file, expected a file name in a folder "
                 "that exists; name one with -o"

@@ -147,3 +147,17 @@ def test_globs_that_want_nothing_are_told(place: Path) -> None:
         },
     )
     assert audit(plan).audit.incomplete
+
+
+def test_a_name_that_no_file_can_have_is_told(place: Path) -> None:
+    """Not as an error of the system's."""
+    long = place / ("x" * 300 + ".db")
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: provenance.build_index([place / "theirs"], long),
+        lambda: provenance.scan(place / "ours", [long]),
+        lambda: merge_indexes([long], place / "other.db"),
+        lambda: merge_indexes([place / "index.db"], long),
+    )
+    for call in calls:
+        with pytest.raises(provenance.ProvenanceError, match=r"x{300}.db: (found|the index)"):
+            call()
