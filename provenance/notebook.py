@@ -1,8 +1,8 @@
 """notebook: the bytes of a Jupyter notebook -> the Python of its code cells, or why not. Pure.
 
 The cells follow each other, so that the lines of one stay together; what is IPython's and not
-Python's (``%magic``, ``!command``, ``name?``) becomes a comment on the same line. So do cells of
-text that may state an origin or a licence.
+Python's (``%magic``, ``!command``, ``name?``, ``/call``) becomes a comment on the same line. So do
+cells of text that may state an origin or a licence.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from provenance.comments import LONGEST_BLOCK, LONGEST_LINE, may_state
 from provenance.decode import Reason
+from provenance.limits import READ
 
 _MOST_VALUES = 4_000_000
 """Values of JSON in a notebook, none of which takes more than some 60 bytes beside its text: it is
@@ -30,19 +31,30 @@ _NOT_PYTHON = frozenset(  # cell magics whose body is another language; unknown 
 )
 _PYTHON = re.compile(r"\b(?:python|pypy)[\d.]*\b")
 """What ``%%script`` may start."""
-_TO_FILE = frozenset(("writefile", "file"))  # Python where the file named is Python
-_CELL_MAGIC = re.compile(r"\s*%%(!|\w+)?(.*)")
+_TO_FILE = frozenset(("writefile", "file"))
+_PYTHON_FILE = re.compile(r"\.pyw?(?!\w)|[{$]")
+"""What these may name that is Python, or that a variable may say is; options may stand behind."""
+_ENDS = r"\v\f\x1c-\x1e\x85\u2028\u2029"
+"""Where a line ends for IPython, but none of Python."""
+_CELL_MAGIC = re.compile(rf"(?:\s*[{_ENDS}])?[ \t]*%%(!|\w+)?([^{_ENDS}]*)(.?)")
 _HELP = re.compile(r"\s*%%\w+\?")  # asks what it is: the rest of the cell is Python
-_MAYBE = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]", re.MULTILINE)
-_LINE_MAGIC = re.compile(r"\s*[%!?]|[\w\s,.*\[\]]+=\s*(?:!|%[A-Za-z_])")
-_END = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
-"""Where a magic ends for IPython, but no line of Python."""
+_MAYBE = re.compile(
+    r"^[^\S\n]*(?:[%!?,;/]|>>>|\.{3})|\?[^\S\n]*$|=[^\S\n]*[%!]|In \[\d", re.MULTILINE
+)
+_LINE_MAGIC = re.compile(r"\s*[%!?,;/]")
+_ASSIGNED = re.compile(r"=\s*(?:!|%\s*[A-Za-z_])")
+_END = re.compile(f"[{_ENDS}]")
+_IN = r"(?:(?:\[(?:nav|ins)\])? )?In \[\d+\]: "
+_PROMPT = re.compile(rf"\s*(?:>>>|\.{{3,}}:|\.{{3}})[ \t]?|{_IN}")
+_PROMPTED = re.compile(rf"\s*(?:>>>|\.{{3,}}:|\.{{3}}[ \t]+[^\s#])|{_IN}")
+"""A prompt for sure: three dots alone are Python, too."""
 _OPENING = re.compile(r"'''|\"\"\"|['\"#()\[\]{}]")
 _CLOSING = {quote: re.compile(r"\\.|" + quote) for quote in ("'", '"', "'''", '"""')}
 
 
-def read_notebook(data: bytes) -> tuple[bytes, Cells] | Reason:
-    """Give the code of a notebook as one UTF-8 text, and where its cells start in it."""
+def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, Cells] | Reason:
+    """Give the code of a notebook as one UTF-8 text of so many bytes at most, and where its cells
+    start in it."""
     import json
 
     values = sum(map(data.count, (b"[", b"{", b","))) + data.count(b'"') // 2
@@ -73,18 +85,24 @@ def read_notebook(data: bytes) -> tuple[bytes, Cells] | Reason:
         return Reason(f"found a notebook in {language[:40]!r}, expected one in Python")
     texts: list[str] = []
     cells: list[tuple[int, int]] = []
-    line = 1
+    line, size = 1, 0
     try:
         for number, source in _cells(found):
+            size += len(source)
+            if size > most:  # a list of lines takes many times as much
+                break
             text = _python(source)
             texts.append(text)
             cells.append((number, line))
             line += text.count("\n") + 1
     except _MalformedError as error:
         return Reason(f"{error}; save the notebook again with Jupyter")
-    if not texts:
-        return b"", ()
-    content = ("\n".join(texts) + "\n").encode("utf-8", "replace")
+    content = ("\n".join(texts) + "\n").encode("utf-8", "replace") if texts else b""
+    if (size := max(size, len(content))) > most:
+        return Reason(
+            f"found at least {size:,} bytes of Python in the notebook, expected at most {most:,}; "
+            "split it, or raise the limit in provenance.limits.Limits"
+        )
     if b"\0" in content:
         return Reason("found a NUL character in a code cell, expected Python text")
     return content, tuple(cells)
@@ -171,39 +189,64 @@ def _kind(value: object) -> str:
 
 def _python(source: str) -> str:
     """The source of a cell with all that is no Python commented out, line for line."""
-    source = source.replace("\r\n", "\n").replace("\r", "\n")
-    if not _MAYBE.search(source):
-        return source
-    lines = source.split("\n")
+    plain = source.replace("\r\n", "\n").replace("\r", "\n")
+    if not _MAYBE.search(plain):
+        return plain
+    if "\\\r" in source:  # stays for a while: a magic does not go on there
+        plain = re.sub(r"\\\r\n?", "\\\\\r\n", re.sub(r"(?<!\\)\r\n?", "\n", source))
+    given = plain.split("\n")
+    lines = _without_prompts(given)
     first = next((at for at, line in enumerate(lines) if line.strip()), 0)
-    magic = _CELL_MAGIC.match(lines[first])
+    magic = _CELL_MAGIC.match(lines[first]) if lines is given else None  # there it may be none
     if magic is None or _HELP.match(lines[first]):
         return "\n".join(_without_magics(lines))
-    name, rest = magic.group(1) or "", magic.group(2).strip().strip("'\"")
+    name, rest = magic.group(1) or "", magic.group(2)
     other = name in ("", "!", *_NOT_PYTHON) and not (name == "script" and _PYTHON.search(rest))
-    if other or (name in _TO_FILE and rest[-3:] != ".py"):
+    if other or (name in _TO_FILE and not _PYTHON_FILE.search(rest)):
         return "\n".join(_comment(line) for line in lines)
-    body = _without_magics(lines[first + 1 :])
-    return "\n".join([*lines[:first], _comment(lines[first]), *body])
+    if magic.group(3):  # the body begins in the line of the magic
+        head, begin = [], lines[first][magic.end() :]
+        body = _without_magics([begin, *lines[first + 1 :]])
+    else:
+        head = [_comment(lines[first])]
+        body = _without_magics(lines[first + 1 :])
+    return "\n".join([*lines[:first], *head, *body])
 
 
 def _comment(line: str) -> str:
+    line = line.removesuffix("\r")
     return f"# {line}" if line.strip() else line
+
+
+def _without_prompts(lines: list[str]) -> list[str]:
+    """The lines without the prompts of Python and IPython, with which code may be put into a cell:
+    releases differ in where they look for them. What stands in a string is none."""
+    bare, prompted, depth, quote = [], False, 0, ""
+    for line in lines:
+        prompt = None if quote else _PROMPT.match(line)
+        prompted |= not quote and _PROMPTED.match(line) is not None
+        bare.append(line[prompt.end() :] if prompt else line)
+        depth, quote, _ = _after(bare[-1].removesuffix("\r"), depth, quote)
+    return bare if prompted else lines
 
 
 def _without_magics(lines: list[str]) -> Iterator[str]:
     """The lines, those commented out that IPython and not Python reads.
 
     Only where a statement starts: ``% b`` inside brackets is a remainder, and a line of a
-    docstring may well end in a question mark.
+    docstring may well end in a question mark. A magic goes on behind a backslash where the line
+    ends with a line feed alone.
     """
     depth, quote, goes_on, magic = 0, "", False, False
-    for line in lines:
+    for given in lines:
+        line = given.removesuffix("\r")
         starts = not (depth or quote or goes_on)
-        while (magic or (starts and _LINE_MAGIC.match(line))) and (end := _END.search(line)):
-            magic, line = False, line[end.end() :]
-        if magic or (starts and _LINE_MAGIC.match(line)):
-            magic = line.endswith("\\")
+        parts, passed = _END.split(line), 0
+        while passed + 1 < len(parts) and (magic or (starts and _is_magic(parts[passed]))):
+            magic, passed = False, passed + 1
+        line = line[sum(len(part) + 1 for part in parts[:passed]) :]
+        if magic or (starts and _is_magic(parts[passed])):
+            magic = line.endswith("\\") and not given.endswith("\r") and line.lstrip()[:2] != "%%"
             yield _comment(line)
             continue
         was = depth, quote
@@ -216,8 +259,30 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
         yield line
 
 
+def _is_magic(line: str) -> bool:
+    """Whether a line on which a statement starts is IPython's: a command, or one of which the value
+    is assigned, to whatever it is."""
+    if _LINE_MAGIC.match(line):
+        return True
+    at, depth, quote, remark = 0, 0, "", False
+    for found in _ASSIGNED.finditer(line):
+        depth, quote, remark = _inside(line[at : found.start()], depth, quote)
+        if remark or not (depth or quote):
+            return not remark
+        at = found.start()
+    return False
+
+
 def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
     """Depth of brackets and open quote after a line, and whether it ends in a comment."""
+    depth, quote, remark = _inside(line, depth, quote)
+    if len(quote) == 1 and not line.endswith("\\"):
+        quote = ""
+    return depth, quote, remark
+
+
+def _inside(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
+    """The same after a part of a line, where a quote of one sign may be open."""
     at = 0
     while match := (_CLOSING[quote] if quote else _OPENING).search(line, at):
         at = match.end()
@@ -232,6 +297,4 @@ def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
             depth = max(0, depth - 1)
         else:
             quote = sign
-    if len(quote) == 1 and not line.endswith("\\"):
-        quote = ""
     return depth, quote, False

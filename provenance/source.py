@@ -309,17 +309,10 @@ def as_file(
     cells: tuple[tuple[int, int], ...] = ()
     text: bytes | Reason
     if path.endswith(".ipynb"):
-        read = read_notebook(found)
+        read = read_notebook(found, limits.max_file_bytes)
         if isinstance(read, Reason):
             return Skipped(path, str(read))
         text, cells = read
-        if len(text) > limits.max_file_bytes:
-            return Skipped(
-                path,
-                f"found {len(text):,} bytes of Python in the notebook, expected at most "
-                f"{limits.max_file_bytes:,}; split it, or raise the limit in "
-                "provenance.limits.Limits",
-            )
     else:
         text = decode(found)
     if isinstance(text, Reason):

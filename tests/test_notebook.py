@@ -8,6 +8,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,19 +159,46 @@ def test_command_over_several_lines_is_a_comment_as_a_whole() -> None:
         "x = %time f()\x0ca = 1",
         "!ls \\\n  b\x85a = 1",
         "if x:\n  !ls \\ \u2029\n  a = 1",
+        "!ls \\\r\na = 1",
+        "%%time\u2028a = 1",
+        "%%writefile a.py -a\na = 1",
+        "%%writefile a.py\u2028#\na = 1",
+        "%%file $name\na = 1",
+        "\xa0%%bash\x1cf?\na = 1",
+        ">>> if x:\n...     a = 1",
+        "import b\n... class C:\n...     a = 1",
+        "b\n    >>> a = 1",
+        "In [1]: if x:\n   ...:     a = 1",
+        "[ins] In [12]: a = 1\n....: b",
+        ">>> \n%%bash\na = 1",
+        "... %%bash b?\na = 1",
+        "%%capture \\\n>>> a = 1",
     ],
 )
 def test_python_that_ipython_runs_behind_a_magic_stays(source: str) -> None:
     """IPython goes on behind a backslash at the very end of a line only, ends a magic where Unicode
-    ends a line, and takes ``%%bash?`` for a question."""
+    ends a line, and takes ``%%bash?`` for a question. What stands behind a prompt it runs, and
+    options of ``%%writefile`` stand where they like."""
     lines = python_of(source).split("\n")
     assert "a = 1" in map(str.strip, lines)
     assert len(lines) == source.count("\n") + 2
 
 
 @pytest.mark.parametrize(
+    "line", [",f a", ";f a b", "/f a", "  /f a", "!!f", "if 1: a = !f", "f(a)['='] = %f -l"]
+)
+def test_what_ipython_makes_a_call_of_breaks_nothing(line: str) -> None:
+    assert python_of(f"{line}\nclass A: ...").split("\n")[1] == "class A: ..."
+    assert python_of(f"x = (\n{line}\n)") == f"x = (\n{line}\n)\n"
+    assert python_of(f"'{line}'  # {line}") == f"'{line}'  # {line}\n"
+
+
+@pytest.mark.parametrize(
     "source",
     [
+        '"""\n>>> a\n... b\n"""\ndef f():\n    ...',
+        "def f():\n    ...  # In [3] of it\n\n...\n...",
+        "x = [\n  a\n  , b\n  / c]",
         "x = (a\n  % b)",
         "x = a \\\n  % b",
         '"""Why?\n% and so on\n!really?\n"""\nx = 1',
@@ -233,6 +261,26 @@ def test_a_notebook_of_very_many_values_costs_no_memory(value: bytes) -> None:
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_cell_of_very_many_lines_costs_no_memory() -> None:
+    """The half gigabyte for a notebook holds for what its lines take, too."""
+    data = notebook(cell("%\n" * 6_000_000))
+    tracemalloc.start()
+    try:
+        assert "bytes of Python in the notebook" in reason_of(data)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
+def _python_of(part: str) -> None:
+    assert python_of(part * 1_000_000 + "\nx = 1").endswith("x = 1\n")
+
+
+def test_a_cell_is_read_in_proportion_to_its_length() -> None:
+    """40,000 empty lines took seven seconds, by the square."""
+    ends(_python_of, ["\n", "!\f", "x? ", "=\n", "... ", "a\\\r\n"])
 
 
 def test_huge_numbers_and_lone_surrogates_do_no_harm() -> None:

@@ -49,7 +49,7 @@ ALLOWED = {
     "references.manifest": "errors model",
     # source and its readers: what a user names -> files
     "patterns": "errors",
-    "notebook": "comments decode",
+    "notebook": "comments decode limits",
     "limits": "decode",
     "regular": "decode",
     "tracked": "decode regular",

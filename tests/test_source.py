@@ -240,7 +240,7 @@ def test_notebook_has_cells(tmp_path: Path) -> None:
 def test_code_of_a_notebook_is_bounded_too(tmp_path: Path) -> None:
     cell = {"cell_type": "code", "source": "a" * 2000}
     put(tmp_path, "n.ipynb", text=json.dumps({"cells": [cell]}))
-    assert "2,001 bytes" in reasons(opened(tmp_path, limits=Limits(max_file_bytes=1000)))["n.ipynb"]
+    assert "2,000 bytes" in reasons(opened(tmp_path, limits=Limits(max_file_bytes=1000)))["n.ipynb"]
 
 
 @pytest.mark.parametrize("name", ["missing", "a==1.0", "https://u:secret@h/x.whl", "a\0b", ""])

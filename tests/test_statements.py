@@ -482,6 +482,7 @@ SLOW: list[bytes] = [
     b"# copied from" + b" " * 1_000_000 + b"x\n",
     b"# copyright" + b" (c)" * 250_000,
     b"# Copyright 2020 A" + b" and A" * 150_000,
+    b'def f():\n    """Copied from a.b."""' + b" " * 1_000_000 + b"\n    x = 1\n",
 ]
 
 
