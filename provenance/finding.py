@@ -220,6 +220,8 @@ def _reference(
         return known
     family = library.family(origin)
     first_seen = library.first_day(chosen.number, chosen.unit, elements)
+    index = library.indexes[chosen.number]
+    standing = index.standing(chosen.unit)
     made = Reference(
         origin=place.origin,
         package=place.package,
@@ -231,7 +233,7 @@ def _reference(
         license=place.license,
         first_seen=first_seen,
         date_source=place.date_source,
-        absent_before=library.indexes[chosen.number].absent_before(place.package, first_seen),
+        absent_before=library.absent_before(index, place.package, first_seen, standing),
         family=family.name,
         title=family.title,
         organisation=family.organisation,

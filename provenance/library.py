@@ -327,6 +327,16 @@ class Library:
         )
         return None if day == NO_DAY else day
 
+    def absent_before(
+        self, index: Index, package: str, day: str | None, files: Iterable[Standing]
+    ) -> str | None:
+        """The last day on which an index has a release of a package before ``day``, and before all
+        that have one of some files: what is hidden of a release is in it all the same."""
+        if day is not None and self.exclude_origin:
+            own = (one for one in files if index.releases[one.release].package == package)
+            day = min([day, *map(index.day_of, own)])
+        return index.absent_before(package, day)
+
     def holds_band(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of some LSH keys any index has."""
         found = np.zeros(keys.size, bool)
@@ -391,7 +401,9 @@ class Library:
             first_seen=release.date,
             exact=exact,
             also=tuple(sorted(others)),
-            absent_before=first.index.absent_before(release.package, release.date),
+            absent_before=self.absent_before(
+                first.index, release.package, release.date, first.index.files_of(first.file.tree)
+            ),
             family=family.name,
             title=family.title,
             organisation=family.organisation,

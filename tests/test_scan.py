@@ -21,6 +21,7 @@ from programs import inserted, program, renamed
 import provenance
 from provenance import Report, SourceError, UsageError
 from provenance.attribute import strength
+from provenance.indexing import merge_indexes
 from provenance.library import said
 from provenance.model import SourceFile
 from provenance.scanning import Outcome, _scan_batch, _Settings
@@ -556,3 +557,38 @@ def test_what_repeats_around_a_copy_hides_no_copy(wrapped: str, times: int, tmp_
         if one.suspect_containment > 0.99
     }
     assert found >= ({"TernAttention"} if times else {"TernAttention", "Other"})
+
+
+def test_no_release_is_said_to_lack_what_is_hidden_of_it(tmp_path: Path) -> None:
+    """The code is as old as its hidden origin: a scanned side of that time is not the older one."""
+    parts, text = [], program(3)
+    for day, family in (
+        ("2023-06-01", "other"),
+        ("2023-11-01", "llama"),
+        ("2024-01-26", "llama"),
+        ("2024-06-01", "gemma"),
+    ):
+        place = tmp_path / day / "pack" / "models" / family
+        place.mkdir(parents=True)
+        (place / f"modeling_{family}.py").write_text(program(4) if family == "other" else text)
+        parts.append(tmp_path / f"{day}.db")
+        provenance.build_index([tmp_path / day / "pack"], parts[-1], date=day)
+    merge_indexes(parts, tmp_path / "all.db")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.py").write_text(f"{text}\nX = 1\n")
+    (tmp_path / "mine" / "b.py").write_text(text)
+    report = provenance.scan(
+        tmp_path / "mine",
+        [tmp_path / "all.db"],
+        exclude_origin=["*/llama"],
+        suspect_date="2023-12-20",
+    )
+    same = [file.identical for file in report.files if file.identical]
+    assert report.findings
+    assert same
+    told = {
+        (a.reference.origin, a.reference.first_seen, a.reference.absent_before, a.direction)
+        for a in report.findings
+    }
+    told |= {(b.origin, b.first_seen, b.absent_before, b.direction) for b in same}
+    assert told == {("pack/gemma", "2024-06-01", "2023-06-01", "unknown")}
