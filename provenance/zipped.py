@@ -207,7 +207,7 @@ def _name(info: zipfile.ZipInfo) -> str:
     where it has one that fits, which ``zipfile`` reads since Python 3.12 only. Where programs give
     it several, one of Python."""
     raw, extra, at = _raw(info), info.extra, 0
-    names = [info.filename]
+    names = [info.orig_filename.partition("\0")[0].replace(os.sep, "/")]
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, at)
         data, at = extra[at + 4 : at + 4 + size], at + 4 + size

@@ -158,7 +158,7 @@ def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, .
         path, content = row["path"], row["content"]
         if not path or row["size"] is None or not is_notice(path.rpartition("/")[2]):
             yield suspect_row(file_of(path, content, row["size"]))
-        elif row["size"] <= LONGEST_FILE:
+        elif content is not None and row["size"] <= LONGEST_FILE:
             yield shown(path[:_LONGEST_PATH]), None, bytes(content), None, None, None
         else:
             reason = f"found {row['size']:,} bytes, expected at most {LONGEST_FILE:,}; make it less"
