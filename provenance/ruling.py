@@ -273,7 +273,7 @@ class _Judge:
         days = ", which is younger than this" if same.direction == "younger" else ""
         if near and not any(rule == "origin" for rule, _ in breaks):
             days += f"; the denied {near} has it too"
-        key = f"identical\0{same.origin}\0{same.path}".encode()
+        key = f"identical\0{same.origin}\0{same.path}".encode("utf-8", "surrogatepass")
         return self._ruled(
             Ruling(
                 id=blake2b(key, digest_size=10).hexdigest(),
@@ -296,7 +296,7 @@ class _Judge:
 
     def of_use(self, path: str, use: UseOf, denied: str) -> Ruling:
         """What the policy says of a use of a denied origin."""
-        key = f"use\0{use.kind}\0{use.target}\0{use.origin}".encode()
+        key = f"use\0{use.kind}\0{use.target}\0{use.origin}".encode("utf-8", "surrogatepass")
         level: Level = "note" if self.policy.fail_on == "never" else "error"
         return Ruling(
             id=blake2b(key + path.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest(),
@@ -336,7 +336,7 @@ class _Judge:
             place = " ".join(part for part in (one.path, one.symbol) if part)
             key = "\0".join(("declaration", *one.origins, one.path or "", one.symbol or ""))
             yield Ruling(
-                id=blake2b(key.encode(), digest_size=10).hexdigest(),
+                id=blake2b(key.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest(),
                 rule="declaration",
                 breaks=("declaration",),
                 level=level if self.policy.fail_on != "never" else "note",

@@ -8,22 +8,27 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import unquote_to_bytes, urlsplit
 from xml.etree.ElementTree import fromstring
 
 import pytest
-from audits import ATTACKS, audit, finding, hostile, ruling
+from audits import ATTACKS, audit, file_result, finding, hostile, ruling
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_formats import CHECKS
 
-from provenance.model import Audit
+from provenance.auditing import without_policy
+from provenance.model import Audit, Declaration, Identity, Skipped, UseOf
 from provenance.report.evidence import relative_uri
+from provenance.report.explain import Quoted, explain
 from provenance.report.formats import FORMATS, Texts, named
+from provenance.report.json import json_report
 from provenance.report.markdown import code, prose
+from provenance.report.saved import report_of
+from provenance.report.text import text_report
 
 PLAIN = ("json", "sarif", "code-scanning", "codequality", "cyclonedx", "spdx")
 EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -255,3 +260,52 @@ def test_no_name_is_a_command_to_a_service_that_reads_the_log(name: str, shown: 
     from provenance.report.text import safe
 
     assert safe(name) == shown
+
+
+def _hostile_throughout(value: Any, text: str) -> Any:
+    """Plain data, with every text that may be any text replaced."""
+    if is_dataclass(value) and not isinstance(value, type):
+        hints = get_type_hints(type(value))
+        changed = {}
+        for one in fields(value):
+            held = getattr(value, one.name)
+            free = hints[one.name] in (str, str | None) and one.name not in _CHECKED
+            changed[one.name] = text if free else _hostile_throughout(held, text)
+        return replace(value, **changed)
+    if isinstance(value, tuple):
+        return tuple(
+            text if isinstance(one, str) else _hostile_throughout(one, text) for one in value
+        )
+    return value
+
+
+_CHECKED = frozenset(
+    "id day authored earliest latest first_seen absent_before as_of suspect_date sha256 checksum "
+    "path".split()
+)
+"""What ``report.saved`` refuses where it is none, and paths, by which files are told apart."""
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\ud800", "\u3000::error::x", "##vso[x]", "\u202e"])
+def test_no_field_of_a_saved_report_is_alive(text: str) -> None:
+    """Whoever wrote it: it need not have been us."""
+    found = finding(1, declarations=(Declaration("copied", "a.py", 1, "# x", "llama"),))
+    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ("c/d",))
+    files = (
+        file_result(found.suspect.path, uses=(UseOf("import", "transformers", 1, "a/b", "B"),)),
+        file_result("z.py", identical=replace(same, path=text)),
+    )
+    plain = replace(audit((ruling(found),)).report, files=files, skipped=(Skipped("s", "r"),))
+    report = report_of(json_report(_hostile_throughout(plain, text)), "saved.json")
+    whole = without_policy(report)
+    explained = (
+        explain(report, one, Quoted(None, {}, {}, 1), width=80, styled=False)
+        for one in report.files
+    )
+    for shown in (
+        text_report(report),
+        *explained,
+        *(one.write(whole, Texts()) for one in FORMATS if one.name != "html"),
+    ):
+        assert shown.replace("\r\n", "\n").replace("\n", "").isprintable()
+        assert not re.search(r"^\s*::", shown, re.MULTILINE)

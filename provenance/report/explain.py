@@ -80,7 +80,7 @@ def _explained(
         yield from _fact(f"notices of {safe(notice.origin)}", _notice(notice), width, "  ")
     for use in file.uses:
         if line in (None, use.line):
-            text = f"line {use.line} uses {safe(use.title)}: {use.kind} {safe(use.target)}"
+            text = f"line {use.line} uses {safe(use.title)}: {safe(use.kind)} {safe(use.target)}"
             yield from wrapped(text, width, "  ")
     if not telling:
         where = f"line {line}" if line is not None else "the file"

@@ -193,7 +193,7 @@ def _without_sign(text: str) -> str:
 def _uses(file: FileResult, width: int) -> Iterator[str]:
     by_title: dict[str, list[str]] = defaultdict(list)
     for use in file.uses:
-        by_title[use.title].append(f"{use.kind} {use.line}")
+        by_title[use.title].append(f"{safe(use.kind)} {use.line}")
     parts = []
     for title, places in by_title.items():
         more = f" and {len(places) - 2} more" if len(places) > 2 else ""
