@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 
 from provenance.errors import ProvenanceError, SourceError
@@ -130,29 +130,46 @@ def reference_texts(
 
     Args:
         report: whose findings name the files.
-        reference: the source that they are of; else what is in the cache is read.
+        reference: the source that they are of, as far as it is of their release; else what is in
+            the cache is read.
+
+    Raises:
+        ProvenanceError: the source cannot be opened.
     """
     wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
     for finding in report.findings:
         side = finding.reference
         wanted[side.package, side.version or ""].add(side.path)
-    texts = {}
+    texts: dict[tuple[str, str, str], str] = {}
+    given = None
+    if reference is not None:
+        paths = {path for some in wanted.values() for path in some}
+        given = open_source(reference, include=_globs(paths))
+        held = _texts(given, paths)
     for (package, version), paths in sorted(wanted.items()):
-        place = reference or (cached(package, version) if version else None)
+        # What says which release it is quotes no other, whose lines are others.
+        if given and given.release.version in (None, version):
+            texts |= {(package, version, path): held[path] for path in paths & held.keys()}
+            continue
+        place = cached(package, version) if version else None
         if place is None:
             continue
         try:
-            for path, text in _read(place, paths):
-                texts[package, version, path] = text
+            opened = open_source(place, include=_globs(paths))
+            texts |= {
+                (package, version, path): text for path, text in _texts(opened, paths).items()
+            }
         except ProvenanceError:
             continue  # the report says that it lacks, and how to get it
     return texts
 
 
-def _read(source: str, paths: set[str]) -> Iterator[tuple[str, str]]:
-    for file in open_source(source, include=_globs(paths)).files():
-        if isinstance(file, SourceFile) and file.path in paths:
-            yield file.path, file.content.decode()
+def _texts(source: Source, paths: Collection[str]) -> dict[str, str]:
+    return {
+        file.path: file.content.decode()
+        for file in source.files()
+        if isinstance(file, SourceFile) and file.path in paths
+    }
 
 
 def _globs(paths: Collection[str]) -> list[str]:

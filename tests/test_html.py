@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +18,7 @@ import hypothesis
 import pytest
 from click.testing import CliRunner
 from hypothesis import strategies as st
+from programs import program
 
 import provenance
 from provenance import model
@@ -685,3 +687,23 @@ def test_two_findings_with_one_id_are_refused(scanned: tuple[Report, Path]) -> N
     report = replace(scanned[0], findings=scanned[0].findings[:1] * 2)
     with pytest.raises(provenance.SourceError, match="same id"):
         report_of(json_report(report), "result.json")
+
+
+def test_a_reference_of_another_release_is_not_quoted(tmp_path: Path) -> None:
+    """Its lines are others."""
+    text = program(1)
+    for version, head in (("1.0", ""), ("2.0", "A = 1\n" * 9)):
+        with zipfile.ZipFile(tmp_path / f"demo-{version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(
+                f"demo-{version}.dist-info/METADATA", f"Name: demo\nVersion: {version}\n"
+            )
+            wheel.writestr("demo/theirs.py", head + text)
+    one, two = (str(tmp_path / f"demo-{version}-py3-none-any.whl") for version in ("1.0", "2.0"))
+    provenance.build_index([one], tmp_path / "one.db")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.py").write_text(f"{text}\nX = 1\n")
+    report = provenance.scan(tmp_path / "mine", [tmp_path / "one.db"])
+    assert reference_texts(report, one) == {("demo", "1.0", "demo/theirs.py"): text}
+    assert reference_texts(report, two) == {}
+    with pytest.raises(provenance.SourceError, match="nothing"):  # not left out in silence
+        reference_texts(report, str(tmp_path / "nothing"))
