@@ -105,6 +105,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 """The same in more words, which may begin on the line above."""
+_INSTEAD = re.compile(rf"\b(?:{_PARTICIPLES}),$", re.IGNORECASE)
+"""What is denied of itself before another verb: "not modified, copied from"."""
 _CODE = re.compile(
     r"\b(?:code|implementations?|library|repo|repository|codebase|project|package|class|module|"
     r"function|script|source|file)\b",
@@ -192,7 +194,9 @@ def _sources(
     above = bare_line(block.lines[at - 1]) if at else ""
     goes_on = bool(above and above[-1] not in ".:;!?") and (lead + verb[0])[:1].islower()
     whole = f"{above} {lead}" if goes_on else lead
-    if _NEGATED.search(lead.rstrip()) or _DENIED.search(whole.rstrip()):
+    several = re.search(r" (?:or|nor) ", verb[0]) is not None
+    instead = _INSTEAD.search(lead.rstrip()) is not None and not several
+    if _NEGATED.search(lead.rstrip()) or (_DENIED.search(whole.rstrip()) and not instead):
         return [], at
     weak = bool(verb["based"] or verb["inspired"])
     leads = _is_lead(lead)

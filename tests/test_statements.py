@@ -517,6 +517,7 @@ def test_the_examples_of_the_docstrings_hold() -> None:
         "It was not, and never has been, copied from transformers.models.llama.modeling_llama",
         "Not adapted, copied or ported from transformers.models.llama.modeling_llama",
         "No longer adapted from transformers.models.llama.modeling_llama",
+        "It is not copied, adapted or derived from transformers.models.llama.modeling_llama",
         "Nobody copied from transformers.models.llama.modeling_llama",
         "Zero lines were copied from transformers.models.llama.modeling_llama",
         "No part of this implementation was copied from transformers.models.llama.modeling_llama",
@@ -531,6 +532,7 @@ def test_who_says_that_nothing_is_from_there_claims_nothing(text: str) -> None:
         "No mask, copied",
         "It does not pad; copied",
         "Not only copied",
+        "Not modified, copied",
         "What has no tests was copied",
     ):
         assert statements(f"# {lead} from {text.split()[-1]}\n".encode()).claims
