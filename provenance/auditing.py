@@ -154,6 +154,13 @@ def _places(
                             f"bundle: found {shown(path)} in a policy, expected a name that ends "
                             "with .zip; name another with --bundle"
                         )
+    written = [one for key in ("output", "bundle") for one in places[key]]
+    for path in places["baseline"]:  # its reasons would be lost, and nothing be known
+        if os.path.realpath(path) in map(os.path.realpath, written):
+            raise UsageError(
+                f"baseline: found {shown(path)}, which is an output too, expected a file that "
+                "nothing else is written to; name another with --baseline"
+            )
     return places
 
 

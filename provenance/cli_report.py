@@ -4,12 +4,13 @@ which writes a saved one again. Imports nothing heavy."""
 from __future__ import annotations
 
 import sys
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from provenance.errors import ExitCode, ProvenanceError, SourceError
+from provenance.errors import ExitCode, ProvenanceError, SourceError, UsageError
 from provenance.terminal import options, printable, write_bytes, write_whole
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def _output(context: click.Context, _: click.Parameter, value: Path | None) -> P
         from provenance.report.formats import format_of
 
         format_of(str(value))
+    return _apart(context, _, value)
+
+
+def _apart(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    """The name of a file, no other one of which is written there too: the first would be lost."""
+    other = context.params.get("html", context.params.get("output"))
+    if value is not None and other is not None and realpath(value) == realpath(other):
+        raise UsageError(
+            f"{value}: found it named by --html and --output, expected two files; name another"
+        )
     return value
 
 
@@ -74,6 +85,7 @@ REPORT = options(
         "--html",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
+        callback=_apart,
         help="Write a page too, for a browser: all evidence in one file.",
     ),
     click.option(

@@ -1038,3 +1038,13 @@ def test_a_damaged_index_is_not_clean(clean: Path, index: Path) -> None:
     assert result.exit_code in (1, 3), "found all the same, or said to be damaged"
     Path("damaged.db").write_bytes(data[: len(data) // 2])
     assert "damaged.db" in run("audit", "--index", "damaged.db", code=3).output
+
+
+def test_no_report_is_written_over_the_baseline(dirty: Path) -> None:
+    """Its entries and reasons would be lost."""
+    run("audit", "--write-baseline", "--reason", "agreed", code=0)
+    kept = Path("provenance-baseline.json").read_text()
+    for command in (["--output", "provenance-baseline.json"], ["--output", "./b.json"]):
+        more = ["--baseline", "b.json"] if "./b.json" in command else []
+        assert "which is an output too" in run("audit", *command, *more, code=2).output
+    assert Path("provenance-baseline.json").read_text() == kept

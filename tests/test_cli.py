@@ -958,3 +958,13 @@ def test_where_no_report_can_be_written_is_told(
     ended = CliRunner().invoke(main, [*words, option, str(tmp_path / name)])
     assert ended.exit_code == ExitCode.DONE, ended.output
     assert {one.name for one in tmp_path.iterdir() if not one.is_symlink()} >= {name}
+
+
+def test_two_reports_are_not_written_to_one_file(mine: Path, tmp_path: Path) -> None:
+    """The first would be lost."""
+    page, again = tmp_path / "r.html", tmp_path / "no" / ".." / "r.html"
+    for arguments in (("--html", page, "-o", again), ("-o", page, "--html", again)):
+        result = run("scan", mine, *arguments)
+        assert result.exit_code == 2
+        assert "expected two files" in result.stderr
+        assert not page.exists()
