@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -304,7 +305,10 @@ class _Settings:
         from provenance.library import Library, same_still
 
         library = Library(self.indexes, as_of=self.as_of, exclude_origin=self.exclude_origin)
-        same_still(library.indexes, self.used)
+        with ExitStack() as held:
+            held.enter_context(library)
+            same_still(library.indexes, self.used)
+            held.pop_all()
         return _Opened(library, self.notices, self.seconds)
 
 
