@@ -31,6 +31,8 @@ _NOT_PYTHON = frozenset(  # cell magics whose body is another language; unknown 
 )
 _PYTHON = re.compile(r"\b(?:python|pypy)[\d.]*\b")
 """What ``%%script`` may start."""
+_OWN_MAGIC = re.compile(r"alias_magic|register_\w*(?:magic|alias)")
+"""Where a notebook gives other meanings to names, those above say nothing any more."""
 _TO_FILE = frozenset(("writefile", "file"))
 _PYTHON_FILE = re.compile(r"\.pyw?(?!\w)|[{$]")
 """What these may name that is Python, or that a variable may say is; options may stand behind."""
@@ -87,11 +89,13 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
     cells: list[tuple[int, int]] = []
     line, size = 1, 0
     try:
-        for number, source in _cells(found):
+        sources = list(_cells(found))
+        own = any(_OWN_MAGIC.search(source) for _, source in sources)
+        for number, source in sources:
             size += len(source)
             if size > most:  # a list of lines takes many times as much
                 break
-            text = _python(source)
+            text = _python(source, own)
             texts.append(text)
             cells.append((number, line))
             line += text.count("\n") + 1
@@ -187,8 +191,9 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "number or truth value")
 
 
-def _python(source: str) -> str:
-    """The source of a cell with all that is no Python commented out, line for line."""
+def _python(source: str, own: bool) -> str:
+    """The source of a cell with all that is no Python commented out, line for line; where names of
+    magics are the notebook's ``own``, that of every cell magic is Python."""
     plain = source.replace("\r\n", "\n").replace("\r", "\n")
     if not _MAYBE.search(plain):
         return plain
@@ -202,7 +207,7 @@ def _python(source: str) -> str:
         return "\n".join(_without_magics(lines))
     name, rest = magic.group(1) or "", magic.group(2)
     other = name in ("", "!", *_NOT_PYTHON) and not (name == "script" and _PYTHON.search(rest))
-    if other or (name in _TO_FILE and not _PYTHON_FILE.search(rest)):
+    if not own and (other or (name in _TO_FILE and not _PYTHON_FILE.search(rest))):
         return "\n".join(_comment(line) for line in lines)
     if magic.group(3):  # the body begins in the line of the magic
         head, begin = [], lines[first][magic.end() :]

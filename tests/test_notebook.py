@@ -185,6 +185,13 @@ def test_python_that_ipython_runs_behind_a_magic_stays(source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "own", ["%alias_magic sql time", "@register_cell_magic\ndef sql(a, b): ..."]
+)
+def test_a_magic_that_the_notebook_names_itself_may_be_python(own: str) -> None:
+    assert python_of(own, "%%sql\na = 1").endswith("# %%sql\na = 1\n")
+
+
+@pytest.mark.parametrize(
     "line", [",f a", ";f a b", "/f a", "  /f a", "!!f", "if 1: a = !f", "f(a)['='] = %f -l"]
 )
 def test_what_ipython_makes_a_call_of_breaks_nothing(line: str) -> None:
