@@ -239,8 +239,10 @@ def _wanted(path: str, folder: bool, patterns: Patterns) -> bool:
 def _why_not(path: str, checkout: _Checkout, rules: _Rules, aside: str | None) -> Reason | None:
     """Why an entry is left out, None where it is not; its path from the git root, that of a folder
     ending in ``/``. What git has is never left out."""
+    if checkout.has(path):  # asked first: rules take time by their number
+        return None
     why = aside or (_IGNORED if _ignored(path, rules) else None)
-    return None if why is None or checkout.has(path) else checkout.reason(why)
+    return None if why is None else checkout.reason(why)
 
 
 def _may_hold(root: str, prefix: str, patterns: Patterns) -> bool:

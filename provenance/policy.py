@@ -304,7 +304,7 @@ def _unknown(
     )
 
 
-_HEAD = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_HEAD = re.compile(r"\s*\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?$")
 
 
 def heads_of(text: str, table: str) -> list[int]:

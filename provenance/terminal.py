@@ -143,8 +143,8 @@ def _refused(error: OSError) -> str:
             "expected one; start in a folder that is still there"
         )
     return (
-        f"found that the system does not do what is needed ({why}), expected memory, open files "
-        "and disks that work; free some, look at its log, and begin again"
+        f"found that the system does not do what is needed ({why}), expected memory, open files, "
+        "disks that work and room for the output; free some, look at its log, and begin again"
     )
 
 

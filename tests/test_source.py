@@ -387,6 +387,23 @@ def test_what_git_has_is_read_whatever_hides_it(tmp_path: Path, version: str) ->
     assert paths(opened(tmp_path / "x")) == ["node_modules/c.py"]
 
 
+def test_no_rule_is_asked_of_what_git_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """5,000 rules for each of very many files of long names took hours."""
+    put(tmp_path, "a.py", "b/c.py")
+    put(tmp_path, ".gitignore", text="*a*b1\n*a*b2\n")
+    committed(tmp_path)
+    put(tmp_path, "new.py")
+    asked: list[str] = []
+
+    def counted(path: str, _: object) -> bool:
+        asked.append(path)
+        return False
+
+    monkeypatch.setattr("provenance.folder._ignored", counted)
+    assert paths(opened(tmp_path)) == ["a.py", "b/c.py", "new.py"]
+    assert sorted(asked) == ["b/", "new.py"]
+
+
 def test_a_submodule_has_files_of_its_own(tmp_path: Path) -> None:
     inner = tmp_path / "outer" / "inner"
     put(inner, "a.py", "b.py")
