@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from bisect import bisect_left
 from collections.abc import Callable
 from functools import cached_property, partial
 
@@ -18,6 +19,8 @@ from provenance.decode import Reason
 from provenance.regular import is_elsewhere, read_file
 
 LONGEST_TEXT = 10_000_000
+_LONGEST_PATH = 4_096
+"""Bytes; longer ones no system opens."""
 _LONGEST_INDEX = 300_000_000
 _EXTENDED = 0x4000
 _FOLDER, _GITLINK = 0o040000, 0o160000
@@ -42,9 +45,13 @@ class Tracked:
         """Whether git has a file, or anything in a folder, whose path ends in ``/``, be it another
         repository; paths from the root of the checkout, itself the empty one. Of a folder that is
         not checked out (``git sparse-checkout``) it may have all."""
-        if path in (self._folders if path.endswith("/") or not path else self._files):
+        if path in self._files or ((not path or path.endswith("/")) and self._holds(path)):
             return True
         return bool(self._sparse) and not self._sparse.isdisjoint(_above(path))
+
+    def _holds(self, folder: str) -> bool:
+        at = bisect_left(self._sorted, folder)
+        return at < len(self._sorted) and self._sorted[at].startswith(folder)
 
     @cached_property
     def _files(self) -> frozenset[str]:
@@ -55,11 +62,10 @@ class Tracked:
         return self._of_mode(lambda mode: mode == _FOLDER)
 
     @cached_property
-    def _folders(self) -> frozenset[str]:
-        every = self._of_mode(lambda _: True)
-        linked = {f"{path}/" for path in self._of_mode(lambda mode: mode == _GITLINK)}
-        above = {folder for path in (*every, *linked) for folder in _above(path)}
-        return frozenset(above | {""} if every else above)
+    def _sorted(self) -> list[str]:
+        """All paths, those of folders ending in ``/``: what is in a folder stands together."""
+        linked = self._of_mode(lambda mode: mode == _GITLINK)
+        return sorted([*self._of_mode(lambda _: True), *(f"{path}/" for path in linked)])
 
     def _of_mode(self, wanted: Callable[[int], bool]) -> frozenset[str]:
         """The paths of all modes that are wanted."""
@@ -119,7 +125,7 @@ def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
     signature, version, count = struct.unpack_from(">4sII", data)
     if signature != b"DIRC" or version not in (2, 3, 4):
         raise ValueError
-    at, path = 12, b""
+    at, path, left = 12, b"", _LONGEST_INDEX
     found: list[tuple[bytes, int]] = []
     for _ in range(count):
         (mode,) = struct.unpack_from(">I", data, at + 24)
@@ -134,8 +140,11 @@ def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
         end = data.index(b"\0", start)
         path = kept + data[start:end]
         at = end + 1 if version == 4 else at + (end - at + 8) // 8 * 8
+        left -= len(path)
         if not path:
             raise ValueError
+        if len(path) > _LONGEST_PATH or left < 0:  # those of version 4 go on from others
+            raise ValueError("too long")
         found.append((path, mode))
     while at < len(data) - length:  # extensions, then the sum of all
         name, size = struct.unpack_from(">4sI", data, at)
@@ -170,7 +179,7 @@ def git_directory(top: str) -> str | Reason:
         )
     if os.path.isdir(place):
         return place
-    said = small_text(place) or ""
+    said = small_text(place, _LONGEST_PATH) or ""
     named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
     elsewhere = Reason(
         "found a .git file that points to a folder that does not point back, which is not "
@@ -179,7 +188,7 @@ def git_directory(top: str) -> str | Reason:
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return elsewhere
     directory = os.path.realpath(os.path.join(top, named))
-    back = (small_text(os.path.join(directory, "gitdir")) or "").strip()
+    back = (small_text(os.path.join(directory, "gitdir"), _LONGEST_PATH) or "").strip()
     if back and "\0" not in back and os.path.realpath(os.path.join(directory, back)) == place:
         return directory
     above = os.path.dirname(top)

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provenance.decode import Reason
 from provenance.errors import SourceError, UsageError
 from provenance.folder import BY_RULE, IN_THE_SAME_TREE, shown
 from provenance.limits import Limits
@@ -33,7 +35,7 @@ from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
 from provenance.release import from_metadata, from_project, license_of, normalised
 from provenance.source import Source, open_source
-from provenance.tracked import entries
+from provenance.tracked import Tracked, entries, git_directory
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files only")
 DAY = (2024, 3, 1, 12, 0, 0)
@@ -518,6 +520,61 @@ def test_any_bytes_are_an_index_or_are_not(data: bytes, count: int, length: int)
     for whole in (data, head + data):
         with suppress(ValueError, IndexError, struct.error):
             assert all(isinstance(path, bytes) for path, _ in entries(whole, length))
+
+
+def _entry(path: bytes, strip: int | None = None, mode: int = 0o100644) -> bytes:
+    """Of an index of version 2, or of 4, of which a path goes on from the one before."""
+    head = struct.pack(">24xI12x20xH", mode, min(len(path), 0xFFF))
+    if strip is not None:
+        assert strip < 128
+        return head + bytes([strip]) + path + b"\0"
+    return head + path + bytes(8 - len(head + path) % 8)
+
+
+@pytest.mark.parametrize(
+    ("version", "made"),
+    [
+        (2, [_entry(b"a/" * 2_048 + b"b")]),  # a path no system opens
+        (4, [_entry(b"a" * 4_000, 0)] + [_entry(b"b", 1)] * 80_000),  # 5 MB that are 320
+    ],
+)
+def test_paths_of_an_index_are_bounded(tmp_path: Path, version: int, made: list[bytes]) -> None:
+    """Each could go on from one of 300 MB."""
+    whole = b"DIRC" + struct.pack(">II", version, len(made)) + b"".join(made)
+    with pytest.raises(ValueError, match="too long"):
+        entries(whole + bytes(20), 20)
+
+
+@given(
+    st.lists(st.text("ab/", min_size=1, max_size=8).filter(lambda path: path[0] != "/")),
+    st.text("ab/", max_size=6),
+    st.sampled_from([0o100644, 0o160000]),
+)
+def test_git_has_a_folder_where_it_has_something_in_it(
+    names: list[str], asked: str, mode: int
+) -> None:
+    made = [_entry(name.encode(), mode=mode) for name in names]
+    whole = b"DIRC" + struct.pack(">II", 2, len(made)) + b"".join(made) + bytes(20)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / ".git").mkdir()
+        (Path(folder) / ".git" / "HEAD").write_text("ref: refs/heads/main")
+        (Path(folder) / ".git" / "index").write_bytes(whole)
+        tracked = Tracked(os.path.realpath(folder))
+        of_files = [name for name in names if mode == 0o100644]
+        linked = [f"{name}/" for name in names if mode == 0o160000]
+        if asked and not asked.endswith("/"):
+            assert tracked.has(asked) == (asked in of_files)
+        else:
+            assert tracked.has(asked) == any(one.startswith(asked) for one in [*names, *linked])
+
+
+def test_a_git_file_names_no_path_that_no_system_opens(tmp_path: Path) -> None:
+    """To look for it took time by the square of its length."""
+    put(tmp_path, "a.py")
+    (tmp_path / ".git").write_text("gitdir: " + "a/" * 1_000_000)
+    told = git_directory(os.path.realpath(tmp_path))
+    assert isinstance(told, Reason)
+    assert "does not point back" in told
 
 
 @pytest.mark.parametrize("back", ["!a/x.py", "./!a/x.py", "{!a/x.py,zz}"])
@@ -1008,7 +1065,6 @@ def test_xz_streams_one_after_the_other_are_read(tmp_path: Path) -> None:
 @given(st.data())
 def test_no_damage_to_an_archive_crashes(data: st.DataObject) -> None:
     """Whatever bytes are changed, the answer is files, reasons, or an error of the source."""
-    import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         make = data.draw(st.sampled_from([as_wheel, as_zip, as_sdist]))
