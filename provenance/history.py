@@ -412,7 +412,7 @@ def _blame(
         return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
     if ended.returncode and b"no such path" in ended.stderr:
         return {}  # not committed yet
-    told = sum(line.startswith(b"\t") for line in ended.stdout.split(b"\n"))
+    told = ended.stdout.count(b"\n\t")  # each line stands behind its header
     if ended.returncode or told != sum(last - first + 1 for first, last in asked):
         return Reason("git could not read their history; 'git fsck' says what is wrong")
     days = read_porcelain(ended.stdout, found.shallow)
