@@ -5,8 +5,9 @@
 
 A seed of the target, or none, is given a piece of one to four tokens 20,000 bytes long, at a random
 place; where that takes more than .15 s it is given twice as much, and told where that takes more
-than 2.8 times as long. The exit code is then 1. ``uses`` and ``declared`` parse, and tell what the
-grammar itself takes by the square (SECURITY.md, Bounds).
+than 2.8 times as long. The exit code is then 1, as it is of all: ``parse``, ``uses`` and
+``declared`` tell what the grammar itself takes by the square (SECURITY.md, Bounds), ``manifest``
+what has not been looked into.
 """
 
 from __future__ import annotations
