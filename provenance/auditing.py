@@ -38,7 +38,6 @@ from provenance.ruling import Scope, rulings
 from provenance.settings import SETTINGS, Policy
 from provenance.workers import Bounds, Progress
 
-_ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _LONGEST = 10_000_000
 _MOST_PLACES = 50
 """Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
@@ -104,11 +103,14 @@ def planned(
     if archive and len(paths) > 1:
         raise UsageError("found an archive among several paths, expected it alone; audit it apart")
     start = os.getcwd() if archive else _common([_existing(path) for path in paths])
+    bound = repository_root(start)
+    if bound is None and len(paths) > 1:
+        _check_alone(paths)
     file = os.path.abspath(config) if config else find(start)
     found = read(file) if file else Found(Policy(), None)
     policy = replace(found.policy, **given)
     home = os.path.dirname(file) if file else None
-    root = repository_root(start) or (home if home and _inside(start, home) else start)
+    root = bound or (home if home and _inside(start, home) else start)
     prefix = ""
     if home is not None and not archive and home != root and _inside(home, root):
         prefix = _inner(root, home) + "/"
@@ -195,8 +197,27 @@ def inside(path: str, bound: str, found: str, remedy: str) -> None:
         raise UsageError(f"{found}, expected none in the data of version control; {remedy}")
 
 
+def _check_alone(paths: Iterable[str]) -> None:
+    """That of paths which have no repository in common none stands in one: its policy would not
+    rule, as where a link among them leads out of it, and all around it be gone through.
+
+    Raises:
+        UsageError: one does.
+    """
+    for path in paths:
+        real = _existing(path)
+        found = repository_root(real if os.path.isdir(real) else os.path.dirname(real))
+        if found is not None:
+            raise UsageError(
+                f"{shown(path)}: found it in the repository {shown(found)}, and another path "
+                "that is not, by itself or for a link, expected those of one; audit them apart"
+            )
+
+
 def _is_archive(path: str) -> bool:
-    return path.lower().endswith(_ARCHIVES) and os.path.isfile(path)
+    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
+
+    return path.lower().endswith((*ZIP_ENDINGS, *TAR_ENDINGS)) and os.path.isfile(path)
 
 
 def _existing(path: str) -> str:
@@ -366,7 +387,8 @@ def _asked(plan: Plan) -> tuple[str, ...] | None:
         raise UsageError(f"{plan.source}: found an archive, expected a repository for --diff")
     wanted = Patterns(under(prefix, policy.include), under(prefix, policy.exclude), plan.only)
     listed, _ = list_folder(plan.root, wanted)
-    return tuple(sorted(changed(plan.root, base, listed)))
+    # a folder that is left out stands for all in it
+    return tuple(sorted(path.rstrip("/") for path in changed(plan.root, base, listed)))
 
 
 def _only_files(plan: Plan, only: tuple[str, ...] | None) -> bool:

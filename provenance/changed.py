@@ -19,7 +19,7 @@ from pathlib import Path
 from provenance.decode import Reason
 from provenance.errors import SourceError, UsageError
 from provenance.folder import shown
-from provenance.history import Repository, ask, not_run, program, ref, repository, skeleton
+from provenance.history import Repository, ask, not_run, program, refs, repository, skeleton
 from provenance.regular import read_file
 
 SECONDS = 120
@@ -108,7 +108,15 @@ def _commit(found: Repository, base: str, told: Callable[..., str | None]) -> st
     """The hash of the commit that is meant."""
     match = _NAMED.fullmatch(base)
     if match:
-        named = ref(found, match["name"]) or match["name"]
+        meant = refs(found, match["name"])
+        if (
+            len({*meant.values()}) > 1
+        ):  # who may push a tag could say since when files are looked at
+            raise UsageError(
+                f"--diff: found {base!r} to mean {' and '.join(meant)}, expected one commit; write "
+                "the whole name, or remove the other one"
+            )
+        named = next(iter(meant.values()), match["name"])
         if re.fullmatch(r"[0-9a-f]{4,64}", named):
             verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
             answer = told(*verify, f"{named}{match['back']}^{{commit}}")

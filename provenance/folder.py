@@ -154,9 +154,7 @@ def list_folder(
             if isinstance(kind, Reason):
                 found.append((shown(path), kind))
             elif kind == "link":
-                if (name.endswith(ENDINGS) or os.path.isdir(place)) and _wanted(
-                    path, False, patterns
-                ):
+                if _may_be_wanted(name, path, place, patterns):
                     why = _why_not(inner + path, checkout, rules, aside)
                     if why is None or not why.endswith(BY_RULE):
                         found.append((shown(path), _linked(root, path, patterns)))
@@ -218,8 +216,7 @@ def _linked(
     if is_notice:
         read = is_notice(os.path.basename(inner)) and not patterns.excludes(shown(inner))
     else:
-        read = not patterns.excludes_folder(shown(inner)) if folder else inner.endswith(ENDINGS)
-        read = read and patterns.wants(shown(inner), asked=False)
+        read = _is_read(shown(inner), folder, patterns)
     if (read and ".git" not in inner.split("/")) or target == root:
         return Reason(f"{found} of the same tree; {IN_THE_SAME_TREE}")
     return Reason(
@@ -228,12 +225,27 @@ def _linked(
     )
 
 
+def _is_read(path: str, folder: bool, patterns: Patterns) -> bool:
+    """Whether the target of a link is looked at where it is, all of it that is wanted at all."""
+    if not folder:
+        return path.endswith(ENDINGS) and patterns.wants(path, asked=False)
+    wanted = patterns.wants(path, asked=False) or patterns.anywhere(ENDINGS)
+    return wanted and not patterns.excludes(path + "/")
+
+
 # --- what git ignores ---------------------------------------------------------------------
 
 
 def _wanted(path: str, folder: bool, patterns: Patterns) -> bool:
     """Whether the globs of the call want an entry."""
     return not patterns.excludes_folder(path) if folder else patterns.wants(shown(path))
+
+
+def _may_be_wanted(name: str, path: str, place: str, patterns: Patterns) -> bool:
+    """Whether the globs of the call want a link, or what it would bring, were it a folder."""
+    if os.path.isdir(place):
+        return patterns.wants_within(shown(path))
+    return name.endswith(ENDINGS) and patterns.wants(shown(path))
 
 
 def _why_not(path: str, checkout: _Checkout, rules: _Rules, aside: str | None) -> Reason | None:
@@ -246,16 +258,16 @@ def _why_not(path: str, checkout: _Checkout, rules: _Rules, aside: str | None) -
 
 
 def _may_hold(root: str, prefix: str, patterns: Patterns) -> bool:
-    """Whether a folder that is left out holds a Python file that is wanted; where that is not found
-    out soon, it may."""
+    """Whether a folder that is left out holds a Python file that is wanted. Where that is not found
+    out soon, it may; but where few files are wanted, all of it is gone through."""
     waiting, left = [prefix], _MOST_LOOKED_AT
     while waiting:
         folder = waiting.pop()
         with suppress(OSError), os.scandir(os.path.join(root, folder)) as listing:
             for entry in listing:
                 left -= 1
-                if left < 0:
-                    return not patterns.narrow
+                if left < 0 and not patterns.narrow:
+                    return True
                 path = folder + entry.name
                 if _is_link(entry):
                     continue

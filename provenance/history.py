@@ -313,17 +313,21 @@ def _head(directory: str, whole: str) -> str | None:
     return _followed((small_text(os.path.join(directory, "HEAD")) or "").strip(), directory, whole)
 
 
-def ref(found: Repository, name: str) -> str | None:
-    """The commit, or tag, that a name of a branch, tag or remote branch means; None for none."""
+def refs(found: Repository, name: str) -> dict[str, str]:
+    """The commits, or tags, that a name of a branch, tag or remote branch may mean, by the whole
+    name of each; a whole hash means itself, whatever is called so."""
     if name == "HEAD":
-        return found.head
+        return {name: found.head}
+    if _OID.match(name):
+        return {name: name}
+    meant = {}
     for pattern in ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}"):
         full = pattern.format(name)
         if _REF.match(full) and ".." not in full:
             known = _followed(f"ref: {full}", found.directory, found.shared)
             if known:
-                return known
-    return None
+                meant[full] = known
+    return meant
 
 
 def _followed(said: str, directory: str, whole: str) -> str | None:
@@ -383,8 +387,8 @@ def _blame(
     all_left: _Countdown,
 ) -> dict[int, LineDay] | Reason:
     """The days of the lines of one file, ``path`` inside the root."""
-    if "\\" in path:  # a name that cannot be printed, shown as an escape
-        return {}
+    if "\\" in path:  # nobody knows any more whether it is a sign of it, or begins an escape
+        return Reason("git is not asked for a name with a backslash or an escape; rename it")
     left = min(SECONDS, all_left.seconds)
     if left <= 0:
         return Reason(f"not begun within {SECONDS_IN_ALL} seconds")
@@ -589,4 +593,6 @@ def read_porcelain(output: bytes, shallow: frozenset[str] = frozenset()) -> dict
 
 def _day(text: bytes) -> str | None:
     seconds = text.rpartition(b" ")[2]
-    return day_of_seconds(int(seconds)) if re.fullmatch(rb"-?\d{1,12}", seconds) else None
+    if not re.fullmatch(rb"-?\d{1,12}", seconds):
+        return None
+    return day_of_seconds(int(seconds), {"1970-01-01"})  # no other is what is written for none

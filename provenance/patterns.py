@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from provenance.errors import UsageError
@@ -39,6 +40,7 @@ class Patterns:
         self._include = _spec(include, braces)
         self._exclude = _spec(exclude, braces)
         self._only = None if only is None else frozenset(only)
+        self._included = _plain(expand_braces(include) if braces else include)
         spelt = self._exclude.patterns if self._exclude is not None else ()
         self._takes_back = any(pattern.include is False for pattern in spelt)
 
@@ -54,6 +56,21 @@ class Patterns:
         if self._include is not None and not self._include.match_file(path):
             return False
         return self._exclude is None or not self._exclude.match_file(path)
+
+    def wants_within(self, folder: str) -> bool:
+        """Whether a file in a folder, or further below it, may be looked at, whatever its name."""
+        if self._only is not None and not self._asked_for(folder):
+            return False
+        if self._exclude is not None and self.excludes(folder + "/") and not self._takes_back:
+            return False
+        if self._include is None or self._include.match_file(folder):
+            return True
+        depth = folder.count("/") + 1
+        return any(_reaches(glob, folder, depth) for glob in self._included)
+
+    def anywhere(self, endings: tuple[str, ...]) -> bool:
+        """Whether the include globs are names of files alone, wanted in whatever folder."""
+        return all("/" not in one and one.endswith(endings) for one in self._included)
 
     def excludes(self, path: str) -> bool:
         """Whether a file is left out by an exclude glob."""
@@ -79,6 +96,32 @@ def _above(path: str) -> list[str]:
     ['a', 'a/b']
     """
     return [path[:at] for at, sign in enumerate(path) if sign == "/"]
+
+
+def _plain(globs: Iterable[str]) -> list[str]:
+    """Those that take nothing back, as they are read."""
+    return [one.removeprefix("./") for one in globs if not one.startswith("!")]
+
+
+def _reaches(glob: str, folder: str, depth: int) -> bool:
+    """Whether a glob can match something in a folder, which has so many parts.
+
+    >>> _reaches("src/*/a.py", "src/x", 2), _reaches("src/y/a.py", "src/x", 2)
+    (True, False)
+    """
+    if "/" not in glob.rstrip("/"):
+        return True  # at any depth
+    spec = _beginning(glob, depth)
+    return spec is None or spec.match_file(folder)
+
+
+@lru_cache(maxsize=1_000)
+def _beginning(glob: str, depth: int) -> GitIgnoreSpec | None:
+    """So many parts of a glob, or those before the first ``**``; None for none."""
+    parts = glob.strip("/").split("/")[:depth]
+    if "**" in parts:
+        parts = parts[: parts.index("**")]
+    return _spec(["/" + "/".join(parts)], False) if parts else None
 
 
 def is_bounded(line: str, stars: int) -> bool:

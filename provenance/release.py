@@ -7,7 +7,7 @@ an SPDX identifier, everything else stays in its own words.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
@@ -142,22 +142,24 @@ def _line(words: object) -> str | None:
     return line or None
 
 
-def day_of_parts(year: int, month: int, day: int) -> str | None:
+def day_of_parts(
+    year: int, month: int, day: int, none: Container[str] = _CONSTANT_DAYS
+) -> str | None:
     """The ISO day, or None where there is no such day or it is one tools write for no day."""
     try:
         found = date(year, month, day).isoformat()
     except ValueError:
         return None
-    return None if found in _CONSTANT_DAYS else found
+    return None if found in none else found
 
 
-def day_of_seconds(seconds: float) -> str | None:
+def day_of_seconds(seconds: float, none: Container[str] = _CONSTANT_DAYS) -> str | None:
     """The same for seconds since 1970, in UTC."""
     try:
         found = _EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         return None
-    return day_of_parts(found.year, found.month, found.day)
+    return day_of_parts(found.year, found.month, found.day, none)
 
 
 def checked_day(text: str | None, option: str) -> str | None:

@@ -558,6 +558,30 @@ def test_an_archive_is_audited_by_the_policy_here(dirty: Path) -> None:
     run("audit", "mine.zip", "src", code=2)
 
 
+@pytest.mark.parametrize("ending", ["tar", "tgz", "tar.bz2", "tbz2", "tbz", "tar.xz", "TXZ"])
+def test_an_archive_of_any_ending_that_a_scan_opens_is_audited(dirty: Path, ending: str) -> None:
+    """It was taken for a file that is no Python, and clean."""
+    import tarfile
+
+    with tarfile.open(f"mine.{ending}", "w") as made:  # known by its first bytes
+        made.add("src/borrowed.py")
+    assert {one["path"] for one in failures(audited(f"mine.{ending}", code=1))} == {
+        "src/borrowed.py"
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+def test_paths_of_several_repositories_are_refused(dirty: Path, tmp_path: Path) -> None:
+    """No policy would rule them, and all around them be gone through: as for one link, among the
+    names that a hook passes, which leads out."""
+    outside = tmp_path / "outside.py"
+    outside.write_text(OWN)
+    Path("link.py").symlink_to(outside)
+    for arguments in (["src/borrowed.py", "link.py"], [outside, "src"]):
+        assert "expected those of one" in run("audit", *arguments, code=2).output
+    audited("src/borrowed.py", "src/own.py", code=1)
+
+
 def test_init_writes_a_policy_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.py").write_text(OWN)

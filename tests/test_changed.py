@@ -177,6 +177,34 @@ def test_a_base_that_is_none_is_refused(branch: Path, base: str) -> None:
     assert "fetch" in result.output
 
 
+def test_who_pushes_a_tag_does_not_say_since_when_files_are_looked_at(branch: Path) -> None:
+    """A hash means its commit whatever is called so, as for git; a name of several is refused."""
+    whole = git("rev-parse", "began")
+    git("update-ref", f"refs/tags/{whole}", "HEAD")
+    assert paths(audited("--diff", whole, code=1)) == CHANGED
+    git("update-ref", "refs/remotes/origin/main", "main")
+    git("update-ref", "refs/tags/origin/main", "main")
+    assert paths(audited("--diff", "origin/main", code=1)) == CHANGED  # the same commit
+    git("update-ref", "refs/tags/origin/main", "HEAD")
+    result = CliRunner().invoke(main, ["audit", "--diff", "origin/main"])
+    assert result.exit_code == 2, result.output
+    assert "refs/tags/origin/main and refs/remotes/origin/main" in result.output
+    assert paths(audited("--diff", "refs/remotes/origin/main", code=1)) == CHANGED
+
+
+def test_what_is_left_out_and_nobody_knows_of_is_told_of_a_branch_too(branch: Path) -> None:
+    """Where it is not known what git has, the folder may hold what the branch added."""
+    place = Path("node_modules/a.py")
+    place.parent.mkdir()
+    place.write_text("x = 1\n")
+    git("add", "-f", str(place))
+    git("update-index", "--split-index")
+    for arguments in ([], ["--diff", "main"]):
+        result = CliRunner().invoke(main, ["audit", "--fail-on", "never", *arguments])
+        assert result.exit_code == 3, result.output
+        assert "node_modules/: left out" in result.output
+
+
 def test_without_history_or_repository_it_is_not_completed(branch: Path, tmp_path: Path) -> None:
     """A shallow clone has no commit in common with another branch."""
     clone = tmp_path / "clone"

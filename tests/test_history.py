@@ -181,13 +181,22 @@ def test_very_many_repositories_inside_are_told_in_one_line(tmp_path: Path) -> N
 
 @pytest.mark.skipif(ON_WINDOWS, reason="needs links, and names that Windows refuses")
 def test_a_link_to_a_file_and_a_name_that_cannot_be_printed(tmp_path: Path) -> None:
-    """The first has the days of its target; the second none, and no complaint."""
+    """The first has the days of its target; the second none, and it is said why."""
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     (tmp_path / "link.py").symlink_to(root / "m.py")
     asked = [replace(one, path="link.py") for one in wanted(root)]
     assert len(days(history(str(tmp_path / "link.py"), asked), "link.py")) == 3
     odd = replace(asked[0], path="odd\\x07.py")
-    assert history(str(root), [odd]) == History({odd.path: {}})
+    found = history(str(root), [odd])
+    assert found.lines == {}
+    assert "rename it" in (found.reason or "")
+
+
+@pytest.mark.parametrize("day", ["1980-01-01", "2016-01-01", "2020-02-02"])
+def test_a_day_that_tools_of_archives_write_is_one_of_git(day: str, tmp_path: Path) -> None:
+    """Somebody committed on it; only a clock that stood at nought says no day."""
+    root = repository(tmp_path / "r", [(TEXT, day, day)])
+    assert days(history(str(root), wanted(root))) == [(n, day, day) for n in (1, 2, 3)]
 
 
 def test_packed_refs_and_a_detached_head_are_read(tmp_path: Path) -> None:

@@ -488,6 +488,16 @@ def test_without_git_what_is_left_out_is_told_as_unread(tmp_path: Path) -> None:
     assert not any(reason.endswith(BY_RULE) for reason in told.values())
 
 
+def test_a_folder_that_is_left_out_is_told_however_much_is_in_it(tmp_path: Path) -> None:
+    """What a glob wants of it may come last; what it wants none of is not told."""
+    put(tmp_path, ".cache/b/c/d.py", "own.py")
+    for number in range(2_100):
+        (tmp_path / ".cache" / str(number)).touch()
+    for include in ([], ["*.py"], ["d.py"]):
+        assert ".cache/" in reasons(open_source(str(tmp_path), include=include))
+    assert ".cache/" not in reasons(open_source(str(tmp_path), include=["own.py"]))
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "split", "empty", "text", "folder", "count"])
 def test_an_index_that_cannot_be_read_hides_nothing(tmp_path: Path, damage: str) -> None:
     put(tmp_path, "a.py", "b.py")
@@ -648,6 +658,35 @@ def test_a_link_to_what_is_not_looked_at_is_no_link_to_what_is(tmp_path: Path) -
     assert lost == {"model.py", "b.py", "pkg", "c.py", "lib2"}
     told = reasons(open_source(str(tmp_path), only=["same.py"]))
     assert told["same.py"].endswith(IN_THE_SAME_TREE)
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    ("include", "target", "told"),
+    [
+        (["src/"], "lib", "lost"),
+        (["src/**/*.py"], "lib", "lost"),
+        (["src/x/a.py"], "lib", "lost"),
+        (["src/?/*.py", "!a"], "lib", "lost"),
+        (["*.py"], "lib", "same"),
+        (["*.{py,ipynb}"], "lib", "same"),
+        (["a.py", "src"], "lib", "lost"),
+        (["*.py"], "../outside", "lost"),
+        (["src/y/*.py"], "lib", ""),
+        (["src/*.py"], "lib", ""),
+        (["lib/**"], "lib", ""),
+    ],
+)
+def test_a_link_to_a_folder_is_told_where_a_glob_wants_a_file_behind_it(
+    include: list[str], target: str, told: str, tmp_path: Path
+) -> None:
+    """Were it a folder, that file would be read: what globs say of it alone is not enough."""
+    put(tmp_path / "outside", "a.py")
+    root = put(tmp_path / "root", "lib/a.py", "src/b.py")
+    (root / "src" / "x").symlink_to(root / target)
+    reason = reasons(open_source(str(root), include=include)).get("src/x", "")
+    assert (("same" if reason.endswith(IN_THE_SAME_TREE) else "lost") if reason else "") == told
+    assert "src/x" not in reasons(open_source(str(root), include=include, exclude=["src/x"]))
 
 
 @needs_posix
