@@ -301,8 +301,8 @@ def of_identical(result: FileResult, told: Said, library: Library) -> FileResult
     families = {library.family(origin).name for origin in (same.origin, *same.also)}
     kept = keeps_holders(told, _statements(*library.notices_of(same)), whole=True)
     attribution, lines = _attribution(same.family, families, (1, result.lines), told, kept)
-    same = replace(same, attribution=attribution, declarations=lines)
     notice = _notice(same, 1.0, told, library)
+    same = replace(same, attribution=attribution, declarations=lines)
     return replace(result, identical=same, uses=told.uses, notices=(notice,))
 
 

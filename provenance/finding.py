@@ -216,13 +216,21 @@ def _reference(
 ) -> Reference:
     """The reference side of a finding: a unit's place in an origin, and its elements."""
     key = chosen.number, chosen.unit, origin
-    if known := library.references.recall(key):
-        return known
+    made = library.references.recall(key)
+    if made is None:
+        made = library.references.keep(key, _made(chosen, origin, place, elements, library))
+    library.stands(made, library.indexes[chosen.number], place.tree)
+    return made
+
+
+def _made(
+    chosen: Scored, origin: str, place: Place, elements: Tokens, library: Library
+) -> Reference:
     family = library.family(origin)
-    first_seen = library.first_day(chosen.number, chosen.unit, elements)
-    index = library.indexes[chosen.number]
-    standing = index.standing(chosen.unit)
-    made = Reference(
+    first_seen, absent_before = library.days_of_unit(
+        chosen.number, chosen.unit, elements, place.package
+    )
+    return Reference(
         origin=place.origin,
         package=place.package,
         version=place.version,
@@ -233,14 +241,13 @@ def _reference(
         license=place.license,
         first_seen=first_seen,
         date_source=place.date_source,
-        absent_before=library.absent_before(index, place.package, first_seen, standing),
+        absent_before=absent_before,
         family=family.name,
         title=family.title,
         organisation=family.organisation,
         country=family.country,
         link=_link(place),
     )
-    return library.references.keep(key, made)
 
 
 def _alike(entry: Entry, chosen: Scored) -> list[Scored]:

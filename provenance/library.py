@@ -194,9 +194,7 @@ class Library:
         self._is_excluded: dict[str, bool] = {}
         self._shown: dict[int, Seen] = {}
         self._family: dict[str, Family] = {}
-        self._notices: dict[
-            tuple[str, str | None, str], tuple[tuple[str, ...], tuple[str, ...]]
-        ] = {}
+        self._stands: dict[int, tuple[Reference | Identity, Index, int]] = {}
         self._shingled: Recent[tuple[int, int], Shingled] = Recent(8000)
         self._lineages: Recent[
             tuple[int, tuple[tuple[int, int], ...]], tuple[tuple[LineageMember, ...], int]
@@ -304,14 +302,14 @@ class Library:
             return known
         index = self.indexes[number]
         files = [one for one in self.standing(number, unit) if index.origin_of(one) == origin]
-        place = self._places.keep(key, index.place(unit, index.oldest(files)))
-        tree = index.tree(place.tree)
-        self._notices[origin, place.version, place.path] = (tree.holders, tree.licenses)
-        return place
+        return self._places.keep(key, index.place(unit, index.oldest(files)))
 
-    def first_day(self, number: int, unit: int, reference: Tokens) -> str | None:
+    def days_of_unit(
+        self, number: int, unit: int, reference: Tokens, package: str
+    ) -> tuple[str | None, str | None]:
         """The first day on which any release of any index had this unit, None where none has a
-        day; ``reference`` are its elements, by which the other indexes know it."""
+        day, and the last one before it on which a release of a package did not; ``reference`` are
+        its elements, by which the other indexes know it."""
         units = [(number, unit)]
         if len(self.indexes) > 1:
             key = np.array([digest(reference.text)], np.uint64)
@@ -321,21 +319,38 @@ class Library:
                 if other != number
                 for found in index.lookup(TEXT, key)[1].tolist()
             ]
-        day = min(
-            (self.indexes[n].day_of(one) for n, found in units for one in self.standing(n, found)),
-            default=NO_DAY,
+        return self._days(
+            [(self.indexes[n], one) for n, found in units for one in self.standing(n, found)],
+            [
+                (self.indexes[n], one)
+                for n, found in units
+                for one in self.indexes[n].standing(found)
+            ]
+            if self.exclude_origin
+            else (),
+            package,
         )
-        return None if day == NO_DAY else day
 
-    def absent_before(
-        self, index: Index, package: str, day: str | None, files: Iterable[Standing]
-    ) -> str | None:
-        """The last day on which an index has a release of a package before ``day``, and before all
-        that have one of some files: what is hidden of a release is in it all the same."""
-        if day is not None and self.exclude_origin:
-            own = (one for one in files if index.releases[one.release].package == package)
-            day = min([day, *map(index.day_of, own)])
-        return index.absent_before(package, day)
+    def _days(
+        self,
+        shown: Iterable[tuple[Index, Standing]],
+        every: Iterable[tuple[Index, Standing]],
+        package: str,
+    ) -> tuple[str | None, str | None]:
+        """The first day of some files, and the last one before it, and before all of ``every``
+        that are of a package, on which any index has a release of that: what is hidden of a
+        release is in it all the same."""
+        first = min((index.day_of(one) for index, one in shown), default=NO_DAY)
+        if first == NO_DAY:
+            return None, None
+        own = (
+            index.day_of(one)
+            for index, one in every
+            if index.releases[one.release].package == package
+        )
+        day = min([first, *own])
+        before = (index.absent_before(package, day) for index in self.indexes)
+        return first, max((one for one in before if one), default=None)
 
     def holds_band(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of some LSH keys any index has."""
@@ -388,27 +403,44 @@ class Library:
             one.version for one in releases if one.package == release.package and one.version
         ]
         others = {one.index.origin_of(one.file) for one in ordered} - {origin}
-        tree, path = first.index.tree(first.file.tree), first.index.name(first.file.path)
-        self._notices[origin, release.version, path] = (tree.holders, tree.licenses)
         family = self.family(origin)
-        return Identity(
+        alike = [
+            (index, one)
+            for index, number in self._alike_but_for_layout(first)
+            for one in index.files_of(number)
+        ]
+        shown = ((index, one) for index, one in alike if self._seen(index, [one]))
+        first_seen, absent_before = self._days(shown, alike, release.package)
+        identity = Identity(
             origin=origin,
             package=release.package,
             version=release.version,
             versions=tuple(dict.fromkeys(versions)),
-            path=path,
+            path=first.index.name(first.file.path),
             license=release.license,
-            first_seen=release.date,
+            first_seen=first_seen,
             exact=exact,
             also=tuple(sorted(others)),
-            absent_before=self.absent_before(
-                first.index, release.package, release.date, first.index.files_of(first.file.tree)
-            ),
+            absent_before=absent_before,
             family=family.name,
             title=family.title,
             organisation=family.organisation,
             country=family.country,
         )
+        self.stands(identity, first.index, first.file.tree)
+        return identity
+
+    def _alike_but_for_layout(self, same: _Same) -> list[tuple[Index, int]]:
+        """The trees of all indexes whose text and family mark are those of a file: what another
+        comment, or another year in it, makes another file is no younger for that."""
+        own, number = same.index, same.file.tree
+        mark, digest = own.tree(number).mark, own.layout_of(number)
+        return [
+            (index, other)
+            for index in self.indexes
+            for other in index.same_layout(digest)
+            if index.tree(other).mark == mark
+        ]
 
     @cached_property
     def families(self) -> int:
@@ -491,8 +523,21 @@ class Library:
     def notices_of(
         self, reference: Reference | Identity
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Copyright holders and licences that a named reference's file names."""
-        return self._notices.get((reference.origin, reference.version, reference.path), ((), ()))
+        """Copyright holders and licences that the file of a reference names, where it ``stands``:
+        two files of a release may have one path, as those of two folders do."""
+        known = self._stands.get(id(reference))
+        if known is None or known[0] is not reference:
+            return (), ()
+        tree = known[1].tree(known[2])
+        return tree.holders, tree.licenses
+
+    def stands(self, reference: Reference | Identity, index: Index, tree: int) -> None:
+        """Remember of which tree a reference is, until ``let_go``."""
+        self._stands[id(reference)] = reference, index, tree
+
+    def let_go(self) -> None:
+        """Forget where references stand."""
+        self._stands.clear()
 
     def lineage(
         self, units: Iterable[tuple[int, int]], most: int

@@ -278,10 +278,11 @@ class SuspectSeen:
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
-    layout and comments. The first release that ships it, its licence and day; ``versions`` are
+    layout and comments. The first release that ships it, and its licence; ``versions`` are
     all indexed releases of the package that ship it, oldest first; ``also`` the other origins
-    that have it. The others are as in a ``Reference`` and a ``Finding``; what it imports declares
-    it not, for that is the reference's."""
+    that have it. ``first_seen`` and ``absent_before`` are of its text, whatever its layout. The
+    others are as in a ``Reference`` and a ``Finding``; what it imports declares it not, for that is
+    the reference's."""
 
     origin: str
     package: str

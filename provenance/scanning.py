@@ -381,6 +381,7 @@ def outcomes(
     from provenance.identity import may_equal, same_bytes, same_layout
     from provenance.parse import parses, syntax, walked
 
+    library.let_go()
     found: dict[int, Outcome] = {}
     for at, same in same_bytes(files, library).items():
         found[at] = of_identical(same, said(files[at], (), library, notices), library), ()

@@ -257,3 +257,73 @@ def test_a_replaced_notice_is_said_of_an_identical_file(tmp_path: Path) -> None:
     assert notice.missing_holders == ("Example Labs",)
     assert notice.new_holders == ("Somebody Else",)
     assert notice.replaced
+
+
+def test_another_comment_makes_a_file_no_younger(tmp_path: Path) -> None:
+    """Each release has another year in its head: the code is as old as it is all the same,
+    in another index too."""
+    day = {"1.0": FIRST, "1.5": SECOND, "2.0": "2026-03-01"}
+    whole, parts = tmp_path / "whole.db", []
+    for version in day:
+        archive = tmp_path / f"birds-{version}.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr("birds/models/robin.py", f"# Copyright {day[version]}\n{ROBIN}")
+        parts.append(tmp_path / f"{version}.db")
+        for path in (parts[-1], whole):
+            provenance.build_index(
+                [archive], path, date=day[version], extend=path.exists(), baseline=False
+            )
+    (tmp_path / "mine.py").write_text(f"# Copyright {day['2.0']}\n{ROBIN}", newline="\n")
+    for indexes in ([whole], parts):
+        report = provenance.scan(tmp_path / "mine.py", indexes, suspect_date="2024-06-01")
+        (file,) = report.files
+        same = file.identical
+        assert same is not None
+        assert (same.version, same.exact, same.versions) == ("2.0", True, ("2.0",))
+        assert (same.first_seen, same.absent_before) == (FIRST, None)
+        assert (same.direction, file.verdict) == ("older", "derived")
+
+
+def test_the_notices_of_a_file_are_those_of_the_very_file_it_is_from(tmp_path: Path) -> None:
+    """Two folders of one origin may have files of one path: which was looked at last made whose
+    holder was missed."""
+    index = tmp_path / "birds.db"
+    for folder, text in (
+        ("a", f"# Copyright 2020 Alice\n{ROBIN}"),
+        ("b", f"# Copyright 2021 Bob\n{LARK}"),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.py").write_text(text, newline="\n")
+    provenance.build_index(
+        [tmp_path / "a", tmp_path / "b"], index, origin="birds", date=FIRST, license="MIT"
+    )
+    files = {"1.py": f"{ROBIN}\nshape = (3, 4)\n", "2.py": f"{LARK}\nshape = (3, 4)\n"}
+    files |= {"3.py": f"{ROBIN}\nshape = (5, 6)\n", "4.py": reformatted(LARK)}
+    files |= {"5.py": reformatted(ROBIN)}
+    report = scanned(index, tmp_path / "mine", files)
+    missing = [
+        holder for file in report.files for one in file.notices for holder in one.missing_holders
+    ]
+    assert missing == ["Alice", "Bob", "Alice", "Bob", "Alice"]
+
+
+def test_not_in_that_of_is_of_all_indexes(tmp_path: Path) -> None:
+    """A release between two of one index may stand in another one."""
+    indexes = [tmp_path / "one.db", tmp_path / "other.db"]
+    releases = (("1.0", FIRST, WREN, 0), ("1.1", "2024-09-09", WREN, 1), ("1.2", SECOND, LARK, 0))
+    for version, day, text, at in releases:
+        archive = tmp_path / f"birds-{version}.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr("birds/models/bird.py", text)
+        provenance.build_index(
+            [archive], indexes[at], date=day, extend=indexes[at].exists(), baseline=False
+        )
+    for mine in (LARK, LARK + "\nshape = (3, 4)\n"):
+        (tmp_path / "mine.py").write_text(mine, newline="\n")
+        report = provenance.scan(tmp_path / "mine.py", indexes)
+        sides = [
+            *(one.reference for one in report.findings),
+            *(one.identical for one in report.files),
+        ]
+        days = {(one.first_seen, one.absent_before) for one in sides if one is not None}
+        assert days == {(SECOND, "2024-09-09")}

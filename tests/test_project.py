@@ -86,7 +86,7 @@ ALLOWED = {
     "opening": "model",
     "index": (
         "checksum elements errors model null opening pages postings recent references.__init__ "
-        "regular schema seen stored units"
+        "regular schema seen sketch stored units"
     ),
     "integrity": "checksum index schema sketch",
     "rank": "mark",
