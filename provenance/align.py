@@ -179,16 +179,30 @@ def _grown(left: Hashes, right: Hashes, runs: list[tuple[int, int, int]]) -> NDA
     return partner
 
 
-def blocks(alignment: Alignment, suspect: Tokens, reference: Tokens) -> tuple[Block, ...]:
+def blocks(
+    alignment: Alignment,
+    suspect: Tokens,
+    reference: Tokens,
+    stand: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None,
+) -> tuple[Block, ...]:
     """The alignment as line blocks, in the suspect's order. A run of paired elements is one
-    block; runs that meet on a line, in order on both sides, are one."""
+    block; runs that meet on a line, in order on both sides, are one.
+
+    Args:
+        alignment: of the two units.
+        suspect: elements of the suspect unit.
+        reference: elements of the reference unit.
+        stand: where the elements of both stand in their files, where that is not one behind the
+            other: those of a module, between which are its functions and classes.
+    """
     if not alignment.matched:
         return ()
     i, j = alignment.suspect, alignment.reference
-    if i is j:  # equal structure: one run
+    if i is j and stand is None:  # equal structure: one run
         firsts, lasts = np.array([0]), np.array([i.size - 1])
     else:
-        breaks = np.flatnonzero((np.diff(i) != 1) | (np.diff(j) != 1))
+        at, to = (i, j) if stand is None else (stand[0][i], stand[1][j])
+        breaks = np.flatnonzero((np.diff(at) != 1) | (np.diff(to) != 1))
         firsts = np.concatenate([[0], breaks + 1])
         lasts = np.concatenate([breaks, [i.size - 1]])
     found: list[Block] = []

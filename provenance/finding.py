@@ -184,6 +184,9 @@ def finding_of(
         rate_ = round(rate(alone, families, library.families), _ROUNDED)
         percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
+    stand = None
+    if "module" in (unit.kind, place.kind):
+        stand = where, index.positions_at(place.tree, place.position)
     key = f"{unit.name}\0{origin}\0{place.name}\0".encode() + suspect.text.tobytes()
     finding = Finding(
         id=blake2b(key, digest_size=10).hexdigest(),
@@ -196,7 +199,7 @@ def finding_of(
         same_text=round(float(alignment.same_text.mean()), _ROUNDED),
         matched=alignment.matched,
         also=tuple(sorted(also)),
-        blocks=blocks(alignment, suspect, reference),
+        blocks=blocks(alignment, suspect, reference, stand),
         renames=renamed,
         verdict="common" if is_common(families, library.families) else "resembles",
         attribution="undeclared",

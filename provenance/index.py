@@ -35,7 +35,7 @@ from provenance.opening import (
     release_of,
     selections_of,
 )
-from provenance.pages import split
+from provenance.pages import split, stretches
 from provenance.postings import Posted, Postings
 from provenance.recent import Recent
 from provenance.references import DEFAULT_INDEX
@@ -468,6 +468,14 @@ class Index:
                 raise self._unread(f"tree {tree}, unit {position}", error) from error
             self._tokens.keep(key, known)
         return known
+
+    def positions_at(self, tree: int, position: int) -> NDArray[np.intp]:
+        """Where the elements of a unit of a tree stand in it."""
+        here = self.tree(tree)
+        chosen, _, _ = self._pieces_of(here, position)
+        if isinstance(chosen, slice):
+            return np.arange(int(here.start[position]), int(here.stop[position]))
+        return stretches(here.edges[chosen], here.sizes[chosen])
 
     def _tokens_at(self, tree: Tree, position: int) -> Tokens:
         chosen, before, size = self._pieces_of(tree, position)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,25 @@ def test_findings_hold_what_they_say(report: Report, mine: str) -> None:
             assert finding.same_text == 1
         assert finding.reference.origin not in finding.also
         assert list(finding.also) == sorted(set(finding.also))
+
+
+def test_blocks_of_a_module_leave_out_its_functions(tmp_path: Path) -> None:
+    """They are units of their own, may be anything, and be from any day."""
+    row = "first_{0} = build({0}, ['a', {0}], wide={0} if ready else None)\n"
+    first = "".join(map(row.format, range(6)))
+    last = first.replace("first", "last")
+    folders = [tmp_path / "reference", tmp_path / "suspect"]
+    for folder, inner in zip(folders, (program(1, functions=1), program(2)), strict=True):
+        folder.mkdir()
+        (folder / "a.py").write_text(f"{first}\n{inner}\n{last}", newline="\n")
+    report = provenance.compare(folders[1], folders[0])
+    (module,) = [one for one in report.findings if one.suspect.kind == "module"]
+    ends = [len((folder / "a.py").read_text().splitlines()) for folder in folders]
+    found = [[*astuple(block)] for block in module.blocks]
+    assert found == [
+        [1, 6, 1, 6],
+        [ends[1] - 5, ends[1], ends[0] - 5, ends[0]],
+    ]
 
 
 def test_lines_are_counted_as_wc_does(report: Report, mine: str) -> None:

@@ -279,18 +279,23 @@ class Slice(Index):
             from dataclasses import replace
 
             here = self.tree(tree)
-            start, stop = int(here.start[position]), int(here.stop[position])
-            span = np.zeros(here.lines.size, bool)
-            span[start:stop] = True
-            if KINDS[int(here.kinds[position])] == "module":
-                for inner in range(1, here.start.size):
-                    span[int(here.start[inner]) : int(here.stop[inner])] = False
-            own, lines = self.tokens(int(here.units[position])), here.lines[span]
+            lines = here.lines[self.positions_at(tree, position)]
+            own = self.tokens(int(here.units[position]))
             if lines.size != len(own):
                 raise self._unsound(f"tree {here.sha256}: a unit of another size")
             known = replace(own, line=lines.astype(np.uint32))
             self._placed.keep((tree, position), known)
         return known
+
+    def positions_at(self, tree: int, position: int) -> NDArray[np.intp]:
+        """See ``Index.positions_at``."""
+        here = self.tree(tree)
+        span = np.zeros(here.lines.size, bool)
+        span[int(here.start[position]) : int(here.stop[position])] = True
+        if KINDS[int(here.kinds[position])] == "module":
+            for inner in range(1, here.start.size):
+                span[int(here.start[inner]) : int(here.stop[inner])] = False
+        return np.flatnonzero(span)
 
     def views(
         self, units: Sequence[int]
