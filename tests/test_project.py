@@ -172,8 +172,8 @@ ALLOWED = {
     "report.notices": "model",
     "changed": "decode errors folder history regular",
     "auditing": (
-        "scanning cache changed decode errors folder ledger library licenses model patterns policy "
-        "references.__init__ regular release report.notices ruling settings workers"
+        "scanning archive cache changed decode errors folder ledger library licenses model "
+        "patterns policy references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (
         "auditing bundle errors model policy regular release report.audit report.formats "

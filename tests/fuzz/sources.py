@@ -155,7 +155,7 @@ def fuzz_git(data: bytes) -> None:
     found = history.repository(str(top))
     if isinstance(found, history.Repository):
         assert re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", found.head)
-        history.ref(found, "main")
+        history.refs(found, "main")
 
 
 def fuzz_tracked(data: bytes) -> None:
