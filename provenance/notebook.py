@@ -38,18 +38,33 @@ _PYTHON_FILE = re.compile(r"\.pyw?(?!\w)|[{$]")
 """What these may name that is Python, or that a variable may say is; options may stand behind."""
 _ENDS = r"\v\f\x1c-\x1e\x85\u2028\u2029"
 """Where a line ends for IPython, but none of Python."""
-_CELL_MAGIC = re.compile(rf"(?:\s*[{_ENDS}])?[ \t]*%%(!|\w+)?([^{_ENDS}]*)(.?)")
+_BLANK = re.compile(rf"\A((?:[^\S\n]*\n)*)[^\S\n]*[{_ENDS}]")
+"""What it takes off in front."""
+_CELL_MAGIC = re.compile(rf"[ \t]*%%(!|\w+)?([^{_ENDS}]*)")
 _HELP = re.compile(r"\s*%%\w+\?")  # asks what it is: the rest of the cell is Python
 _MAYBE = re.compile(
-    r"^[^\S\n]*(?:[%!?,;/]|>>>|\.{3})|\?[^\S\n]*$|=[^\S\n]*[%!]|In \[\d", re.MULTILINE
+    rf"(?:^|[{_ENDS}])[^\S\n]*(?:[%!?,;/]|>>>|\.{{3}})|\?[^\S\n]*$|=[^\S\n]*[%!]|In \[\d",
+    re.MULTILINE,
 )
 _LINE_MAGIC = re.compile(r"\s*[%!?,;/]")
 _ASSIGNED = re.compile(r"=\s*(?:!|%\s*[A-Za-z_])")
 _END = re.compile(f"[{_ENDS}]")
-_IN = r"(?:(?:\[(?:nav|ins)\])? )?In \[\d+\]: "
+_IN = r"\s*(?:(?:\[(?:nav|ins)\])? )?In \[\d+\]: "
 _PROMPT = re.compile(rf"\s*(?:>>>|\.{{3,}}:|\.{{3}})[ \t]?|{_IN}")
 _PROMPTED = re.compile(rf"\s*(?:>>>|\.{{3,}}:|\.{{3}}[ \t]+[^\s#])|{_IN}")
 """A prompt for sure: three dots alone are Python, too."""
+_MODULE = r"\w+(?:[ \t]*\.[ \t]*\w+)*(?:[ \t]+as[ \t]+\w+)?[ \t]*"
+_CLAUSE = (
+    r"(?:(?:async[ \t]+)?def[ \t]+\w+[ \t]*[(\[]|class[ \t]+\w+[ \t]*[(\[:\\]"
+    rf"|from[ \t]+[\w.]+[ \t]+import\b|import[ \t]+{_MODULE}(?:,[ \t]*{_MODULE})*(?:[;#\\\r\n]|$))"
+)
+_LIKE_PYTHON = re.compile(rf"(?:^|[\r\n{_ENDS}])[ \t]*{_CLAUSE}")
+"""What no other language has at the start of a line, but for a few that nobody keeps in cells: no
+rule above leaves it out."""
+_BEHIND = re.compile(
+    rf"\s*%%?\w+(?:[ \t]+-\S+(?:[ \t]+[^-\s]\S*)??)*[ \t]+(?:-c[ \t]+)?(?={_CLAUSE})"
+)
+"""A magic such as ``%time`` with Python behind its options."""
 _OPENING = re.compile(r"'''|\"\"\"|['\"#()\[\]{}]")
 _CLOSING = {quote: re.compile(r"\\.|" + quote) for quote in ("'", '"', "'''", '"""')}
 
@@ -194,7 +209,7 @@ def _kind(value: object) -> str:
 def _python(source: str, own: bool) -> str:
     """The source of a cell with all that is no Python commented out, line for line; where names of
     magics are the notebook's ``own``, that of every cell magic is Python."""
-    plain = source.replace("\r\n", "\n").replace("\r", "\n")
+    plain = _BLANK.sub(r"\1", source.replace("\r\n", "\n").replace("\r", "\n"))
     if not _MAYBE.search(plain):
         return plain
     if "\\\r" in source:  # stays for a while: a magic does not go on there
@@ -203,19 +218,15 @@ def _python(source: str, own: bool) -> str:
     lines = _without_prompts(given)
     first = next((at for at, line in enumerate(lines) if line.strip()), 0)
     magic = _CELL_MAGIC.match(lines[first]) if lines is given else None  # there it may be none
-    if magic is None or _HELP.match(lines[first]):
-        return "\n".join(_without_magics(lines))
-    name, rest = magic.group(1) or "", magic.group(2)
-    other = name in ("", "!", *_NOT_PYTHON) and not (name == "script" and _PYTHON.search(rest))
-    if not own and (other or (name in _TO_FILE and not _PYTHON_FILE.search(rest))):
-        return "\n".join(_comment(line) for line in lines)
-    if magic.group(3):  # the body begins in the line of the magic
-        head, begin = [], lines[first][magic.end() :]
-        body = _without_magics([begin, *lines[first + 1 :]])
-    else:
-        head = [_comment(lines[first])]
-        body = _without_magics(lines[first + 1 :])
-    return "\n".join([*lines[:first], *head, *body])
+    if magic is not None and not own and not _HELP.match(lines[first]):
+        name, rest = magic.groups()
+        other = name in (None, "!", *_NOT_PYTHON) and not (
+            name == "script" and _PYTHON.search(rest)
+        )
+        other |= name in _TO_FILE and not _PYTHON_FILE.search(rest)
+        if other and not _LIKE_PYTHON.search(plain):
+            return "\n".join(_comment(line) for line in lines)
+    return "\n".join(_without_magics(lines))
 
 
 def _comment(line: str) -> str:
@@ -242,40 +253,72 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
     docstring may well end in a question mark. A magic goes on behind a backslash where the line
     ends with a line feed alone.
     """
-    depth, quote, goes_on, magic = 0, "", False, False
+    depth, quote, goes_on = 0, "", False
+    command: list[str] = []  # what stands above of one that goes on
     for given in lines:
         line = given.removesuffix("\r")
         starts = not (depth or quote or goes_on)
-        parts, passed = _END.split(line), 0
-        while passed + 1 < len(parts) and (magic or (starts and _is_magic(parts[passed]))):
-            magic, passed = False, passed + 1
-        line = line[sum(len(part) + 1 for part in parts[:passed]) :]
-        if magic or (starts and _is_magic(parts[passed])):
-            magic = line.endswith("\\") and not given.endswith("\r") and line.lstrip()[:2] != "%%"
-            yield _comment(line)
-            continue
+        parts, past = _END.split(line), 0
+        code: list[str] = []
+        for at, part in enumerate(parts, 1):
+            if not command and not (starts and _magic_at(part) >= 0):
+                if part.strip() and not part.lstrip().startswith("#"):
+                    break
+                continue
+            command.append(part)
+            past = at
+            below = at == len(parts) and part.endswith("\\") and not given.endswith("\r")
+            if not below or command[0].lstrip()[:2] == "%%":
+                code += _code_of(command)
+                command = []
+        if past:
+            behind = line[sum(len(part) + 1 for part in parts[:past]) :]
+            if behind.strip():
+                code = [*filter(str.strip, code), behind]
+            elif all(one.isspace() for one in code):
+                yield (
+                    f"{code[0]}pass  # {line.strip()}" if code and line.strip() else _comment(line)
+                )
+                continue
+            line = "; ".join(code)
         was = depth, quote
         depth, quote, remark = _after(line, depth, quote)
-        if starts and not quote and not remark and line.rstrip().endswith("?"):
+        if starts and not (past or quote or remark) and line.rstrip().endswith("?"):
             depth, quote = was
-            yield _comment(line)
+            indent = line[: len(line) - len(line.lstrip(" \t"))]
+            yield f"{indent}pass  # {line.strip()}" if indent else _comment(line)
             continue
         goes_on = not remark and line.endswith("\\")
         yield line
 
 
-def _is_magic(line: str) -> bool:
-    """Whether a line on which a statement starts is IPython's: a command, or one of which the value
-    is assigned, to whatever it is."""
+def _code_of(command: list[str]) -> list[str]:
+    """The Python in a command, be it ``%time`` of a definition, or one in the line of a definition;
+    else its indentation, as it may be all of a body."""
+    text = " ".join([*(line.rstrip()[:-1] for line in command[:-1]), command[-1].rstrip()])
+    indent = text[: len(text) - len(text.lstrip(" \t"))]
+    behind = _BEHIND.match(text)
+    if behind is not None:
+        code = indent + text[behind.end() :]
+    elif _LIKE_PYTHON.match(text):
+        code = text[: _magic_at(text)] + " ..."
+    else:
+        return [indent] if indent else []
+    return [code] if _after(code, 0, "") == (0, "", False) else [code.partition("#")[0]]
+
+
+def _magic_at(line: str) -> int:
+    """Where in a line on which a statement starts IPython's begins: a command, or one of which the
+    value is assigned, to whatever it is; -1 if nowhere."""
     if _LINE_MAGIC.match(line):
-        return True
+        return 0
     at, depth, quote, remark = 0, 0, "", False
     for found in _ASSIGNED.finditer(line):
         depth, quote, remark = _inside(line[at : found.start()], depth, quote)
         if remark or not (depth or quote):
-            return not remark
+            return -1 if remark else found.start() + 1
         at = found.start()
-    return False
+    return -1
 
 
 def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:

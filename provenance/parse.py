@@ -340,8 +340,8 @@ def syntax(
 ) -> list[Tree]:
     """The syntax tree of a file; of a broken one several, one for each part of it, where the
     break swallowed definitions that follow it: the first of them at the start of a line begins
-    a new part. Of a notebook (``SourceFile.cells``) one for each cell, where a string would go on
-    from one into the next: each is run by itself, and one that is broken hides no other.
+    a new part. Of a notebook (``SourceFile.cells``) the same for each cell: each is run by itself,
+    and one that is broken, or that does not end, hides no other.
 
     Comments are in it, but for those of runs so long that they would slow the grammar down.
 
@@ -351,24 +351,38 @@ def syntax(
     known = grammar()
     end = time.monotonic() + seconds
     content, tree = _whole(_NO_ALIAS.sub(b"typ_", content), known, end)
-    if len(cells) > 1:
-        starts = _cell_starts(content, cells)
-        if any(_in_string(tree.root_node, at) for at in starts):
-            return list(_apart(content, starts, known, end))
-    if not tree.root_node.has_error:
-        return [tree]
+    starts = _cell_starts(content, cells)
     trees: list[Tree] = []
-    first = 0
-    places = [match.start() for match in _AT_LINE_START.finditer(content)]
-    left = _MOST_AGAIN * len(content)  # bytes that may be parsed again
+    row = 0
+    for first, stop in pairwise((*starts, len(content))):
+        if len(starts) > 1:
+            tree = _part(content, (first, stop), row, known, end)
+        if tree.root_node.has_error:
+            trees += _resumed(content, (first, stop), row, tree, known, end)
+        else:
+            trees.append(tree)
+        row += content.count(b"\n", first, stop) if len(starts) > 1 else 0
+    return trees
+
+
+def _resumed(
+    content: bytes, part: tuple[int, int], row: int, tree: Tree, known: _Grammar, end: float
+) -> list[Tree]:
+    """The trees of a broken part of a file, each but the first of which begins where a definition
+    was swallowed by the one before."""
+    trees: list[Tree] = []
+    first, stop = part
+    places = [match.start() for match in _AT_LINE_START.finditer(content, first, stop)]
+    left = _MOST_AGAIN * (stop - first)  # bytes that may be parsed again
     for _ in range(_MOST_PARTS):
         root = tree.root_node
         cut = next((at for at in places if at > first and _swallowed(root, at)), None)
         if cut is None or left < 0:
             break
-        left -= len(content) - first
-        trees.append(_part(content, first, cut, known, end))
-        tree = _part(content, cut, len(content), known, end)
+        left -= stop - first
+        trees.append(_part(content, (first, cut), row, known, end))
+        row += content.count(b"\n", first, cut)
+        tree = _part(content, (cut, stop), row, known, end)
         first = cut
         if not tree.root_node.has_error:
             break
@@ -376,19 +390,11 @@ def syntax(
 
 
 def _cell_starts(content: bytes, cells: Sequence[tuple[int, int]]) -> list[int]:
-    """The first bytes of the cells of a notebook."""
+    """The first bytes of the cells of a notebook; of another file, its first."""
+    if len(cells) < 2:
+        return [0]
     newline = np.flatnonzero(np.frombuffer(content, np.uint8) == 10)
     return [0, *(newline[[line - 2 for _, line in cells[1:]]] + 1).tolist()]
-
-
-def _apart(content: bytes, starts: Sequence[int], known: _Grammar, end: float) -> Iterator[Tree]:
-    """The tree of each cell of a notebook, whose places are those in the file."""
-    row = 0
-    for first, stop in pairwise((*starts, len(content))):
-        below = row + content.count(b"\n", first, stop)
-        part = Range(Point(row, 0), Point(below, 0), first, stop)
-        yield _tree(content, known, end, part)
-        row = below
 
 
 def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
@@ -481,11 +487,13 @@ def _tree(content: bytes, known: _Grammar, end: float, part: Range | None = None
     return tree
 
 
-def _part(content: bytes, first: int, stop: int, known: _Grammar, end: float) -> Tree:
-    """The tree of a part of a file, whose places are those in the file."""
-    start_row, stop_row = content.count(b"\n", 0, first), content.count(b"\n", 0, stop)
-    column = stop - (content.rfind(b"\n", 0, stop) + 1)
-    part = Range(Point(start_row, 0), Point(stop_row, column), first, stop)
+def _part(content: bytes, place: tuple[int, int], row: int, known: _Grammar, end: float) -> Tree:
+    """The tree of a part of a file that begins at the start of a line, whose row is given; its
+    places are those in the file."""
+    first, stop = place
+    below = row + content.count(b"\n", first, stop)
+    column = stop - (content.rfind(b"\n", first, stop) + 1 or first)
+    part = Range(Point(row, 0), Point(below, column), first, stop)
     return _tree(content, known, end, part)
 
 

@@ -139,7 +139,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Path:
     twice = root / "models" / "again" / "again.py"
     twice.parent.mkdir()
     shutil.copy(next((root / "models" / "type3_edited").iterdir()), twice)
-    cells = [{"cell_type": "code", "source": source} for source in ("x = '''open", OWN)]
+    cells = [{"cell_type": "code", "source": source} for source in ("x = '''open", OWN, "z = '''")]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (root / "models" / "again" / "again.ipynb").write_text(json.dumps(notebook))
     return root
@@ -526,7 +526,7 @@ def test_a_row_that_says_no_release_is_skipped(changed: dict[str, Any], reason: 
 
 def test_the_row_of_a_notebook_has_its_cells() -> None:
     """Without them a cell that leaves a string open would hide those that follow it."""
-    cells = [{"cell_type": "code", "source": source} for source in ("x = '''open", OWN)]
+    cells = [{"cell_type": "code", "source": source} for source in ("x = '''open", OWN, "z = '''")]
     content = json.dumps({"cells": cells, "nbformat": 4}).encode()
     row = {
         "path": "a.ipynb", "content": content, "size": len(content), "origin": "zoo/a",

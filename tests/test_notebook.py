@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import textwrap
 import tracemalloc
 from typing import Any
 
@@ -130,7 +131,6 @@ def test_magics_never_change_the_number_of_lines(source: str) -> None:
     [
         "%matplotlib inline",
         "!pip install torch",
-        "  !ls",
         "?print",
         "print?",
         "a.b??",
@@ -144,6 +144,56 @@ def test_lines_of_ipython_become_comments(line: str) -> None:
     text = python_of(f"a = 1\n{line}\nb = 2")
     assert text == f"a = 1\n# {line}\nb = 2\n"
     ast.parse(text)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n  !ls\ndef g(): return 1",
+        "def f():\n\tf?\ndef g(): return 1",
+        "def f():\n  x = !ls \\\n   -l\nasync def g(): return 1",
+        "%time def f(): pass\n%prun -s time -q def g(): \\\nreturn 1",
+        "%%time def f(): pass\n\n%timeit -n 3 class g: a = 1",
+        "%%bash\ndef f(): pass\nclass g: a = 1",
+        "%%writefile a.txt\n@b\ndef f(): pass\nclass g(a): b = 1",
+        "#\x85!ls\x1cdef f(): pass\n!ls\x0cdef g(): return 1",
+        "\u2028def f(): pass\n  \ndef g(): return 1",
+        "def f(): x = !ls '''\nclass g: b = %time (",
+        "  In [1]: def f(): pass\n  In [2]: def g(): return 1",
+    ],
+)
+def test_definitions_that_ipython_makes_are_read(source: str) -> None:
+    """A body of nothing but commands took in what follows; a definition in the line of a magic, or
+    where a magic of that name is another one than IPython's, was left out."""
+    text = python_of(source)
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    tree = ast.parse(textwrap.dedent(text))
+    assert [one.name for one in tree.body if isinstance(one, defined)] == ["f", "g"]
+    assert text.count("\n") == source.count("\n") + 1
+
+
+@pytest.mark.parametrize("line", ["import a.b as c, d", "from a import (b)", "import a; b = 1"])
+def test_imports_that_ipython_makes_are_read(line: str) -> None:
+    for magic in ("%time", "%%timeit -n 3 -r 2", "  %prun -q"):
+        assert line in python_of(f"{magic} {line}").removeprefix("#")
+    assert python_of(f"%%bash\n{line}") == f"# %%bash\n{line}\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%%js\nimport a from 'a';\nclass A { b() {} }",
+        "%%bash\npython -c 'import a'\nexport default\nimport -window root a.png",
+        "%%html\n<p>class A: def f(): import a</p>",
+        "%%sql\nselect a\nfrom b",
+        "%%writefile a.txt\nFrom a we import b.\nimport a licence",
+        "%pip install import",
+        "!python -c 'import a'",
+        "%run -m from.import",
+    ],
+)
+def test_what_is_no_python_is_not_taken_for_it(source: str) -> None:
+    assert all(line[:2] == "# " for line in python_of(source).splitlines())
 
 
 def test_command_over_several_lines_is_a_comment_as_a_whole() -> None:
@@ -283,11 +333,12 @@ def test_a_cell_of_very_many_lines_costs_no_memory() -> None:
 
 def _python_of(part: str) -> None:
     assert python_of(part * 1_000_000 + "\nx = 1").endswith("x = 1\n")
+    assert python_of("%%sh\n" + part * 300_000 + "\nx").endswith("x\n")
 
 
 def test_a_cell_is_read_in_proportion_to_its_length() -> None:
     """40,000 empty lines took seven seconds, by the square."""
-    ends(_python_of, ["\n", "!\f", "x? ", "=\n", "... ", "a\\\r\n"])
+    ends(_python_of, ["\n", "!\f", "x? ", "=\n", "... ", "a\\\r\n", " import", "\n import", "-a "])
 
 
 def test_huge_numbers_and_lone_surrogates_do_no_harm() -> None:

@@ -689,6 +689,19 @@ def test_a_string_that_a_cell_leaves_open_hides_no_other_cell(opened: str) -> No
     ).all()
 
 
-def test_cells_stay_one_file_where_no_string_goes_on() -> None:
-    content = b'"""Says."""\nx = 1\ndef f(): pass\n'
-    assert len(syntax(content, cells=((1, 1), (2, 2), (3, 3)))) == 1
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["def f(a):", "    def g(a): return 1"],
+        ["x = f(", "def g(a): return 1\ny = ("],
+        ["if x:", "def g(a): return 1"],
+        ["x = (\n  1,", "  def g(a): return 1\n\n  z"],
+        ["class A:", "def g(a): return 1\n  return )", "class B: pass"],
+    ],
+)
+def test_no_cell_goes_on_in_the_next_one(cells: list[str]) -> None:
+    lines = [1 + sum(text.count("\n") + 1 for text in cells[:at]) for at in range(len(cells))]
+    content = ("\n".join(cells) + "\n").encode()
+    parsed = parse(content, syntax(content, cells=list(enumerate(lines, 1))))
+    units = {unit.name: (unit.kind, unit.start_line, unit.parent) for unit in parsed.units}
+    assert units["g"] == ("function", lines[1], 0)
