@@ -1,7 +1,7 @@
 """identity: scanned files that are reference files, byte for byte or but for their layout.
 
-They are recognised before anything is compared, and cost nearly nothing: a vendored package is
-one line of a report, not a finding for each of its functions.
+They are recognised before anything is compared: a vendored package is one line of a report, not a
+finding for each of its functions.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from provenance.sketch import digest
 
 
 def same_bytes(files: Sequence[SourceFile], library: Library) -> dict[int, FileResult]:
-    """The results for files whose very bytes are indexed, by their places among the files; none
-    for those too small to say anything (below ``Parameters.large`` elements)."""
+    """The results for files whose very bytes are indexed, by their places among the files, but for
+    where their syntax is broken; none for those too small to say anything (below
+    ``Parameters.large`` elements)."""
     results: dict[int, FileResult] = {}
     for at in library.held(FILE, [int(file.sha256[:16], 16) for file in files]):
         file = files[at]

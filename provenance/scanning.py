@@ -382,30 +382,31 @@ def outcomes(
     from provenance.parse import parses, syntax, walked
 
     library.let_go()
-    found: dict[int, Outcome] = {}
-    for at, same in same_bytes(files, library).items():
-        found[at] = of_identical(same, said(files[at], (), library, notices), library), ()
-    read = [at for at in range(len(files)) if at not in found]
-    uses: dict[int, tuple[UseOf, ...]] = {}
+    uses: list[tuple[UseOf, ...]] = []
 
     def walks() -> Iterator[Walked]:
-        for at in read:
-            trees = syntax(files[at].content, patience(seconds), files[at].cells)
-            walk = walked(files[at].content, trees)
-            uses[at] = used(files[at], trees, walk, library)
+        for file in files:
+            trees = syntax(file.content, patience(seconds), file.cells)
+            walk = walked(file.content, trees)
+            uses.append(used(file, trees, walk, library))
             del trees
             yield walk
 
-    parsed = dict(zip(read, parses(walks()), strict=True))
+    parsed = [*parses(walks())]
+    found: dict[int, Outcome] = {}
+    for at, same in same_bytes(files, library).items():
+        same = replace(same, error_lines=parsed[at].error_lines)
+        found[at] = of_identical(same, said(files[at], uses[at], library, notices), library), ()
+    read = [at for at in range(len(files)) if at not in found]
     if propose is None:
-        some = [read[place] for place in may_equal([*parsed.values()], library)]
+        some = [read[place] for place in may_equal([parsed[at] for at in read], library)]
     else:
         some = read  # not all that is as written is known
     for place, same in same_layout([(files[at], parsed[at]) for at in some], library).items():
         at = some[place]
         told = said(files[at], uses[at], library, notices)
         found[at] = of_identical(same, told, library), ()
-    left = [at for at in parsed if at not in found]
+    left = [at for at in read if at not in found]
     listed = (propose or _proposed)([(files[at], parsed[at]) for at in left], library)
     for at, (drawn, by_row, limited) in zip(left, listed, strict=True):
         result, findings = attribute(files[at], parsed[at], drawn, by_row, library)

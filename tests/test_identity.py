@@ -327,3 +327,25 @@ def test_not_in_that_of_is_of_all_indexes(tmp_path: Path) -> None:
         ]
         days = {(one.first_seen, one.absent_before) for one in sides if one is not None}
         assert days == {(SECOND, "2024-09-09")}
+
+
+@pytest.mark.parametrize("head", ["", "# mine\n"], ids=["bytes", "layout"])
+def test_a_reference_file_says_what_it_uses_and_where_it_is_broken(
+    head: str, tmp_path: Path
+) -> None:
+    """An audit asks whether what is used is denied: to add no line to a copy hid it."""
+    uses = "from birds.models.robin import Robin\n\n\nclass WrenHead(Robin):\n    beak = 1\n\n\n"
+    wren = f"{uses}{WREN}\nbeak = = 1\n"
+    archive, index = tmp_path / "birds-1.0.zip", tmp_path / "birds.db"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("birds/models/robin.py", ROBIN)
+        opened.writestr("birds/models/wren.py", wren)
+    provenance.build_index([archive], index, baseline=False)
+    (file,) = scanned(index, tmp_path / "mine", {"mine.py": head + wren}).files
+    assert file.identical is not None
+    assert file.identical.exact == (not head)
+    assert [(use.kind, use.origin) for use in file.uses] == [
+        ("import", "birds/robin"),
+        ("subclass", "birds/robin"),
+    ]
+    assert file.error_lines == (len((head + wren).splitlines()),)
