@@ -59,6 +59,8 @@ class Origins(Mapping[int, OriginFacts]):
         for texts in (self.names, self.families, self.titles):
             if not set(map(type, texts)) <= {str}:
                 raise ValueError("a name, family or title that is no text")
+            if not all(texts):
+                raise ValueError("a name, family or title that is empty")
         for known in (self._organisations, self._countries):
             if not set(map(type, known)) <= {str, type(None)}:
                 raise ValueError("an organisation or country that is no text")
@@ -191,13 +193,13 @@ def count_of(value: Any, name: str) -> int:
 
 
 def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"a {name} that is no text")
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"a {name} that is no text, or empty")
     return value
 
 
 def _text_or_none(value: Any, name: str) -> str | None:
-    return None if value is None else _text(value, name)
+    return value if value in (None, "") else _text(value, name)
 
 
 def day_of(value: Any) -> str | None:

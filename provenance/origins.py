@@ -30,14 +30,14 @@ def origin_of(package: str, path: str) -> str:
 
 
 def plain_family(origin: str) -> Family:
-    """The family of an origin of which nothing is known: its own last part."""
-    name = origin.rpartition("/")[2]
+    """The family of an origin of which nothing is known: its own last part that has a name."""
+    name = origin.rstrip("/").rpartition("/")[2] or origin
     return Family(name, name)
 
 
 def _stem(part: str) -> str:
     """A folder's name as it is, a module's without its ending."""
     for ending in (".py", ".ipynb"):
-        if part.endswith(ending):
+        if part.endswith(ending) and part != ending:
             return part[: -len(ending)]
     return part

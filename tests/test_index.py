@@ -770,6 +770,8 @@ def _signed(path: Path) -> None:
         "UPDATE release SET selection = '[5]'",
         "UPDATE release SET selection = 5",
         f"UPDATE release SET selection = '{'[' * 5_000}'",
+        "UPDATE release SET package = ''",
+        "UPDATE origin SET family = ''",
         "UPDATE release SET id = 2000000000 WHERE id = 1",
         "UPDATE piece SET id = 2000000000 WHERE id = (SELECT max(id) FROM piece)",
         "UPDATE word SET id = -1 WHERE id = 0",
@@ -788,6 +790,22 @@ def test_what_others_wrote_is_refused_before_room_is_made_for_it(
     with pytest.raises(IndexFileError, match="damaged"):
         merge_indexes([built, copy], tmp_path / "joined.db")
     assert not (tmp_path / "joined.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("origin", "path", "family"),
+    [("zoo/", "a.py", "zoo"), ("/", "a.py", "/"), (None, ".py", ".py"), (None, "a/.py", ".py")],
+)
+def test_every_family_has_a_name(
+    origin: str | None, path: str, family: str, tmp_path: Path
+) -> None:
+    """An empty one stood in reports, against their schema."""
+    file = tmp_path / "birds" / path
+    file.parent.mkdir(parents=True)
+    file.write_text(program(1))
+    provenance.build_index([tmp_path / "birds"], tmp_path / "i.db", origin=origin, baseline=False)
+    with Index(tmp_path / "i.db") as index:
+        assert [(one.family.name, one.family.title) for one in index.origins()] == [(family,) * 2]
 
 
 _Arrays = list["np.ndarray[Any, Any]"]
