@@ -118,6 +118,8 @@ def planned(
     if not archive:
         inner = tuple(dict.fromkeys(_inner(root, _existing(path)) for path in paths))
         only = None if "." in inner else inner
+    places = _places(policy, given, home or root, None if config else root)
+    _check_apart(places, file)
     return Plan(
         source=paths[0] if archive else os.path.relpath(root),
         root=start if archive else root,
@@ -126,7 +128,7 @@ def planned(
         policy=policy,
         file=file,
         given=found.given | {name.replace("_", "-") for name in given},
-        places=_places(policy, given, home or root, None if config else root),
+        places=places,
         called=tuple(sorted(name.replace("_", "-") for name in given)),
     )
 
@@ -156,14 +158,34 @@ def _places(
                             f"bundle: found {shown(path)} in a policy, expected a name that ends "
                             "with .zip; name another with --bundle"
                         )
-    written = [one for key in ("output", "bundle") for one in places[key]]
-    for path in places["baseline"]:  # its reasons would be lost, and nothing be known
-        if os.path.realpath(path) in map(os.path.realpath, written):
-            raise UsageError(
-                f"baseline: found {shown(path)}, which is an output too, expected a file that "
-                "nothing else is written to; name another with --baseline"
-            )
     return places
+
+
+def _check_apart(places: Mapping[str, tuple[str, ...]], file: str | None) -> None:
+    """That each report has a place of its own, and none is written over what an audit reads: it
+    would be lost.
+
+    Raises:
+        UsageError: two have one place.
+    """
+    written: set[str] = set()
+    for key in ("output", "bundle"):
+        for path in places[key]:
+            real = os.path.realpath(path)
+            if real in written or (file is not None and real == os.path.realpath(file)):
+                other = "another report is written to" if real in written else "is the policy"
+                raise UsageError(
+                    f"{key}: found {shown(path)}, which {other}, expected a file of its own; name "
+                    f"another with --{key}"
+                )
+            written.add(real)
+    for key in ("baseline", "notices-file", "index"):
+        for path in places[key]:
+            if os.path.realpath(path) in written:
+                raise UsageError(
+                    f"{key}: found {shown(path)}, which is an output too, expected a file that "
+                    f"nothing else is written to; name another with --{key}"
+                )
 
 
 def _check_place(key: str, path: str, bound: str) -> None:

@@ -12,7 +12,14 @@ from provenance.cli_audit import audit, notices
 from provenance.cli_bundle import verify_bundle
 from provenance.cli_cluster import cluster
 from provenance.cli_explain import INDEXES, explain
-from provenance.cli_report import EXIT_CODES, REPORT, deliver, report_, write_page
+from provenance.cli_report import (
+    EXIT_CODES,
+    REPORT,
+    check_apart,
+    deliver,
+    report_,
+    write_page,
+)
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
 from provenance.terminal import (
@@ -98,6 +105,7 @@ def scan(
     from provenance.cache import place
     from provenance.scanning import scan as run
 
+    check_apart(html, output, (path, *indexes, str(DEFAULT_INDEX)))
     with progress_bar("Scanning") as progress:
         report = run(
             path,
@@ -158,6 +166,7 @@ def compare(
     """
     from provenance.scanning import compare as run
 
+    check_apart(html, output, (suspect, reference))
     with progress_bar("Comparing") as progress:
         report = run(
             suspect,

@@ -14,7 +14,15 @@ import click
 
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.settings import SETTINGS, Setting
-from provenance.terminal import cores, options, printable, progress_bar, write_whole
+from provenance.terminal import (
+    Command,
+    cores,
+    open_as,
+    options,
+    printable,
+    progress_bar,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from provenance.auditing import Plan
@@ -56,7 +64,9 @@ _CONFIG = click.option(
     metavar="FILE",
     help="The policy, instead of the nearest pyproject.toml or provenance.toml.",
 )
+_REPORTS = ("output", "bundle")
 _SETTINGS = options(*(_option(setting) for setting in SETTINGS), _CONFIG)
+_SCANNING = options(*(_option(one) for one in SETTINGS if one.key not in _REPORTS), _CONFIG)
 
 
 def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +89,7 @@ def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-@click.command(epilog=AUDIT_CODES)
+@click.command(cls=Command, epilog=AUDIT_CODES)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @_SETTINGS
 @click.option("--init", is_flag=True, help="Write a commented policy to begin with.")
@@ -115,9 +125,22 @@ def audit(
     from provenance.report.formats import format_of
 
     if init:
+        if write_baseline or len(paths) > 1:
+            raise UsageError(
+                "--init: found it beside --write-baseline or several paths, expected one folder at "
+                "most; begin a policy first, then audit"
+            )
         _init(paths)
         return
     plan = planned(paths, config=config, settings=_given(context, values))
+    _tell_what_is_no_code(paths)
+    for key in _REPORTS:
+        for place in plan.places[key]:
+            if open_as(Path(place)) == 1:
+                raise UsageError(
+                    f"{place}: found the output, where the outcome is told, expected a file; name "
+                    f"one with --{key}"
+                )
     outputs = plan.places["output"]
     for path in outputs:
         format_of(path)  # before the work is done
@@ -150,6 +173,22 @@ def audit(
         sys.exit(ExitCode.FINDINGS)
     if said.incomplete:
         sys.exit(ExitCode.NOT_COMPLETED)
+
+
+def _tell_what_is_no_code(paths: tuple[str, ...]) -> None:
+    """That a file which is named, as by a hook, is neither Python nor a notebook by its name, nor
+    an archive: nothing of it is looked at, and no report has it."""
+    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
+    from provenance.folder import ENDINGS
+
+    known = (*ENDINGS, *ZIP_ENDINGS, *TAR_ENDINGS)
+    for path in paths:
+        if os.path.isfile(path) and not path.lower().endswith(known):
+            click.echo(
+                f"provenance: {printable(path)}: found neither a .py file nor a notebook, expected "
+                "one, or a folder: it is not looked at",
+                err=True,
+            )
 
 
 def _columns() -> int:
@@ -249,7 +288,7 @@ def _init(paths: tuple[str, ...]) -> None:
 
 @click.command(epilog=NOTICES_CODES)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@_SETTINGS
+@_SCANNING
 @click.option("--write", is_flag=True, help="Write the notices, and declare in the policy.")
 @click.option(
     "--reason",
@@ -281,10 +320,13 @@ def notices(
     """
     from provenance.auditing import audit as run
     from provenance.auditing import planned, with_stanzas
+    from provenance.given import text_of
     from provenance.regular import read_file
     from provenance.report.notices import MARK, headers, notices_text
 
+    text_of("--reason", reason)
     plan = planned(paths, config=config, settings=_given(context, values))
+    _tell_what_is_no_code(paths)
     with progress_bar("Auditing") as progress:
         said = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
     text = notices_text(said)
@@ -298,10 +340,16 @@ def notices(
                 f"{place}: found notices that 'provenance notices' did not write, expected "
                 "none or its own; name another file with --notices-file"
             )
+        if os.path.realpath(place) == os.path.realpath(policy):
+            raise UsageError(
+                f"{place}: found the policy, where declarations are added, expected another file "
+                "for the notices; name one with --notices-file"
+            )
         write_whole(Path(place), text, "--notices-file")
-        click.echo(f"{printable(os.path.relpath(place))}: written")
         if added:
             write_whole(Path(policy), before + added, "--config")
+        click.echo(f"{printable(os.path.relpath(place))}: written")
+        if added:
             click.echo(f"{printable(os.path.relpath(policy))}: declarations added")
     else:
         click.echo(printable(text), nl=False)

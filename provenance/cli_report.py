@@ -4,6 +4,7 @@ which writes a saved one again. Imports nothing heavy."""
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.errors import ExitCode, ProvenanceError, SourceError, UsageError
-from provenance.terminal import options, printable, write_bytes, write_whole
+from provenance.terminal import (
+    Command,
+    open_as,
+    options,
+    printable,
+    write_bytes,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from provenance.model import Report
@@ -51,17 +59,31 @@ def _output(context: click.Context, _: click.Parameter, value: Path | None) -> P
         from provenance.report.formats import format_of
 
         format_of(str(value))
-    return _apart(context, _, value)
-
-
-def _apart(context: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
-    """The name of a file, no other one of which is written there too: the first would be lost."""
-    other = context.params.get("html", context.params.get("output"))
-    if value is not None and other is not None and realpath(value) == realpath(other):
-        raise UsageError(
-            f"{value}: found it named by --html and --output, expected two files; name another"
-        )
     return value
+
+
+def check_apart(html: Path | None, output: Path | None, read: Iterable[str]) -> None:
+    """That no report is written where the other one goes, nor over what the call reads.
+
+    Raises:
+        UsageError: something would be lost.
+    """
+    if html and output and realpath(html) == realpath(output):
+        raise UsageError(
+            f"{html}: found it named by --html and --output, expected two files; name another"
+        )
+    if html and not output and open_as(html) == 1:
+        raise UsageError(
+            f"{html}: found the page sent to the output, where the report goes too, expected two "
+            "places; name a file with --output, or the page alone with --format html"
+        )
+    held = {realpath(one) for one in read}
+    for option, path in (("--html", html), ("--output", output)):
+        if path and path.is_file() and realpath(path) in held:
+            raise UsageError(
+                f"{path}: found it read by this call too, expected another file, as it would be "
+                f"lost; name one with {option}"
+            )
 
 
 REPORT = options(
@@ -85,7 +107,6 @@ REPORT = options(
         "--html",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE",
-        callback=_apart,
         help="Write a page too, for a browser: all evidence in one file.",
     ),
     click.option(
@@ -105,7 +126,7 @@ REPORT = options(
 )
 
 
-@click.command("report", epilog=EXIT_CODES)
+@click.command("report", cls=Command, epilog=EXIT_CODES)
 @click.argument("result", metavar="RESULT", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--source", metavar="SOURCE", help="Where the scanned code is now, if it moved.")
 @click.option("--reference", metavar="SOURCE", help="Where the reference code is, if not cached.")
@@ -132,6 +153,7 @@ def report_(
     """
     from provenance.workers import BOUNDS, held
 
+    check_apart(html, output, (str(result), *filter(None, (source, reference))))
     try:
         with held(BOUNDS.memory):
             saved = _saved(result)

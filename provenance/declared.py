@@ -329,10 +329,7 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
         path=reference.path,
         share=share,
         license=reference.license,
-        duties=tuple(
-            f"{duty.text} ({duty.license}, {duty.section})" if duty.section else duty.text
-            for duty in duties(reference.license or "")
-        ),
+        duties=tuple(duty.sentence for duty in duties(reference.license or "")),
         kept_holders=kept.kept_holders,
         missing_holders=tuple(missing["copyright"]),
         new_holders=kept.new_holders,

@@ -46,7 +46,8 @@ class Duty:
     """One thing a licence asks.
 
     ``license`` is the SPDX identifier it stands in, ``section`` where in its text. ``one_of``
-    names all licences of which one may be chosen, empty where there is no choice.
+    has all licences of which one may be chosen, as they are written, empty where there is no
+    choice.
     """
 
     license: str
@@ -54,6 +55,17 @@ class Duty:
     text: str
     section: str
     one_of: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """What is asked, where that stands, and that another licence may be chosen."""
+        where = [f"{self.license}, {self.section}"] if self.section else []
+        if self.one_of:
+            more = len(self.one_of) - _MOST_CHOICES
+            named = " or ".join(one[:_LONGEST_CHOICE] for one in self.one_of[:_MOST_CHOICES])
+            choice = named + (f" and {more} more" if more > 0 else "")
+            where.append(f"one is to be chosen of {choice}")
+        return f"{self.text} ({'; '.join(where)})" if where else self.text
 
 
 _Lines = tuple[tuple[DutyKind, str, str], ...]
@@ -245,6 +257,8 @@ _LLAMA = re.compile(
 )
 _LONGEST = 1_000
 _DEEPEST = 20
+_MOST_CHOICES = 4
+_LONGEST_CHOICE = 60
 
 
 def duties(expression: str) -> tuple[Duty, ...]:
@@ -285,7 +299,7 @@ def _of(node: Any, one_of: tuple[str, ...], depth: int) -> list[Duty]:
     operator = getattr(node, "operator", "").strip()
     if operator in ("AND", "OR"):
         if operator == "OR" and not one_of:
-            one_of = tuple(dict.fromkeys(_keys(node, 0)))
+            one_of = tuple(dict.fromkeys(str(part) for part in node.args))
         return [duty for part in node.args for duty in _of(part, one_of, depth + 1)]
     licensed = getattr(node, "license_symbol", None)
     if licensed is not None:
@@ -301,14 +315,6 @@ def _of(node: Any, one_of: tuple[str, ...], depth: int) -> list[Duty]:
         return [_unknown(key, one_of)]
     license_ = key if _ENDING.search(key) and name in _DUTIES else name
     return [Duty(license_, kind, text, section, one_of) for kind, text, section in lines]
-
-
-def _keys(node: Any, depth: int) -> list[str]:
-    """The identifiers of a tree, in order."""
-    parts = getattr(node, "args", ())
-    if getattr(node, "operator", "").strip() in ("AND", "OR") and depth <= _DEEPEST:
-        return [key for part in parts for key in _keys(part, depth + 1)]
-    return [str(getattr(node, "key", node))]
 
 
 def _name(key: str) -> str:

@@ -24,8 +24,31 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+_WRITING = ("output", "html", "bundle")
+
+
+class Command(click.Command):
+    """A command whose reports are all written: of an option that is given twice click takes the
+    last."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, after a look at what is named twice."""
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            for one in given:
+                single = one.name in _WRITING and not getattr(one, "multiple", False)
+                if single and given.count(one) > 1:
+                    raise UsageError(
+                        f"{one.opts[0]}: found it given {given.count(one)} times, expected it "
+                        "once, as one file alone would be written; call once for each"
+                    )
+        return super().parse_args(ctx, args)
+
+
 class Group(click.Group):
     """Shows our errors as one message without traceback, with our exit codes."""
+
+    command_class = Command
 
     def make_context(
         self,
@@ -283,7 +306,7 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
             f"another with {option}"
         )
     data = content.encode() if isinstance(content, str) else content
-    if (descriptor := _open_as(path)) is not None:  # /dev/stdout: others write there too
+    if (descriptor := open_as(path)) is not None:  # /dev/stdout: others write there too
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
         while data:
@@ -324,13 +347,18 @@ def write_bytes(data: bytes) -> None:
 
 def check_place(path: Path, option: str) -> None:
     """That a name in a repository, which may have brought a link of that name, is one of a place in
-    that repository.
+    that repository; and that no code stands there, which nothing of ours is written over.
 
     Raises:
         UsageError: it is not.
     """
     from provenance.policy import repository_root
 
+    if path.suffix.lower() in (".py", ".ipynb") and path.exists():
+        raise UsageError(
+            f"{path}: found code there, expected a file that may be written; it would be lost: "
+            f"name another with {option}"
+        )
     named = os.path.abspath(path)
     root = repository_root(os.path.dirname(named))
     if root is None or not os.path.lexists(path.parent):
@@ -343,10 +371,11 @@ def check_place(path: Path, option: str) -> None:
         )
 
 
-def _open_as(path: Path) -> int | None:
+def open_as(path: Path) -> int | None:
     """The descriptor, that of the output or of errors or one named by its number, under which a
     path is open to be written here; None for none."""
-    named = [int(path.name)] if path.name.isdecimal() and path.parent.name == "fd" else []
+    is_number = path.parent.name == "fd" and path.name.isdecimal() and len(path.name) < 10
+    named = [int(path.name)] if is_number else []
     for descriptor in (1, 2, *named):
         with suppress(OSError, OverflowError):
             if os.path.samestat(path.stat(), os.fstat(descriptor)):

@@ -228,6 +228,9 @@ def test_every_setting_is_an_option_with_its_variable() -> None:
     for name in ("audit", "notices"):
         options = {one.opts[0]: one for one in main.commands[name].params}
         for setting in SETTINGS:
+            if name == "notices" and setting.key in ("output", "bundle"):
+                assert f"--{setting.key}" not in options  # it writes none
+                continue
             option = options[f"--{setting.key}"]
             assert getattr(option, "envvar", None) == setting.variable
 
@@ -1072,3 +1075,60 @@ def test_no_report_is_written_over_the_baseline(dirty: Path) -> None:
         more = ["--baseline", "b.json"] if "./b.json" in command else []
         assert "which is an output too" in run("audit", *command, *more, code=2).output
     assert Path("provenance-baseline.json").read_text() == kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--output", "a.json", "--output", "src/../a.json"), "another report is written to"),
+        (("--output", "a.json", "--bundle", "a.json"), "another report is written to"),
+        (("--bundle", "provenance.toml"), "is the policy"),
+        (("--bundle", "n.md", "--notices-file", "n.md"), "which is an output too"),
+        (("--bundle", "own.db", "--index", "own.db"), "which is an output too"),
+        (("--bundle", "src/own.py"), "would be lost"),
+    ],
+)
+def test_no_report_is_written_over_what_an_audit_reads_or_writes(
+    dirty: Path, index: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    Path("own.db").write_bytes(index.read_bytes())
+    Path("n.md").write_text("notes")
+    names = ("provenance.toml", "own.db", "n.md", "src/own.py")
+    before = [Path(one).read_bytes() for one in names]
+    code = 3 if "would" in said else 2
+    assert said in " ".join(run("audit", *arguments, code=code).output.split())
+    assert [Path(one).read_bytes() for one in names] == before
+
+
+def test_notices_do_what_they_are_asked_for_or_say_no(dirty: Path) -> None:
+    """No report is asked for and not written, no reason is half written, no file lost."""
+    for option in ("--output", "--bundle"):
+        assert "No such option" in run("notices", option, "a.json", code=2).output
+    assert "--reason" in run("notices", "--write", "--reason", "\udc80", code=2).output
+    policy = Path("provenance.toml").read_text()
+    Path("provenance.toml").unlink()
+    Path("own.toml").write_text(policy)
+    more = ("--config", "own.toml", "--notices-file", "own.toml")
+    run("notices", "--write", *more, code=2)
+    assert Path("own.toml").read_text() == policy
+    assert not Path("THIRD_PARTY_NOTICES.md").exists()
+    named = ("--notices-file", "provenance.toml")
+    assert "found the policy" in run("notices", "--write", *named, code=2).output
+    assert not Path("provenance.toml").exists()
+
+
+def test_to_begin_a_policy_is_all_that_is_done_at_once(clean: Path) -> None:
+    Path("provenance.toml").unlink()
+    for more in (("--write-baseline",), ("src", ".")):
+        assert "expected one folder" in run("audit", "--init", *more, code=2).output
+    assert not Path("provenance.toml").exists()
+
+
+def test_a_named_file_that_is_no_code_is_told(clean: Path) -> None:
+    """As hooks pass them; nothing of it is looked at, so that it was told as clean."""
+    Path("tool").write_text(renamed(program(0)))
+    for named in (("tool",), ("src", "tool")):
+        assert (
+            "tool: found neither a .py file nor a notebook" in run("audit", *named, code=0).output
+        )
+    assert "found neither" not in run("audit", "src", "src/own.py", code=0).output

@@ -968,3 +968,65 @@ def test_two_reports_are_not_written_to_one_file(mine: Path, tmp_path: Path) -> 
         assert result.exit_code == 2
         assert "expected two files" in result.stderr
         assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scan", "SOURCE", "-o", "a.json", "--output", "b.json"),
+        ("scan", "SOURCE", "--html", "a.html", "--html", "b.html"),
+        ("compare", "SOURCE", "SOURCE", "-o", "a.json", "-o", "a.json"),
+        ("report", "SOURCE", "--html", "a.html", "--html", "b.html"),
+        ("index", "build", "SOURCE", "-o", "a.db", "-o", "b.db"),
+        ("audit", "SOURCE", "--bundle", "a.zip", "--bundle", "b.zip"),
+    ],
+)
+def test_a_file_to_write_that_is_named_twice_is_refused(
+    arguments: tuple[str, ...], mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first would not be written, and nobody would say so."""
+    monkeypatch.chdir(tmp_path)
+    result = run(*(one.replace("SOURCE", str(mine / "own.py")) for one in arguments))
+    assert result.exit_code == 2
+    assert "expected it once" in result.stderr
+    assert not list(tmp_path.glob("[ab].*"))
+
+
+def test_no_report_is_written_over_what_is_read_for_it(
+    mine: Path, index: Path, tmp_path: Path
+) -> None:
+    saved, own, code = tmp_path / "r.json", tmp_path / "own.json", mine / "own.py"
+    own.write_bytes(index.read_bytes())
+    assert run("scan", code, "-o", saved).exit_code == 0
+    before = {one: one.read_bytes() for one in (saved, own, code)}
+    for arguments in (
+        ("report", saved, "-o", saved, "--format", "text"),
+        ("report", saved, "--html", saved),
+        ("scan", mine, "--index", own, "-o", own),
+        ("scan", code, "-o", code, "--format", "json"),
+        ("scan", mine, "-o", code, "--format", "json"),
+        ("compare", mine, code, "--html", code),
+        ("index", "build", mine, "-o", code),
+    ):
+        result = run(*arguments)
+        assert result.exit_code == 2, arguments
+        assert "would be lost" in result.stderr
+    assert {one: one.read_bytes() for one in before} == before
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no such device")
+def test_a_page_and_a_report_do_not_both_go_to_the_output(mine: Path) -> None:
+    code = mine / "own.py"
+    result = in_process("scan", code, "--html", "/dev/stdout", "--format", "json")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "expected two places" in result.stderr
+
+
+def test_a_file_whose_name_is_a_very_long_number_is_no_descriptor(
+    mine: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "fd").mkdir()
+    path = tmp_path / "fd" / ("9" * 5000)
+    result = run("scan", mine / "own.py", "--format", "json", "-o", path)
+    assert result.exit_code == 3
+    assert "a fault of ours" not in result.stderr

@@ -623,6 +623,11 @@ def test_a_result_that_is_none_is_refused(
         report_of(text, "result.json")
 
 
+def test_the_report_of_an_audit_is_told_as_such() -> None:
+    with pytest.raises(provenance.SourceError, match="found the report of an audit"):
+        report_of('{"format_version": 1, "rulings": [], "report": {}}', "result.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, "\x00", '"x"'])
 def test_what_is_no_json_report_is_refused(text: str) -> None:
     with pytest.raises(provenance.SourceError, match="provenance scan --format json"):

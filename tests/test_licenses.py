@@ -54,6 +54,16 @@ def test_and_asks_for_both_and_or_leaves_a_choice() -> None:
     assert {duty.one_of for duty in mixed if duty.license == "MIT"} == {("MIT", "BSD-2-Clause")}
 
 
+def test_where_there_is_a_choice_each_duty_says_so() -> None:
+    """None of them is asked for whatever is chosen."""
+    said = [one.sentence for one in duties("(MIT AND ISC) OR GPL-3.0-only")]
+    assert said
+    assert all("one is to be chosen of MIT AND ISC or GPL-3.0-only)" in one for one in said)
+    assert not any("chosen" in one.sentence for one in duties("MIT AND ISC"))
+    many = duties(" OR ".join(f"LicenseRef-{'x' * 100}{number}" for number in range(8)))
+    assert all("and 4 more" in one.sentence and len(one.sentence) < 500 for one in many)
+
+
 @pytest.mark.parametrize("text", ["Foo-1.0", "LicenseRef-Own", "(MIT", "MIT,", "see LICENSE file"])
 def test_what_is_not_known_is_one_duty_to_read_it(text: str) -> None:
     """Neither a guess nor silence."""

@@ -259,13 +259,7 @@ def _duties(report: Report) -> dict[str, list[tuple[str, str]]]:
 
     expressions = {one.reference.license for one in report.findings} - {None}
     return {
-        safe(expression): [
-            (
-                one.kind,
-                safe(f"{one.text} ({one.license}, {one.section})" if one.section else one.text),
-            )
-            for one in duties(expression)
-        ]
+        safe(expression): [(one.kind, safe(one.sentence)) for one in duties(expression)]
         for expression in sorted(filter(None, expressions))
     }
 

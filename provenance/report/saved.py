@@ -42,6 +42,11 @@ def report_of(text: str, name: str) -> Report:
         raise _refused(name, f"no JSON ({error})") from error
     if not isinstance(held, dict) or "format_version" not in held:
         raise _refused(name, "JSON without a format_version")
+    if "rulings" in held and "report" in held:
+        raise SourceError(
+            f"{name}: found the report of an audit, expected that of a scan; take its member "
+            "'report', or write one with 'provenance scan --format json'"
+        )
     if held["format_version"] != FORMAT_VERSION:
         found = reprlib.repr(held["format_version"])
         raise SourceError(
