@@ -529,7 +529,8 @@ def _result(
     percentile: float | None,
     alarms: float | None,
 ) -> FileResult:
-    similarity = round(sum((share.share for share in shares), common), _ROUNDED)
+    explained = sum((share.share for share in shares), common)
+    similarity = round(min(1.0, explained), _ROUNDED)  # rounded up, six sixths are more than one
     return FileResult(
         path=file.path,
         sha256=file.sha256,

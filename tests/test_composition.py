@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from programs import program
+from programs import program, shuffled_names
 
 import provenance
 from provenance.composition import HALF, MARGIN, named, nearest, of_repository, weight
 from provenance.model import FileResult, Share
+from provenance.report.saved import report_of
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is slow to draw, too."""
@@ -143,6 +144,22 @@ def test_what_is_near_outweighs_much_that_hardly_resembles() -> None:
     equal = [(weight(100, 1.0, 1.0), {"a": 0.0, "b": 0.09})] * 2
     far = [(weight(100, 0.35, 1.0), {"b": 0.0, "a": 0.09})] * 5
     assert named(equal + far, EQUAL) == ["a"] * 7
+
+
+def test_six_sixths_are_not_more_than_one(tmp_path: Path) -> None:
+    """Each share is rounded up by itself: the report of such a file was none by its schema, and
+    could not be read again."""
+    parts = [shuffled_names(program(1, functions=1, classes=0), seed) for seed in range(6)]
+    for number, text in enumerate(parts):
+        reference = tmp_path / "reference" / "models" / f"f{number}" / "a.py"
+        reference.parent.mkdir(parents=True)
+        reference.write_text(text, newline="\n")
+    (tmp_path / "mine.py").write_text("\n\n".join(parts), newline="\n")
+    report = provenance.compare(tmp_path / "mine.py", tmp_path / "reference")
+    (mine,) = report.files
+    assert [share.share for share in mine.composition] == [round(1 / 6, 6)] * 6
+    assert (mine.similarity, mine.novel) == (1.0, 0.0)
+    assert report_of(provenance.json_report(report), "it") == report
 
 
 def test_what_is_common_is_similar_but_nobodys(tmp_path: Path) -> None:
