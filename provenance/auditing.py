@@ -118,7 +118,7 @@ def planned(
     if not archive:
         inner = tuple(dict.fromkeys(_inner(root, _existing(path)) for path in paths))
         only = None if "." in inner else inner
-    places = _places(policy, given, home or root, None if config else root)
+    places = _places(policy, given, home or root, _bound(root, file if config else None))
     _check_apart(places, file)
     return Plan(
         source=paths[0] if archive else os.path.relpath(root),
@@ -133,11 +133,17 @@ def planned(
     )
 
 
+def _bound(root: str, named: str | None) -> str | None:
+    """The folder that a policy writes nothing outside of: that of the repository, but for one which
+    is named and stands elsewhere. One that stands there is whoever's may change the repository."""
+    return None if named and not _inside(os.path.realpath(named), root) else root
+
+
 def _places(
     policy: Policy, given: Mapping[str, Any], home: str, bound: str | None
 ) -> dict[str, tuple[str, ...]]:
     """Settings that are paths, absolute: those of a call from where it is made. What a policy that
-    was found in a repository has written stays in that repository, ``bound``."""
+    stands in a repository has written stays in that repository, ``bound``."""
     places = {}
     for setting in SETTINGS:
         if setting.paths:
@@ -341,7 +347,9 @@ def audit(
         rulings(report, policy, scope),
         entries,
         scanned=lambda path: whole or path in looked_at,
-        exists=lambda path: os.path.lexists(os.path.join(plan.root, path)),
+        exists=lambda path: (
+            not is_elsewhere(path) and os.path.lexists(os.path.join(plan.root, path))
+        ),
     )
     incomplete = _incomplete(plan, only, report)
     if isinstance(kept, Reason):

@@ -189,7 +189,8 @@ def git_directory(top: str) -> str | Reason:
         return elsewhere
     directory = os.path.realpath(os.path.join(top, named))
     back = (small_text(os.path.join(directory, "gitdir"), _LONGEST_PATH) or "").strip()
-    if back and "\0" not in back and os.path.realpath(os.path.join(directory, back)) == place:
+    here = bool(back) and "\0" not in back and not is_elsewhere(back)
+    if here and os.path.realpath(os.path.join(directory, back)) == place:
         return directory
     above = os.path.dirname(top)
     while above != os.path.dirname(above):

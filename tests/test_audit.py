@@ -496,6 +496,24 @@ def test_what_fails_is_told_where_the_baseline_cannot_be_written(dirty: Path) ->
     assert "found no folder" in output
 
 
+@pytest.mark.parametrize("path", ["//evil.example/share/a.py", r"\\evil.example\share\a.py"])
+def test_no_entry_of_a_baseline_is_looked_for_on_another_computer(
+    dirty: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows would sign in there. What cannot be here is gone."""
+    run("audit", "--write-baseline", code=0)
+    known = json.loads(Path("provenance-baseline.json").read_text())
+    known["entries"].append({**known["entries"][0], "id": "0", "path": path})
+    Path("provenance-baseline.json").write_text(json.dumps(known))
+    looked: list[str] = []
+    lexists = os.path.lexists
+    monkeypatch.setattr("os.path.lexists", lambda path: looked.append(str(path)) or lexists(path))
+    found = audited("src/borrowed.py", code=0)
+    assert looked
+    assert not [one for one in looked if "evil" in one]
+    assert [one["path"] for one in found["fixed"]] == [path]
+
+
 def test_a_baseline_that_is_named_must_be_there(clean: Path) -> None:
     assert "found no baseline" in run("audit", "--baseline", "b.json", code=2).output
     run("audit", "--baseline", "b.json", "--write-baseline", code=0)
@@ -694,6 +712,10 @@ def test_the_policy_of_a_repository_writes_nothing_outside_of_it(dirty: Path) ->
     elsewhere.write_text("output = ['shared.txt']\n" + before)
     run("audit", "--config", elsewhere, code=1)
     assert (dirty.parent / "shared.txt").exists(), "a policy that is named is trusted"
+    Path("ci").mkdir()
+    Path("ci", "policy.toml").write_text("output = ['../../other.txt']\n" + before)
+    said = run("audit", "--config", "ci/policy.toml", code=2).output  # but not one of the branch
+    assert "expected a path inside" in said
 
 
 def test_the_policy_of_a_repository_writes_nothing_of_version_control(dirty: Path) -> None:

@@ -587,6 +587,24 @@ def test_a_git_file_names_no_path_that_no_system_opens(tmp_path: Path) -> None:
     assert "does not point back" in told
 
 
+@pytest.mark.parametrize("back", ["//evil.example/share/.git", "\\\\evil.example\\share"])
+def test_a_git_file_and_what_it_names_look_on_no_other_computer(
+    back: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows would sign in there: neither by itself nor by the folder that it leads to, which an
+    archive may have brought along."""
+    put(tmp_path, "a.py")
+    (tmp_path / "led").mkdir()
+    (tmp_path / "led" / "gitdir").write_text(back)
+    looked: list[str] = []
+    real = os.path.realpath
+    monkeypatch.setattr("os.path.realpath", lambda path: looked.append(path) or real(path))
+    for named in ("led", back):
+        (tmp_path / ".git").write_text(f"gitdir: {named}\n")
+        assert isinstance(git_directory(real(tmp_path)), Reason)
+    assert not [path for path in looked if "evil" in path]
+
+
 @pytest.mark.parametrize("back", ["!a/x.py", "./!a/x.py", "{!a/x.py,zz}"])
 def test_a_folder_gives_what_an_archive_gives_where_a_glob_takes_back(
     tmp_path: Path, back: str
