@@ -507,7 +507,12 @@ def test_no_entry_of_a_baseline_is_looked_for_on_another_computer(
     Path("provenance-baseline.json").write_text(json.dumps(known))
     looked: list[str] = []
     lexists = os.path.lexists
-    monkeypatch.setattr("os.path.lexists", lambda path: looked.append(str(path)) or lexists(path))
+
+    def noted(path: str) -> bool:
+        looked.append(str(path))
+        return lexists(path)
+
+    monkeypatch.setattr("os.path.lexists", noted)
     found = audited("src/borrowed.py", code=0)
     assert looked
     assert not [one for one in looked if "evil" in one]

@@ -598,7 +598,12 @@ def test_a_git_file_and_what_it_names_look_on_no_other_computer(
     (tmp_path / "led" / "gitdir").write_text(back)
     looked: list[str] = []
     real = os.path.realpath
-    monkeypatch.setattr("os.path.realpath", lambda path: looked.append(path) or real(path))
+
+    def noted(path: str) -> str:
+        looked.append(path)
+        return real(path)
+
+    monkeypatch.setattr("os.path.realpath", noted)
     for named in ("led", back):
         (tmp_path / ".git").write_text(f"gitdir: {named}\n")
         assert isinstance(git_directory(real(tmp_path)), Reason)
