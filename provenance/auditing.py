@@ -286,10 +286,13 @@ def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
     there = re.sub(r"[\\*\[\]!# ]", r"\\\g<0>", signs)
     moved = []
     for glob in expand_braces(globs):
-        back, plain = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
-        anchored = "/" in plain.removeprefix("./").rstrip("/")
-        plain = plain.removeprefix("./").removeprefix("/")
-        moved.append(f"{back}{there}{'' if anchored else '**/'}{plain}")
+        spelt = glob.removeprefix("./")  # as ``Patterns`` reads it
+        back, plain = ("!", spelt[1:]) if spelt.startswith("!") else ("", spelt)
+        if not plain.strip("/ "):
+            moved.append(plain)  # matches nothing, wherever it stands
+            continue
+        anchored = "/" in plain.rstrip("/")
+        moved.append(f"{back}{there}{'' if anchored else '**/'}{plain.removeprefix('/')}")
     return tuple(moved)
 
 

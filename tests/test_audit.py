@@ -573,6 +573,14 @@ def test_globs_are_moved() -> None:
         "!a/**/x/",
         "a/c/**",
     )
+    assert under("a/", ["./!x/", "{!x,y}", "./", "/", "./ "]) == (
+        "!a/**/x/",
+        "!a/**/x",
+        "a/**/y",
+        "",
+        "/",
+        " ",
+    )
 
 
 def test_an_archive_is_audited_by_the_policy_here(dirty: Path) -> None:
