@@ -72,10 +72,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An audit, and the entries of the baseline that still hold."""
+    """An audit, the entries of the baseline that still hold, and the paths beside which nothing
+    was scanned, None for all."""
 
     audit: Audit
     held: tuple[Entry, ...]
+    only: tuple[str, ...] | None = None
 
 
 # --- what is to be done -------------------------------------------------------------------
@@ -366,7 +368,7 @@ def audit(
         incomplete=incomplete,
         called=plan.called,
     )
-    return Done(done, held)
+    return Done(done, held, only)
 
 
 def without_policy(report: Report) -> Audit:
@@ -403,10 +405,20 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
         if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE, NONE_WANTED))
         and not (lets and lets.wants(one.path))
     ]
+    missing += [
+        f"{one.path}: {one.reason}, but it was named; scan it by itself, or name it no more"
+        for one in report.skipped
+        if one.reason.endswith(BY_RULE) and _is_named(one.path, plan.only or ())
+    ]
     nothing = all(one.reason.endswith((BY_RULE, NONE_WANTED)) for one in report.skipped)
     if not report.files and nothing and not _only_files(plan, only):
         missing.append(_NO_FILE)
     return tuple(missing)
+
+
+def _is_named(path: str, named: Iterable[str]) -> bool:
+    """Whether what is left out, a folder ending in ``/``, is or holds what was named."""
+    return any(f"{one}/".startswith(f"{path.rstrip('/')}/") for one in named)
 
 
 def _asked(plan: Plan) -> tuple[str, ...] | None:

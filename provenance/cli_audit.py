@@ -147,7 +147,7 @@ def audit(
     with progress_bar("Auditing") as progress:
         done = run(plan, jobs=plan.policy.jobs or cores(), progress=progress, fresh=write_baseline)
     said = done.audit
-    failed = _write_all(plan, said)
+    failed = _write_all(replace(plan, only=done.only), said)
     shown = replace(said, incomplete=(*said.incomplete, *failed))
     accepted, lost = write_baseline and not said.incomplete, None
     if accepted:

@@ -659,6 +659,21 @@ def test_nothing_to_read_is_not_clean(clean: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_what_is_named_and_left_out_is_not_clean(clean: Path) -> None:
+    """Beside others too; what is left out inside of a folder that is named is no part of it."""
+    shutil.rmtree(".git")
+    subprocess.run(["git", "init", "-q"], check=True)
+    Path(".gitignore").write_text("made.py\nbuild/\n")
+    for name in ("src/made.py", "build/a.py"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(OWN)
+    for named in (["src/made.py"], ["src", "build/a.py"], ["src", "build"]):
+        assert "but it was named" in " ".join(run("audit", *named, code=3).output.split())
+    run("audit", "src", code=0)
+    run("audit", code=0)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 def test_a_tree_of_which_a_rule_leaves_all_out_is_not_clean(clean: Path) -> None:
     Path(".git").rmdir()
     subprocess.run(["git", "init", "-q"], check=True)

@@ -119,6 +119,17 @@ def test_the_verdicts_are_those_of_a_full_run(branch: Path) -> None:
         assert len(full["rulings"]) > len(expected)
 
 
+def test_a_bundle_says_which_files_it_is_of(branch: Path, index: Path, tmp_path: Path) -> None:
+    """Scanned again are those that had changed, and no other."""
+    bundle = str(tmp_path / "evidence.zip")
+    audited("--diff", "main", "--bundle", bundle, code=1)
+    again = ["verify-bundle", bundle, "--source", ".", "--index", str(index)]
+    result = CliRunner().invoke(main, again)
+    assert result.exit_code == 0, result.output
+    Path("src/added.py").write_text("X = 1\n")
+    assert CliRunner().invoke(main, again).exit_code == 1
+
+
 def test_what_is_not_committed_counts(branch: Path) -> None:
     """Changed, added and moved in the folder; not what git ignores."""
     (branch / "src" / "own.py").write_text("X = 2\n")
