@@ -224,7 +224,7 @@ def _sources(
         for below in range(at + 1, min(at + 1 + _LINES_AFTER, len(block.lines))):
             line = bare_line(block.lines[below])
             if not _STARTS_WITH_URL.match(line):
-                if below == at + 1 and not rest.strip(" :.(`") and named and not found:
+                if below == at + 1 and _is_told_below(rest) and named and not found:
                     match_ = _SOURCE.match(line.lstrip("(`"))
                     if match_ is not None and not _NOT_DOTTED.match(match_[0]):
                         return [match_[0].rstrip(".,:;*")], below
@@ -241,6 +241,12 @@ def _sources(
         if name:
             found.append(name)
     return list(dict.fromkeys(source[:400] for source in found)), last
+
+
+def _is_told_below(rest: str) -> bool:
+    """Whether what follows a verb names nothing yet: "the following file:"."""
+    words = re.findall(r"\w+", rest.lower())
+    return not words or (all(word in _LEAD for word in words) and rest.rstrip()[-1:] == ":")
 
 
 def _is_lead(text: str) -> bool:

@@ -26,6 +26,12 @@ _WORDS = (
     b"ed from",
     b"ed  from",
     b"en from",
+    b"ly from",
+    b"verbatim from",
+    b"over from",
+    b"code from",
+    b"as is from",
+    b"as-is from",
     b"# from ",
     b"based on",
     b"inspired by",
@@ -33,8 +39,8 @@ _WORDS = (
     b"copyright",
     b"licen",
 )
-"""Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken. Between the
-two a line may end."""
+"""Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken; what
+follows may stand between, as in "copied directly from". Between the two a line may end."""
 _OTHER_WORDS = tuple(word.encode() for word in ("©", "ed\u00a0from"))
 
 _TOKEN = re.compile(

@@ -283,7 +283,7 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
             line = "; ".join(code)
         was = depth, quote
         depth, quote, remark = _after(line, depth, quote)
-        if starts and not (past or quote or remark) and line.rstrip().endswith("?"):
+        if starts and not (len(code) > 1 or quote or remark) and line.rstrip().endswith("?"):
             depth, quote = was
             indent = line[: len(line) - len(line.lstrip(" \t"))]
             yield f"{indent}pass  # {line.strip()}" if indent else _comment(line)

@@ -8,6 +8,7 @@ anything to read; then only the places of those words are looked up in its synta
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -321,6 +322,7 @@ class _File:
     def __init__(self, content: bytes, path: str, roots: Sequence[Node]) -> None:
         self.content = content
         self.roots = roots
+        self._starts = [root.start_byte for root in roots]
         pure = PurePosixPath(path)
         self.folders = pure.parts[:-1]
         stem = pure.stem if pure.stem != "__init__" else ""
@@ -342,12 +344,13 @@ class _File:
         """The smallest node of a place; in a file of very many places, or very large, none that
         stands so deep that to find it, and what is around it, takes long."""
         self._cost += len(self.content)
-        for root in self.roots:
-            if root.start_byte <= first < root.end_byte:
-                if self._cost > _FREE and _is_deep(root, first):
-                    return None
-                return root.descendant_for_byte_range(first, stop)
-        return None
+        within = bisect_right(self._starts, first) - 1  # a notebook has a tree for each cell
+        if within < 0 or first >= self.roots[within].end_byte:
+            return None
+        root = self.roots[within]
+        if self._cost > _FREE and _is_deep(root, first):
+            return None
+        return root.descendant_for_byte_range(first, stop)
 
     def places(self, word: bytes) -> Iterator[Node]:
         """The leaves that are exactly a word, or are read as it."""

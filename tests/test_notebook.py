@@ -159,6 +159,7 @@ def test_lines_of_ipython_become_comments(line: str) -> None:
         "#\x85!ls\x1cdef f(): pass\n!ls\x0cdef g(): return 1",
         "\u2028def f(): pass\n  \ndef g(): return 1",
         "def f(): x = !ls '''\nclass g: b = %time (",
+        "%\x1ea?\ndef f(): pass\n%time x\x0bb?\ndef g(): return 1",
         "  In [1]: def f(): pass\n  In [2]: def g(): return 1",
     ],
 )

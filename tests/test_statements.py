@@ -56,6 +56,19 @@ def test_a_claim_is_read_with_its_target(comment: str, kind: str, target: str | 
     assert said == (target or comment.rstrip(".").split()[-1])
 
 
+@pytest.mark.parametrize("words", ["directly", "almost verbatim", "over", "as is", "as-is", "code"])
+def test_words_between_a_verb_and_its_from_hide_no_claim(words: str) -> None:
+    """Only where the verb stood right before it, or the line had an address, was it read."""
+    (found,) = statements(f"# Copied {words} from a.b.modeling_c\n".encode()).claims
+    assert (found.kind, found.target) == ("copied", "a.b.modeling_c")
+
+
+def test_what_is_copied_may_be_named_below_the_words_for_it() -> None:
+    (found,) = statements(b"# Copied from the following file:\n# a/b/modeling_c.py\n").claims
+    assert (found.line, found.end_line, found.target) == (1, 2, "a/b/modeling_c.py")
+    assert not statements(b"# Copied from my notes:\n# a/b/modeling_c.py\n").claims
+
+
 @pytest.mark.parametrize(
     "text",
     [
