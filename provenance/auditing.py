@@ -17,7 +17,7 @@ from typing import Any
 
 from provenance.decode import Reason, plain_text
 from provenance.errors import UsageError
-from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
+from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
 from provenance.patterns import Patterns, expand_braces
@@ -248,6 +248,15 @@ def _is_archive(path: str) -> bool:
     from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
 
     return path.lower().endswith((*ZIP_ENDINGS, *TAR_ENDINGS)) and os.path.isfile(path)
+
+
+def no_code(paths: Iterable[str]) -> tuple[str, ...]:
+    """The files among paths of which nothing is looked at, by their names."""
+    return tuple(
+        path
+        for path in paths
+        if os.path.isfile(path) and not path.lower().endswith(ENDINGS) and not _is_archive(path)
+    )
 
 
 def _existing(path: str) -> str:

@@ -178,17 +178,14 @@ def audit(
 def _tell_what_is_no_code(paths: tuple[str, ...]) -> None:
     """That a file which is named, as by a hook, is neither Python nor a notebook by its name, nor
     an archive: nothing of it is looked at, and no report has it."""
-    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
-    from provenance.folder import ENDINGS
+    from provenance.auditing import no_code
 
-    known = (*ENDINGS, *ZIP_ENDINGS, *TAR_ENDINGS)
-    for path in paths:
-        if os.path.isfile(path) and not path.lower().endswith(known):
-            click.echo(
-                f"provenance: {printable(path)}: found neither a .py file nor a notebook, expected "
-                "one, or a folder: it is not looked at",
-                err=True,
-            )
+    for path in no_code(paths):
+        click.echo(
+            f"provenance: {printable(path)}: found neither a .py file nor a notebook, expected "
+            "one, or a folder: it is not looked at",
+            err=True,
+        )
 
 
 def _columns() -> int:
