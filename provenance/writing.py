@@ -47,6 +47,7 @@ from provenance.schema import (
     Shape,
     seal,
 )
+from provenance.unused import blank_unused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,6 +123,7 @@ class NewIndex:
             self.temporary.unlink(missing_ok=True)
             connection = sqlite3.connect(self.temporary, isolation_level=None)
             connection.execute(f"PRAGMA page_size = {512 if version == FORMAT_VERSION else 4096}")
+            connection.execute("PRAGMA auto_vacuum = NONE")
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -139,6 +141,7 @@ class NewIndex:
                 connection.execute("DELETE FROM meta WHERE key IN ('checksum', 'rows')")
                 connection.execute("INSERT INTO meta VALUES ('baseline', ?)", (baseline,))
                 self._close(connection)
+            blank_unused(self.temporary)
             seal(self.temporary)
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())

@@ -34,6 +34,7 @@ from provenance.parse import parse
 from provenance.schema import PAGED, seal, sealed
 from provenance.sketch import body, positions
 from provenance.stored import Stored
+from provenance.unused import blank_unused
 
 _NESTED = '''"""A docstring that must not be stored."""
 import os
@@ -358,6 +359,58 @@ def test_two_builds_are_the_same_file(tree: Path, built: Path, tmp_path: Path) -
     provenance.build_index([str(tree)], again, date="2025-03-01", license="MIT")
     assert verify(again) == verify(built)
     assert again.read_bytes() == built.read_bytes()
+
+
+@pytest.mark.parametrize("mode", ["OFF", "ON"])
+def test_no_byte_is_what_sqlite_leaves(
+    mode: str, tree: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Releases of SQLite differ in what they leave in bytes that they do not use, and in their
+    number. What was deleted is left or cleared as asked, so it is both ways here."""
+    connect = sqlite3.connect
+
+    def leaving(*given: Any, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*given, **more)
+        connection.execute(f"PRAGMA secure_delete = {mode}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", leaving)
+    again = tmp_path / "birds.db"
+    provenance.build_index([str(tree)], again, date="2025-03-01", license="MIT")
+    assert again.read_bytes() == built.read_bytes()
+    assert again.read_bytes()[96:100] == bytes(4)
+
+
+@pytest.mark.parametrize("size", [512, 4096])
+def test_what_sqlite_uses_is_kept(size: int, tmp_path: Path) -> None:
+    """Of cells on inner pages, on pages of overflow, of holes between them; the rest is zeros."""
+    path = tmp_path / "any.db"
+    chosen = random.Random(size)
+    sizes = [chosen.choice([1, 2, 30, size // 4, size - 40, size, 5 * size]) for _ in range(900)]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA page_size = {size}")
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, data, UNIQUE (data, id))")
+        connection.execute("CREATE TABLE w (data PRIMARY KEY, id) WITHOUT ROWID")
+        for number, many in enumerate(sizes):
+            data = chosen.randbytes(many)
+            row = (number << 8 * chosen.randrange(6), data)
+            connection.execute("INSERT OR IGNORE INTO t VALUES (?, ?)", row)
+            connection.execute("INSERT OR IGNORE INTO w VALUES (?, ?)", row[::-1])
+        connection.execute("DELETE FROM t WHERE id % 3 = 0")
+        connection.execute("DELETE FROM w WHERE id % 3 = 0")
+        connection.execute("VACUUM")
+        rows = [list(connection.execute(f"SELECT * FROM {table}")) for table in "tw"]
+    left = path.read_bytes()
+    blank_unused(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert [list(connection.execute(f"SELECT * FROM {table}")) for table in "tw"] == rows
+    cleared = path.read_bytes()
+    assert cleared != left
+    assert all(new in (old, 0) for old, new in zip(left, cleared, strict=True))
+    blank_unused(path)
+    assert path.read_bytes() == cleared
 
 
 def test_the_index_does_not_depend_on_jobs(
