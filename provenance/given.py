@@ -48,7 +48,7 @@ def path_of(name: str, given: object) -> str:
     """
     try:
         path = os.fsdecode(given)  # type: ignore[arg-type]
-        if "\0" not in os.fsencode(path).decode("latin-1"):
+        if path and "\0" not in os.fsencode(path).decode("latin-1"):
             return path
     except (TypeError, ValueError):  # another type, or a lone surrogate
         pass

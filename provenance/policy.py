@@ -16,6 +16,7 @@ from datetime import date, datetime
 from typing import Any
 
 from provenance.errors import UsageError
+from provenance.regular import remedy
 from provenance.release import checked_day
 from provenance.settings import BY_KEY, Declaration, Policy, Setting
 from provenance.toml import table_of
@@ -123,8 +124,8 @@ def _text(path: str) -> str:
             data = file.read(_LONGEST + 1)
     except OSError as error:
         raise UsageError(
-            f"{path}: found a configuration that cannot be read ({error.strerror}); give read "
-            "permission, or name another with --config"
+            f"{path}: found a configuration that cannot be read ({error.strerror}); "
+            + remedy(error, "give read permission, or name another with --config")
         ) from error
     if len(data) > _LONGEST:
         raise UsageError(f"{path}: found more than {_LONGEST:,} bytes, expected a configuration")

@@ -107,6 +107,15 @@ def read_file(
         return unreadable(error, "a file")
 
 
+_REMEDIES = {
+    errno.EMFILE: "let a process have more open files (ulimit -n), and try again",
+    errno.ENFILE: "let the system have more open files, or end other programs, and try again",
+    errno.ENOMEM: "free some memory, and try again",
+    errno.EIO: "look at the disk and the log of the system, and try again",
+}
+"""For want of something that no file is to blame for."""
+
+
 def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:
     """All there is, but no more than one byte over the limit, whatever a header promised. Asked for
     in parts: room is made for as much as is asked for."""
@@ -143,10 +152,14 @@ def _irregular(mode: int) -> Reason:
 
 def unreadable(error: OSError, what: str) -> Reason:
     """Why a file or folder (``what``) is not read, with the remedy."""
-    remedy = {
+    usual = {
         "FileNotFoundError": "it vanished during the scan; scan again",
         "PermissionError": "give read permission or leave it out with --exclude",
     }.get(type(error).__name__, "repair it or leave it out with --exclude")
-    return Reason(
-        f"found {what} that cannot be read ({error.strerror or type(error).__name__}); {remedy}"
-    )
+    found = f"found {what} that cannot be read ({error.strerror or type(error).__name__})"
+    return Reason(f"{found}; {remedy(error, usual)}")
+
+
+def remedy(error: OSError, usual: str) -> str:
+    """What to do about something that cannot be read: the usual, but where it is not to blame."""
+    return _REMEDIES.get(error.errno or 0, usual)

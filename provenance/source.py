@@ -28,7 +28,7 @@ from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
 from provenance.notices import LONGEST_FILE, MOST, MOST_BYTES, is_notice
 from provenance.patterns import Patterns
-from provenance.regular import read_file, read_within, sha256_of
+from provenance.regular import read_file, read_within, remedy, sha256_of
 from provenance.toml import table_of
 
 _NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
@@ -156,7 +156,7 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
     except OSError as error:
         raise SourceError(
             f"{shown(text)}: found a directory that cannot be listed ({error.strerror}); "
-            "give read permission"
+            + remedy(error, "give read permission")
         ) from error
     listed, beside = list_folder(root, patterns, is_notice)
     entries = _told_apart(sorted(listed, key=_in_order))
@@ -215,7 +215,7 @@ def _open_file(text: str, patterns: Patterns, limits: Limits) -> Source:
     except OSError as error:
         raise SourceError(
             f"{shown(text)}: found a file that cannot be read ({error.strerror}); "
-            "give read permission"
+            + remedy(error, "give read permission")
         ) from error
     wanted = patterns.wants(name)
 
@@ -240,7 +240,7 @@ def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> S
     except OSError as error:
         raise SourceError(
             f"{shown(text)}: found an archive that cannot be read ({error.strerror}); "
-            "check its permissions and its disk"
+            + remedy(error, "check its permissions and its disk")
         ) from error
     said = opened.described
     stem = name[: -len(ending)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -60,6 +61,7 @@ class Group(click.Group):
         """Read the command line, which writes where help or the version is asked for."""
         with _told():
             if parent is None:
+                _check_empty(args)
                 _check_names(args)
             return super().make_context(info_name, args, parent, **options)
 
@@ -68,6 +70,18 @@ class Group(click.Group):
         with _told(), _ended_by_signals():
             _check_memory()
             return super().invoke(ctx)
+
+
+def _check_empty(arguments: list[str]) -> None:
+    """Nothing is looked for where a variable of the shell says nothing: an empty name would be that
+    of no file, of the folder it is started in, or for none given, as of a policy."""
+    for at, one in enumerate(arguments):
+        if not one or re.fullmatch("--[a-z-]+=", one):
+            where = f"behind {arguments[at - 1]}" if not one and at else one or "in front"
+            raise UsageError(
+                f"found an empty argument ({where}), expected a name or a value; give it one, or "
+                "leave it out; a variable may not be set"
+            )
 
 
 def _check_names(arguments: list[str]) -> None:

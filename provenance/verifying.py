@@ -30,6 +30,7 @@ from provenance.model import (
     SuspectSeen,
 )
 from provenance.references import DEFAULT_INDEX
+from provenance.regular import remedy
 from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
 from provenance.report.text import safe
@@ -86,7 +87,8 @@ def verify_bundle(
         data = Path(path).read_bytes()
     except OSError as error:
         raise BundleError(
-            f"{shown}: cannot be read ({error.strerror}), expected a bundle of evidence"
+            f"{shown}: cannot be read ({error.strerror}), expected a bundle of evidence; "
+            + remedy(error, "check its name and its permissions")
         ) from error
     content = unpacked(data, shown)
     if wrong := wrong_sums(content):

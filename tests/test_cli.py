@@ -617,6 +617,26 @@ def test_output_into_a_folder_that_is_not_there_is_3(
     assert "r.json" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scan", ""],
+        ["audit", ".", "--config", ""],
+        ["audit", ".", "--config="],
+        ["index", "verify", ""],
+        ["index", "merge", "", "-o", "x.db"],
+        ["verify-bundle", ""],
+        ["report", ""],
+    ],
+)
+def test_an_empty_name_is_told(arguments: list[str]) -> None:
+    """A variable of the shell that is not set names nothing: it was taken for the folder, or for
+    no policy given, with that of the repository in its place."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "found an empty argument (" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["pipe", "link", ""])
 def test_what_is_no_file_is_not_replaced(
     name: str, mine: Path, index: Path, tmp_path: Path

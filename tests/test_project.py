@@ -90,7 +90,8 @@ ALLOWED = {
     ),
     "integrity": "checksum index schema sketch",
     "rank": "mark",
-    "writing": "aside checksum elements errors index model pages schema",
+    "unused": "",
+    "writing": "aside checksum elements errors index model pages schema unused",
     "build": "index mark model origins pages parse rank schema sketch statements writing",
     "numbering": "elements index pages parse rank schema",
     "ours": "policy pypi schema",
@@ -165,7 +166,7 @@ ALLOWED = {
     "terminal": "aside errors policy report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
     "settings": "",
-    "policy": "errors release settings toml",
+    "policy": "errors regular release settings toml",
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model",
     "report.audit": "model report.json report.rules report.text",
@@ -181,7 +182,7 @@ ALLOWED = {
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (
-        "scanning bundle errors identity index model references.__init__ report.formats "
+        "scanning bundle errors identity index model references.__init__ regular report.formats "
         "report.json report.text sides verdict version workers"
     ),
     "cli_explain": "explained references.__init__ terminal",
@@ -240,10 +241,11 @@ ALLOWED = {
 
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
-    "stored checksum integrity aside ours writing numbering merge segments scanning indexing given "
-    "workers worker policy cache auditing terminal cli cli_audit cli_explain cli_report bundle "
-    "verifying explained __init__ __main__ cli_cluster cluster.session cluster.exchange "
-    "cluster.folders cluster.importing references.__init__ references.manifest".split()
+    "stored checksum integrity aside ours writing unused numbering merge segments scanning "
+    "indexing given workers worker policy cache auditing terminal cli cli_audit cli_explain "
+    "cli_report bundle verifying explained __init__ __main__ cli_cluster cluster.session "
+    "cluster.exchange cluster.folders cluster.importing references.__init__ "
+    "references.manifest".split()
 )
 WORLD = set(
     "os io pathlib shutil tempfile glob sqlite3 subprocess socket ssl http urllib requests ftplib "

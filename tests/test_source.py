@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import json
 import lzma
 import os
 import random
+import re
 import socket
 import stat
 import struct
@@ -783,6 +785,33 @@ def test_what_the_system_refuses_to_read_is_told(
     told = reasons(opened(tmp_path))
     assert told.keys() == {"a.py", "shut/"}
     assert all("(Permission denied); give read permission" in one for one in told.values())
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EMFILE, "more open files (ulimit -n)"),
+        (errno.ENFILE, "end other programs"),
+        (errno.ENOMEM, "free some memory"),
+        (errno.EIO, "look at the disk"),
+    ],
+)
+def test_what_no_file_is_to_blame_for_asks_for_no_permission(
+    number: int, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.py", "b/c.py")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        with pytest.raises(SourceError, match=re.escape(remedy)) as told:
+            open_source(str(tmp_path))
+    assert "permission" not in str(told.value)
+    source = open_source(str(tmp_path))
+    monkeypatch.setattr("provenance.regular.os.open", refuse)
+    assert all(remedy in one for one in reasons(source).values())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names that are no Unicode")
