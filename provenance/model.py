@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UnitKind = Literal["module", "class", "function", "method", "nested"]
+UseKind = Literal[
+    "import",
+    "subclass",
+    "register",
+    "from_pretrained",
+    "from_config",
+    "model_type",
+    "checkpoint",
+    "patch",
+]
 CloneType = Literal["type-1", "type-2", "type-3", "fragment"]
 Verdict = Literal["clear", "common", "resembles", "derived"]
 Attribution = Literal["declared", "declared elsewhere", "undeclared"]
@@ -500,7 +510,7 @@ class UseOf:
     """Reuse without copying: a line that imports, extends, registers, loads or patches code of a
     family, or names its model type or weights."""
 
-    kind: str
+    kind: UseKind
     target: str
     line: int
     origin: str

@@ -20,18 +20,8 @@ from unicodedata import normalize
 from tree_sitter import Node, Tree
 
 from provenance.mark import fold, folds, words
+from provenance.model import UseKind
 from provenance.parse import LONGEST_IMPORT, Walked, syntax
-
-UseKind = Literal[
-    "import",
-    "subclass",
-    "register",
-    "from_pretrained",
-    "from_config",
-    "model_type",
-    "checkpoint",
-    "patch",
-]
 
 MOST = 2_000
 """Uses read of one file; no person writes more."""

@@ -609,10 +609,13 @@ NEAR = {
         ("findings.0.blocks", [], "no blocks or no lineage"),
         ("findings.0.suspect.start_line", 0, "outside of its unit"),
         ("files.0.sha256", "##vso[task.x]", "the checksum '##vso"),
-        ("index.0.checksum", "", "the checksum ''"),
+        ("index.0.checksum", "0", "the checksum '0'"),
         ("parameters.suspect_date", "\u0662\u0660\u0662\u0664-01-01", "the day"),
         ("index", "x", "indexes"),
         ("index", [], "a report without an index"),
+        ("findings.0.suspect.name", "", 'suspect.name: ""'),
+        ("findings.0.reference.family", "", 'reference.family: ""'),
+        ("notice_files", [""], 'notice_files.0.: ""'),
     ],
 )
 def test_a_result_that_is_none_is_refused(
@@ -647,7 +650,7 @@ def test_what_never_ends_is_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_day_of_an_identical_file_that_is_none_is_refused(
     key: str, scanned: tuple[Report, Path]
 ) -> None:
-    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ())
+    same = Identity("a/b", "a", None, (), "b.py", None, None, True, (), family="b", title="B")
     changed: dict[str, Any] = {key: ""}
     file = replace(scanned[0].files[0], identical=replace(same, **changed))
     report = replace(scanned[0], files=(file, *scanned[0].files[1:]))
@@ -666,7 +669,7 @@ def test_a_day_of_the_scanned_side_that_is_none_is_refused(
     report = replace(scanned[0], findings=(finding, *others))
     with pytest.raises(provenance.SourceError, match=r"the day '\\x1b\[2J'"):
         report_of(json_report(report), "result.json")
-    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ())
+    same = Identity("a/b", "a", None, (), "b.py", None, None, True, (), family="b", title="B")
     same = replace(same, seen=finding.seen)
     file = replace(scanned[0].files[0], identical=same)
     report = replace(scanned[0], files=(file, *scanned[0].files[1:]))

@@ -142,6 +142,18 @@ def test_what_limits_leave_out_is_told(
     assert "only the likeliest references" not in " ".join(text_report(report).split())
 
 
+def test_a_use_of_an_unknown_kind_is_refused(report: provenance.Report) -> None:
+    """As the schema has it; those of ours are all known."""
+    held = json.loads(json_report(report))
+    assert report_of(json.dumps(held), "r.json") == report
+    use = {"line": 1, "origin": "a/b", "target": "b", "title": "b"}
+    held["files"][0]["uses"] = [{**use, "kind": "import"}]
+    report_of(json.dumps(held), "r.json")
+    held["files"][0]["uses"] = [{**use, "kind": "imports"}]
+    with pytest.raises(provenance.SourceError, match=r'uses\[0\].kind: "imports"'):
+        report_of(json.dumps(held), "r.json")
+
+
 def test_schema_has_an_identity_without_a_host() -> None:
     assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema()["$id"] == f"urn:provenance-checker:report:{FORMAT_VERSION}"

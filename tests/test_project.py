@@ -70,7 +70,7 @@ ALLOWED = {
     "rights": "comments",
     "statements": "claims comments rights",
     "notices": "comments decode errors mark patterns rights statements toml",
-    "uses": "mark parse",
+    "uses": "mark model parse",
     "licenses": "",
     "sketch": "model",
     "align": "mark model sketch",

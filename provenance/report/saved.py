@@ -23,6 +23,8 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LARGE = 2**53 - 1
 _LONG = 10_000_000
 _ID = re.compile(r"[0-9a-f]{8,64}(?:-[0-9]{1,9})?")
+_MAY_BE_EMPTY = re.compile(r"\.(?:source|text|exclude_origin\[[0-9]+\])$")
+"""Texts of which the schema asks for no character."""
 _SUM = re.compile(r"[0-9a-f]{64}")
 
 
@@ -165,6 +167,8 @@ def _made(kind: Any, value: Any, place: str) -> Any:
     if origin in (Union, UnionType):
         if value is None and type(None) in get_args(kind):
             return None
+        if value == "" and str in get_args(kind):  # a day is looked at later
+            return value
         (one,) = (one for one in get_args(kind) if one is not type(None))
         return _made(one, value, place)
     if origin is Literal:
@@ -177,7 +181,7 @@ def _made(kind: Any, value: Any, place: str) -> Any:
     elif kind in (int, float):  # counts and lines, or shares: all floats are such
         if type(value) in (int, kind) and 0 <= value <= (1 if kind is float else _LARGE):
             return kind(value)
-    elif type(value) is kind:
+    elif type(value) is kind and (value != "" or _MAY_BE_EMPTY.search(place)):
         return value
     raise _UnfitError(f"{place}: {json.dumps(value)[:60]}")
 
