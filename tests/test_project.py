@@ -177,7 +177,7 @@ ALLOWED = {
         "patterns policy references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (
-        "auditing bundle errors model policy regular release report.audit report.formats "
+        "auditing bundle errors given model policy regular release report.audit report.formats "
         "report.notices settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
