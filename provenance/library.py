@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -113,6 +114,9 @@ def score(structure: float, text: float) -> float:
 LIBRARY = " library code"
 """What titles of families end with that are no models but what models are written with: to use
 those is no reuse of a model."""
+_SHARED = re.compile(r"\bshared layers\b| code$")
+"""What titles of families have that are parts of a package, whose modules are called as anybody's
+may be: ``rope_utils``, ``cache``."""
 IMPORT_NAMES = {
     "whisper": "openai-whisper",
     "mlx_lm": "mlx-lm",
@@ -495,7 +499,7 @@ class Library:
         as_of = self.as_of
         seen = sorted(
             {
-                name
+                (name, _SHARED.search(title) is not None)
                 for facts in (index.origin_facts for index in self.indexes)
                 for name, title, first in zip(facts.names, facts.titles, facts.first, strict=True)
                 if not title.endswith(LIBRARY)
@@ -503,9 +507,11 @@ class Library:
                 and not (self.exclude_origin and self._excluded(name))
             }
         )
-        preferred = [name for name in seen if name.startswith("transformers/")]
-        preferred += [name for name in seen if not name.startswith("transformers/")]
-        return known_names(preferred, IMPORT_NAMES)
+        names = dict.fromkeys(name for name, _ in seen)
+        preferred = [name for name in names if name.startswith("transformers/")]
+        preferred += [name for name in names if not name.startswith("transformers/")]
+        shared = {name for name, parts in seen if parts}
+        return known_names(preferred, IMPORT_NAMES, shared)
 
     @cached_property
     def titles(self) -> Mapping[str, Named]:

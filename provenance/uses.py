@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -57,6 +57,12 @@ _GENERIC = set(
     "interfacesbase registry adapters vision modulemapping transformers vllm sglang torch".split()
 )
 """Folded names that are no family, whatever the index calls its origins."""
+_ANYBODYS = set(
+    "attention autoencoder cache conv embeddings frontends kernels languagemodel linear loader lora "
+    "mlp modality normalization normalize parallel pooling resample sharedexperts util visionutils "
+    "embeddingmodelspec encoderpreprocessing extracthiddenstates sigmaschedule".split()
+)
+"""Folded names that many give to a module: they are a family where its package is named."""
 
 _AFFIX = re.compile(
     r"^(?:modeling|configuration|processing|tokenization|image_processing|video_processing|"
@@ -80,13 +86,19 @@ def _plain(part: str) -> tuple[str, str]:
     return plain, fold(plain)
 
 
-def known_names(origins: Iterable[str], modules: Mapping[str, str] | None = None) -> dict[str, str]:
+def known_names(
+    origins: Iterable[str],
+    modules: Mapping[str, str] | None = None,
+    shared: Collection[str] = (),
+) -> dict[str, str]:
     """What ``resolve`` looks names up in.
 
     Args:
         origins: ``package/family``; of equal families the first is the one meant where a name
             does not say its package.
         modules: further import names of packages: ``{"whisper": "openai-whisper"}``.
+        shared: those of the origins that are called as anybody's module may be, such as
+            ``rope_utils``: they are meant where a name says their package.
 
     Returns:
         Origins by folded family (``qwen25vl``) and by package and family
@@ -99,7 +111,8 @@ def known_names(origins: Iterable[str], modules: Mapping[str, str] | None = None
     keys = folds([_AFFIX.sub("", family) for _, _, family in listed])
     for (origin, package, _), key in zip(listed, keys, strict=True):
         if len(key) >= 2 and key not in _GENERIC:
-            known.setdefault(key, origin)
+            if origin not in shared and key not in _ANYBODYS:
+                known.setdefault(key, origin)
             known.setdefault(f"{package}/{key}", origin)
     return known
 

@@ -13,6 +13,7 @@ from provenance.cli import main
 from provenance.families import FamilyRow, families_of
 from provenance.index import Index
 from provenance.integrity import verify
+from provenance.library import Library
 from provenance.model import Parameters
 from provenance.references import DEFAULT_INDEX
 from provenance.references.manifest import load
@@ -141,3 +142,12 @@ def test_a_scan_looks_into_it_unless_told_otherwise(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(program(1))
     assert run("scan", tmp_path).exit_code == 0
     assert run("scan", tmp_path, "--no-default-index").exit_code == 2
+
+
+def test_no_part_of_a_package_is_used_by_who_names_a_module_alike() -> None:
+    """It made a user of Apple's code of whoever has a module ``modeling_rope_utils``."""
+    with Library([str(DEFAULT_INDEX)]) as library:
+        names = library.names
+    assert {"ropeutils", "cache", "base", "attention", "parallel", "loader"}.isdisjoint(names)
+    assert names["mlx-lm/cache"] == "mlx-lm/cache"
+    assert names["llama"] == "transformers/llama"

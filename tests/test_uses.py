@@ -356,3 +356,18 @@ def test_very_many_uses_hide_none_of_another_family() -> None:
     last = "import torch\nfrom transformers import WhisperModel\nAutoModel.register('qwen2', A)\n"
     origins = {origin for *_, origin in found(f"from .own import {own}\n{bert}{last}")}
     assert origins == {"transformers/llama", "transformers/whisper", "transformers/qwen2"}
+
+
+def test_a_part_of_a_package_is_used_where_the_package_is_named() -> None:
+    """Its modules are called as those of others: ``rope_utils``, ``cache``."""
+    known = known_names(
+        ["mlx-lm/rope_utils", "mlx-lm/llama"], {"mlx_lm": "mlx-lm"}, {"mlx-lm/rope_utils"}
+    )
+    for source, origin in (
+        ("from ...modeling_rope_utils import a", None),
+        ("from mine.models.modeling_rope_utils import a", None),
+        ("from mlx_lm.models.rope_utils import a", "mlx-lm/rope_utils"),
+        ("from .modeling_llama import A", "mlx-lm/llama"),
+    ):
+        (use,) = uses(f"import torch\n{source}".encode(), known=known) or (None,)
+        assert (use and resolve(use, known)) == origin, source
