@@ -335,6 +335,8 @@ def hostile(draw: st.DrawFn) -> Audit:
         exact=draw(st.booleans()),
         also=tuple(draw(st.lists(names, max_size=2))),
         direction=draw(st.sampled_from(("older", "younger", "same", "unknown"))),
+        family=draw(names),
+        title=draw(names),
     )
     whole = draw(names)
     files = {file.path: file for file in made.report.files}

@@ -290,7 +290,7 @@ _CHECKED = frozenset(
 def test_no_field_of_a_saved_report_is_alive(text: str) -> None:
     """Whoever wrote it: it need not have been us."""
     found = finding(1, declarations=(Declaration("copied", "a.py", 1, "# x", "llama"),))
-    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ("c/d",))
+    same = Identity("a/b", "a", None, (), "b.py", None, None, True, ("c/d",), family="b", title="B")
     files = (
         file_result(found.suspect.path, uses=(UseOf("import", "transformers", 1, "a/b", "B"),)),
         file_result("z.py", identical=replace(same, path=text)),
