@@ -58,9 +58,9 @@ _GENERIC = set(
 )
 """Folded names that are no family, whatever the index calls its origins."""
 _ANYBODYS = set(
-    "attention autoencoder cache conv embeddings frontends kernels languagemodel linear loader lora "
-    "mlp modality normalization normalize parallel pooling resample sharedexperts util visionutils "
-    "embeddingmodelspec encoderpreprocessing extracthiddenstates sigmaschedule".split()
+    "attention autoencoder cache conv embeddings frontends kernels languagemodel linear loader "
+    "lora mlp modality normalization normalize parallel pooling resample sharedexperts util "
+    "visionutils embeddingmodelspec encoderpreprocessing extracthiddenstates sigmaschedule".split()
 )
 """Folded names that many give to a module: they are a family where its package is named."""
 
