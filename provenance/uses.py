@@ -285,7 +285,7 @@ def _keys_in(statement: bytes) -> tuple[str, ...]:
         modules = re.findall(r"\w+", text.partition("import")[2])
     parts = [module.split(".") for module in modules]
     families = (_plain(part)[1] for own in parts for part in own if part)
-    return *(f"{own[0]}/" for own in parts), *families
+    return (*(f"{own[0]}/" for own in parts), *families)
 
 
 def _is_about_models(content: bytes) -> bool:
