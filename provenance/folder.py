@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -120,34 +120,26 @@ def list_folder(
     outside, inner, top = _outer_rules(root)
     found: list[tuple[str, str | Reason]] = []
     notices: list[tuple[str, str | Reason]] = []
+    tree = _Tree(root, inner)
+    links: list[tuple[str, bool]] = []
     waiting = [_Place("", outside, _Checkout("", top), None)]
     while waiting:
-        here = waiting.pop()
-        prefix, rules, checkout, aside = here.prefix, here.rules, here.checkout, here.aside
+        given = waiting.pop()
+        prefix = given.prefix
         folder = os.path.join(root, prefix)
         try:
-            with (
-                opened_folder(root, prefix) as opened,
-                os.scandir(folder if opened is None else opened) as listing,
-            ):
-                entries = {entry.name: _kind(entry) for entry in listing}
+            entries = tree.entries(prefix)
         except OSError as error:
+            tree.places[prefix] = None
             found.append((shown(prefix) or ".", unreadable(error, "a folder")))
             continue
-        if ".git" in entries and prefix:
-            checkout = _Checkout(inner + prefix, Tracked(folder), checkout)
-        if prefix and aside is None and not ENVIRONMENT_MARKS.isdisjoint(entries):
-            aside = _ENVIRONMENT
-            if not checkout.has(inner + prefix):
-                if _may_hold(root, prefix, patterns):
-                    found.append((shown(prefix), checkout.reason(aside)))
-                continue
-        if ".gitignore" in entries:
-            spec = _rules_in(read_within(root, prefix + ".gitignore", _LONGEST_IGNORE_FILE))
-            if isinstance(spec, Reason):
-                found.append((shown(prefix + ".gitignore"), spec))
-            else:
-                rules = (*rules, (inner + prefix, spec))
+        here, problem = tree.entered(given, entries)
+        if isinstance(here, Reason):
+            if _may_hold(root, prefix, patterns):
+                found.append((shown(prefix), here))
+            continue
+        if problem is not None:
+            found.append((shown(prefix + ".gitignore"), problem))
         for name, kind in entries.items():
             path = prefix + name
             place = os.path.join(folder, name)
@@ -155,29 +147,111 @@ def list_folder(
                 found.append((shown(path), kind))
             elif kind == "link":
                 if _may_be_wanted(name, path, place, patterns):
-                    why = _why_not(inner + path, checkout, rules, aside)
+                    why = tree.why_not(path, here)
                     if why is None or not why.endswith(BY_RULE):
-                        found.append((shown(path), _linked(root, path, patterns)))
+                        links.append((path, False))
                 elif is_notice(name) and not patterns.excludes(shown(path)):
-                    notices.append((shown(path), _linked(root, path, patterns, is_notice)))
+                    links.append((path, True))
             elif kind == "folder":
                 if name == ".git" or not _wanted(path, True, patterns):
                     continue
-                held = aside or (_OTHERS if name in LEFT_OUT else None)
-                why = _why_not(f"{inner}{path}/", checkout, rules, held)
-                if why is None:
-                    ignored = _ignored(f"{inner}{path}/", rules)
-                    held = held or (_IGNORED if ignored else None)
-                    waiting.append(_Place(path + "/", rules, checkout, held))
+                below = tree.below(here, name)
+                if isinstance(below, _Place):
+                    waiting.append(below)
                 elif _may_hold(root, path + "/", patterns):
-                    found.append((shown(path) + "/", why))
+                    found.append((shown(path) + "/", below))
             elif name.endswith(ENDINGS):
                 if _wanted(path, False, patterns):
-                    why = _why_not(inner + path, checkout, rules, aside)
-                    found.append((shown(path), why or place))
+                    found.append((shown(path), tree.why_not(path, here) or place))
             elif is_notice(name) and not patterns.excludes(shown(path)):
                 notices.append((shown(path), place))
+    for path, noticed in links:
+        why = _linked(tree, path, patterns, is_notice if noticed else None)
+        (notices if noticed else found).append((shown(path), why))
     return found, notices
+
+
+class _Tree:
+    """The folders of a tree: how each is read, and which are left out."""
+
+    def __init__(self, root: str, inner: str) -> None:
+        """``inner`` is the path from the git root to the tree's, empty or ending in ``/``."""
+        self.root, self._inner = root, inner
+        self.places: dict[str, _Place | None] = {}
+        """By their paths, None where nothing of one is read."""
+
+    def entries(self, prefix: str) -> dict[str, Literal["link", "folder", "other"] | Reason]:
+        """What stands in a folder.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        folder = os.path.join(self.root, prefix)
+        with (
+            opened_folder(self.root, prefix) as opened,
+            os.scandir(folder if opened is None else opened) as listing,
+        ):
+            return {entry.name: _kind(entry) for entry in listing}
+
+    def entered(
+        self, here: _Place, entries: Collection[str]
+    ) -> tuple[_Place | Reason, Reason | None]:
+        """A folder as what stands in it has it read, or why it is left out; and why its rules are
+        not known."""
+        prefix, rules, checkout, aside = here.prefix, here.rules, here.checkout, here.aside
+        if ".git" in entries and prefix:
+            tracked = Tracked(os.path.join(self.root, prefix))
+            checkout = _Checkout(self._inner + prefix, tracked, checkout)
+        if prefix and aside is None and not ENVIRONMENT_MARKS.isdisjoint(entries):
+            aside = _ENVIRONMENT
+            if not checkout.has(self._inner + prefix):
+                self.places[prefix] = None
+                return checkout.reason(aside), None
+        problem = None
+        if ".gitignore" in entries:
+            spec = _rules_in(read_within(self.root, f"{prefix}.gitignore", _LONGEST_IGNORE_FILE))
+            if isinstance(spec, Reason):
+                problem = spec
+            else:
+                rules = (*rules, (self._inner + prefix, spec))
+        place = _Place(prefix, rules, checkout, aside)
+        self.places[prefix] = place
+        return place, problem
+
+    def below(self, here: _Place, name: str) -> _Place | Reason:
+        """A folder in another, or why it is left out."""
+        prefix = f"{here.prefix}{name}/"
+        path = self._inner + prefix
+        held = here.aside or (_OTHERS if name in LEFT_OUT else None)
+        why = _why_not(path, here.checkout, here.rules, held)
+        if why is not None:
+            self.places[prefix] = None
+            return why
+        held = held or (_IGNORED if _ignored(path, here.rules) else None)
+        return _Place(prefix, here.rules, here.checkout, held)
+
+    def why_not(self, path: str, here: _Place) -> Reason | None:
+        """Why a file, or a link, in a folder is left out."""
+        return _why_not(self._inner + path, here.checkout, here.rules, here.aside)
+
+    def leaves_out(self, path: str, folder: bool) -> bool:
+        """Whether something is left out, be it in a folder that nobody asked for."""
+        above, _, name = (path + "/" * (folder and path != "")).rpartition("/")
+        here, prefix = self.places[""], ""
+        for part in above.split("/") if above else ():
+            prefix += part + "/"
+            if here is not None and prefix not in self.places:
+                self._enter(here, part)
+            here = None if here is None else self.places[prefix]
+        return here is None or bool(name and self.why_not(path, here))
+
+    def _enter(self, here: _Place, name: str) -> None:
+        below = self.below(here, name)
+        if isinstance(below, _Place):
+            try:
+                self.entered(below, self.entries(below.prefix))
+            except OSError:
+                self.places[below.prefix] = None
 
 
 # --- kinds of entries ---------------------------------------------------------------------
@@ -199,9 +273,10 @@ def _is_link(entry: os.DirEntry[str]) -> bool:
 
 
 def _linked(
-    root: str, path: str, patterns: Patterns, is_notice: Callable[[str], bool] | None = None
+    tree: _Tree, path: str, patterns: Patterns, is_notice: Callable[[str], bool] | None = None
 ) -> Reason:
     """Why a symbolic link, or one of the name of a notice file, is not followed."""
+    root = tree.root
     place = os.path.join(root, path)
     try:
         target = os.path.realpath(place)
@@ -214,14 +289,17 @@ def _linked(
     inner = os.path.relpath(target, root).replace(os.sep, "/")
     kind, put = ("notice", "the file") if is_notice else ("Python", "the code")
     if is_notice:
-        read = is_notice(os.path.basename(inner)) and not patterns.excludes(shown(inner))
+        above, _, name = inner.rpartition("/")
+        read = is_notice(name) and not patterns.excludes(shown(inner))
+        read = read and not tree.leaves_out(above, True)
     else:
         read = _is_read(shown(inner), folder, patterns)
+        read = read and not tree.leaves_out(inner, folder)
     if (read and ".git" not in inner.split("/")) or target == root:
         return Reason(f"{found} of the same tree; {IN_THE_SAME_TREE}")
     return Reason(
-        f"{found} of the same tree that is not looked at there, for it is no {kind} file, or not "
-        f"wanted; put {put} itself here, or leave the link out with --exclude"
+        f"{found} of the same tree that is not looked at there, for it is no {kind} file, left "
+        f"out, or not wanted; put {put} itself here, or leave the link out with --exclude"
     )
 
 

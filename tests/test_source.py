@@ -686,6 +686,34 @@ def test_a_link_to_what_is_not_looked_at_is_no_link_to_what_is(tmp_path: Path) -
 
 
 @needs_posix
+@pytest.mark.parametrize("only", [None, ["a.py", "pkg", "LICENSE"]])
+@pytest.mark.parametrize("where", ["made", ".venv", "kept/made", "kept/deep/node_modules"])
+def test_a_link_to_what_is_left_out_is_no_link_to_what_is_read(
+    where: str, only: list[str] | None, tmp_path: Path
+) -> None:
+    """What git ignores, environments and others' code are built into a package through a link."""
+    root = put(tmp_path, "kept/x.py", f"{where}/m.py", f"{where}/in/LICENSE")
+    put(root, ".gitignore", text="made\n")
+    if where == ".venv":
+        put(root, ".venv/pyvenv.cfg")
+    for name, target in {
+        "a.py": f"{where}/m.py",
+        "pkg": f"{where}/in",
+        "same.py": "kept/x.py",
+        "same": "kept",
+    }.items():
+        (root / name).symlink_to(target)
+    (root / "LICENSE").symlink_to(f"{where}/in/LICENSE")
+    told = reasons(open_source(str(root), only=only))
+    lost = {name for name, reason in told.items() if "is not looked at there" in reason}
+    assert lost == {"a.py", "pkg"}
+    (notice,) = open_source(str(root), only=only).notices()
+    assert isinstance(notice, Skipped)
+    assert notice.path == "LICENSE"
+    assert "is not looked at there" in notice.reason
+
+
+@needs_posix
 @pytest.mark.parametrize(
     ("include", "target", "told"),
     [
