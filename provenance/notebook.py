@@ -43,7 +43,7 @@ _BLANK = re.compile(rf"\A((?:[^\S\n]*\n)*)[^\S\n]*[{_ENDS}]")
 _CELL_MAGIC = re.compile(rf"[ \t]*%%(!|\w+)?([^{_ENDS}]*)")
 _HELP = re.compile(r"\s*%%\w+\?")  # asks what it is: the rest of the cell is Python
 _MAYBE = re.compile(
-    rf"(?:^|[{_ENDS}])[^\S\n]*(?:[%!?,;/]|>>>|\.{{3}})|\?[^\S\n]*$|=[^\S\n]*[%!]|In \[\d",
+    rf"(?:^|[{_ENDS}])[^\S\n{_ENDS}]*(?:[%!?,;/]|>>>|\.{{3}})|\?[^\S\n]*$|=[^\S\n]*[%!]|In \[\d",
     re.MULTILINE,
 )
 _LINE_MAGIC = re.compile(r"\s*[%!?,;/]")

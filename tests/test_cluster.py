@@ -535,7 +535,7 @@ def test_the_row_of_a_notebook_has_its_cells() -> None:
     (made,) = gather.files_of_rows([row])
     read = gather.suspect_of(dict(zip(joining._columns(gather.READ), made, strict=True)))
     assert read == gather.file_of("a.ipynb", content, len(content))
-    assert [line for _, line in read.cells] == [1, 2]
+    assert [line for _, line in read.cells] == [1, 2, 25]
 
 
 def test_a_column_that_is_missing_or_of_another_type_is_named() -> None:

@@ -339,7 +339,10 @@ def _python_of(part: str) -> None:
 
 def test_a_cell_is_read_in_proportion_to_its_length() -> None:
     """40,000 empty lines took seven seconds, by the square."""
-    ends(_python_of, ["\n", "!\f", "x? ", "=\n", "... ", "a\\\r\n", " import", "\n import", "-a "])
+    ends(
+        _python_of,
+        ["\n", "!\f", "\x85", "x? ", "=\n", "... ", "a\\\r\n", " import", "\n import", "-a "],
+    )
 
 
 def test_huge_numbers_and_lone_surrogates_do_no_harm() -> None:
