@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Literal
 from unicodedata import normalize
@@ -173,7 +173,9 @@ def _by_prefix(name: str, package: str, known: Mapping[str, str]) -> str | None:
 
 _LOADS = (b"from_pretrained", b"from_config")
 _REGISTERING = (b"register_model", b"register_config", b"register_processor")
-_WORDS = (b"model_type", *_LOADS, *_REGISTERING)
+_NAMING = (b"import_module", b"__import__", b"for_model")
+"""What is called with the name of a module, or of a model type."""
+_WORDS = (b"model_type", *_LOADS, *_REGISTERING, *_NAMING)
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
 _CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
@@ -181,6 +183,10 @@ _ASSIGNED = re.compile(rb"\.[A-Za-z_\x80-\xff][\w\x80-\xff]*[ \t]*=(?!=)")
 _DOTTED = re.compile(
     rb"[ \t]*((?:[A-Za-z_\x80-\xff][\w\x80-\xff]*\.){1,12}[A-Za-z_\x80-\xff][\w\x80-\xff]*)"
     rb"[ \t]*=\Z"
+)
+_IDENTIFIER = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
+_THROUGH = re.compile(
+    rb"(?<![\w\x80-\xff.])(%b)((?:[\s\\]*\.[\s\\]*%b){1,12})" % (_IDENTIFIER, _IDENTIFIER)
 )
 _BEYOND = re.compile(rb"(?<![\w\x80-\xff])\w*[\x80-\xff][\w\x80-\xff]*")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
@@ -219,10 +225,12 @@ def uses(
     about = _is_about_models(content) or _is_inside(path, known)
     kept: dict[Use, None] = {}
     told: set[str] = set()
-    for use in _found(file):
+    lines: set[tuple[int, str]] = set()
+    for use in chain(_found(file), _through(file, known, lines)):
         origin = resolve(use, known)
         if origin is None or not (about or use.kind not in _BY_NAME or _is_of(use, known)):
             continue
+        lines.add((use.line, origin))
         if len(kept) < MOST or origin not in told:  # very many of one hide none of another
             told.add(origin)
             kept[use] = None
@@ -242,6 +250,7 @@ def is_worth_reading(walked: Walked, path: str, known: Mapping[str, str]) -> boo
         return True
     if (
         any(word in texts for word in _WORDS)
+        or any(b"import_module" in one for one in walked.imports)
         or (b"register" in texts and any(word in content for word in _REGISTERS))
         or (_is_inside(path, known) and _says_a_word(content))
     ):
@@ -394,6 +403,7 @@ def _found(file: _File) -> Iterator[Use]:
         yield from _loads(file, word)
     yield from _registers(file)
     yield from _model_types(file)
+    yield from _named(file)
     yield from _checkpoints(file)
     yield from _patches(file)
 
@@ -482,6 +492,39 @@ def _subclasses(file: _File) -> Iterator[Use]:
                     yield Use("subclass", f"{star}.{target}", _line(node), name)
 
 
+def _through(
+    file: _File, known: Mapping[str, str], lines: Container[tuple[int, str]]
+) -> Iterator[Use]:
+    """The first place of each name of a known family that is reached through an imported package:
+    ``transformers.LlamaModel``, ``models.llama.modeling_llama``; but for lines of which it is told
+    that they use that origin."""
+    packages = {
+        name: target
+        for name, target in file.bound.items()
+        if f"{target.partition('.')[0]}/" in known
+        and resolve(Use("import", target, 0), known) is None
+    }
+    told: set[str] = set()
+    left = _MOST_HITS
+    for match in _THROUGH.finditer(file.content) if packages else ():
+        package = packages.get(_name(match[1].decode("utf-8", "replace")))
+        if package is None or left <= 0 or match.end() - match.start() > _LONGEST:
+            continue
+        target = package + _name(re.sub(rb"[\s\\]", b"", match[2]).decode("utf-8", "replace"))
+        origin = resolve(Use("import", target, 0), known)
+        if origin is None or target in told:
+            continue
+        left -= 1
+        node = file.at(*match.span(1))
+        above = node.parent if node is not None else None
+        if node is None or above is None or above.type != "attribute":
+            continue
+        if above.start_byte == node.start_byte and node.end_byte == match.end(1):
+            told.add(target)
+            if (_line(node), origin) not in lines:
+                yield Use("import", target, _line(node))
+
+
 # --- calls --------------------------------------------------------------------------------
 
 
@@ -514,7 +557,12 @@ def _arguments(call: Node) -> list[Node]:
 
 def _literal(file: _File, node: Node | None) -> str:
     """The text of a plain string of one line, else ``""``."""
-    if node is None or node.type != "string" or node.end_byte - node.start_byte > _LONGEST:
+    if node is None or node.end_byte - node.start_byte > _LONGEST:
+        return ""
+    if node.type == "concatenated_string":
+        parts = [_literal(file, part) for part in node.named_children]
+        return "".join(parts) if all(parts) else ""
+    if node.type != "string":
         return ""
     inner = node.named_children
     if len(inner) != 3 or inner[1].type != "string_content" or inner[1].named_child_count:
@@ -598,6 +646,28 @@ def _model_types(file: _File) -> Iterator[Use]:
                         yield Use("model_type", text, _line(one or node), above.type)
             if values:
                 break
+
+
+def _named(file: _File) -> Iterator[Use]:
+    """Modules and model types that are named to what imports or makes them."""
+    aliases = [name for name, target in file.bound.items() if target == "importlib.import_module"]
+    for word in dict.fromkeys((*_NAMING, *(name.encode() for name in aliases))):
+        kind: Literal["import", "model_type"] = "import"
+        if word == b"for_model":
+            kind = "model_type"
+        for node in file.places(word):
+            call = node.parent
+            if call is not None and call.type == "attribute":
+                call = call.parent
+            if call is None or call.type != "call":
+                continue
+            values = [_literal(file, value) for value in _arguments(call)[:2]]
+            if not values or not values[0]:
+                continue
+            target = values[0]
+            if kind == "import" and target.startswith(".") and values[1:]:
+                target = values[1] + target
+            yield Use(kind, target, _line(node), word.decode())
 
 
 def _checkpoints(file: _File) -> Iterator[Use]:

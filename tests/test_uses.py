@@ -371,3 +371,71 @@ def test_a_part_of_a_package_is_used_where_the_package_is_named() -> None:
     ):
         (use,) = uses(f"import torch\n{source}".encode(), known=known) or (None,)
         assert (use and resolve(use, known)) == origin, source
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "target"),
+    [
+        ("import transformers as t\nm = t.LlamaModel(c)", "import", "transformers.LlamaModel"),
+        (
+            "import transformers\nm = (transformers\n  . models.llama)",
+            "import",
+            "transformers.models.llama",
+        ),
+        (
+            "from transformers import models\n@models.llama.f\ndef f(): ...",
+            "import",
+            "transformers.models.llama.f",
+        ),
+        ("m = __import__('transformers.models.llama')", "import", "transformers.models.llama"),
+        (
+            "import importlib\nm = importlib.import_module('.llama', 'transformers.models')",
+            "import",
+            "transformers.models.llama",
+        ),
+        (
+            "from importlib import import_module as i\nm = i('transformers.models.llama')",
+            "import",
+            "transformers.models.llama",
+        ),
+        ("from transformers import AutoConfig as A\nA.for_model('llama')", "model_type", "llama"),
+        (
+            "from transformers import AutoModel as A\nA.from_pretrained('meta-llama/' 'Llama-2')",
+            "from_pretrained",
+            "meta-llama/Llama-2",
+        ),
+    ],
+)
+def test_names_that_are_reached_through_a_package(source: str, kind: str, target: str) -> None:
+    assert [one[:2] for one in found(source)] == [(kind, target)]
+    assert found(source)[0][3] == "transformers/llama"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import transformers as t\n't.LlamaModel'  # t.LlamaModel\n",
+        "import transformers as t\nx.t.LlamaModel, x . t . LlamaModel\n",
+        "import mine as t\nt.LlamaModel\n",
+        "import transformers as t\nt.AutoModel.from_config(c)\n",
+    ],
+)
+def test_what_is_not_reached_through_a_package_is_no_use_of_it(source: str) -> None:
+    assert found(source) == []
+
+
+def test_what_is_told_of_a_line_is_not_told_as_reached() -> None:
+    """An import, a base class, what is loaded: the same place, and the same family."""
+    source = (
+        "import transformers as t\n"
+        "from transformers import LlamaModel\n"
+        "class A(t.LlamaModel): ...\n"
+        "a = t.LlamaModel.from_pretrained(x)\n"
+        "b = LlamaModel.from_config(x), LlamaModel.x\n"
+    )
+    assert [(kind, line) for kind, _, line, _ in found(source)] == [
+        ("import", 2),
+        ("subclass", 3),
+        ("from_pretrained", 4),
+        ("from_config", 5),
+    ]
