@@ -26,6 +26,7 @@ SECONDS = 120
 """So long may git take for one answer."""
 
 _LONGEST = 100_000_000
+_HASH = re.compile(r"[0-9a-f]{4,64}")
 _NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d*)*)")
 
 
@@ -108,20 +109,25 @@ def _commit(found: Repository, base: str, told: Callable[..., str | None]) -> st
     """The hash of the commit that is meant."""
     match = _NAMED.fullmatch(base)
     if match:
-        meant = refs(found, match["name"])
-        if (
-            len({*meant.values()}) > 1
-        ):  # who may push a tag could say since when files are looked at
+        name = match["name"]
+        meant = refs(found, name)
+        if _HASH.fullmatch(name):
+            meant.setdefault("a commit", name)  # of which it may be the beginning
+        verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+        answers = {
+            one: told(*verify, f"{known}{match['back']}^{{commit}}")
+            for one, known in meant.items()
+            if _HASH.fullmatch(known)
+        }
+        commits = {one: answer.strip() for one, answer in answers.items() if answer is not None}
+        if len({*commits.values()}) > 1:
+            # who may push a tag could say since when files are looked at
             raise UsageError(
-                f"--diff: found {base!r} to mean {' and '.join(meant)}, expected one commit; write "
-                "the whole name, or remove the other one"
+                f"--diff: found {base!r} to mean {' and '.join(commits)}, expected one commit; "
+                "write the whole name, or remove the other one"
             )
-        named = next(iter(meant.values()), match["name"])
-        if re.fullmatch(r"[0-9a-f]{4,64}", named):
-            verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
-            answer = told(*verify, f"{named}{match['back']}^{{commit}}")
-            if answer is not None:
-                return answer.strip()
+        if commits:
+            return next(iter(commits.values()))
     raise UsageError(
         f"--diff: found {base!r}, expected a branch, tag or commit that is in this repository; "
         "'git fetch' it with its history (fetch-depth: 0, GIT_DEPTH: 0)"

@@ -201,6 +201,16 @@ def test_who_pushes_a_tag_does_not_say_since_when_files_are_looked_at(branch: Pa
     assert result.exit_code == 2, result.output
     assert "refs/tags/origin/main and refs/remotes/origin/main" in result.output
     assert paths(audited("--diff", "refs/remotes/origin/main", code=1)) == CHANGED
+    git("update-ref", f"refs/tags/{whole[:9]}", "HEAD")
+    result = CliRunner().invoke(main, ["audit", "--diff", whole[:9]])
+    assert result.exit_code == 2, result.output
+    assert f"refs/tags/{whole[:9]} and a commit, expected one" in result.output
+
+
+def test_a_tag_with_words_of_its_own_means_its_commit_beside_a_branch(branch: Path) -> None:
+    """Its hash is another than that of the branch, its commit is none."""
+    git("tag", "-a", "-m", "annotated", "main", "main")
+    assert paths(audited("--diff", "main", code=1)) == CHANGED
 
 
 def test_what_is_left_out_and_nobody_knows_of_is_told_of_a_branch_too(branch: Path) -> None:
