@@ -255,6 +255,12 @@ class Index:
         """A path, or the qualified name of a unit, by its number."""
         return self._elements.name(number)
 
+    def spelled(self, number: int) -> str:
+        """The same where a report names a place by it: none has an empty path or name."""
+        if not (name := self.name(number)):
+            raise self.damaged(f"the name {number} of a file or unit is empty")
+        return name
+
     # --- trees ------------------------------------------------------------------------
 
     def tree(self, number: int) -> Tree:
@@ -541,7 +547,7 @@ class Index:
         found = np.flatnonzero(tree.units == unit)
         if not found.size:
             raise self.damaged(f"unit {unit} is not in tree {standing.tree}")
-        return self.name(standing.path), self.name(int(tree.names[found[0]]))
+        return self.spelled(standing.path), self.spelled(int(tree.names[found[0]]))
 
     def place(self, unit: int, standing: Standing) -> Place:
         """The first place of a unit in one file of one release."""
@@ -565,8 +571,8 @@ class Index:
             date=release.date,
             date_source=release.date_source,
             link=release.link,
-            path=self.name(standing.path),
-            name=self.name(int(tree.names[position])),
+            path=self.spelled(standing.path),
+            name=self.spelled(int(tree.names[position])),
             kind=KINDS[kind],
             first_line=int(tree.first_line[position]),
             last_line=int(tree.last_line[position]),

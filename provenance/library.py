@@ -420,7 +420,7 @@ class Library:
             package=release.package,
             version=release.version,
             versions=tuple(dict.fromkeys(versions)),
-            path=first.index.name(first.file.path),
+            path=first.index.spelled(first.file.path),
             license=release.license,
             first_seen=first_seen,
             exact=exact,

@@ -627,6 +627,13 @@ def test_a_damaged_row_is_an_error_and_no_other_answer(changed: dict[str, Any]) 
         index.tokens_at(index.standing(1)[0].tree, 1)
 
 
+def test_a_row_without_a_path_is_an_error() -> None:
+    """A report had it, against its schema."""
+    index = _slice(files=[(1, 1, "")])
+    with pytest.raises(IndexFileError, match="of a file or unit is empty"):
+        index.place(1, index.standing(1)[0])
+
+
 def test_a_unit_that_is_named_and_not_there_is_an_error_and_no_other_one() -> None:
     index = _slice()
     assert index.units_of(np.array([90])).tolist() == [1]

@@ -29,6 +29,7 @@ from provenance.checksum import checksum, logical_rows, opening_rows, opening_su
 from provenance.index import KINDS, Index
 from provenance.indexing import merge_indexes
 from provenance.integrity import verify
+from provenance.library import Library
 from provenance.model import Tokens
 from provenance.parse import parse
 from provenance.schema import PAGED, seal, sealed
@@ -1101,3 +1102,27 @@ def test_many_small_functions_are_built_in_bounded_time(tmp_path: Path) -> None:
     provenance.build_index([write(tmp_path / "many", a=text)], tmp_path / "i.db")
     with Index(tmp_path / "i.db") as index:
         assert index.facts().counts["place"] == 15_001
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_a_file_or_unit_without_a_name_is_damage(files: bool, copy: Path) -> None:
+    """With right sums, as somebody wrote it: reports had it, against their schema."""
+
+    def change(arrays: _Arrays) -> _Arrays:
+        names = arrays[0].tobytes().split(b"\0")
+        kept = [b"" if one.endswith(b".py") is files else one for one in names]
+        return [np.frombuffer(b"\0".join(kept), np.uint8)]
+
+    _rewrite(copy, "name", change)
+    _signed(copy)
+    with Library([str(copy)]) as library:
+        (index,) = library.indexes
+        for unit in range(1, index.units + 1):
+            standing = index.standing(unit)[0]
+            for ask in (index.place, index.named):
+                with pytest.raises(IndexFileError, match=r"name \d+ of a file or unit is empty"):
+                    ask(unit, standing)
+        same = next(same for n in (1, 2, 3) if (same := library.same_file(index.tree(n).sha256)))
+        if files:
+            with pytest.raises(IndexFileError, match="is empty"):
+                library.identity(same, exact=True)
