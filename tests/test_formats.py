@@ -441,6 +441,23 @@ def test_a_run_without_any_finding_is_valid(name: str) -> None:
     CHECKS[name](named(name).write(replace(empty, report=skipped, policy=()), Texts()))
 
 
+@pytest.mark.parametrize("name", ["junit", "cyclonedx", "spdx", "sarif", "markdown"])
+def test_files_with_broken_syntax_are_named(name: str, scanned: tuple[Audit, Texts]) -> None:
+    """Only what is around it was looked at: what is borrowed may stand in the rest."""
+    audited, texts = scanned
+    (broken,) = (file for file in audited.report.files if file.error_lines)
+    whole = replace(
+        audited,
+        rulings=(),
+        report=replace(audited.report, findings=(), files=(replace(broken, path="no<t>.py"),)),
+    )
+    text = named(name).write(whole, texts)
+    CHECKS.get(name, lambda _: None)(text)
+    assert "yntax is broken" in text
+    assert re.search(r"no(<|&lt;|%3C|\\<)t", text)
+    assert "line 1" in text
+
+
 def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Texts]) -> None:
     """The validators validate: one missing member is found."""
     log = json.loads(written("sarif", scanned))

@@ -134,8 +134,8 @@ ALLOWED = {
     "report.codequality": "model report.evidence report.rules report.text",
     "report.markdown": "model report.evidence report.json report.rules report.text",
     "report.csv": "model report.evidence report.text",
-    "report.cyclonedx": "model report.evidence report.text version",
-    "report.spdx": "model report.cyclonedx report.evidence report.text version",
+    "report.cyclonedx": "model report.evidence report.rules report.text version",
+    "report.spdx": "model report.cyclonedx report.evidence report.rules report.text version",
     "report.formats": (
         "errors model report.audit report.codequality report.csv report.cyclonedx report.html "
         "report.junit report.markdown report.sarif report.spdx"

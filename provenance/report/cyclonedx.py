@@ -23,6 +23,7 @@ from uuid import UUID, uuid5
 
 from provenance.model import Audit, FileResult, Ruling
 from provenance.report.evidence import files_of, identity_of, shortened, subject, utf8
+from provenance.report.rules import broken_files
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -91,6 +92,7 @@ def cyclonedx(audit: Audit) -> str:
             *(_property("fixed", f"{one.id}: {one.path}: {one.name}") for one in audit.fixed),
             *(_property("incomplete", words) for words in audit.incomplete),
             *(_property("skipped", f"{one.path}: {one.reason}") for one in audit.report.skipped),
+            *(_property("syntax", f"{path}: {said}") for path, said in broken_files(audit.report)),
             *(_property("index", f"{one.name} {one.checksum}") for one in audit.report.indexes),
             _property(
                 "means",

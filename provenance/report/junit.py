@@ -3,7 +3,8 @@ GitLab, Azure and GitHub's test reporters read too.
 
 Pure. One test case for each ruling: one that fails the audit has a ``failure``, one that the
 baseline knows is ``skipped``, all others pass. A second suite says whether the run itself was
-complete: an ``error`` for all that could not be done, ``skipped`` for files that were not read.
+complete: an ``error`` for all that could not be done, ``skipped`` for files that were not read, or
+only around broken syntax.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from provenance.model import Audit, Ruling
 from provenance.report.evidence import evidence, files_of, identity_of, place, subject
-from provenance.report.rules import PREFIX
+from provenance.report.rules import PREFIX, broken_files
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -49,6 +50,10 @@ def junit(audit: Audit) -> str:
         where = {"classname": safe(skipped.path), "name": "the file was read"}
         case = SubElement(run, "testcase", where)
         SubElement(case, "skipped", {"message": safe(skipped.reason)})
+    for path, words in broken_files(audit.report):
+        where = {"classname": safe(path), "name": "all of the file was looked at"}
+        case = SubElement(run, "testcase", where)
+        SubElement(case, "skipped", {"message": words})
     for one in (suite, run):
         for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             one.set(name, str(sum(case.find(tag) is not None for case in one.iter("testcase"))))

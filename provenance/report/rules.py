@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from provenance.model import Audit, Level, Rule
+from provenance.model import Audit, Level, Report, Rule
 
 PREFIX = "provenance-"
 """Stands before a rule's name where rules of several tools meet; a ``/`` would make SARIF read
@@ -181,6 +181,17 @@ def broken(audit: Audit) -> str:
         f"Syntax is broken in {len(files):,} file{'s' * (len(files) > 1)}, of which only the units "
         f"around it were looked at: {', '.join(named)}{f' and {more:,} more' if more > 0 else ''}."
     )
+
+
+def broken_files(report: Report) -> Iterator[tuple[str, str]]:
+    """Path of each file with a syntax error, and what of it was looked at."""
+    for file in report.files:
+        if file.error_lines:
+            yield (
+                file.path,
+                f"syntax is broken at line {file.error_lines[0]}; only the units around it were "
+                "looked at",
+            )
 
 
 def own_references(audit: Audit) -> str:

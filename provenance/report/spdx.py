@@ -23,6 +23,7 @@ from uuid import uuid5
 from provenance.model import Audit, FileResult, Ruling
 from provenance.report.cyclonedx import NAMESPACE, Named, derives, descends, expression, named_of
 from provenance.report.evidence import evidence, files_of, identity_of, place, shortened, utf8
+from provenance.report.rules import broken_files
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -86,6 +87,10 @@ def spdx(audit: Audit, contents: Mapping[str, bytes], created: str | None = None
             *(
                 drawn.annotation(f"skipped: {one.path}: {one.reason}")
                 for one in audit.report.skipped
+            ),
+            *(
+                drawn.annotation(f"syntax: {path}: {words}")
+                for path, words in broken_files(audit.report)
             ),
         ],
     }
