@@ -17,6 +17,7 @@ from provenance.settings import SETTINGS, Setting
 from provenance.terminal import (
     Command,
     cores,
+    no_dash,
     open_as,
     options,
     printable,
@@ -83,6 +84,8 @@ def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
         value = values[setting.name]
         if value is None or value in ((), ""):
             continue
+        if setting.key in _REPORTS:
+            no_dash(value, f"--{setting.key}")
         given[setting.name] = (
             checked_day(value, f"--{setting.key}") if setting.kind == "day" else value
         )

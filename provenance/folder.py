@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -252,6 +252,70 @@ class _Tree:
                 self.entered(below, self.entries(below.prefix))
             except OSError:
                 self.places[below.prefix] = None
+
+
+def find_named(root: str, paths: Iterable[str]) -> list[tuple[str, str]]:
+    """``(path inside the root, where it is)`` of Python files, named as they are ``shown``. Nothing
+    is listed but folders where a sign of a name may be an escape; what leads out of the root, or
+    into ``.git``, is left out. Whether they are there, and no links, is seen when they are read."""
+    escaped: dict[str, dict[str, list[str]]] = {}
+
+    def spelt(prefix: str, part: str) -> list[str]:
+        """The names in a folder that are shown so."""
+        if "\\" not in part:
+            return [part]
+        if prefix not in escaped:
+            names: dict[str, list[str]] = {}
+            with (
+                suppress(OSError),
+                opened_folder(root, prefix) as opened,
+                os.scandir(os.path.join(root, prefix) if opened is None else opened) as listing,
+            ):
+                for entry in listing:
+                    if "\\" in (said := shown(entry.name)):
+                        names.setdefault(said, []).append(entry.name)
+            escaped[prefix] = names
+        return escaped[prefix].get(part, [])
+
+    closed = os.open in os.supports_dir_fd  # then no link is followed on the way when it is read
+    found: list[tuple[str, str]] = []
+    for path in paths:
+        parts = path.split("/")
+        if not path.endswith(ENDINGS) or not _is_name(path) or any(map(_leads_out, parts)):
+            continue
+        prefixes = [""]
+        for part in parts[:-1]:
+            prefixes = [f"{prefix}{name}/" for prefix in prefixes for name in spelt(prefix, part)]
+        found += [
+            (path, os.path.join(root, prefix, name))
+            for prefix in prefixes
+            if closed or not _is_linked(root, prefix)
+            for name in spelt(prefix, parts[-1])
+        ]
+    return found
+
+
+def _is_linked(root: str, prefix: str) -> bool:
+    """Whether a link is on the way from a root to a folder."""
+    place = os.path.normpath(os.path.join(root, prefix))
+    return os.path.normcase(os.path.realpath(place)) != os.path.normcase(place)
+
+
+def _is_name(path: str) -> bool:
+    """Whether a path is one that is shown, and that the locale can write."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return shown(path) == path
+
+
+def _leads_out(part: str) -> bool:
+    """Whether a part of a path is no name of what a folder lists and is looked at: of Windows it
+    may be a drive or several folders."""
+    if os.sep != "/" and not {os.sep, ":"}.isdisjoint(part):
+        return True
+    return part in ("", ".", "..") or os.path.normcase(part) == ".git"
 
 
 # --- kinds of entries ---------------------------------------------------------------------

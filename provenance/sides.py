@@ -8,6 +8,7 @@ it was given to ``compare``. Nothing is fetched.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -16,7 +17,7 @@ from hashlib import sha256
 from provenance.errors import ProvenanceError, SourceError
 from provenance.model import FileResult, Report, SourceFile
 from provenance.pypi import cached, parse_requirement
-from provenance.source import Source, open_source
+from provenance.source import Source, open_named, open_source
 
 _PLAIN = re.compile(r"[\w./+-]+")
 _FEW = 200
@@ -104,10 +105,14 @@ def _again(
     exclude: Sequence[str],
     wanted: Collection[str],
 ) -> Source:
-    """What was scanned, opened again; without globs only the files that are wanted."""
+    """What was scanned, opened again: of a folder, which may be any in a saved report, only the
+    files that are wanted; of an archive likewise without globs."""
+    place = _at_hand(source or report.source)
+    if os.path.isdir(place):
+        return open_named(place, wanted)
     if not include and not exclude:
         include = _globs(wanted)
-    return open_source(_at_hand(source or report.source), include=include, exclude=exclude)
+    return open_source(place, include=include, exclude=exclude)
 
 
 def _at_hand(source: str) -> str:

@@ -17,12 +17,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from provenance.decode import Reason, decode
 from provenance.errors import SourceError
-from provenance.folder import list_folder, shown
+from provenance.folder import find_named, list_folder, shown
 from provenance.limits import READ, Found, Limits
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook
@@ -133,6 +133,30 @@ def open_source(
     return _open_file(text, patterns, limits)
 
 
+def open_named(text: str, paths: Iterable[str], *, limits: Limits = READ) -> Source:
+    """Open a directory for these files alone: it is not listed, however much is in it.
+
+    Args:
+        text: the directory.
+        paths: of files in it, as ``Source.files`` of all of it has them. Where several are shown
+            alike, all of them are read.
+        limits: what is read at most.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    root = _listable(text)
+    entries = sorted(find_named(root, paths), key=_in_order)
+
+    def read() -> Iterator[Found]:
+        for path, place in entries:
+            yield path, _read_below(root, place, limits.of(path)), None
+
+    return Source(
+        text, Release(shown(os.path.basename(root)) or "root"), len(entries), read, limits
+    )
+
+
 def _missing(text: str, error: OSError | ValueError) -> str:
     if re.fullmatch(r"[\w.-]+==[\w.!+-]+", text):
         return f"{text}: found no such file; for a release of a package write pypi:{text}"
@@ -149,38 +173,46 @@ def _missing(text: str, error: OSError | ValueError) -> str:
 
 
 def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
-    root = os.path.realpath(text)
-    try:
-        with os.scandir(root):
-            pass
-    except OSError as error:
-        raise SourceError(
-            f"{shown(text)}: found a directory that cannot be listed ({error.strerror}); "
-            + remedy(error, "give read permission")
-        ) from error
+    root = _listable(text)
     listed, beside = list_folder(root, patterns, is_notice)
     entries = _told_apart(sorted(listed, key=_in_order))
-    inner = len(os.path.join(root, ""))
 
-    def read_in(place: str, limit: int) -> bytes | Reason:
-        return read_within(root, place[inner:].replace(os.sep, "/"), limit)
+    def read_in(place: str | Reason, limit: int) -> bytes | Reason:
+        return place if isinstance(place, Reason) else _read_below(root, place, limit)
 
     def read() -> Iterator[Found]:
         for path, place in entries:
-            found = place if isinstance(place, Reason) else read_in(place, limits.of(path))
-            yield path, found, None
+            yield path, read_in(place, limits.of(path)), None
 
     def notices() -> list[tuple[str, bytes | Reason]]:
         found: list[tuple[str, bytes | Reason]] = []
         for path, place in sorted(beside, key=lambda one: (one[0].count("/"), one[0]))[:MOST]:
-            one = place if isinstance(place, Reason) else read_in(place, LONGEST_FILE)
-            found.append((path, one))
+            found.append((path, read_in(place, LONGEST_FILE)))
         if len(beside) > MOST:
             reason = f"found {len(beside)} notice files, the {MOST} nearest to the top were read"
             found.append((".", Reason(f"{reason}; leave some out with --exclude")))
         return sorted(found, key=lambda one: one[0])
 
     return Source(text, _project(root), len(entries), read, limits, notices)
+
+
+def _listable(text: str) -> str:
+    """The path of a directory, without links."""
+    root = os.path.realpath(text)
+    try:
+        with os.scandir(root):
+            return root
+    except OSError as error:
+        raise SourceError(
+            f"{shown(text)}: found a directory that cannot be listed ({error.strerror}); "
+            + remedy(error, "give read permission")
+        ) from error
+
+
+def _read_below(root: str, place: str, limit: int) -> bytes | Reason:
+    """What stands in a place below a root."""
+    inner = len(os.path.join(root, ""))
+    return read_within(root, place[inner:].replace(os.sep, "/"), limit)
 
 
 def _in_order(entry: tuple[str, str | Reason]) -> tuple[bytes, ...]:

@@ -35,8 +35,14 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments, after a look at what is named twice."""
         if not ctx.resilient_parsing:
-            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            values, _, given = self.make_parser(ctx).parse_args(args=list(args))
             for one in given:
+                if one.name in _WRITING:
+                    no_dash(
+                        values[one.name],
+                        one.opts[0],
+                        chosen=any(option.name == "format_" for option in self.params),
+                    )
                 single = one.name in _WRITING and not getattr(one, "multiple", False)
                 if single and given.count(one) > 1:
                     raise UsageError(
@@ -44,6 +50,26 @@ class Command(click.Command):
                         "once, as one file alone would be written; call once for each"
                     )
         return super().parse_args(ctx, args)
+
+
+def no_dash(value: object, option: str, *, chosen: bool = False) -> None:
+    """That no file named ``-`` is written where the output is meant; ``chosen`` is whether the form
+    of what goes there is.
+
+    Raises:
+        UsageError: it would be.
+    """
+    if "-" not in (value if isinstance(value, (tuple, list)) else (value,)):
+        return
+    instead = "name one"
+    if option == "--html" and chosen:
+        instead = "write the page alone to the output with --format html"
+    elif option == "--output" and chosen:
+        instead = "leave it out, and what --format says goes to the output"
+    raise UsageError(
+        f"-: found it behind {option}, where it is no output but the name of a file, expected "
+        f"another name; {instead}, or write ./- for a file of this name"
+    )
 
 
 class Group(click.Group):

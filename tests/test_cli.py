@@ -739,6 +739,31 @@ def test_a_saved_result_has_nobody_look_on_another_computer(
     assert "of another computer" not in run("report", saved, "-o", sbom, "--source", mine).stderr
 
 
+def test_a_saved_result_has_no_folder_listed(
+    mine: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be anybody's, and name the whole disk: only files that it names are opened."""
+    options = ("--no-default-index", "--index", index)
+    saved, page, again = (tmp_path / name for name in ("r.json", "a.html", "b.html"))
+    assert run("scan", mine, *options, "-o", saved, "--html", page).exit_code == 0
+    report = json.loads(saved.read_text("utf-8"))
+    report["source"] = str(mine.parent)
+    for one in (*report["files"], *(finding["suspect"] for finding in report["findings"])):
+        one["path"] = f"{mine.name}/{one['path']}"
+    saved.write_text(json.dumps(report), "utf-8")
+
+    def listed(*_: object) -> None:
+        raise AssertionError("the folder was listed")
+
+    monkeypatch.setattr("provenance.source.list_folder", listed)
+    for arguments in (("--html", again), ("-o", tmp_path / "r.spdx.json")):
+        result = run("report", saved, *arguments)
+        assert (result.exit_code, result.stderr) == (0, "")
+    quoted = [one.read_text("utf-8").count('id="text-s') for one in (page, again)]
+    assert quoted[0] == quoted[1] > 0
+    assert "snippetFromFile" in (tmp_path / "r.spdx.json").read_text("utf-8")
+
+
 def test_a_saved_result_gives_the_same_snippets(mine: Path, index: Path, tmp_path: Path) -> None:
     """Formats that need the scanned bytes read them again, where they are now."""
     options = ("--no-default-index", "--index", index)
@@ -1010,6 +1035,46 @@ def test_a_file_to_write_that_is_named_twice_is_refused(
     assert result.exit_code == 2
     assert "expected it once" in result.stderr
     assert not list(tmp_path.glob("[ab].*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("scan", "SOURCE", "--format", "json", "-o", "-"), "leave it out"),
+        (("scan", "SOURCE", "-o-"), "leave it out"),
+        (("scan", "SOURCE", "--html", "-"), "with --format html"),
+        (("compare", "SOURCE", "SOURCE", "--format", "csv", "--output=-"), "leave it out"),
+        (("report", "SOURCE", "--format", "csv", "-o", "-"), "leave it out"),
+        (("audit", "SOURCE", "--bundle", "-"), "name one"),
+        (("audit", "SOURCE", "--output", "a.json", "--output", "-"), "name one"),
+        (("index", "build", "SOURCE", "-o", "-"), "name one"),
+    ],
+)
+def test_a_dash_is_no_file_to_write(
+    arguments: tuple[str, ...], remedy: str, mine: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Who writes it means the output, and would find nothing there."""
+    monkeypatch.chdir(tmp_path)
+    result = run(*(one.replace("SOURCE", str(mine / "own.py")) for one in arguments))
+    assert result.exit_code == 2
+    assert remedy in result.stderr
+    assert "write ./- for a file of this name" in result.stderr
+    assert not (tmp_path / "-").exists()
+
+
+def test_a_dash_of_a_variable_is_no_file_to_write(mine: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(mine)
+    monkeypatch.setenv("PROVENANCE_BUNDLE", "-")
+    result = run("audit", "own.py")
+    assert result.exit_code == 2
+    assert "found it behind --bundle" in result.stderr
+
+
+def test_a_file_may_be_named_by_a_dash(mine: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("compare", mine, mine, "--format", "json", "-o", "./-")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "-").read_text("utf-8"))["files"]
 
 
 def test_no_report_is_written_over_what_is_read_for_it(

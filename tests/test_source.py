@@ -36,7 +36,7 @@ from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
 from provenance.release import from_metadata, from_project, license_of, normalised
-from provenance.source import Source, open_source
+from provenance.source import Source, open_named, open_source
 from provenance.tracked import Tracked, entries, git_directory
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files only")
@@ -1388,3 +1388,41 @@ def test_a_folder_that_becomes_a_link_while_it_is_listed_is_not_followed(
     assert isinstance(told, Skipped)
     assert told.path == "a/"
     assert "cannot be read" in told.reason
+
+
+def test_named_files_are_read_without_a_look_at_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all the guards of a listing, whatever a saved report names; a name as it is shown."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for place in (root / "a", root / ".git", root / "c\td", outside):
+        place.mkdir(parents=True)
+        (place / "x.py").write_text(f"place = {place.name!r}\n")
+    (root / "a" / "x.txt").write_text("no code")
+    (root / "large.py").write_text("#" * 2_000)
+    (root / "c\td" / "y\tz.py").write_text("escaped = 1\n")
+    (root / "c\\td").mkdir()
+    (root / "c\\td" / "y\\tz.py").write_text("plain = 1\n")
+    (root / "link.py").symlink_to(outside / "x.py")
+    (root / "folder").symlink_to(outside)
+    (root / "folder.py").mkdir()
+    os.mkfifo(root / "pipe.py")
+    asked = (
+        "a/x.py", "a/x.txt", ".git/x.py", "a/../.git/x.py", "../outside/x.py", "./a/x.py",
+        "a//x.py",
+        str(outside / "x.py"), "link.py", "folder/x.py", "folder.py", "pipe.py", "large.py", "",
+        "gone.py", "gone/x.py", "a/x.py/x.py", "a\0.py", "\udc80.py", "\ud800.py", "c\td/y\tz.py",
+        "c\\td/y\\tz.py", "n" * 5_000 + ".py",
+    )  # fmt: skip
+    monkeypatch.setattr("provenance.source.list_folder", None)
+    opened = open_named(str(root), asked, limits=Limits(max_file_bytes=1_000))
+    found = [one for one in opened.files() if isinstance(one, SourceFile)]
+    assert [(one.path, one.content) for one in found] == [
+        ("a/x.py", b"place = 'a'\n"),
+        ("c\\td/y\\tz.py", b"escaped = 1\n"),
+        ("c\\td/y\\tz.py", b"plain = 1\n"),
+    ]
+    assert opened.total == len(list(opened.files()))
+    monkeypatch.setattr(os, "supports_dir_fd", set())  # as on Windows
+    opened = open_named(str(root), asked, limits=Limits(max_file_bytes=1_000))
+    assert [one for one in opened.files() if isinstance(one, SourceFile)] == found
