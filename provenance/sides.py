@@ -8,7 +8,6 @@ it was given to ``compare``. Nothing is fetched.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -107,12 +106,10 @@ def _again(
 ) -> Source:
     """What was scanned, opened again: of a folder, which may be any in a saved report, only the
     files that are wanted; of an archive likewise without globs."""
-    place = _at_hand(source or report.source)
-    if os.path.isdir(place):
-        return open_named(place, wanted)
     if not include and not exclude:
         include = _globs(wanted)
-    return open_source(place, include=include, exclude=exclude)
+    place = _at_hand(source or report.source)
+    return open_named(place, wanted, include=include, exclude=exclude)
 
 
 def _at_hand(source: str) -> str:

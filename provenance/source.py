@@ -133,18 +133,30 @@ def open_source(
     return _open_file(text, patterns, limits)
 
 
-def open_named(text: str, paths: Iterable[str], *, limits: Limits = READ) -> Source:
-    """Open a directory for these files alone: it is not listed, however much is in it.
+def open_named(
+    text: str,
+    paths: Iterable[str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    limits: Limits = READ,
+) -> Source:
+    """Open a directory for these files alone: it is not listed, however much is in it. What is
+    none is opened by ``open_source``, with the globs.
 
     Args:
-        text: the directory.
+        text: what was opened before.
         paths: of files in it, as ``Source.files`` of all of it has them. Where several are shown
             alike, all of them are read.
+        include: globs for what is no directory.
+        exclude: likewise.
         limits: what is read at most.
 
     Raises:
         SourceError: it cannot be opened.
     """
+    if not os.path.isdir(text):
+        return open_source(text, include=include, exclude=exclude, limits=limits)
     root = _listable(text)
     entries = sorted(find_named(root, paths), key=_in_order)
 
