@@ -2,7 +2,8 @@
 
 An entry is known by the identity of what it accepts, which has no path and no line in it: it
 survives edits elsewhere, moved lines and renamed files. The same code at two places has one
-identity and needs two entries.
+identity and needs two entries. It accepts what it was written for, not what breaks a graver rule
+since: what a policy denies from now on is new.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
+from itertools import chain
 from typing import Any
 
 from provenance.errors import UsageError
-from provenance.model import Fixed, Ruling
+from provenance.model import Fixed, Rule, Ruling
+from provenance.ruling import GRAVEST
 
 FORMAT_VERSION = 1
 """Version of the file. 1: first version."""
@@ -61,6 +64,11 @@ def read_ledger(text: str, path: str) -> tuple[Entry, ...]:
                 f"{path}: found entry {number} without some of its texts, expected "
                 f"{', '.join(_TEXTS)}; {remedy}"
             )
+        if one["rule"] not in GRAVEST:
+            raise UsageError(
+                f"{path}: found the rule {one['rule'][:40]!r} in entry {number}, expected one of "
+                f"{', '.join(GRAVEST)}; {remedy}"
+            )
         entries.append(Entry(**{key: one[key] for key in _TEXTS}))
     return tuple(entries)
 
@@ -103,34 +111,64 @@ def compared(
             kept.append(entry)
     known: dict[int, Entry] = {}
     asking = [(at, one) for at, one in enumerate(rulings) if one.level != "note"]
-    here: dict[tuple[str, str], deque[Entry]] = {}
+    here: dict[tuple[str, str], _Waiting] = {}
     for identity, left in waiting.items():
         for entry in left:
-            here.setdefault((identity, entry.path), deque()).append(entry)
+            here.setdefault((identity, entry.path), _Waiting()).put(entry)
     for at, ruling in asking:
-        if there := here.get((_plain(ruling.id), ruling.path)):
-            known[at] = there.popleft()
+        there = here.get((_plain(ruling.id), ruling.path))
+        if there and (taken := there.take(ruling.rule)):
+            known[at] = taken
     used = set(map(id, known.values()))
-    elsewhere = {
-        identity: deque(entry for entry in left if id(entry) not in used)
-        for identity, left in waiting.items()
-    }
+    elsewhere: dict[str, _Waiting] = {}
+    for identity, left in waiting.items():
+        elsewhere[identity] = _Waiting()
+        for entry in left:
+            if id(entry) not in used:
+                elsewhere[identity].put(entry)
     for at, ruling in asking:
-        if at not in known and (moved := elsewhere.get(_plain(ruling.id))):
-            known[at] = moved.popleft()
+        moved = elsewhere.get(_plain(ruling.id))
+        if at not in known and moved and (taken := moved.take(ruling.rule)):
+            known[at] = taken
+    for at, ruling in asking:
+        moved = elsewhere.get(_plain(ruling.id))
+        if at not in known and moved:
+            moved.take(GRAVEST[-1])  # it is there still, and worse
     told = tuple(
         replace(ruling, status="known", reason=known[at].reason or ruling.reason)
         if at in known
         else ruling
         for at, ruling in enumerate(rulings)
     )
-    left_over = [entry for left in elsewhere.values() for entry in left]
+    left_over = [entry for waits in elsewhere.values() for entry in waits.entries()]
     fixed = tuple(
         Fixed(entry.id, entry.path, entry.name, entry.origin)
         for entry in sorted(left_over, key=lambda one: (one.path, one.name, one.id))
     )
     held = [replace(entry, path=rulings[at].path, id=rulings[at].id) for at, entry in known.items()]
     return told, fixed, (*kept, *held)
+
+
+class _Waiting:
+    """Entries of one code that nothing answers to yet, in order, by how grave they are."""
+
+    def __init__(self) -> None:
+        self._by_rule: dict[str, deque[Entry]] = {}
+
+    def put(self, entry: Entry) -> None:
+        """Add one."""
+        self._by_rule.setdefault(entry.rule, deque()).append(entry)
+
+    def take(self, rule: Rule) -> Entry | None:
+        """The first of the mildest that accept what breaks a rule; it waits no more."""
+        for graver in reversed(GRAVEST[: GRAVEST.index(rule) + 1]):
+            if left := self._by_rule.get(graver):
+                return left.popleft()
+        return None
+
+    def entries(self) -> Iterator[Entry]:
+        """Those that are left."""
+        return chain.from_iterable(self._by_rule.values())
 
 
 def accepted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -28,8 +29,8 @@ def ruling(identity: str, path: str, level: Level = "error") -> Ruling:
     )
 
 
-def entry(identity: str, path: str, reason: str = "why") -> Entry:
-    return Entry(identity, path, "name", "pkg/family", "undeclared", "2026-01-01", reason)
+def entry(identity: str, path: str, reason: str = "why", rule: str = "undeclared") -> Entry:
+    return Entry(identity, path, "name", "pkg/family", rule, "2026-01-01", reason)
 
 
 def status(
@@ -93,6 +94,23 @@ def test_a_part_gets_the_verdicts_of_the_whole() -> None:
     assert (found, fixed) == (["known"], ()), "the first one is gone: it was moved"
 
 
+def test_what_breaks_a_graver_rule_since_is_new() -> None:
+    """A policy that denies more has a say of what was accepted; the entry is not gone for that."""
+    denied = replace(ruling("a", "x.py"), rule="license")
+    assert status([denied], [entry("a", "x.py")]) == (["new"], (), ())
+    assert status([denied], [entry("a", "old.py")]) == (["new"], (), ())
+    assert status([denied], [entry("a", "x.py", rule="origin")])[0] == ["known"]
+    milder = replace(denied, rule="notice")
+    assert status([milder], [entry("a", "x.py", rule="license")])[0] == ["known"]
+
+
+def test_no_entry_is_used_up_by_what_a_milder_one_accepts() -> None:
+    rulings = [ruling("a", "x.py"), replace(ruling("a-2", "y.py"), rule="origin")]
+    for order in (1, -1):
+        entries = [entry("a", "z.py", rule="origin"), entry("a", "z.py")][::order]
+        assert status(rulings, entries)[0] == ["known", "known"]
+
+
 def test_what_only_notes_uses_up_no_entry() -> None:
     found, fixed, _ = status([ruling("a", "x.py", "note")], [entry("a", "x.py")])
     assert found == ["new"]
@@ -117,6 +135,7 @@ def test_it_is_written_and_read_the_same() -> None:
         ('{"format_version": 1, "entries": {}}', "no baseline of format 1"),
         ('{"format_version": 1, "entries": [1]}', "found entry 1 without"),
         ('{"format_version": 1, "entries": [{"id": 3}]}', "found entry 1 without"),
+        (ledger_text([entry("a", "x.py", rule="none")]), "found the rule 'none' in entry 1"),
     ],
 )
 def test_what_is_no_baseline_is_refused(text: str, said: str) -> None:
@@ -128,7 +147,9 @@ def test_what_is_no_baseline_is_refused(text: str, said: str) -> None:
 
 def test_many_entries_of_one_code_take_time_by_their_number() -> None:
     """A baseline of a scanned repository has as many as it likes; this took hours."""
-    entries = [Entry("a" * 20, f"p{at}", "n", "o", "r", "2026-01-02", "") for at in range(50_000)]
+    entries = [
+        Entry("a" * 20, f"p{at}", "n", "o", "undeclared", "2026-01-02", "") for at in range(50_000)
+    ]
     found = [ruling(f"{'a' * 20}-{at}", f"q{at}") for at in range(2, 20_000)]
     told, fixed, held = compared(found, entries, lambda _: True, lambda _: True)
     assert {one.status for one in told} == {"known"}

@@ -168,7 +168,7 @@ ALLOWED = {
     "settings": "",
     "policy": "errors regular release settings toml",
     "ruling": "licenses model patterns settings verdict",
-    "ledger": "errors model",
+    "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text",
     "report.notices": "model",
     "changed": "decode errors folder history regular",
