@@ -146,8 +146,9 @@ THEOREMS = (
             ("ledger.py", r"\ud800-\udfff", r"\ud800-\udbff"),
             ("ledger.py", "one.id, *astuple(one))", "one.id)"),
             ("ledger.py", "one[key] for key", "one[key].strip() for key"),
-            ("ledger.py", "moved.popleft()", "moved[0]"),
-            ("ledger.py", "known[at] = there.popleft()", "pass"),
+            ("ledger.py", "return left.popleft()", "return left[0]"),
+            ("ledger.py", "there.take(ruling.rule)", "there.take(GRAVEST[0])"),
+            ("ledger.py", "moved.take(ruling.rule)", "moved.take(GRAVEST[-1])"),
         ),
     ),
     Theorem(

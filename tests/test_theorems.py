@@ -15,7 +15,7 @@ from itertools import permutations
 import pytest
 from audits import hostile
 from faults import THEOREMS, Theorem
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mutations import ROOT, mutated
 from programs import _each_name, program, renamed, shuffled_names
@@ -30,6 +30,7 @@ from provenance.model import Audit, Parsed, Report, Skipped, SourceFile
 from provenance.parse import grammar, parse
 from provenance.report.json import json_report
 from provenance.report.saved import report_of
+from provenance.ruling import GRAVEST
 from provenance.scanning import Asked, Outcome, outcomes, reported
 
 SEEDS = st.integers(0, 10**6)
@@ -229,14 +230,16 @@ TEXTS = st.text(
     st.characters(exclude_categories=()) | st.sampled_from("\ud800\udbff\udc00\udfff"), max_size=12
 ).filter(lambda text: json.loads(json.dumps(text)) == text)
 """Lone surrogates too; not two halves of one character, which JSON cannot tell from it."""
-ENTRIES = st.lists(st.builds(Entry, *[TEXTS] * 7), max_size=6) | st.lists(
-    st.builds(Entry, *[st.sampled_from("ab")] * 7), max_size=9
+RULES = st.sampled_from(GRAVEST)
+ENTRIES = st.lists(st.builds(Entry, *[TEXTS] * 4, RULES, *[TEXTS] * 2), max_size=6) | st.lists(
+    st.builds(Entry, *[st.sampled_from("ab")] * 4, RULES, *[st.sampled_from("ab")] * 2), max_size=9
 )
 """Of any texts; of so few that some entries differ only in the last of them."""
 
 
 @MANY
 @given(ENTRIES, st.randoms(use_true_random=False))
+@example([Entry("\udfff", "\ud800", "", "", "notice", "", "")], random.Random(0))
 def test_a_baseline_comes_back_whatever_its_texts(
     entries: list[Entry], drawn: random.Random
 ) -> None:
