@@ -65,6 +65,7 @@ _BEHIND = re.compile(
     rf"\s*%%?\w+(?:[ \t]+-\S+(?:[ \t]+[^-\s]\S*)??)*[ \t]+(?:-c[ \t]+)?(?={_CLAUSE})"
 )
 """A magic such as ``%time`` with Python behind its options."""
+_COMMENT = re.compile("#")
 _OPENING = re.compile(r"'''|\"\"\"|['\"#()\[\]{}]")
 _CLOSING = {quote: re.compile(r"\\.|" + quote) for quote in ("'", '"', "'''", '"""')}
 
@@ -260,11 +261,16 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
         starts = not (depth or quote or goes_on)
         parts, past = _END.split(line), 0
         code: list[str] = []
+        front: list[str] = []  # what stands before, which a comment ends there
         for at, part in enumerate(parts, 1):
             if not command and not (starts and _magic_at(part) >= 0):
-                if part.strip() and not part.lstrip().startswith("#"):
-                    break
+                if bare := _bare(part).strip():
+                    if len(parts) == 1 or not starts or _after(bare, 0, "") != (0, "", False):
+                        break
+                    front.append(part[: len(part) - len(part.lstrip())] + bare.rstrip(";"))
                 continue
+            code += front
+            front = []
             command.append(part)
             past = at
             below = at == len(parts) and part.endswith("\\") and not given.endswith("\r")
@@ -319,6 +325,17 @@ def _magic_at(line: str) -> int:
             return -1 if remark else found.start() + 1
         at = found.start()
     return -1
+
+
+def _bare(line: str) -> str:
+    """A line on which a statement starts, without its comment."""
+    at, quote = 0, ""
+    for found in _COMMENT.finditer(line):
+        _, quote, _ = _inside(line[at : found.start()], 0, quote)
+        if not quote:
+            return line[: found.start()]
+        at = found.start()
+    return line
 
 
 def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:

@@ -173,6 +173,15 @@ def test_definitions_that_ipython_makes_are_read(source: str) -> None:
     assert text.count("\n") == source.count("\n") + 1
 
 
+def test_no_comment_hides_what_ipython_reads_behind_a_magic_in_its_line() -> None:
+    """For IPython the comment ends with that line, of which Python knows nothing."""
+    text = python_of("y # '\x0cx = !ls\u2028def f():\n    return 1")
+    assert text == "y; def f():\n    return 1\n"
+    assert python_of("class A: b = '#';\x0cx = %c\x0cimport d") == "class A: b = '#'; import d\n"
+    plain = "y # '\x0cx = 1\x0cdef f(): pass\nz = !ls"
+    assert python_of(plain) == plain.replace("z =", "# z =") + "\n"
+
+
 @pytest.mark.parametrize("line", ["import a.b as c, d", "from a import (b)", "import a; b = 1"])
 def test_imports_that_ipython_makes_are_read(line: str) -> None:
     for magic in ("%time", "%%timeit -n 3 -r 2", "  %prun -q"):
