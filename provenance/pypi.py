@@ -231,10 +231,10 @@ def _download(name: str, version: str, target: str) -> None:
             "check the network and 'pip config list', or fetch the archive by hand and name the "
             "file"
         )
-    raise SourceError(
-        f"pypi:{requirement}: pip could not fetch it (pip: {_last(said)}); check the name and "
-        f"version with 'pip index versions {name}'"
-    )
+    remedy = "mend that, or fetch the archive by hand and name the file"
+    if "No matching distribution found" in said:
+        remedy = f"check the name and version with 'pip index versions {name}'"
+    raise SourceError(f"pypi:{requirement}: pip could not fetch it (pip: {_last(said)}); {remedy}")
 
 
 def _run_pip(arguments: Sequence[str], target: str) -> tuple[bool, str]:
@@ -273,6 +273,8 @@ def _last(said: str) -> str:
     prefixes = ("WARNING: Retrying", "Could not fetch", "ERROR: Could not fetch", "ERROR: HTTP")
     if _unreachable(said):
         told = [line for line in lines if line.startswith(prefixes)]
+    elif "ERROR: Exception:" in lines:  # what it was stands below where it was
+        told = lines
     else:
         told = [line for line in lines if line.startswith("ERROR:")]
     line = (told or lines or ["it said nothing"])[-1]

@@ -287,6 +287,17 @@ def test_other_complaints_of_pip_are_passed_on(
     assert "\x1b" not in str(caught.value)
 
 
+def test_what_pip_fell_over_is_told(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: the name that it was asked for has nothing to do with it."""
+    says(
+        monkeypatch,
+        "ERROR: Exception:\nTraceback (most recent call last):\n  File pip.py, line 1\n"
+        "OSError: [Errno 28] No space left on device\n",
+    )
+    with pytest.raises(SourceError, match=r"No space left on device\); mend that, or"):
+        open_source("pypi:toy-model==1.0")
+
+
 def test_cache_that_cannot_be_written_is_told(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
