@@ -494,9 +494,11 @@ def _named(plan: Plan, key: str) -> bytes | Reason | None:
             data = "found a link that leads nowhere, expected a file; mend or remove it"
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError:  # as of a folder that may not be looked into
+    except PermissionError:
+        data = "found a folder above it that may not be looked into; give permission for that"
+    except OSError:
         pass
-    return Reason(f"{shown(path)}: {data}; name another with --{key}")
+    return Reason(f"{shown(path)}: {data}, or name another with --{key}")
 
 
 def _check_licenses(plan: Plan) -> None:

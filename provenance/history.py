@@ -283,7 +283,10 @@ def repository(root: str) -> Repository | Reason | None:
         )
     head = _head(directory, whole)
     if head is None:
-        return Reason("found no commit that is checked out (HEAD); commit, or check one out")
+        return Reason(
+            "found no commit that is checked out and can be read (.git/HEAD); commit, check one "
+            "out, or give read permission"
+        )
     listed = (small_text(os.path.join(whole, "shallow")) or "").split()
     return Repository(
         directory, whole, objects, head, inner, frozenset(o for o in listed if _OID.match(o))

@@ -214,9 +214,10 @@ def open_checked(path: Path) -> sqlite3.Connection:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
+        may = os.access(path, os.R_OK)
         raise IndexFileError(
             f"{path}: found no readable index ({error}), expected a file written by "
-            "'provenance index build'; build it again"
+            f"'provenance index build'; {'build it again' if may else 'give read permission'}"
         ) from error
     problem = ""
     if identity != APPLICATION_ID:

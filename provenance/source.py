@@ -175,9 +175,12 @@ def _missing(text: str, error: OSError | ValueError) -> str:
     if "://" in text:
         return "found an address, expected a path or pypi:NAME==VERSION; fetch it first"
     said = error.strerror if isinstance(error, OSError) else "no path"
+    remedy = "check the spelling"
+    if isinstance(error, PermissionError):
+        remedy = "give permission to read it, and to enter the folders above"
     return (
         f"{shown(text)}: cannot be opened ({said}), expected a directory, a .py or .ipynb file, "
-        "a .whl, .zip or .tar archive, or pypi:NAME==VERSION; check the spelling"
+        f"a .whl, .zip or .tar archive, or pypi:NAME==VERSION; {remedy}"
     )
 
 

@@ -1426,3 +1426,16 @@ def test_named_files_are_read_without_a_look_at_others(
     monkeypatch.setattr(os, "supports_dir_fd", set())  # as on Windows
     opened = open_named(str(root), asked, limits=Limits(max_file_bytes=1_000))
     assert [one for one in opened.files() if isinstance(one, SourceFile)] == found
+
+
+def test_who_may_not_read_is_not_told_to_spell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tests as root may read all."""
+
+    def forbidden(*_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "stat", forbidden)
+    with pytest.raises(SourceError, match="give permission to read it"):
+        open_source(str(tmp_path / "a.py"))
