@@ -29,6 +29,9 @@ _NOT_FOR_SOURCE = {  # text codecs by name only, or such as exist on one system 
     "mbcs",
     "oem",
 }
+_LFS = re.compile(rb"version \S+\n(?:ext-\S+ \S+\n)*oid sha256:[0-9a-f]{64}\n")
+_ANNEX = re.compile(rb"/annex/objects/\S+\n?\Z")
+_LONGEST_POINTER = 1024  # of Git LFS by its specification; of git-annex in practice
 _LATIN_1 = ("latin-1-", "iso-8859-1-", "iso-latin-1-")
 
 
@@ -36,6 +39,23 @@ class Reason(str):
     """Why something was not read: what was found, what was expected, the remedy."""
 
     __slots__ = ()
+
+
+def pointer(data: bytes) -> Reason | None:
+    """Why a file is not read that says only where its content is kept, by the specification of Git
+    LFS or as git-annex has it; None where it is no such file."""
+    command = None
+    if len(data) < _LONGEST_POINTER and data.isascii():
+        if _LFS.match(data):
+            command = "git lfs pull"
+        elif _ANNEX.match(data):
+            command = "git annex get"
+    if command is None:
+        return None
+    return Reason(
+        "found a pointer to content that is kept elsewhere, expected the content; fetch it with "
+        f"'{command}'"
+    )
 
 
 def decode(data: bytes) -> bytes | Reason:
@@ -47,6 +67,8 @@ def decode(data: bytes) -> bytes | Reason:
     b"# coding: latin-1\nx = '\xc3\xa9'"
     """
     body = data
+    if (elsewhere := pointer(data)) is not None:
+        return elsewhere
     if not data.isascii():
         for mark, name in _OTHER_BOMS:
             if data.startswith(mark):

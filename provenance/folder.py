@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from provenance.decode import Reason
 from provenance.patterns import Patterns, is_bounded
 from provenance.regular import opened_folder, read_file, read_within, unreadable
-from provenance.tracked import Tracked
+from provenance.tracked import LONGEST_PATH, Tracked
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -69,6 +69,12 @@ class _Checkout:
             return True
         return self.outer is not None and self.outer.has(path)
 
+    def has_link(self, path: str) -> bool:
+        """Whether git has a symbolic link there."""
+        if self.tracked is not None and self.tracked.has_link(path[len(self.base) :]):
+            return True
+        return self.outer is not None and self.outer.has_link(path)
+
     def reason(self, why: str) -> Reason:
         """Why something is left out, with what is known of it."""
         if self.tracked is None:
@@ -78,6 +84,10 @@ class _Checkout:
         return Reason(f"{why}; {BY_RULE}")
 
 
+_LINK_AS_TEXT = Reason(
+    "found a symbolic link of git that is checked out as text, which is not followed; let git make "
+    "links ('git config core.symlinks true', then 'git checkout .'), or leave it out with --exclude"
+)
 _REMEDY = "scan it by itself, or leave it out with --exclude"
 
 
@@ -162,7 +172,10 @@ def list_folder(
                     found.append((shown(path) + "/", below))
             elif name.endswith(ENDINGS):
                 if _wanted(path, False, patterns):
-                    found.append((shown(path), tree.why_not(path, here) or place))
+                    why = tree.why_not(path, here)
+                    if here.checkout.has_link(inner + path) and _is_a_path(root, path):
+                        why = _LINK_AS_TEXT
+                    found.append((shown(path), why or place))
             elif is_notice(name) and not patterns.excludes(shown(path)):
                 notices.append((shown(path), place))
     for path, noticed in links:
@@ -334,6 +347,12 @@ def _kind(entry: os.DirEntry[str]) -> Literal["link", "folder", "other"] | Reaso
 def _is_link(entry: os.DirEntry[str]) -> bool:
     is_junction: Callable[[], bool] | None = getattr(entry, "is_junction", None)  # Windows, 3.12
     return entry.is_symlink() or (is_junction is not None and is_junction())
+
+
+def _is_a_path(root: str, path: str) -> bool:
+    """Whether a file may hold a path and nothing else, as git writes a link where it makes none."""
+    held = read_within(root, path, LONGEST_PATH)
+    return isinstance(held, bytes) and b"\n" not in held
 
 
 def _linked(

@@ -20,7 +20,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from provenance.decode import Reason, decode
+from provenance.decode import Reason, decode, pointer
 from provenance.errors import SourceError
 from provenance.folder import find_named, list_folder, shown
 from provenance.limits import READ, Found, Limits
@@ -356,6 +356,8 @@ def as_file(
     cells: tuple[tuple[int, int], ...] = ()
     text: bytes | Reason
     if path.endswith(".ipynb"):
+        if (elsewhere := pointer(found)) is not None:
+            return Skipped(path, str(elsewhere))
         read = read_notebook(found, limits.max_file_bytes)
         if isinstance(read, Reason):
             return Skipped(path, str(read))

@@ -19,11 +19,11 @@ from provenance.decode import Reason
 from provenance.regular import is_elsewhere, read_file
 
 LONGEST_TEXT = 10_000_000
-_LONGEST_PATH = 4_096
+LONGEST_PATH = 4_096
 """Bytes; longer ones no system opens."""
 _LONGEST_INDEX = 300_000_000
 _EXTENDED = 0x4000
-_FOLDER, _GITLINK = 0o040000, 0o160000
+_FOLDER, _LINK, _GITLINK = 0o040000, 0o120000, 0o160000
 _UNREADABLE = (
     "found a git index that cannot be read, so that nobody can say which of the ignored files git "
     "has; 'git update-index --index-version 2 --no-split-index' writes it again"
@@ -49,6 +49,10 @@ class Tracked:
             return True
         return bool(self._sparse) and not self._sparse.isdisjoint(_above(path))
 
+    def has_link(self, path: str) -> bool:
+        """Whether it is a symbolic link that git has there."""
+        return path in self._links
+
     def _holds(self, folder: str) -> bool:
         at = bisect_left(self._sorted, folder)
         return at < len(self._sorted) and self._sorted[at].startswith(folder)
@@ -56,6 +60,10 @@ class Tracked:
     @cached_property
     def _files(self) -> frozenset[str]:
         return self._of_mode(lambda mode: mode not in (_FOLDER, _GITLINK))
+
+    @cached_property
+    def _links(self) -> frozenset[str]:
+        return self._of_mode(lambda mode: mode == _LINK)
 
     @cached_property
     def _sparse(self) -> frozenset[str]:
@@ -143,7 +151,7 @@ def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
         left -= len(path)
         if not path:
             raise ValueError
-        if len(path) > _LONGEST_PATH or left < 0:  # those of version 4 go on from others
+        if len(path) > LONGEST_PATH or left < 0:  # those of version 4 go on from others
             raise ValueError("too long")
         found.append((path, mode))
     while at < len(data) - length:  # extensions, then the sum of all
@@ -179,7 +187,7 @@ def git_directory(top: str) -> str | Reason:
         )
     if os.path.isdir(place):
         return place
-    said = small_text(place, _LONGEST_PATH) or ""
+    said = small_text(place, LONGEST_PATH) or ""
     named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
     elsewhere = Reason(
         "found a .git file that points to a folder that does not point back, which is not "
@@ -188,7 +196,7 @@ def git_directory(top: str) -> str | Reason:
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return elsewhere
     directory = os.path.realpath(os.path.join(top, named))
-    back = (small_text(os.path.join(directory, "gitdir"), _LONGEST_PATH) or "").strip()
+    back = (small_text(os.path.join(directory, "gitdir"), LONGEST_PATH) or "").strip()
     here = bool(back) and "\0" not in back and not is_elsewhere(back)
     if here and os.path.realpath(os.path.join(directory, back)) == place:
         return directory

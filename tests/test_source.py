@@ -11,6 +11,7 @@ import lzma
 import os
 import random
 import re
+import shutil
 import socket
 import stat
 import struct
@@ -1439,3 +1440,38 @@ def test_who_may_not_read_is_not_told_to_spell(
     monkeypatch.setattr(os, "stat", forbidden)
     with pytest.raises(SourceError, match="give permission to read it"):
         open_source(str(tmp_path / "a.py"))
+
+
+@pytest.mark.parametrize("name", ["m.py", "m.ipynb"])
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        (f"version https://lfs.example/v1\noid sha256:{'0' * 64}\nsize 1\n", "git lfs pull"),
+        ("/annex/objects/SHA256E-s1--00.py\n", "git annex get"),
+    ],
+)
+def test_a_pointer_to_content_that_is_elsewhere_is_told(
+    text: str, command: str, name: str, tmp_path: Path
+) -> None:
+    """CI fetches no such content unless it is asked to: an audit of three lines was clean."""
+    told = reasons(open_source(str(put(tmp_path, name, text=text))))
+    assert command in told[name]
+    longer = put(tmp_path / "more", "m.py", text=text + "x = 1\n" * 1000)
+    assert paths(open_source(str(longer))) == ["m.py"]
+
+
+@needs_posix
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_link_that_is_checked_out_as_text_is_told(tmp_path: Path) -> None:
+    """As where a system or a setting has no links: its text is the path of what would be run."""
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).symlink_to("lib/code.txt")
+    for call in (["init", "-q"], ["add", "-A"], ["config", "core.symlinks", "false"]):
+        subprocess.run(["git", *call], cwd=tmp_path, check=True)
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).unlink()
+    subprocess.run(["git", "checkout", "-q", "a.py"], cwd=tmp_path, check=True)
+    put(tmp_path, "b.py")  # changed into a file, and not committed yet
+    source = open_source(str(tmp_path))
+    assert paths(source) == ["b.py"]
+    assert "checked out as text" in reasons(source)["a.py"]
