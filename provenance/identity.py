@@ -16,17 +16,18 @@ from provenance.schema import FILE, LAYOUT, TEXT
 from provenance.sketch import digest
 
 
-def same_bytes(files: Sequence[SourceFile], library: Library) -> dict[int, FileResult]:
-    """The results for files whose very bytes are indexed, by their places among the files, but for
-    where their syntax is broken; none for those too small to say anything (below
-    ``Parameters.large`` elements)."""
+def same_bytes(
+    files: Sequence[tuple[SourceFile, Parsed]], library: Library
+) -> dict[int, FileResult]:
+    """The results for files whose very bytes are indexed, by their places among the files; none
+    for those too small to say anything (below ``Parameters.large`` elements)."""
     results: dict[int, FileResult] = {}
-    for at in library.held(FILE, [int(file.sha256[:16], 16) for file in files]):
-        file = files[at]
+    for at in library.held(FILE, [int(file.sha256[:16], 16) for file, _ in files]):
+        file, parsed = files[at]
         if file.content and (found := library.same_file(file.sha256)):
             lines = max(1, file.content.count(b"\n") + (file.content[-1:] not in (b"\n", b"")))
-            identity = library.identity(found, exact=True)
-            results[at] = _result(file, lines, found[0].units, (), identity)
+            identity = library.identity(found, digest(parsed.tokens.text), exact=True)
+            results[at] = _result(file, lines, found[0].units, parsed.error_lines, identity)
     return results
 
 
@@ -60,7 +61,7 @@ def same_layout(
     for held in library.held(LAYOUT, digests):
         file, parsed = files[asked[held]]
         if found := library.same_layout(digests[held], parsed.mark):
-            identity = library.identity(found, exact=False)
+            identity = library.identity(found, digests[held], exact=False)
             units, lines = len(parsed.units), parsed.units[0].end_line
             results[asked[held]] = _result(file, lines, units, parsed.error_lines, identity)
     return results

@@ -50,7 +50,6 @@ from provenance.schema import (
     Shape,
 )
 from provenance.seen import Seen
-from provenance.sketch import digest
 from provenance.stored import Stored
 from provenance.units import Units
 
@@ -344,15 +343,6 @@ class Index:
         """The trees whose text, layout and comments aside, has this digest."""
         found: list[int] = self.lookup(LAYOUT, np.array([digest], np.uint64))[1].tolist()
         return found
-
-    def layout_of(self, number: int) -> int:
-        """The digest of the text of a tree, by which ``same_layout`` knows it."""
-        tree = self.tree(number)
-        try:
-            _, text = self._elements.views([(tree, slice(0, tree.pieces.size))])
-        except (IndexError, ValueError, MemoryError) as error:
-            raise self._unread(f"tree {number}", error) from error
-        return digest(text)
 
     # --- units ------------------------------------------------------------------------
 

@@ -389,8 +389,9 @@ class Library:
             for one in self._seen(index, index.files_of(number))
         ]
 
-    def identity(self, found: Sequence[_Same], *, exact: bool) -> Identity:
-        """Equal files as one: the oldest of them is named."""
+    def identity(self, found: Sequence[_Same], text: int, *, exact: bool) -> Identity:
+        """Equal files as one: the oldest of them is named. ``text`` is the digest of theirs, as the
+        scanned one is read."""
 
         def age(one: _Same) -> tuple[str, ...]:
             release = one.index.releases[one.file.release]
@@ -410,7 +411,7 @@ class Library:
         family = self.family(origin)
         alike = [
             (index, one)
-            for index, number in self._alike_but_for_layout(first)
+            for index, number in self._alike_but_for_layout(found, text)
             for one in index.files_of(number)
         ]
         shown = ((index, one) for index, one in alike if self._seen(index, [one]))
@@ -434,17 +435,20 @@ class Library:
         self.stands(identity, first.index, first.file.tree)
         return identity
 
-    def _alike_but_for_layout(self, same: _Same) -> list[tuple[Index, int]]:
-        """The trees of all indexes whose text and family mark are those of a file: what another
-        comment, or another year in it, makes another file is no younger for that."""
-        own, number = same.index, same.file.tree
-        mark, digest = own.tree(number).mark, own.layout_of(number)
-        return [
+    def _alike_but_for_layout(self, same: Sequence[_Same], text: int) -> list[tuple[Index, int]]:
+        """The trees of all indexes whose text and family mark are those of equal files: what
+        another comment, or another year in it, makes another file is no younger for that. Of files
+        that are indexed as what they are not read as, such as a notebook called ``.py``, their own
+        trees alone."""
+        own = {(one.index, one.file.tree): None for one in same}
+        marks = {index.tree(number).mark for index, number in own}
+        alike = [
             (index, other)
             for index in self.indexes
-            for other in index.same_layout(digest)
-            if index.tree(other).mark == mark
+            for other in index.same_layout(text)
+            if index.tree(other).mark in marks
         ]
+        return alike if own.keys() & set(alike) else [*own]
 
     @cached_property
     def families(self) -> int:

@@ -394,8 +394,7 @@ def outcomes(
 
     parsed = [*parses(walks())]
     found: dict[int, Outcome] = {}
-    for at, same in same_bytes(files, library).items():
-        same = replace(same, error_lines=parsed[at].error_lines)
+    for at, same in same_bytes([*zip(files, parsed, strict=True)], library).items():
         found[at] = of_identical(same, said(files[at], uses[at], library, notices), library), ()
     read = [at for at in range(len(files)) if at not in found]
     if propose is None:

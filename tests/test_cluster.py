@@ -317,6 +317,7 @@ def test_a_scan_finds_what_the_local_engine_finds(
     spark: Any,
     made: Any,
     wide: Any,
+    references: Path,
     tmp_path: Path,
     parquet: bool,
     monkeypatch: pytest.MonkeyPatch,
@@ -331,6 +332,8 @@ def test_a_scan_finds_what_the_local_engine_finds(
         shutil.copytree(FIXTURES / name / "suspect", suspects / name)
     copied = next((FIXTURES / "type3_edited" / "reference").glob("*.py"))
     shutil.copy(copied, suspects / "whole.py")
+    notebook = references / "models" / "again" / "again.ipynb"  # read as another text than it is
+    shutil.copy(notebook, suspects / "renamed.py")
     (suspects / "deadly.py").write_bytes(copied.read_bytes() + b"\nx = 1  # " + DEADLY)
     (suspects / "NOTICE").write_text("Portions adapted from zoo/type3_edited.\n")
     hide = {} if parquet else {"as_of": "2026-01-01", "exclude_origin": ["zoo/again"]}

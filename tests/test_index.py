@@ -1125,4 +1125,4 @@ def test_a_file_or_unit_without_a_name_is_damage(files: bool, copy: Path) -> Non
         same = next(same for n in (1, 2, 3) if (same := library.same_file(index.tree(n).sha256)))
         if files:
             with pytest.raises(IndexFileError, match="is empty"):
-                library.identity(same, exact=True)
+                library.identity(same, 0, exact=True)

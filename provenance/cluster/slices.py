@@ -225,14 +225,6 @@ class Slice(Index):
             )
         return found
 
-    def layout_of(self, number: int) -> int:
-        """See ``Index.layout_of``; of a suspect's tree the slice has what is posted under it."""
-        keys, edges, trees = self._doors.get(LAYOUT, _NO_KEYS)
-        at = np.flatnonzero(trees == number)
-        if not at.size:
-            raise self._unsound(f"tree {self._tree_row(number).sha256} is under no text")
-        return int(keys[edges.searchsorted(at[0], "right") - 1])
-
     def _tree_row(self, number: int) -> TreeRow:
         row = self._tree_rows.get(number)
         if row is None:
