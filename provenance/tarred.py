@@ -54,6 +54,7 @@ _TOGETHER = (b"", b"x", b"X", b"L", b"K", b"LK", b"KL")
 """Kinds of headers that speak of one member. Of others, and of pax headers that are not as POSIX
 says, some programs believe this one and some that, and so unpack a file under another name."""
 _HEADER = 512
+_REST = 1 << 16  # bytes that are looked at together behind the end mark
 _PAX = (b"x", b"X", b"g")  # kinds of headers, the last for all members that follow
 _TEXT = (*_PAX, b"L", b"K")  # those whose text follows
 _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may ask for 4 GB
@@ -162,6 +163,9 @@ def _tar_members(path: str, limits: Limits) -> Iterator[tuple[tarfile.TarInfo, t
                 yield info, tar
         if stream.last.strip(b"\0") or not stream.last:
             raise tarfile.ReadError("no end mark where one was expected")
+        while data := stream.read(_REST):  # some unpack what stands behind the mark, too
+            if data.strip(b"\0"):
+                raise tarfile.ReadError("more than zeros behind the end mark")
 
 
 def _read_tar_member(tar: tarfile.TarFile, info: tarfile.TarInfo, limit: int) -> bytes:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,3 +172,18 @@ def test_a_name_ends_before_a_nul(tmp_path: Path) -> None:
     named = member("pax", record("path", "b.py\0.txt"), tarfile.XHDTYPE)
     found = [*open_source(written(tmp_path / "a.tar", named, member("a", GOOD))).files()]
     assert [one.path for one in found] == ["b.py"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("zeros", [512, 1024, 10240])
+def test_what_stands_behind_the_end_mark_is_told(
+    zeros: int, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    """``tar -i``, and who wants two blocks of zeros, unpack what others do not see."""
+    first, second = member("p/a.py", b"x = 1\n"), member("p/m.py", b"x = 2\n")
+    path = tmp_path / "a.tar"
+    path.write_bytes(pack(first + bytes(zeros)) + pack(second + bytes(1024)))
+    told = [one for one in open_source(str(path)).files() if isinstance(one, Skipped)]
+    assert "behind the end mark" in told[-1].reason
+    path.write_bytes(pack(first + bytes(zeros)) + pack(bytes(512)))
+    assert [one.path for one in open_source(str(path)).files()] == ["p/a.py"]
