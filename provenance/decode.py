@@ -67,8 +67,6 @@ def decode(data: bytes) -> bytes | Reason:
     b"# coding: latin-1\nx = '\xc3\xa9'"
     """
     body = data
-    if (elsewhere := pointer(data)) is not None:
-        return elsewhere
     if not data.isascii():
         for mark, name in _OTHER_BOMS:
             if data.startswith(mark):

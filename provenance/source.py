@@ -175,12 +175,12 @@ def _missing(text: str, error: OSError | ValueError) -> str:
     if "://" in text:
         return "found an address, expected a path or pypi:NAME==VERSION; fetch it first"
     said = error.strerror if isinstance(error, OSError) else "no path"
-    remedy = "check the spelling"
+    to_do = "check the spelling"
     if isinstance(error, PermissionError):
-        remedy = "give permission to read it, and to enter the folders above"
+        to_do = "give permission to read it, and to enter the folders above"
     return (
         f"{shown(text)}: cannot be opened ({said}), expected a directory, a .py or .ipynb file, "
-        f"a .whl, .zip or .tar archive, or pypi:NAME==VERSION; {remedy}"
+        f"a .whl, .zip or .tar archive, or pypi:NAME==VERSION; {to_do}"
     )
 
 
@@ -355,9 +355,9 @@ def as_file(
 
     cells: tuple[tuple[int, int], ...] = ()
     text: bytes | Reason
+    if (elsewhere := pointer(found)) is not None:
+        return Skipped(path, str(elsewhere))
     if path.endswith(".ipynb"):
-        if (elsewhere := pointer(found)) is not None:
-            return Skipped(path, str(elsewhere))
         read = read_notebook(found, limits.max_file_bytes)
         if isinstance(read, Reason):
             return Skipped(path, str(read))
