@@ -1,73 +1,35 @@
-"""auditing: wires a scan, a policy and a baseline into an ``Audit``.
-
-Paths of an audit start at the root of the repository, whatever folder it is called from, so that
-those who read its reports find the files. Globs and paths of a policy start at its own folder.
-"""
+"""auditing: wires a scan, the policy of a ``Plan`` and a baseline into an ``Audit``."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
 
 from provenance.decode import Reason, plain_text
 from provenance.errors import UsageError
-from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, list_folder, shown
+from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
-from provenance.patterns import Patterns, expand_braces
+from provenance.patterns import Patterns
+from provenance.planning import Plan, inside, is_inside, under
 from provenance.policy import (
     OWN_FILE,
     PROJECT_FILE,
-    REPOSITORY_MARKS,
-    Found,
-    find,
     parsed,
-    read,
-    repository_root,
 )
 from provenance.references import DEFAULT_INDEX
 from provenance.regular import is_elsewhere, read_file
 from provenance.release import checked_day
 from provenance.ruling import Scope, rulings
-from provenance.settings import SETTINGS, Policy
+from provenance.settings import Policy
 from provenance.workers import Bounds, Progress
 
 _LONGEST = 10_000_000
-_MOST_PLACES = 50
-"""Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
 _NO_FILE = "no Python file was scanned; look at the paths, include and exclude"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be audited, and by what.
-
-    ``source`` is what is scanned, ``root`` the absolute folder that paths start at; ``only`` are
-    the paths inside it that were asked for, None for all. ``prefix`` is the way from there to the
-    policy's folder, empty or ending in ``/``. ``file`` is the policy's file, ``places`` the
-    absolute paths of the settings that are paths. ``called`` are the keys that the call sets.
-    """
-
-    source: str
-    root: str
-    only: tuple[str, ...] | None
-    prefix: str
-    policy: Policy
-    file: str | None
-    given: frozenset[str]
-    places: Mapping[str, tuple[str, ...]]
-    called: tuple[str, ...] = ()
-
-    @property
-    def shown_file(self) -> str | None:
-        """The policy's file, from the root where it is inside."""
-        return None if self.file is None else _inner(self.root, self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,233 +40,6 @@ class Done:
     audit: Audit
     held: tuple[Entry, ...]
     only: tuple[str, ...] | None = None
-
-
-# --- what is to be done -------------------------------------------------------------------
-
-
-def planned(
-    paths: Sequence[str] = (".",),
-    *,
-    config: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> Plan:
-    """Find the policy and the root of some paths.
-
-    Args:
-        paths: files or folders of one repository, or one archive or ``pypi:NAME==VERSION``.
-        config: the policy's file, instead of the nearest one.
-        settings: values that rule over those of the file, by attribute of ``Policy``.
-
-    Raises:
-        UsageError: the paths have no common root, or the policy is wrong.
-    """
-    given = dict(settings or {})
-    paths = paths or (".",)
-    archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
-    if archive and len(paths) > 1:
-        raise UsageError("found an archive among several paths, expected it alone; audit it apart")
-    start = os.getcwd() if archive else _common([_existing(path) for path in paths])
-    bound = repository_root(start)
-    if bound is None and len(paths) > 1:
-        _check_alone(paths)
-    file = os.path.abspath(config) if config else find(start)
-    found = read(file) if file else Found(Policy(), None)
-    policy = replace(found.policy, **given)
-    home = os.path.dirname(file) if file else None
-    root = bound or (home if home and _inside(start, home) else start)
-    prefix = ""
-    if home is not None and not archive and home != root and _inside(home, root):
-        prefix = _inner(root, home) + "/"
-    only: tuple[str, ...] | None = None
-    if not archive:
-        inner = tuple(dict.fromkeys(_inner(root, _existing(path)) for path in paths))
-        only = None if "." in inner else inner
-    places = _places(policy, given, home or root, _bound(root, file if config else None))
-    _check_apart(places, file)
-    return Plan(
-        source=paths[0] if archive else os.path.relpath(root),
-        root=start if archive else root,
-        only=only,
-        prefix=prefix,
-        policy=policy,
-        file=file,
-        given=found.given | {name.replace("_", "-") for name in given},
-        places=places,
-        called=tuple(sorted(name.replace("_", "-") for name in given)),
-    )
-
-
-def _bound(root: str, named: str | None) -> str | None:
-    """The folder that a policy writes nothing outside of: that of the repository, but for one which
-    is named and stands elsewhere. One that stands there is whoever's may change the repository."""
-    return None if named and not _inside(os.path.realpath(named), root) else root
-
-
-def _places(
-    policy: Policy, given: Mapping[str, Any], home: str, bound: str | None
-) -> dict[str, tuple[str, ...]]:
-    """Settings that are paths, absolute: those of a call from where it is made. What a policy that
-    stands in a repository has written stays in that repository, ``bound``."""
-    places = {}
-    for setting in SETTINGS:
-        if setting.paths:
-            value = getattr(policy, setting.name)
-            base = os.getcwd() if setting.name in given else home
-            listed = value if isinstance(value, tuple) else (value,) if value else ()
-            if bound is not None and setting.name not in given and len(listed) > _MOST_PLACES:
-                raise UsageError(
-                    f"{setting.key}: found {len(listed):,} in a policy, expected at most "
-                    f"{_MOST_PLACES}; name them with --{setting.key}"
-                )
-            places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
-            for path in places[setting.key]:
-                if bound is not None and setting.name not in given:
-                    _check_place(setting.key, path, bound)
-                    if setting.key == "bundle" and not path.lower().endswith(".zip"):
-                        raise UsageError(
-                            f"bundle: found {shown(path)} in a policy, expected a name that ends "
-                            "with .zip; name another with --bundle"
-                        )
-    return places
-
-
-def _check_apart(places: Mapping[str, tuple[str, ...]], file: str | None) -> None:
-    """That each report has a place of its own, and none is written over what an audit reads: it
-    would be lost.
-
-    Raises:
-        UsageError: two have one place.
-    """
-    written: set[str] = set()
-    for key in ("output", "bundle"):
-        for path in places[key]:
-            real = os.path.realpath(path)
-            if real in written or (file is not None and real == os.path.realpath(file)):
-                other = "another report is written to" if real in written else "is the policy"
-                raise UsageError(
-                    f"{key}: found {shown(path)}, which {other}, expected a file of its own; name "
-                    f"another with --{key}"
-                )
-            written.add(real)
-    for key in ("baseline", "notices-file", "index"):
-        for path in places[key]:
-            if os.path.realpath(path) in written:
-                raise UsageError(
-                    f"{key}: found {shown(path)}, which is an output too, expected a file that "
-                    f"nothing else is written to; name another with --{key}"
-                )
-
-
-def _check_place(key: str, path: str, bound: str) -> None:
-    """That a policy which was found in a repository names no place that it has no say over.
-
-    Raises:
-        UsageError: it does.
-    """
-    remedy = f"name another with --{key}"
-    if is_elsewhere(path):  # to look there would sign in
-        raise UsageError(
-            f"{key}: found {shown(path)} of another computer in a policy, expected one here; "
-            f"{remedy}"
-        )
-    if key == "index":
-        return  # only read
-    inside(path, bound, f"{key}: found {shown(path)} in a policy", remedy)
-
-
-def inside(path: str, bound: str, found: str, remedy: str) -> None:
-    """That what is written at a path stays in a folder, and out of the data of version control.
-
-    Raises:
-        UsageError: it does not.
-    """
-    real, home = os.path.realpath(path), os.path.realpath(bound)
-    if not _inside(real, home):
-        raise UsageError(f"{found}, expected a path inside of {shown(bound)}; {remedy}")
-    parts = {part.casefold().rstrip(". ") for part in _inner(home, real).split("/")}
-    if parts & {*REPOSITORY_MARKS, "git~1"}:  # some systems do not tell these names apart
-        raise UsageError(f"{found}, expected none in the data of version control; {remedy}")
-
-
-def _check_alone(paths: Iterable[str]) -> None:
-    """That of paths which have no repository in common none stands in one: its policy would not
-    rule, as where a link among them leads out of it, and all around it be gone through.
-
-    Raises:
-        UsageError: one does.
-    """
-    for path in paths:
-        real = _existing(path)
-        found = repository_root(real if os.path.isdir(real) else os.path.dirname(real))
-        if found is not None:
-            raise UsageError(
-                f"{shown(path)}: found it in the repository {shown(found)}, and another path "
-                "that is not, by itself or for a link, expected those of one; audit them apart"
-            )
-
-
-def _is_archive(path: str) -> bool:
-    from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
-
-    return path.lower().endswith((*ZIP_ENDINGS, *TAR_ENDINGS)) and os.path.isfile(path)
-
-
-def no_code(paths: Iterable[str]) -> tuple[str, ...]:
-    """The files among paths of which nothing is looked at, by their names."""
-    return tuple(
-        path
-        for path in paths
-        if os.path.isfile(path) and not path.lower().endswith(ENDINGS) and not _is_archive(path)
-    )
-
-
-def _existing(path: str) -> str:
-    """A path, absolute and real but for its own last part."""
-    if not os.path.lexists(path):
-        raise UsageError(
-            f"{shown(path)}: found no such file or folder, expected one; check the spelling"
-        )
-    return os.path.realpath(path)
-
-
-def _common(paths: Iterable[str]) -> str:
-    try:
-        common = os.path.commonpath(list(paths))
-    except ValueError as error:  # two drives
-        raise UsageError("found paths on several drives, expected those of one folder") from error
-    return common if os.path.isdir(common) else os.path.dirname(common)
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(os.path.join(folder, ""))
-
-
-def _inner(root: str, path: str) -> str:
-    """A path as seen from the root, with ``/``; ``.`` for the root itself."""
-    return os.path.relpath(path, root).replace(os.sep, "/")
-
-
-def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
-    """Globs of a policy as globs from the root.
-
-    >>> under("sub/", ["*.py", "a/*.py", "!b/"])
-    ('sub/**/*.py', 'sub/a/*.py', '!sub/**/b/')
-    """
-    if not prefix:
-        return tuple(globs)
-    signs = prefix.replace("{", "?").replace("}", "?")  # which no glob can escape
-    there = re.sub(r"[\\*\[\]!# ]", r"\\\g<0>", signs)
-    moved = []
-    for glob in expand_braces(globs):
-        spelt = glob.removeprefix("./")  # as ``Patterns`` reads it
-        back, plain = ("!", spelt[1:]) if spelt.startswith("!") else ("", spelt)
-        if not plain.strip("/ "):
-            moved.append(plain)  # matches nothing, wherever it stands
-            continue
-        anchored = "/" in plain.rstrip("/")
-        moved.append(f"{back}{there}{'' if anchored else '**/'}{plain.removeprefix('/')}")
-    return tuple(moved)
 
 
 # --- doing it -----------------------------------------------------------------------------
@@ -578,7 +313,7 @@ def with_stanzas(plan: Plan, said: Audit, reason: str) -> tuple[str, str, str]:
     if file is None:
         project = os.path.join(plan.root, PROJECT_FILE)
         file = project if os.path.isfile(project) else os.path.join(plan.root, OWN_FILE)
-    if _inside(file, plan.root):
+    if is_inside(file, plan.root):
         found = f"found a link at the place of the policy, {shown(file)}"
         inside(file, plan.root, found, "name its target with --config")
     in_project = os.path.basename(file) == PROJECT_FILE

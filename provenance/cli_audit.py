@@ -26,8 +26,8 @@ from provenance.terminal import (
 )
 
 if TYPE_CHECKING:
-    from provenance.auditing import Plan
     from provenance.model import Audit
+    from provenance.planning import Plan
     from provenance.report.formats import Texts
 
 _LONGEST = 10_000_000
@@ -123,7 +123,8 @@ def audit(
       provenance audit --write-baseline --reason "before the audit step"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import baseline_text, planned
+    from provenance.auditing import baseline_text
+    from provenance.planning import planned
     from provenance.report.audit import audit_text
     from provenance.report.formats import format_of
 
@@ -181,7 +182,7 @@ def audit(
 def _tell_what_is_no_code(paths: tuple[str, ...]) -> None:
     """That a file which is named, as by a hook, is neither Python nor a notebook by its name, nor
     an archive: nothing of it is looked at, and no report has it."""
-    from provenance.auditing import no_code
+    from provenance.planning import no_code
 
     for path in no_code(paths):
         click.echo(
@@ -233,8 +234,8 @@ def _write_all(plan: Plan, audit: Audit) -> list[str]:
 
 
 def _bundled(plan: Plan, audit: Audit, texts: Texts) -> bytes:
-    from provenance.auditing import under
     from provenance.bundle import Call, bundled
+    from provenance.planning import under
 
     include = under(plan.prefix, plan.policy.include)
     exclude = under(plan.prefix, plan.policy.exclude)
@@ -243,7 +244,8 @@ def _bundled(plan: Plan, audit: Audit, texts: Texts) -> bytes:
 
 def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
     """What the wanted formats quote; nothing is read again where none does."""
-    from provenance.auditing import created, under
+    from provenance.auditing import created
+    from provenance.planning import under
     from provenance.report.formats import Texts
     from provenance.sides import reference_texts, suspect_contents, suspect_texts
 
@@ -261,7 +263,7 @@ def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
 
 def _init(paths: tuple[str, ...]) -> None:
     """Add a policy to the project's file, or begin one of its own."""
-    from provenance.auditing import inside
+    from provenance.planning import inside
     from provenance.policy import OWN_FILE, PROJECT_FILE, find, repository_root
     from provenance.settings import starting
 
@@ -319,8 +321,9 @@ def notices(
       provenance notices --write --reason "adapted from the model's own code"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import planned, with_stanzas
+    from provenance.auditing import with_stanzas
     from provenance.given import text_of
+    from provenance.planning import planned
     from provenance.regular import read_file
     from provenance.report.notices import MARK, headers, notices_text
 

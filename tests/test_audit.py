@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 from programs import inserted, program, renamed
 
 import provenance
-from provenance.auditing import planned, under
 from provenance.cli import main
 from provenance.patterns import Patterns
+from provenance.planning import planned, under
 from provenance.settings import SETTINGS
 
 

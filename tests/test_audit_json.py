@@ -18,8 +18,8 @@ from referencing import Registry, Resource
 import provenance
 from provenance import model
 from provenance.auditing import audit as run
-from provenance.auditing import planned
 from provenance.model import FileResult, Identity
+from provenance.planning import planned
 from provenance.report import json as report_json
 from provenance.report.audit import FORMAT_VERSION, audit_json, schema
 from provenance.report.notices import notices_text

@@ -172,13 +172,14 @@ ALLOWED = {
     "report.audit": "model report.json report.rules report.text",
     "report.notices": "model",
     "changed": "decode errors folder history regular",
+    "planning": "archive errors folder patterns policy regular settings",
     "auditing": (
-        "scanning archive cache changed decode errors folder ledger library licenses model "
-        "patterns policy references.__init__ regular release report.notices ruling settings workers"
+        "scanning cache changed decode errors folder ledger library licenses model patterns "
+        "planning policy references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (
-        "auditing bundle errors given model policy regular release report.audit report.formats "
-        "report.notices settings sides terminal"
+        "auditing bundle errors given model planning policy regular release report.audit "
+        "report.formats report.notices settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (
@@ -242,9 +243,9 @@ ALLOWED = {
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
     "stored checksum integrity aside ours writing unused numbering merge segments scanning "
-    "indexing given workers worker policy cache auditing terminal cli cli_audit cli_explain "
-    "cli_report bundle verifying explained __init__ __main__ cli_cluster cluster.session "
-    "cluster.exchange cluster.folders cluster.importing references.__init__ "
+    "indexing given workers worker policy cache planning auditing terminal cli cli_audit "
+    "cli_explain cli_report bundle verifying explained __init__ __main__ cli_cluster "
+    "cluster.session cluster.exchange cluster.folders cluster.importing references.__init__ "
     "references.manifest".split()
 )
 WORLD = set(

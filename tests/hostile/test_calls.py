@@ -12,10 +12,11 @@ import pytest
 from programs import program
 
 import provenance
-from provenance.auditing import audit, planned, without_policy
+from provenance.auditing import audit, without_policy
 from provenance.errors import UsageError
 from provenance.indexing import merge_indexes
 from provenance.model import NONE_WANTED, Skipped
+from provenance.planning import planned
 from provenance.workers import Bounds
 
 LONE = "a\ud800"
