@@ -259,43 +259,62 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
     for given in lines:
         line = given.removesuffix("\r")
         starts = not (depth or quote or goes_on)
-        parts, past = _END.split(line), 0
-        code: list[str] = []
-        front: list[str] = []  # what stands before, which a comment ends there
-        for at, part in enumerate(parts, 1):
-            if not command and not (starts and _magic_at(part) >= 0):
-                if bare := _bare(part).strip():
-                    if len(parts) == 1 or not starts or _after(bare, 0, "") != (0, "", False):
-                        break
-                    front.append(part[: len(part) - len(part.lstrip())] + bare.rstrip(";"))
-                continue
-            code += front
-            front = []
-            command.append(part)
-            past = at
-            below = at == len(parts) and part.endswith("\\") and not given.endswith("\r")
-            if not below or command[0].lstrip()[:2] == "%%":
-                code += _code_of(command)
-                command = []
-        if past:
-            behind = line[sum(len(part) + 1 for part in parts[:past]) :]
-            if behind.strip():
-                code = [*filter(str.strip, code), behind]
-            elif all(one.isspace() for one in code):
-                yield (
-                    f"{code[0]}pass  # {line.strip()}" if code and line.strip() else _comment(line)
-                )
+        code, size, command = _commands(line, command, starts, line == given)
+        if size:
+            if line[size:].strip():
+                code = [*filter(str.strip, code), line[size:]]
+            elif all(map(str.isspace, code)):
+                yield _passed(line, "".join(code[:1]))
                 continue
             line = "; ".join(code)
         was = depth, quote
         depth, quote, remark = _after(line, depth, quote)
         if starts and not (len(code) > 1 or quote or remark) and line.rstrip().endswith("?"):
             depth, quote = was
-            indent = line[: len(line) - len(line.lstrip(" \t"))]
-            yield f"{indent}pass  # {line.strip()}" if indent else _comment(line)
+            yield _passed(line, line[: len(line) - len(line.lstrip(" \t"))])
             continue
         goes_on = not remark and line.endswith("\\")
         yield line
+
+
+def _commands(
+    line: str, command: list[str], starts: bool, joins: bool
+) -> tuple[list[str], int, list[str]]:
+    """The commands that a line begins with: the Python in them and before each, how many signs of
+    the line they are, and what stands of one that goes on below.
+
+    Args:
+        line: of a cell, which IPython parts where ``_ENDS`` says.
+        command: what stands above of one that goes on.
+        starts: whether a statement may start there.
+        joins: whether a backslash at its end joins it to the next one.
+    """
+    parts = _END.split(line)
+    code: list[str] = []
+    front: list[str] = []  # what stands before, which a comment ends there
+    past = 0
+    for at, part in enumerate(parts, 1):
+        if not command and not (starts and _magic_at(part) >= 0):
+            if bare := _bare(part).strip():
+                if len(parts) == 1 or not starts or _after(bare, 0, "") != (0, "", False):
+                    break
+                front.append(part[: len(part) - len(part.lstrip())] + bare.rstrip(";"))
+            continue
+        code += front
+        front = []
+        command.append(part)  # one by one, of very many
+        past = at
+        below = at == len(parts) and part.endswith("\\") and joins
+        if not below or command[0].lstrip()[:2] == "%%":
+            code += _code_of(command)
+            command = []
+    return code, sum(len(part) + 1 for part in parts[:past]), command
+
+
+def _passed(line: str, indent: str) -> str:
+    """A line of IPython's as a comment; where it is indented behind a statement that does nothing,
+    as it may be all of a body."""
+    return f"{indent}pass  # {line.strip()}" if indent and line.strip() else _comment(line)
 
 
 def _code_of(command: list[str]) -> list[str]:
