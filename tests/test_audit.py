@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -350,6 +351,21 @@ def test_a_notice_that_is_gone_warns_or_fails_and_can_be_passed_on(dirty: Path) 
     assert {one["rule"] for one in failures(audited("--require-notices", code=1))} == {"notice"}
     run("notices", "--write", code=0)
     assert "warning" not in run("audit", "--require-notices", code=0).output
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_as_such(
+    clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file is known to be there. Whoever tests as root may look into all."""
+    real = os.lstat
+
+    def forbidden(path: str, **more: int) -> os.stat_result:
+        if os.path.basename(path) == "provenance-baseline.json":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, **more)
+
+    monkeypatch.setattr(os, "lstat", forbidden)
+    assert "give permission for that, or name another" in run("audit", code=2).output
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and pipes")

@@ -1126,3 +1126,14 @@ def test_a_file_or_unit_without_a_name_is_damage(files: bool, copy: Path) -> Non
         if files:
             with pytest.raises(IndexFileError, match="is empty"):
                 library.identity(same, 0, exact=True)
+
+
+@pytest.mark.parametrize(("may", "remedy"), [(True, "build it again"), (False, "give read perm")])
+def test_who_may_not_read_an_index_is_not_told_to_build_it(
+    may: bool, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tests as root may read all."""
+    (tmp_path / "a.db").write_text("no index")
+    monkeypatch.setattr(os, "access", lambda *_: may)
+    with pytest.raises(IndexFileError, match=remedy):
+        Index(tmp_path / "a.db")
