@@ -267,9 +267,13 @@ def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
     for glob in expand_braces(globs):
         spelt = glob.removeprefix("./")  # as ``Patterns`` reads it
         back, plain = ("!", spelt[1:]) if spelt.startswith("!") else ("", spelt)
-        if not plain.strip("/ "):
-            moved.append(plain)  # matches nothing, wherever it stands
+        if not spelt.endswith("\\ "):
+            plain = plain.rstrip()
+        if spelt.startswith("#") or not plain.strip("/"):
+            moved.append(spelt)  # matches nothing, wherever it stands
             continue
+        if re.fullmatch(r"/?(\*\*/)+", plain):
+            plain = "*/"  # all folders, but not the policy's own
         anchored = "/" in plain.rstrip("/")
         moved.append(f"{back}{there}{'' if anchored else '**/'}{plain.removeprefix('/')}")
     return tuple(moved)

@@ -14,10 +14,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import example, given
+from hypothesis import strategies as st
 from programs import inserted, program, renamed
 
 import provenance
 from provenance.cli import main
+from provenance.errors import UsageError
 from provenance.patterns import Patterns
 from provenance.planning import planned, under
 from provenance.settings import SETTINGS
@@ -597,6 +600,33 @@ def test_globs_are_moved() -> None:
         "/",
         " ",
     )
+
+
+_PIECES = ("a", "b", "*", "/", "**/", "#", "!", "\\ ", " ", "?", "[a]", "{a,b}", ".py")
+_MADE = ("a", "b.py", "a/b.py", "b/a/c.py", "#a", "#/a.py", "a b", "!a", "a/a/a/b")
+
+
+@given(
+    globs=st.lists(
+        st.lists(st.sampled_from(_PIECES), min_size=1, max_size=4).map("".join),
+        min_size=1,
+        max_size=2,
+    ).filter(lambda globs: not any("//" in one for one in globs))
+)
+@example(globs=["**/"])
+@example(globs=["#a"])
+@example(globs=["a/ "])
+def test_globs_of_a_subfolder_match_as_they_would_at_the_root(globs: list[str]) -> None:
+    try:
+        here = Patterns(exclude=globs)
+    except UsageError:
+        with pytest.raises(UsageError):
+            Patterns(exclude=under("sub/", globs))
+        return
+    moved = Patterns(exclude=under("sub/", globs))
+    for path in _MADE:
+        assert moved.excludes("sub/" + path) == here.excludes(path), path
+        assert not moved.excludes(path), path
 
 
 def test_an_archive_is_audited_by_the_policy_here(dirty: Path) -> None:
