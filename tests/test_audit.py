@@ -858,6 +858,7 @@ def test_what_is_vendored_stands_in_the_folder_of_the_policy(dirty: Path) -> Non
         ("vendored = ['*.py']", "vendored *.py"),
         ("[[declared]]\npath = '**'\norigin = '*'", "declared ** as *"),
         ("[[declared]]\npath = '**'\norigin = 'birds/*'", "declared ** as birds/*"),
+        ("[[declared]]\npath = '**'\norigin = 'birds/m*'", "declared ** as birds/m*"),
         ("[[declared]]\nsymbol = '*'\norigin = ['[a-m]*', '[n-z]*']", "declared * as [a-m]*"),
         (
             f"[[declared]]\npath = 'src/borrowed.py'\norigin = {[*MANY, 'birds/m0']}",

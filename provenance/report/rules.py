@@ -117,6 +117,8 @@ _MOST_VALUES = 5
 _MOST_ORIGINS = 10
 """Origins of one declaration that are no more than it may take. A choice: 'provenance notices'
 writes those of one file. As many declarations of one origin each fail: the text shows another."""
+_FEWEST_LETTERS = 3
+"""Letters of a family by which a glob with ``*`` names it rather than any. A choice."""
 
 
 def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -162,10 +164,15 @@ def _wide(declaration: Mapping[str, Any]) -> str:
 
 
 def _names_none(glob: str) -> bool:
-    """Whether a glob of origins leaves the package open, or names nothing of the family."""
+    """Whether a glob of origins leaves the package open, or nearly all of the family.
+
+    >>> [_names_none(one) for one in ("transformers/*a*", "transformers/qwen*", "transformers/t5")]
+    [True, False, False]
+    """
     package, slash, family = glob.partition("/")
     named = re.sub(r"\[[^\]]*\]|[*?]", "", family)
-    return bool(set("*?[") & set(package)) or bool(slash and not named)
+    open_family = bool(slash) and named != family and len(named) < _FEWEST_LETTERS
+    return bool(set("*?[") & set(package)) or open_family or glob.endswith("/")
 
 
 def broken(audit: Audit) -> str:
