@@ -139,7 +139,7 @@ def indexes(plan: Plan) -> tuple[str, ...]:
 
 def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tuple[str, ...]:
     """What was not looked at and should have been: every file that was skipped, but those that
-    the policy lets, links to what is looked at where it is, and what is no part of the repository:
+    the policy lets, links to what counts where it is, and what is no part of the repository:
     ignored, and not known to git."""
     policy = plan.policy
     lets = Patterns(under(plan.prefix, policy.may_skip)) if policy.may_skip else None
@@ -148,6 +148,14 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
         for one in report.skipped
         if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE, NONE_WANTED))
         and not (lets and lets.wants(one.path))
+    ]
+    missing += [
+        f"{one.path}: found a symbolic link to what was not named, expected that too; name "
+        "its target as well, or leave the link out with --exclude"
+        for one in report.skipped
+        if one.reason.endswith(IN_THE_SAME_TREE)
+        and not (lets and lets.wants(one.path))
+        and not _leads_to(plan.root, one.path, plan.only)
     ]
     missing += [
         f"{one.path}: {one.reason}, but it was named; scan it by itself, or name it no more"
@@ -163,6 +171,17 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
 def _is_named(path: str, named: Iterable[str]) -> bool:
     """Whether what is left out, a folder ending in ``/``, is or holds what was named."""
     return any(f"{one}/".startswith(f"{path.rstrip('/')}/") for one in named)
+
+
+def _leads_to(root: str, link: str, named: Iterable[str] | None) -> bool:
+    """Whether a link leads to what was named, all where nothing was; of a link that is shown in
+    another way than it is called nobody knows."""
+    if named is None:
+        return True
+    place = os.path.join(root, link)
+    target = os.path.realpath(place)
+    within = (os.path.join(root, one) for one in named)
+    return os.path.lexists(place) and any(is_inside(target, one) for one in within)
 
 
 def _asked(plan: Plan) -> tuple[str, ...] | None:

@@ -35,7 +35,7 @@ LEFT_OUT = frozenset(
 ENVIRONMENT_MARKS = frozenset(("pyvenv.cfg", "conda-meta"))
 """A folder with one of these in it is a virtual environment."""
 
-IN_THE_SAME_TREE = "it is looked at where it is"
+IN_THE_SAME_TREE = "it counts where it is"
 """How the reason ends for which a link is skipped and nothing is lost by it."""
 BY_RULE = "git does not have it"
 """How the reason ends for which what is no part of the repository is left out."""

@@ -704,6 +704,24 @@ def test_nothing_to_read_is_not_clean(clean: Path) -> None:
     run("audit", "src/own.py", "--exclude", "src", code=0)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links")
+def test_a_link_to_what_was_not_named_is_not_clean(dirty: Path) -> None:
+    """It was said to be looked at where it is, by an audit that did not look there."""
+    (dirty / "lib").mkdir()
+    (dirty / "src" / "borrowed.py").rename(dirty / "lib" / "borrowed.py")
+    for name, target in (("link.py", "../lib/borrowed.py"), ("linked", "../lib")):
+        link = dirty / "src" / name
+        link.symlink_to(target)
+        assert "to what was not named" in " ".join(run("audit", "src", code=3).output.split())
+        run("audit", "src", "--exclude", name, code=0)
+        run("audit", "src", "--may-skip", f"src/{name}", code=0)
+        run("audit", "src", "lib", code=1)
+        run("audit", code=1)
+        link.unlink()
+    (dirty / "src" / "again.py").symlink_to("own.py")
+    run("audit", "src", code=0)
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 def test_what_is_named_and_left_out_is_not_clean(clean: Path) -> None:
     """Beside others too; what is left out inside of a folder that is named is no part of it."""
