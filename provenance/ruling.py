@@ -30,7 +30,7 @@ from provenance.model import (
 )
 from provenance.patterns import Patterns
 from provenance.settings import Declaration, Policy
-from provenance.verdict import ORDER
+from provenance.verdict import ORDER, score
 
 GRAVEST: tuple[Rule, ...] = (
     "origin",
@@ -229,7 +229,7 @@ class _Judge:
         told = (
             f"{what}: {_MEANS[finding.verdict]} {reference.name} of {reference.origin}"
             f" ({reference.package}{release}, lines {reference.start_line}-{reference.end_line},"
-            f" {finding.clone_type}, resemblance {finding.resemblance:.2f})"
+            f" {finding.clone_type}, resemblance {score(finding.resemblance)})"
         )
         near = [one for one in finding.also if self.denied(one)] if counts else []
         if near and not any(rule == "origin" for rule, _ in breaks):

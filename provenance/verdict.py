@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from math import log
+from math import floor, log
 from typing import TYPE_CHECKING
 
 from provenance.model import (
@@ -117,6 +117,14 @@ def of_file_rates(
     most = max(shares.values())
     percentile = null.percentile(most, elements, "file")
     return round(percentile, 6), round(null.false_alarm_rate(most, elements, "file"), 6)
+
+
+def score(value: float) -> str:
+    """A resemblance or score, to two digits behind the point; never 0 for something nor 1 for what
+    is not equal."""
+    if 0 < value < 0.01:
+        return "<0.01"
+    return ">0.99" if 0.99 < value < 1 else f"{floor(100 * value + 0.5) / 100:.2f}"
 
 
 # --- days ---------------------------------------------------------------------------------

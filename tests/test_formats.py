@@ -21,9 +21,12 @@ from audits import audit, file_result, finding, of_report, ruling
 import provenance
 from provenance.errors import UsageError
 from provenance.model import Audit, Direction, Fixed, Identity, Skipped, Verdict
+from provenance.report import words
 from provenance.report.evidence import evidence
 from provenance.report.formats import FORMATS, Texts, format_of, named
+from provenance.report.text import percent, rate
 from provenance.sides import suspect_contents, suspect_texts
+from provenance.verdict import score
 
 Json = dict[str, Any]
 
@@ -792,6 +795,31 @@ def test_a_licence_that_is_no_expression_is_texts_as_it_is(text: str) -> None:
     assert file_result("a.py").path == "a.py"
 
 
-def test_a_rate_near_1_is_written_as_people_write_it() -> None:
-    said = dict(evidence(ruling(finding(1, false_alarm_rate=0.997)), None))
-    assert said["unrelated families that do as well"] == "100 %"
+@pytest.mark.parametrize(
+    ("share", "whole", "fine", "two"),
+    [
+        (0.0, "0 %", "0 %", "0.00"),
+        (0.000049, "<1 %", "0.0049 %", "<0.01"),
+        (0.0049, "<1 %", "0.49 %", "<0.01"),
+        (0.01, "1 %", "1 %", "0.01"),
+        (0.0125, "1 %", "1.3 %", "0.01"),
+        (0.125, "13 %", "13 %", "0.13"),
+        (0.625, "63 %", "63 %", "0.63"),
+        (0.99, "99 %", "99 %", "0.99"),
+        (0.9949, ">99 %", ">99 %", ">0.99"),
+        (0.995, ">99 %", ">99 %", ">0.99"),
+        (0.999999, ">99 %", ">99 %", ">0.99"),
+        (1.0, "100 %", "100 %", "1.00"),
+    ],
+)
+def test_nothing_is_said_to_be_all_or_none_that_is_not(
+    share: float, whole: str, fine: str, two: str
+) -> None:
+    """In no format; and all round alike, as the script of the page does."""
+    assert (percent(share), rate(share), score(share)) == (whole, fine, two)
+    plain = words.percent(share).replace("\u00a0", "")
+    assert plain == whole.replace(" ", "")
+    found = finding(1, false_alarm_rate=share, resemblance=share, suspect_containment=share)
+    said = dict(evidence(ruling(found), None))
+    assert said["unrelated families that do as well"] == fine
+    assert f"resemblance {two}, {whole} of this in that" in said["match"]

@@ -115,7 +115,7 @@ ALLOWED = {
     # report: Report -> str
     "report.__init__": "",
     "report.json": "model version",
-    "report.text": "model report.json",
+    "report.text": "model report.json verdict",
     "report.columns": "model report.text",
     "report.explain": "model report.columns report.text verdict",
     "report.html": (
@@ -125,16 +125,16 @@ ALLOWED = {
     "report.quoted": "model report.text",
     "report.shares": "model",
     "report.tiles": "model report.text",
-    "report.words": "",
+    "report.words": "report.text",
     "report.saved": "errors model report.json",
     "report.rules": "model",
-    "report.evidence": "model report.text",
+    "report.evidence": "model report.text verdict",
     "report.sarif": "model report.evidence report.json report.rules report.text version",
     "report.junit": "model report.evidence report.rules report.text version",
     "report.codequality": "model report.evidence report.rules report.text",
     "report.markdown": "model report.evidence report.json report.rules report.text",
     "report.csv": "model report.evidence report.text",
-    "report.cyclonedx": "model report.evidence report.rules report.text version",
+    "report.cyclonedx": "model report.evidence report.rules report.text verdict version",
     "report.spdx": "model report.cyclonedx report.evidence report.rules report.text version",
     "report.formats": (
         "errors model report.audit report.codequality report.csv report.cyclonedx report.html "
@@ -150,7 +150,7 @@ ALLOWED = {
     ),
     # weigh: why a family is named for a unit, or is not
     "weigh": "align attribute finding index library model near",
-    "report.weighed": "model report.text",
+    "report.weighed": "model report.text verdict",
     # history: since when git has the scanned lines
     "history": "decode model regular release tracked",
     # scanning wires, cli asks it
@@ -169,7 +169,7 @@ ALLOWED = {
     "policy": "errors regular release settings toml",
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model ruling",
-    "report.audit": "model report.json report.rules report.text",
+    "report.audit": "model report.json report.rules report.text verdict",
     "report.notices": "model",
     "changed": "decode errors folder history regular",
     "planning": "archive errors folder patterns policy regular settings",

@@ -89,7 +89,7 @@ def test_text_example_has_the_form_of_a_report() -> None:
     assert ended.exit_code == 0, ended.output
     for text in (example, ended.output):
         for form in (
-            r"^  closest: \d+ % \S+/\S+",
+            r"^  closest: >?\d+ % \S+/\S+",
             r"^  \w+  lines \d+-\d+$",
             r"^     <- \S+/\S+  \w+  lines \d+-\d+$",
             r"^     type-\d, resemblance \d\.\d\d, \d+ % of this in that, \d+ % of that in this",

@@ -14,6 +14,7 @@ from provenance.model import Audit, Ruling
 from provenance.report.json import plain
 from provenance.report.rules import broken, excused, lessens, own_references
 from provenance.report.text import number, safe, wrapped
+from provenance.verdict import score
 
 FORMAT_VERSION = 1
 """Version of the JSON. 1: first version."""
@@ -141,7 +142,7 @@ def _group(group: list[Ruling], width: int) -> Iterator[str]:
         ]
         more = f" and {len(names) - _MOST_UNITS} more" if len(names) > _MOST_UNITS else ""
         yield from wrapped(", ".join(names[:_MOST_UNITS]) + more, width, "    ")
-        scores = sorted({f"{one.resemblance:.2f}" for one in findings})
+        scores = [score(one) for one in sorted(one.resemblance for one in findings)]
         derived = findings[0].verdict == "derived"  # all have one verdict
         said = "consistent with derivation" if derived else "resembles it"
         between = " to ".join(dict.fromkeys((scores[0], scores[-1])))

@@ -25,6 +25,7 @@ from provenance.model import Audit, FileResult, Ruling
 from provenance.report.evidence import files_of, identity_of, shortened, subject, utf8
 from provenance.report.rules import broken_files
 from provenance.report.text import safe
+from provenance.verdict import score
 from provenance.version import VERSION
 
 NAMESPACE = UUID("5b7a1f0e-3f0c-5d43-9c41-0f6a5e0c1d6b")
@@ -263,7 +264,7 @@ def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
         "technique": "ast-fingerprint",
         "confidence": _confidence(ruling),
         "value": f"{_text(ruling.id)}: {finding.verdict}, {finding.clone_type}, resemblance "
-        f"{finding.resemblance:.2f}, {finding.matched} elements matched",
+        f"{score(finding.resemblance)}, {finding.matched} elements matched",
     }
 
 

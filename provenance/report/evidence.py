@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from provenance.model import Audit, FileResult, Identity, Ruling
-from provenance.report.text import rate, safe
+from provenance.report.text import percent, rate, safe
+from provenance.verdict import score
 
 _MOST_NAMES = 8
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
@@ -116,9 +117,9 @@ def _of_finding(ruling: Ruling) -> list[tuple[str, str | None]]:
         ("verdict", f"{finding.verdict}, {finding.attribution}"),
         (
             "match",
-            f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
-            f"{100 * finding.suspect_containment:.0f} % of this in that, "
-            f"{100 * finding.reference_containment:.0f} % of that in this",
+            f"{finding.clone_type}, resemblance {score(finding.resemblance)}, "
+            f"{percent(finding.suspect_containment)} of this in that, "
+            f"{percent(finding.reference_containment)} of that in this",
         ),
         (
             "unrelated families that do as well",

@@ -22,7 +22,7 @@ from provenance.report.text import (
     wrapped,
 )
 from provenance.report.text import number as counted
-from provenance.verdict import COMMON, is_common
+from provenance.verdict import COMMON, is_common, score
 
 _MOST_RENAMES = 12
 
@@ -208,7 +208,8 @@ def _matched(finding: Finding) -> str:
         f"{percent(finding.same_text)} of them as written, in "
         f"{counted(len(finding.blocks), 'block')} of lines: "
         f"{percent(finding.suspect_containment)} of this, "
-        f"{percent(finding.reference_containment)} of that, resemblance {finding.resemblance:.2f}"
+        f"{percent(finding.reference_containment)} of that, "
+        f"resemblance {score(finding.resemblance)}"
     )
 
 
@@ -246,7 +247,7 @@ def _counts(finding: Finding, quoted: Quoted) -> str:
         )
     text += (
         f"; the whole is in {counted(finding.families, 'family', 'families')} of "
-        f"{quoted.families:,}, rarity {finding.rarity:.2f}"
+        f"{quoted.families:,}, rarity {score(finding.rarity)}"
     )
     if finding.verdict == "common":
         text += ": common, it counts for no origin"
@@ -272,7 +273,7 @@ def _for(finding: Finding) -> list[str]:
         said[0] += " (consistent with derivation from an earlier source, no proof of it)"
     if finding.false_alarm_rate is not None and finding.percentile is not None:
         said.append(
-            f"it scores higher than {100 * finding.percentile:.4g} % of pairs of unrelated code "
+            f"it scores higher than {_finest(finding.percentile)} % of pairs of unrelated code "
             f"of its size; {rate(finding.false_alarm_rate)} of unrelated families reach it"
         )
     if finding.direction == "older":
@@ -282,11 +283,16 @@ def _for(finding: Finding) -> list[str]:
     return said
 
 
+def _finest(share: float) -> str:
+    """Per cent to four digits; never 100 for less than all."""
+    return f"{100 * share:.4g}" if share in (0, 1) or share < 0.9999 else ">99.99"
+
+
 def _against(report: Report, finding: Finding, quoted: Quoted) -> list[str]:
     """What makes it less likely, or less sure."""
     said: list[str] = []
     rest = 1 - finding.suspect_containment
-    if round(100 * rest):
+    if rest > 0:
         said.append(f"{percent(rest)} of it is not in the reference")
     if finding.also:
         others = counted(len(finding.also), "other origin")

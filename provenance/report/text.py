@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Context
+from math import floor
 
 from provenance.model import (
     Block,
@@ -20,6 +22,7 @@ from provenance.model import (
     SuspectSeen,
 )
 from provenance.report.json import counts
+from provenance.verdict import score
 
 _HOLDER = re.compile(r"(?:copyright|\(c\)|©|:|[\d-]{4,}|[\s,#])+", re.IGNORECASE)
 COMMAND = re.compile(r"##(?=\w*\[)")
@@ -31,6 +34,7 @@ _MOST_RENAMES = 3
 _MOST_ALSO = 3
 _MOST_SKIPPED = 20
 _MOST_USES = 6
+_TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
 
 
 def text_report(report: Report, *, width: int = 80) -> str:
@@ -228,7 +232,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         "     ",
     )
     yield from wrapped(
-        f"{finding.clone_type}, resemblance {finding.resemblance:.2f}, "
+        f"{finding.clone_type}, resemblance {score(finding.resemblance)}, "
         f"{percent(finding.suspect_containment)} of this in that, "
         f"{percent(finding.reference_containment)} of that in this"
         + (f"; {safe(reference.license)}" if reference.license else ""),
@@ -306,8 +310,8 @@ def below(finding: Finding) -> str:
     or none was compared."""
     if not finding.near or finding.scores is None:
         return ""
-    names = [f"{safe(one.origin)} {one.scores.score:.2f}" for one in finding.near]
-    return f"ranked by score {finding.scores.score:.2f}; less near: {', '.join(names)}"
+    names = [f"{safe(one.origin)} {score(one.scores.score)}" for one in finding.near]
+    return f"ranked by score {score(finding.scores.score)}; less near: {', '.join(names)}"
 
 
 def before(finding: Finding) -> str:
@@ -315,7 +319,7 @@ def before(finding: Finding) -> str:
     if not finding.chain:
         return ""
     names = [
-        f"{safe(one.origin)} {safe(one.name)} {one.first_seen} ({one.resemblance:.2f})"
+        f"{safe(one.origin)} {safe(one.name)} {one.first_seen} ({score(one.resemblance)})"
         for one in finding.chain
     ]
     return f"that is itself like: {', '.join(names)}"
@@ -370,13 +374,18 @@ def number(count: int, one: str, many: str | None = None) -> str:
 
 
 def rate(share: float) -> str:
-    """A rate in per cent, to two digits."""
-    return f"{100 * share:.2g} %" if share < 0.995 else "100 %"
+    """A rate in per cent, to two digits; never 100 for less than all."""
+    if 0.99 < share < 1:
+        return ">99 %"
+    return f"{_TWO_DIGITS.create_decimal_from_float(100 * share).normalize():f} %"
 
 
 def percent(share: float) -> str:
-    """A share in per cent."""
-    return f"{100 * share:.0f} %"
+    """A share as whole per cent, halves up as the page's script has it; never 0 for something nor
+    100 for less than all."""
+    if 0 < share < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < share < 1 else f"{floor(100 * share + 0.5)} %"
 
 
 def wrapped(text: str, width: int, indent: str) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from provenance.model import FileResult, Finding, Near, Report, Scores, UnitWeighed, Weighed
 from provenance.report.text import number, percent, rate, safe, span, wrapped
+from provenance.verdict import score
 
 _SOME = 0.25
 """Score below which a unit that is nearest speaks neither for nor against: a choice."""
@@ -67,7 +68,7 @@ def _unit(report: Report, unit: UnitWeighed, width: int) -> Iterator[str]:
             "  ",
         )
     for one in unit.nearest:
-        text = f"{one.scores.score:.2f}  {safe(one.origin)} {safe(one.name)}{_rank(unit, one)}"
+        text = f"{score(one.scores.score)}  {safe(one.origin)} {safe(one.name)}{_rank(unit, one)}"
         yield from wrapped(text, width, "  ")
         yield from wrapped("; ".join(_facts(one, evidence)), width, "        ")
     for said in unit.weighed:
@@ -106,7 +107,7 @@ def _needed(needed: tuple[float, float]) -> str:
 
 
 def _scores(scores: Scores) -> str:
-    return f"{scores.score:.2f} (structure {scores.structure:.2f}, text {scores.text:.2f})"
+    return f"{score(scores.score)} (structure {score(scores.structure)}, text {score(scores.text)})"
 
 
 def _rank(unit: UnitWeighed, one: Near) -> str:
@@ -122,7 +123,7 @@ def _rank(unit: UnitWeighed, one: Near) -> str:
 
 
 def _facts(one: Near, evidence: dict[str, float]) -> list[str]:
-    facts = [f"structure {one.scores.structure:.2f}, text {one.scores.text:.2f}"]
+    facts = [f"structure {score(one.scores.structure)}, text {score(one.scores.text)}"]
     if one.first_seen:
         facts.append(f"first seen {one.first_seen}")
     return [*facts, f"{percent(evidence.get(one.family, 0.0))} of the evidence"]
@@ -147,7 +148,7 @@ def _weighed(report: Report, unit: UnitWeighed, said: Weighed, width: int) -> It
         yield from wrapped(
             f"score {_scores(near.scores)}; paired: {percent(said.suspect_containment)} of this in "
             f"that, {percent(said.reference_containment)} of that in this, resemblance "
-            f"{said.resemblance:.2f}",
+            f"{score(said.resemblance)}",
             width,
             "    ",
         )
@@ -261,7 +262,7 @@ def _against(unit: UnitWeighed, said: Weighed) -> list[str]:
     if near.scores.score >= _SOME and said.families > 1:
         texts.append(f"{said.families} families have this very unit")
     rest = 1 - said.suspect_containment
-    if round(100 * rest):
+    if rest > 0:
         texts.append(f"{percent(rest)} of this is not in that")
     if said.reason != "below" and said.false_alarm_rate is not None:
         texts.append(f"{rate(said.false_alarm_rate)} of unrelated families score as high")
@@ -274,7 +275,7 @@ def _short(report: Report, unit: UnitWeighed, width: int) -> Iterator[str]:
     named = "nothing named"
     if found is not None:
         named = f"{safe(found.reference.origin)} {safe(found.reference.name)}"
-        named += f" {found.scores.score:.2f}" if found.scores else ", a part"
+        named += f" {score(found.scores.score)}" if found.scores else ", a part"
     where = span(unit.start_line, unit.end_line)
     name = "module body" if unit.kind == "module" else safe(unit.name)
     yield from wrapped(f"{name} ({where}): {named}", width, "  ")

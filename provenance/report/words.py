@@ -12,6 +12,9 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from provenance.report.text import percent as plainly
+from provenance.report.text import rate
+
 if TYPE_CHECKING:
     from markupsafe import Markup
 
@@ -69,16 +72,13 @@ class Speaker:
 
 def percent(share: float) -> str:
     """A share as whole per cent; never 0 for something nor 100 for less than all."""
-    if 0 < share < 0.01:
-        return "<\u00a01\u00a0%"
-    if 0.99 < share < 1:
-        return ">\u00a099\u00a0%"
-    return f"{100 * share:.0f}\u00a0%"
+    said = plainly(share).replace(" ", "\u00a0")
+    return f"{said[0]}\u00a0{said[1:]}" if said[0] in "<>" else said
 
 
 def fine(share: float) -> str:
     """A small share, with two digits that tell."""
-    return f"{100 * share:.2g}\u00a0%" if 0 < share < 0.1 else percent(share)
+    return rate(share).replace(" ", "\u00a0") if 0 < share < 0.1 else percent(share)
 
 
 def _word(value: Any) -> str:

@@ -26,6 +26,7 @@
   }
   const fine = (share) => (share > 0 && share < 0.1 ? `${Number((100 * share).toPrecision(2))}\u00a0%` : percent(share));
   const finest = (share) => (share > 0.99 && share < 1 ? `${Math.floor(10000 * share) / 100}\u00a0%` : percent(share));
+  const ratio = (score) => (score > 0 && score < 0.01 ? "<0.01" : score > 0.99 && score < 1 ? ">0.99" : (Math.floor(100 * score + 0.5) / 100).toFixed(2));
   const unknown = () => say("unknown");
 
   function translate(root) {
@@ -297,15 +298,15 @@
       made.append(drawing);
     }
     made.append(el("ol", { class: "timeline" }, items.map(([day, what, kind]) => el("li", { class: kind }, el("span", { class: "day" }, day || unknown()), el("span", {}, what)))));
-    const rest = finding.families - finding.lineage.length;
+    const rest = finding.also.length + 1 - finding.lineage.length;
     if (rest > 0) made.append(el("p", { class: "note" }, say("lineage.more", rest)));
     if (finding.chain.length)
       made.append(el("p", { class: "note" }, say("chain")), el("ol", { class: "timeline" }, finding.chain.map((one) => el("li", {},
         el("span", { class: "day" }, one.first_seen), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${percent(one.resemblance)}`))))));
     if (finding.also.length) made.append(el("p", { class: "note" }, `${say("also")}: `, finding.also.map((one, at) => [at ? ", " : "", el("bdi", {}, one)])));
     if (finding.near.length && finding.scores)
-      made.append(el("p", { class: "note" }, say("near", finding.scores.score.toFixed(2))), el("ol", { class: "timeline" }, finding.near.map((one) => el("li", {},
-        el("span", { class: "day" }, one.first_seen || unknown()), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${one.scores.score.toFixed(2)}`))))));
+      made.append(el("p", { class: "note" }, say("near", ratio(finding.scores.score))), el("ol", { class: "timeline" }, finding.near.map((one) => el("li", {},
+        el("span", { class: "day" }, one.first_seen || unknown()), el("span", {}, code(one.name), " ", el("span", { class: "where" }, el("bdi", {}, one.origin), ` ${ratio(one.scores.score)}`))))));
     return made;
   }
   function reasons(finding) {
