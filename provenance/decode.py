@@ -29,9 +29,19 @@ _NOT_FOR_SOURCE = {  # text codecs by name only, or such as exist on one system 
     "mbcs",
     "oem",
 }
-_LFS = re.compile(rb"version \S+\n(?:ext-\S+ \S+\n)*oid sha256:[0-9a-f]{64}\n")
-_ANNEX = re.compile(rb"/annex/objects/\S+\n?\Z")
-_LONGEST_POINTER = 1024  # of Git LFS by its specification; of git-annex in practice
+_LFS_KEYS = r"(?:size|ext-\S+) .*"
+_POINTERS = (
+    (
+        re.compile(rf"version .*\n\s*(?:{_LFS_KEYS}\n\s*)*oid sha256:.*(?:\n\s*{_LFS_KEYS})*"),
+        "lfs pull",
+    ),
+    (re.compile(r".*[/\\]annex[/\\]objects[/\\]\S+[ \t\r]*(?:\n/annex/.*)*"), "annex get"),
+    (re.compile(r"#\$# git-fat [0-9a-f]{40}.*"), "fat pull"),
+    (re.compile(r"# xet version .*(?:\n.*)*"), "xet checkout"),
+)
+"""What programs of git take for a pointer of theirs, and how the content is fetched."""
+_POINTER_BYTES = 1024
+"""So much of a file is looked at by Git LFS, without the white space around it."""
 _LATIN_1 = ("latin-1-", "iso-8859-1-", "iso-latin-1-")
 
 
@@ -42,20 +52,16 @@ class Reason(str):
 
 
 def pointer(data: bytes) -> Reason | None:
-    """Why a file is not read that says only where its content is kept, by the specification of Git
-    LFS or as git-annex has it; None where it is no such file."""
-    command = None
-    if len(data) < _LONGEST_POINTER and data.isascii():
-        if _LFS.match(data):
-            command = "git lfs pull"
-        elif _ANNEX.match(data):
-            command = "git annex get"
-    if command is None:
-        return None
-    return Reason(
-        "found a pointer to content that is kept elsewhere, expected the content; fetch it with "
-        f"'{command}'"
-    )
+    """Why a file is not read that says only where its content is kept; None where it is no such
+    file."""
+    text = data[:_POINTER_BYTES].decode("utf-8", "replace").strip()
+    for pattern, command in _POINTERS:
+        if pattern.fullmatch(text):
+            return Reason(
+                "found a pointer to content that is kept elsewhere, expected the content; fetch it "
+                f"with 'git {command}'"
+            )
+    return None
 
 
 def decode(data: bytes) -> bytes | Reason:

@@ -705,22 +705,40 @@ def test_who_may_not_read_is_not_told_to_spell(
         open_source(str(tmp_path / "a.py"))
 
 
+LFS = f"version https://lfs.example/v1\noid sha256:{'0' * 64}\nsize 1\n"
+ANNEX = "/annex/objects/SHA256E-s1--00.py\n"
+
+
 @pytest.mark.parametrize("name", ["m.py", "m.ipynb"])
 @pytest.mark.parametrize(
     ("text", "command"),
     [
-        (f"version https://lfs.example/v1\noid sha256:{'0' * 64}\nsize 1\n", "git lfs pull"),
-        ("/annex/objects/SHA256E-s1--00.py\n", "git annex get"),
+        (LFS, "git lfs pull"),
+        (LFS.replace("\n", "\r\n"), "git lfs pull"),  # by eol=crlf in .gitattributes
+        ("\n" + LFS.replace("\n", "\n\n"), "git lfs pull"),
+        ("\N{NO-BREAK SPACE}" + LFS.replace("\n", f"\next-0-a sha256:{'1' * 64}\n", 1), "git lfs"),
+        (LFS + " " * 2000 + "\nx = 1\n", "git lfs pull"),
+        (ANNEX, "git annex get"),
+        (ANNEX.replace("\n", "\r\n"), "git annex get"),
+        (ANNEX + "/annex/more\n", "git annex get"),
+        ("# .git" + ANNEX, "git annex get"),
+        (f"#$# git-fat {'0' * 40}                   1\n", "git fat pull"),
+        (f"# xet version 0\nfilesize = 1\nhash = '{'0' * 64}'\n", "git xet checkout"),
     ],
 )
 def test_a_pointer_to_content_that_is_elsewhere_is_told(
     text: str, command: str, name: str, tmp_path: Path
 ) -> None:
-    """CI fetches no such content unless it is asked to: an audit of three lines was clean."""
+    """CI fetches no such content unless it is asked to: an audit of three lines was clean. Their
+    programs take for a pointer more than they write."""
     told = reasons(open_source(str(put(tmp_path, name, text=text))))
     assert command in told[name]
-    longer = put(tmp_path / "more", "m.py", text=text + "x = 1\n" * 1000)
-    assert paths(open_source(str(longer))) == ["m.py"]
+
+
+@pytest.mark.parametrize("text", [LFS, ANNEX])
+def test_code_behind_what_looks_like_a_pointer_is_read(text: str, tmp_path: Path) -> None:
+    """For no program is it one."""
+    assert paths(open_source(str(put(tmp_path, "m.py", text=text + "x = 1\n" * 1000)))) == ["m.py"]
 
 
 @needs_posix
