@@ -222,7 +222,7 @@ def no_code(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(
         path
         for path in paths
-        if os.path.isfile(path) and not path.lower().endswith(ENDINGS) and not _is_archive(path)
+        if os.path.isfile(path) and not path.endswith(ENDINGS) and not _is_archive(path)
     )
 
 

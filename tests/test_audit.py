@@ -1241,9 +1241,9 @@ def test_to_begin_a_policy_is_all_that_is_done_at_once(clean: Path) -> None:
 
 def test_a_named_file_that_is_no_code_is_told(clean: Path) -> None:
     """As hooks pass them; nothing of it is looked at, so that it was told as clean."""
-    Path("tool").write_text(renamed(program(0)))
-    for named in (("tool",), ("src", "tool")):
-        assert (
-            "tool: found neither a .py file nor a notebook" in run("audit", *named, code=0).output
-        )
+    for name in ("tool", "TOOL.PY"):
+        Path(name).write_text(renamed(program(0)))
+        for named in ((name,), ("src", name)):
+            told = run("audit", *named, code=0).output
+            assert f"{name}: found neither a .py file nor a notebook" in told
     assert "found neither" not in run("audit", "src", "src/own.py", code=0).output
