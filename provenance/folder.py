@@ -419,23 +419,26 @@ def _why_not(path: str, checkout: _Checkout, rules: _Rules, aside: str | None) -
 
 
 def _may_hold(root: str, prefix: str, patterns: Patterns) -> bool:
-    """Whether a folder that is left out holds a Python file that is wanted. Where that is not found
-    out soon, it may; but where few files are wanted, all of it is gone through."""
+    """Whether a folder that is left out holds a Python file, or a link of such a name, that is
+    wanted. Where that is not found out soon, or cannot be, it may; but where few files are wanted,
+    all of it is gone through."""
     waiting, left = [prefix], _MOST_LOOKED_AT
     while waiting:
         folder = waiting.pop()
-        with suppress(OSError), os.scandir(os.path.join(root, folder)) as listing:
-            for entry in listing:
-                left -= 1
-                if left < 0 and not patterns.narrow:
-                    return True
-                path = folder + entry.name
-                if _is_link(entry):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(path + "/")
-                elif path.endswith(ENDINGS) and patterns.wants(shown(path)):
-                    return True
+        try:
+            with os.scandir(os.path.join(root, folder)) as listing:
+                for entry in listing:
+                    left -= 1
+                    if left < 0 and not patterns.narrow:
+                        return True
+                    path = folder + entry.name
+                    if not _is_link(entry) and entry.is_dir(follow_symlinks=False):
+                        waiting.append(path + "/")
+                    elif path.endswith(ENDINGS) and patterns.wants(shown(path)):
+                        return True
+        except OSError:
+            if patterns.wants_within(shown(folder.removesuffix("/"))):
+                return True
     return False
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -45,13 +46,26 @@ class Tracked:
         """Whether git has a file, or anything in a folder, whose path ends in ``/``, be it another
         repository; paths from the root of the checkout, itself the empty one. Of a folder that is
         not checked out (``git sparse-checkout``) it may have all."""
+        path = self._known_as(path)
         if path in self._files or ((not path or path.endswith("/")) and self._holds(path)):
             return True
         return bool(self._sparse) and not self._sparse.isdisjoint(_above(path))
 
     def has_link(self, path: str) -> bool:
         """Whether it is a symbolic link that git has there."""
-        return path in self._links
+        return self._known_as(path) in self._links
+
+    def _known_as(self, path: str) -> str:
+        """A path as one that the file system takes for the same: where git has ``Build/a.py`` and
+        ``build`` stood there before, it is ``build/a.py``."""
+        if not self._folds:
+            return path
+        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+    @cached_property
+    def _folds(self) -> bool:
+        """Whether names that differ in case are the same; git itself has no ``.GIT``."""
+        return os.path.lexists(os.path.join(self._top, ".GIT"))
 
     def _holds(self, folder: str) -> bool:
         at = bisect_left(self._sorted, folder)
@@ -79,7 +93,8 @@ class Tracked:
         """The paths of all modes that are wanted."""
         if isinstance(self._read, Reason):
             return frozenset()
-        return frozenset(path for path, mode in self._read.items() if wanted(mode))
+        known = (path for path, mode in self._read.items() if wanted(mode))
+        return frozenset(map(self._known_as, known) if self._folds else known)
 
     @cached_property
     def _read(self) -> dict[str, int] | Reason:

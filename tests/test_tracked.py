@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import struct
 import subprocess
 import tempfile
+import unicodedata
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sources import (
     committed,
+    needs_posix,
     opened,
     paths,
     put,
@@ -182,6 +185,49 @@ def test_a_folder_that_is_left_out_is_told_however_much_is_in_it(tmp_path: Path)
     for include in ([], ["*.py"], ["d.py"]):
         assert ".cache/" in reasons(open_source(str(tmp_path), include=include))
     assert ".cache/" not in reasons(open_source(str(tmp_path), include=["own.py"]))
+
+
+@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="makes a path that is too long")
+def test_a_folder_that_is_left_out_is_told_where_it_cannot_be_listed(tmp_path: Path) -> None:
+    """What is in it nobody knows; a path that is too long is one that even root cannot list."""
+    put(tmp_path, "own.py")
+    (tmp_path / "node_modules").mkdir()
+    at = os.open(tmp_path / "node_modules", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=at)
+        above, at = at, os.open("d" * 250, os.O_RDONLY, dir_fd=at)
+        os.close(above)
+    os.close(os.open("hidden.py", os.O_WRONLY | os.O_CREAT, dir_fd=at))
+    os.close(at)
+    assert "no git" in reasons(open_source(str(tmp_path)))["node_modules/"]
+    assert not reasons(open_source(str(tmp_path), exclude=["node_modules"]))
+    assert not reasons(open_source(str(tmp_path), include=["/own.py"]))
+
+
+@needs_posix
+def test_a_folder_that_is_left_out_is_told_where_it_holds_a_link_alone(tmp_path: Path) -> None:
+    put(tmp_path, "own.py", "code.txt", "node_modules/b.js")
+    (tmp_path / "node_modules" / "a.py").symlink_to("../code.txt")
+    assert "no git" in reasons(open_source(str(tmp_path)))["node_modules/"]
+
+
+@needs_posix
+@pytest.mark.parametrize("made", ["build/a.py", "build/\N{LATIN SMALL LETTER E WITH ACUTE}.py"])
+def test_what_a_file_system_takes_for_the_same_name_is_what_git_has(
+    made: str, tmp_path: Path
+) -> None:
+    """Of two folders of git whose names differ in case, Windows and macOS make one: what stands in
+    it under the name of the other one is git's, too, whatever ``.gitignore`` says."""
+    put(tmp_path, ".gitignore", text="build/\n")
+    put(tmp_path, "build/kept.txt", unicodedata.normalize("NFD", made).replace("build", "Build"))
+    committed(tmp_path)
+    shutil.rmtree(tmp_path / "Build")
+    put(tmp_path, made, "build/other.py")
+    assert paths(open_source(str(tmp_path))) == []
+    (tmp_path / ".GIT").symlink_to(".git")  # so such a system says that it takes both for one
+    source = open_source(str(tmp_path), exclude=[".GIT"])
+    assert paths(source) == [made]
+    assert reasons(source)["build/other.py"].endswith(BY_RULE)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "split", "empty", "text", "folder", "count"])
