@@ -86,7 +86,8 @@ class _Checkout:
 
 _LINK_AS_TEXT = Reason(
     "found a symbolic link of git that is checked out as text, which is not followed; let git make "
-    "links ('git config core.symlinks true', then 'git checkout .'), or leave it out with --exclude"
+    "links ('git config core.symlinks true', then 'git checkout .'), leave it out with --exclude, "
+    "or make it a file of git ('git rm --cached', then 'git add')"
 )
 _REMEDY = "scan it by itself, or leave it out with --exclude"
 
@@ -173,7 +174,7 @@ def list_folder(
             elif name.endswith(ENDINGS):
                 if _wanted(path, False, patterns):
                     why = tree.why_not(path, here)
-                    if here.checkout.has_link(inner + path) and _is_a_path(root, path):
+                    if here.checkout.has_link(inner + path) and _may_be_a_path(root, path):
                         why = _LINK_AS_TEXT
                     found.append((shown(path), why or place))
             elif is_notice(name) and not patterns.excludes(shown(path)):
@@ -349,10 +350,10 @@ def _is_link(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() or (is_junction is not None and is_junction())
 
 
-def _is_a_path(root: str, path: str) -> bool:
-    """Whether a file may hold a path and nothing else, as git writes a link where it makes none."""
-    held = read_within(root, path, LONGEST_PATH)
-    return isinstance(held, bytes) and b"\n" not in held
+def _may_be_a_path(root: str, path: str) -> bool:
+    """Whether a file may hold a path, as git writes a link where it makes none: of any signs, and
+    short enough."""
+    return isinstance(read_within(root, path, LONGEST_PATH), bytes)
 
 
 def _linked(

@@ -744,15 +744,21 @@ def test_code_behind_what_looks_like_a_pointer_is_read(text: str, tmp_path: Path
 @needs_posix
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 def test_a_link_that_is_checked_out_as_text_is_told(tmp_path: Path) -> None:
-    """As where a system or a setting has no links: its text is the path of what would be run."""
-    for name in ("a.py", "b.py"):
-        (tmp_path / name).symlink_to("lib/code.txt")
+    """As where a system or a setting has no links: its text is the path of what would be run, and
+    may be Python itself."""
+    for name, target in (("a.py", "lib/code.txt"), ("b.py", "lib"), ("c.py", "a\nb/c.txt")):
+        (tmp_path / name).symlink_to(target)
     for call in (["init", "-q"], ["add", "-A"], ["config", "core.symlinks", "false"]):
         subprocess.run(["git", *call], cwd=tmp_path, check=True)
-    for name in ("a.py", "b.py"):
+    for name in ("a.py", "b.py", "c.py"):
         (tmp_path / name).unlink()
-    subprocess.run(["git", "checkout", "-q", "a.py"], cwd=tmp_path, check=True)
-    put(tmp_path, "b.py")  # changed into a file, and not committed yet
+    subprocess.run(["git", "checkout", "-q", "a.py", "c.py"], cwd=tmp_path, check=True)
+    put(tmp_path, "b.py", text="x = 1\n" * 1000)  # changed into a file, and not committed yet
     source = open_source(str(tmp_path))
     assert paths(source) == ["b.py"]
-    assert "checked out as text" in reasons(source)["a.py"]
+    for name in ("a.py", "c.py"):
+        assert "checked out as text" in reasons(source)[name]
+    put(tmp_path, "a.py")
+    for call in (["rm", "-q", "-f", "--cached"], ["add"]):
+        subprocess.run(["git", *call, "a.py"], cwd=tmp_path, check=True)
+    assert paths(open_source(str(tmp_path))) == ["a.py", "b.py"]
