@@ -273,7 +273,9 @@ class _Judge:
         days = ", which is younger than this" if same.direction == "younger" else ""
         if near and not any(rule == "origin" for rule, _ in breaks):
             days += f"; the denied {near} has it too"
-        key = f"identical\0{same.origin}\0{same.path}".encode("utf-8", "surrogatepass")
+        # of the same path other releases have other code, which no entry of a baseline accepted
+        code = same.first_seen or same.version or file.sha256
+        key = f"identical\0{same.origin}\0{same.path}\0{code}".encode("utf-8", "surrogatepass")
         return self._ruled(
             Ruling(
                 id=blake2b(key, digest_size=10).hexdigest(),

@@ -508,6 +508,34 @@ def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
     assert "fixed" not in run("audit", code=0).output
 
 
+@pytest.mark.parametrize("days", [("2024-01-02", "2025-01-02"), (None, None)])
+def test_the_file_of_another_release_is_new(
+    tmp_path: Path, clean: Path, days: tuple[str | None, str | None]
+) -> None:
+    """It has other code at the same path, and was known by what was accepted of the first; comments
+    of one's own make no other code, where the day of its release is known."""
+    indexes = []
+    for seed, day in enumerate(days):
+        place = tmp_path / str(seed) / "birds" / "m.py"
+        place.parent.mkdir(parents=True)
+        place.write_text("# Copyright 2024 The Aviary Team.\n" + program(seed))
+        indexes.append(str(tmp_path / f"{seed}.db"))
+        provenance.build_index([str(place.parent)], indexes[-1], date=day, license="MIT")
+    given = [part for one in indexes for part in ("--index", one)]
+    Path("src/whole.py").write_text(program(0))
+    run("audit", *given, "--write-baseline", code=0)
+    run("audit", *given, code=0)
+    if days[0]:
+        Path("src/whole.py").write_text("# of ours\n" + program(0))
+        run("audit", *given, code=0)
+    Path("src/whole.py").rename("src/moved.py")
+    run("audit", *given, code=0)
+    Path("src/moved.py").write_text(program(1))
+    found = audited(*given, code=1)
+    assert [one["rule"] for one in failures(found)] == ["undeclared"]
+    assert len(found["fixed"]) == 1
+
+
 def test_what_fails_is_told_where_the_baseline_cannot_be_written(dirty: Path) -> None:
     """As on a full disk: an audit of an hour said nothing but that."""
     output = run("audit", "--baseline", "gone/b.json", "--write-baseline", code=2).output
