@@ -255,6 +255,8 @@ _ENDING = re.compile(r"(?:-only|-or-later|\+)$")
 _LLAMA = re.compile(
     r"(?:licenseref-)?(?:meta-)?llama-?(?P<v>[234](?:\.[1-4])?)(?:-community)?(?:-license)?$"
 )
+_GNU = re.compile(r"((?:agpl|gfdl|gpl|lgpl)-\d+(?:\.\d+)*)(\+?)")
+"""Identifiers of GNU licences that SPDX has given up for those with ``-only`` and ``-or-later``."""
 _LONGEST = 1_000
 _DEEPEST = 20
 _MOST_CHOICES = 4
@@ -338,6 +340,7 @@ def permitted(expression: str, allow: Sequence[str], deny: Sequence[str]) -> boo
     """Whether code under an expression may be used: of ``A OR B`` one of the two, of ``A AND B``
     both. A licence may where it is like one of ``allow`` (all, where that is empty) and like none
     of ``deny``: globs over identifiers, case aside; ``A WITH B`` is also like what is like ``A``.
+    ``GPL-3.0`` and ``GPL-3.0+`` are also like what ``GPL-3.0-only`` and ``GPL-3.0-or-later`` are.
     What is no expression is taken as one licence of that name."""
     written = " ".join(expression.split())[:_LONGEST]
     tree = _parsed(written)
@@ -353,6 +356,8 @@ def _permits(node: Any, allow: Sequence[str], deny: Sequence[str], depth: int) -
     names = [str(getattr(node, "key", node)).casefold()]
     if licensed is not None:
         names.append(str(licensed.key).casefold())
+    named = [found for name in names if (found := _GNU.fullmatch(name))]
+    names += [f"{one[1]}-{'or-later' if one[2] else 'only'}" for one in named]
 
     def like(globs: Sequence[str]) -> bool:
         return any(fnmatchcase(name, glob.casefold()) for name in names for glob in globs)
@@ -361,10 +366,11 @@ def _permits(node: Any, allow: Sequence[str], deny: Sequence[str], depth: int) -
 
 
 def is_license(name: str) -> bool:
-    """Whether a name is an SPDX identifier, one of our own (``LicenseRef-``), or a glob."""
+    """Whether a name is a licence of SPDX, one of our own (``LicenseRef-``), or a glob."""
     if name.casefold().startswith("licenseref-") or any(sign in name for sign in "*?["):
         return True
     from license_expression import get_spdx_licensing
 
-    known = {str(key).casefold() for key in get_spdx_licensing().known_symbols}
+    symbols = get_spdx_licensing().known_symbols
+    known = {str(key).casefold() for key, one in symbols.items() if not one.is_exception}
     return name.casefold() in known

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.licenses import duties
+from provenance.licenses import duties, is_license, permitted
 
 KNOWN = (
     "Apache-2.0 MIT BSD-2-Clause BSD-3-Clause ISC MPL-2.0 GPL-2.0-only GPL-3.0-or-later "
@@ -147,3 +147,24 @@ def test_the_sections_are_those_of_the_texts(
     text = " ".join((TEXTS / file).read_text("utf-8").split())
     assert start in text
     assert words in text[text.index(start) :][:1500]
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("GPL-3.0", "GPL-3.0-only"),
+        ("gpl-3.0+", "GPL-3.0-or-later"),
+        ("LGPL-2.1+", "lgpl-2.1-or-later"),
+        ("MIT AND AGPL-3.0", "AGPL-3.0-only"),
+        ("GPL-2.0 WITH Classpath-exception-2.0", "GPL-2.0-only"),
+    ],
+)
+def test_an_identifier_that_was_given_up_is_denied_as_the_one_for_it(
+    expression: str, name: str
+) -> None:
+    """Packages still name it, and no policy can: code under it passed where it was denied."""
+    assert not permitted(expression, (), (name,))
+    assert permitted(expression, (name, "MIT"), ())
+    assert not is_license(expression.rpartition(" ")[2])
+    assert permitted("GPL-3.0", (), ("GPL-3.0-or-later", "LGPL-3.0-only"))
+    assert permitted("Apache-2.0+", (), ("Apache-2.0-or-later",))
