@@ -179,8 +179,8 @@ def _leads_to(root: str, link: str, named: Iterable[str] | None) -> bool:
     if named is None:
         return True
     place = os.path.join(root, link)
-    target = os.path.realpath(place)
-    within = (os.path.join(root, one) for one in named)
+    target = shown(os.path.realpath(place))
+    within = (shown(os.path.join(root, one)) for one in named)
     return os.path.lexists(place) and any(is_inside(target, one) for one in within)
 
 
@@ -201,8 +201,8 @@ def _asked(plan: Plan) -> tuple[str, ...] | None:
 
 def _only_files(plan: Plan, only: tuple[str, ...] | None) -> bool:
     """Whether files were named one by one: that the policy wants none of them is no fault, as
-    when a hook passes what is committed."""
-    return only is not None and not any(os.path.isdir(os.path.join(plan.root, p)) for p in only)
+    when a hook passes what is committed. What is called otherwise than it is shown may be more."""
+    return only is not None and all(os.path.isfile(os.path.join(plan.root, p)) for p in only)
 
 
 def _families(plan: Plan, report: Report) -> dict[str, Family]:

@@ -372,12 +372,15 @@ def _linked(
         return Reason(f"{found} outside the tree, which is not followed; scan its target by itself")
     inner = os.path.relpath(target, root).replace(os.sep, "/")
     kind, put = ("notice", "the file") if is_notice else ("Python", "the code")
+    if not is_notice and path.endswith(".ipynb"):
+        kind = "notebook"
     if is_notice:
         above, _, name = inner.rpartition("/")
         read = is_notice(name) and not patterns.excludes(shown(inner))
         read = read and not tree.leaves_out(above, True)
     else:
         read = _is_read(shown(inner), folder, patterns)
+        read = read and (folder or inner.endswith(".ipynb") == path.endswith(".ipynb"))
         read = read and not tree.leaves_out(inner, folder)
     if (read and ".git" not in inner.split("/")) or target == root:
         return Reason(f"{found} of the same tree; {IN_THE_SAME_TREE}")

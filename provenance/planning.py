@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,9 +29,10 @@ class Plan:
     """What is to be audited, and by what.
 
     ``source`` is what is scanned, ``root`` the absolute folder that paths start at; ``only`` are
-    the paths inside it that were asked for, None for all. ``prefix`` is the way from there to the
-    policy's folder, empty or ending in ``/``. ``file`` is the policy's file, ``places`` the
-    absolute paths of the settings that are paths. ``called`` are the keys that the call sets.
+    the paths inside it that were asked for, as they are ``shown``, None for all. ``prefix`` is the
+    way from there to the policy's folder, empty or ending in ``/``. ``file`` is the policy's file,
+    ``places`` the absolute paths of the settings that are paths. ``called`` are the keys that the
+    call sets.
     """
 
     source: str
@@ -85,7 +86,8 @@ def planned(
         prefix = _inner(root, home) + "/"
     only: tuple[str, ...] | None = None
     if not archive:
-        inner = tuple(dict.fromkeys(_inner(root, _existing(path)) for path in paths))
+        named = (place for path in paths for place in (_existing(path), *_link(path, root)))
+        inner = tuple(dict.fromkeys(shown(_inner(root, place)) for place in named))
         only = None if "." in inner else inner
     places = _places(policy, given, home or root, _bound(root, file if config else None))
     _check_apart(places, file)
@@ -227,12 +229,21 @@ def no_code(paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def _existing(path: str) -> str:
-    """A path, absolute and real but for its own last part."""
+    """A path, absolute and without links."""
     if not os.path.lexists(path):
         raise UsageError(
             f"{shown(path)}: found no such file or folder, expected one; check the spelling"
         )
     return os.path.realpath(path)
+
+
+def _link(path: str, root: str) -> Iterator[str]:
+    """Where a path itself is, if it is a link in the root: what it leads to may be no code by its
+    own name, and be looked at by nobody."""
+    above, name = os.path.split(os.path.abspath(path))
+    place = os.path.join(os.path.realpath(above), name)
+    if os.path.islink(place) and is_inside(place, root):
+        yield place
 
 
 def _common(paths: Iterable[str]) -> str:

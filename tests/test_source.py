@@ -283,14 +283,16 @@ def test_a_link_to_what_is_not_looked_at_is_no_link_to_what_is(tmp_path: Path) -
         "c.py": "lib/c.py",
         "lib2": "lib",
         "same.py": "a.py",
+        "a.ipynb": "a.py",  # which may be a notebook
     }.items():
         (tmp_path / name).symlink_to(target)
     told = reasons(open_source(str(tmp_path)))
     lost = {name for name, reason in told.items() if not reason.endswith(IN_THE_SAME_TREE)}
-    assert lost == {"model.py", "b.py", "pkg"}
+    assert lost == {"model.py", "b.py", "pkg", "a.ipynb"}
+    assert "it is no notebook file" in told["a.ipynb"]
     told = reasons(open_source(str(tmp_path), exclude=["lib/"]))
     lost = {name for name, reason in told.items() if not reason.endswith(IN_THE_SAME_TREE)}
-    assert lost == {"model.py", "b.py", "pkg", "c.py", "lib2"}
+    assert lost == {"model.py", "b.py", "pkg", "c.py", "lib2", "a.ipynb"}
     told = reasons(open_source(str(tmp_path), only=["same.py"]))
     assert told["same.py"].endswith(IN_THE_SAME_TREE)
 

@@ -335,6 +335,15 @@ NOTEBOOKS: dict[str, tuple[str | bytes, int]] = {
     "16": (notebook(4).encode("utf-16"), TOLD),
     "cut": (notebook(4)[:-5], TOLD),
 }
+
+
+def link_to_notebook(root: Path) -> None:
+    """It is one under the name of the link alone."""
+    put(root, "m.py", text=notebook(4))
+    (root / "m.ipynb").symlink_to("m.py")
+    commit(root)
+
+
 GIT: dict[str, tuple[Callable[[Path], None], int]] = {
     "not committed": (only_in_folder, READ),
     "ignored": (ignored, READ),
@@ -380,6 +389,7 @@ GIT: dict[str, tuple[Callable[[Path], None], int]] = {
     "link to file": (link_to_file, READ),
     "file to link": (file_to_link, TOLD),
     "link out": (link_out, TOLD),
+    "link to notebook": (link_to_notebook, TOLD),
     "link as text": (link_as_text("m.txt"), TOLD),
     "link to many lines as text": (link_as_text("a\nb/m.txt"), TOLD),
     "case": (clashing, READ),
@@ -455,6 +465,32 @@ def test_what_comes_with_a_repository_is_read_or_told(case: str, root: Path) -> 
     git(root, "branch", "base")
     make(root)
     assert (audited(), audited("--diff", "base")) == (code, code)
+
+
+@pytest.mark.parametrize(
+    "name", ["m\t.py", "m\n.py", "a\tb/m.py", os.fsdecode(b"\xe9.py"), "m\\.py"]
+)
+def test_a_file_that_is_named_is_read_whatever_its_name(name: str, root: Path) -> None:
+    """As a hook passes those that a branch changed."""
+    filed(name)(root)
+    for named in (name, name.partition("/")[0]):
+        assert (audited(named), audited(named, "--diff", "HEAD^")) == (READ, READ)
+        assert audited("own.py") == 0
+
+
+def test_a_link_that_is_named_is_told_where_its_target_is_no_code(root: Path) -> None:
+    """As a hook passes it: the name of the target alone was looked at."""
+    put(root, "m.txt", text=CODE)
+    put(root, "n.py", text=notebook(4))
+    put(root, "sub/own.py", text=OWN)
+    links = {"m.py": "m.txt", "n.ipynb": "n.py", "same.py": "own.py", "under": "sub"}
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    commit(root)
+    codes = {name: audited(name) for name in links}
+    assert codes == {"m.py": TOLD, "n.ipynb": TOLD, "same.py": 0, "under": 0}
+    os.chdir(root / "sub")
+    assert audited("../m.py") == TOLD
 
 
 # --- archives ------------------------------------------------------------------------------
