@@ -91,7 +91,8 @@ def _tree(root: str, base: str) -> dict[str, str]:
         raise SourceError(f"--diff {base}: {why}") from error
     if listed is None:
         raise SourceError(
-            f"--diff {base}: its files cannot be listed; 'git fsck' says what is wrong"
+            f"--diff {base}: its files cannot be listed; clone it with its trees (no "
+            "--filter=tree:0), else 'git fsck' says what is wrong"
         )
     return dict(_read(listed))
 

@@ -241,6 +241,16 @@ def test_without_history_or_repository_it_is_not_completed(branch: Path, tmp_pat
     assert "no git repository" in result.output
 
 
+def test_a_clone_without_trees_is_told_to_get_them(branch: Path, tmp_path: Path) -> None:
+    """Nothing is wrong with it that ``git fsck`` would say, and nothing is fetched."""
+    git("config", "uploadpack.allowFilter", "true")
+    git("clone", "-q", "--filter=tree:0", "-b", "work", branch.as_uri(), str(tmp_path / "clone"))
+    os.chdir(tmp_path / "clone")
+    result = CliRunner().invoke(main, ["audit", "--diff", "origin/main"])
+    assert result.exit_code == 3, result.output
+    assert "clone it with its trees" in result.output
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="writes a shell script")
 def test_a_repository_cannot_make_git_run_anything(branch: Path) -> None:
     """Filters, monitors, hooks and aliases of its configuration are not read."""
