@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from provenance.decode import Reason, plain_text
 from provenance.errors import UsageError
-from provenance.folder import BY_RULE, IN_THE_SAME_TREE, list_folder, shown
+from provenance.folder import BY_RULE, IN_THE_SAME_TREE, find_named, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
 from provenance.patterns import Patterns
@@ -92,13 +92,13 @@ def audit(
         today=today,
     )
     looked_at = {file.path for file in report.files}
+    left = os.path.isdir(plan.source)  # where a file may be, and globs leave it out
+    there = _there(plan.root, {one.path for one in entries} - looked_at, code=whole)
     told, fixed, held = compared(
         rulings(report, policy, scope),
         entries,
-        scanned=lambda path: whole or path in looked_at,
-        exists=lambda path: (
-            not is_elsewhere(path) and os.path.lexists(os.path.join(plan.root, path))
-        ),
+        scanned=lambda path: path in looked_at or (whole and not (left and path in there)),
+        exists=lambda path: path in there,
     )
     incomplete = _incomplete(plan, only, report)
     if isinstance(kept, Reason):
@@ -171,6 +171,17 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
 def _is_named(path: str, named: Iterable[str]) -> bool:
     """Whether what is left out, a folder ending in ``/``, is or holds what was named."""
     return any(f"{one}/".startswith(f"{path.rstrip('/')}/") for one in named)
+
+
+def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
+    """Those of some paths, as reports show them, at which there is something, or ``code`` alone and
+    no link, which may lead to where the code was moved."""
+    here = [path for path in paths if not is_elsewhere(path)]
+    named = find_named(root, here)
+    found = {one for one, at in named if os.path.lexists(at) and not os.path.islink(at)}
+    if not code:
+        found |= {path for path in here if os.path.lexists(os.path.join(root, path))}
+    return found
 
 
 def _leads_to(root: str, link: str, named: Iterable[str] | None) -> bool:

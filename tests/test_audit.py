@@ -508,6 +508,30 @@ def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
     assert "fixed" not in run("audit", code=0).output
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files")
+@pytest.mark.parametrize("name", ["old.py", "o\tld.py"])
+def test_what_is_not_looked_at_keeps_its_entries(dirty: Path, name: str) -> None:
+    """Left out by a glob, or beside what was asked for under a name that is shown otherwise: a
+    second copy took its entries as code that was moved."""
+    (dirty / "lib").mkdir()
+    (dirty / "src" / "borrowed.py").rename(dirty / "lib" / name)
+    run("audit", "--write-baseline", code=0)
+    (dirty / "src" / "copy.py").write_text(renamed(program(0)))
+    for part in (["src"], ["--exclude", "lib"], ["--include", "src"]):
+        found = audited(*part, code=1)
+        assert {one["path"] for one in failures(found)} == {"src/copy.py"}
+        assert not found["fixed"]
+        shutil.copy("provenance-baseline.json", "kept.json")
+        assert ", 0 kept" not in run("audit", *part, "--write-baseline", code=0).output
+        run("audit", code=0)
+        shutil.move("kept.json", "provenance-baseline.json")
+    (dirty / "lib" / name).unlink()
+    run("audit", "src", code=0)
+    run("audit", code=0)
+    (dirty / "lib" / name).symlink_to("../src/copy.py")
+    run("audit", code=0)
+
+
 @pytest.mark.parametrize("days", [("2024-01-02", "2025-01-02"), (None, None)])
 def test_the_file_of_another_release_is_new(
     tmp_path: Path, clean: Path, days: tuple[str | None, str | None]
