@@ -487,7 +487,10 @@ def test_sarif_points_at_the_lines(scanned: tuple[Audit, Texts]) -> None:
             continue
         one = rulings[result["properties"]["id"]]
         physical = result["locations"][0]["physicalLocation"]
-        assert physical["region"] == {"startLine": one.start_line, "endLine": one.end_line}
+        if one.path.endswith(".ipynb"):
+            assert "region" not in physical
+        else:
+            assert physical["region"] == {"startLine": one.start_line, "endLine": one.end_line}
         assert physical["artifactLocation"]["uri"] == one.path
         assert physical["artifactLocation"]["uriBaseId"] == "%SRCROOT%"
         rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
@@ -665,6 +668,34 @@ def test_snippets_are_the_bytes_of_the_units(scanned: tuple[Audit, Texts]) -> No
         assert part.decode() == "".join(lines[one.start_line - 1 : one.end_line])
         checked.add(path)
     assert checked == {"same.py", "renamed.py", "windows.py", "crlf.py", "broken.py"}
+
+
+def test_no_line_of_a_notebook_is_said_to_be_one_of_its_file(scanned: tuple[Audit, Texts]) -> None:
+    """Lines run on through its cells; where a viewer would show that line of the JSON that the file
+    is, no line stands, and the cell is named."""
+    ours = {one.id for one in scanned[0].rulings if one.path == "notes.ipynb"}
+    told = [
+        one for one in json.loads(written("codequality", scanned)) if one["fingerprint"] in ours
+    ]
+    assert len(told) == len(ours) > 1
+    assert {tuple(one["location"]["lines"].values()) for one in told} == {(1, 1)}
+    assert all("cell 2 lines " in one["description"] for one in told)
+    for name in ("sarif", "code-scanning"):
+        (run,) = json.loads(written(name, scanned))["runs"]
+        found = [one for one in run["results"] if one["properties"]["id"] in ours]
+        assert found
+        for one in found:
+            assert "region" not in one["locations"][0]["physicalLocation"]
+            assert "cell 2 lines " in one["message"]["text"]
+    bom = json.loads(written("cyclonedx", scanned))
+    places = [
+        one
+        for part in bom["components"]
+        for one in part.get("evidence", {}).get("occurrences", [])
+        if one["location"] == "notes.ipynb"
+    ]
+    assert {one["bom-ref"].removeprefix("finding:") for one in places} == ours
+    assert all("line" not in one and "cell 2 lines " in one["additionalContext"] for one in places)
 
 
 def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Texts]) -> None:

@@ -1,6 +1,8 @@
 """The audit as a GitLab Code Quality report.
 
-Pure. A JSON array of objects as GitLab's documentation lays down ("Code Quality", section "Code
+Pure. A result in a notebook stands at its first line, as GitLab wants one.
+
+A JSON array of objects as GitLab's documentation lays down ("Code Quality", section "Code
 Quality report format"): ``description``, ``check_name``, ``fingerprint`` (unique in the report),
 ``severity``, ``location.path`` (relative, no ``./`` before it) and ``location.lines.begin``. GitLab
 itself tells new from fixed ones, by the fingerprints of two branches.
@@ -11,7 +13,7 @@ from __future__ import annotations
 import json
 
 from provenance.model import Audit, Ruling
-from provenance.report.evidence import shortened, told, utf8
+from provenance.report.evidence import has_lines, shortened, told, utf8
 from provenance.report.rules import PREFIX
 from provenance.report.text import safe
 
@@ -25,7 +27,8 @@ def codequality(audit: Audit) -> str:
 
 
 def _entry(ruling: Ruling) -> dict[str, object]:
-    first = max(1, ruling.start_line)
+    lines = (ruling.start_line, ruling.end_line) if has_lines(ruling.path) else (1, 1)
+    first = max(1, lines[0])
     return {
         "description": shortened(safe(told(ruling)), _MOST),
         "check_name": PREFIX + ruling.rule,
@@ -33,7 +36,7 @@ def _entry(ruling: Ruling) -> dict[str, object]:
         "severity": _severity(ruling),
         "location": {
             "path": utf8(ruling.path),
-            "lines": {"begin": first, "end": max(first, ruling.end_line)},
+            "lines": {"begin": first, "end": max(first, lines[1])},
         },
     }
 

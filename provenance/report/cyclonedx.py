@@ -22,7 +22,15 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from provenance.model import Audit, FileResult, Ruling
-from provenance.report.evidence import files_of, identity_of, shortened, subject, utf8
+from provenance.report.evidence import (
+    files_of,
+    has_lines,
+    identity_of,
+    place,
+    shortened,
+    subject,
+    utf8,
+)
 from provenance.report.rules import broken_files
 from provenance.report.text import safe
 from provenance.verdict import score
@@ -270,13 +278,14 @@ def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
 
 def _occurrence(ruling: Ruling, words: str, files: Mapping[str, FileResult]) -> _Json:
     also = ruling.finding.also if ruling.finding else ()
+    line = {"line": max(1, ruling.start_line)} if has_lines(ruling.path) else {}
     return {
         "bom-ref": f"finding:{utf8(ruling.id)}",
         "location": utf8(ruling.path),
-        "line": max(1, ruling.start_line),
+        **line,
         "symbol": subject(ruling, files),
         "additionalContext": words
-        + f"lines {ruling.start_line}-{ruling.end_line}; {ruling.rule}, {ruling.status}"
+        + f"{place(ruling)}; {ruling.rule}, {ruling.status}"
         + (f"; as close in {_text(', '.join(also[:8]))}" if also else "")
         + (f" and {len(also) - 8} more" if len(also) > 8 else ""),
     }

@@ -49,10 +49,19 @@ def breaks_nothing(ruling: Ruling) -> bool:
 
 
 def told(ruling: Ruling) -> str:
-    """The message, and what to do where a rule is broken, as sentences."""
+    """The message, for a notebook with the cells, and what to do where a rule is broken, as
+    sentences."""
     said = ruling.message.rstrip(". ") + "."
+    if ruling.finding and ruling.finding.suspect.cell:
+        said += f" It stands in {place(ruling)}."
     remedy = ruling.remedy.rstrip(". ")
     return f"{said} To do: {remedy}." if remedy and ruling.rule != "allowed" else said
+
+
+def has_lines(path: str) -> bool:
+    """Whether lines of a result are those of the file: the lines of a notebook run on through its
+    code cells, and are others in the JSON that it is."""
+    return not path.endswith(".ipynb")
 
 
 def place(ruling: Ruling) -> str:

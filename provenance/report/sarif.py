@@ -24,6 +24,7 @@ from provenance.report.evidence import (
     breaks_nothing,
     evidence,
     files_of,
+    has_lines,
     identity_of,
     relative_uri,
     shortened,
@@ -256,7 +257,7 @@ def _result(ruling: Ruling, files: Mapping[str, FileResult], places: Mapping[str
     if ruling.path in places:
         artifact["index"] = places[ruling.path]
     location: _Json = {"physicalLocation": {"artifactLocation": artifact}}
-    if ruling.start_line >= 1:
+    if ruling.start_line >= 1 and has_lines(ruling.path):
         location["physicalLocation"]["region"] = {
             "startLine": ruling.start_line,
             "endLine": max(ruling.start_line, ruling.end_line),
@@ -309,15 +310,17 @@ def _reference(finding: Finding) -> _Json:
     reference = finding.reference
     release = reference.package + (f" {reference.version}" if reference.version else "")
     words = f"{release}, {reference.origin}: {reference.name}"
+    location: _Json = {
+        "artifactLocation": {"uri": relative_uri(reference.path), "uriBaseId": _REFERENCE}
+    }
+    if has_lines(reference.path):
+        location["region"] = {
+            "startLine": max(1, reference.start_line),
+            "endLine": max(1, reference.start_line, reference.end_line),
+        }
     return {
         "id": 1,
-        "physicalLocation": {
-            "artifactLocation": {"uri": relative_uri(reference.path), "uriBaseId": _REFERENCE},
-            "region": {
-                "startLine": max(1, reference.start_line),
-                "endLine": max(1, reference.start_line, reference.end_line),
-            },
-        },
+        "physicalLocation": location,
         "logicalLocations": [{"fullyQualifiedName": _text(reference.name)}],
         "message": {"text": _braced(_text(words))},
         "properties": {

@@ -22,7 +22,15 @@ from uuid import uuid5
 
 from provenance.model import Audit, FileResult, Ruling
 from provenance.report.cyclonedx import NAMESPACE, Named, derives, descends, expression, named_of
-from provenance.report.evidence import evidence, files_of, identity_of, place, shortened, utf8
+from provenance.report.evidence import (
+    evidence,
+    files_of,
+    has_lines,
+    identity_of,
+    place,
+    shortened,
+    utf8,
+)
 from provenance.report.rules import broken_files
 from provenance.report.text import safe
 from provenance.version import VERSION
@@ -173,7 +181,7 @@ class _Drawn:
         """Bytes and lines, from 1, the last included."""
         lines = None
         first, last = 1, len(content)
-        if not ruling.path.endswith(".ipynb"):
+        if has_lines(ruling.path):
             if (starts := self.starts.get(ruling.path)) is None:
                 starts = [0, *(found.end() for found in _LINE_END.finditer(content))]
                 self.starts[ruling.path] = starts
