@@ -241,3 +241,24 @@ def test_a_notebook_is_explained_as_it_is_scanned(root: Path, tmp_path: Path) ->
     shown = call(root, str(tmp_path / "a.ipynb") + f"::{name}")
     assert shown.exit_code == 0, shown.output
     assert "named: birds/bird0" in shown.output
+
+
+def test_a_line_of_a_unit_is_not_said_to_be_unpaired_in_the_body_of_the_module(
+    tmp_path: Path,
+) -> None:
+    """The body is what no class or function spans: of a paired line of one it was said that it is
+    this file's own."""
+    body = "".join(f"value_{n} = compute({n}, [name_{n}, {n} * 2])\n" for n in range(30))
+    text = f"{body}\n\n{program(0, functions=1)}"
+    for name, more in (("theirs", ""), ("mine", "\n\nlast = 1\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.py").write_text(text + more)
+    provenance.build_index([str(tmp_path / "theirs")], tmp_path / "i.db", date="2024-01-01")
+    found = provenance.scan(str(tmp_path / "mine"), [tmp_path / "i.db"]).findings
+    unit = next(one.suspect for one in found if one.suspect.kind != "module")
+    assert any(one.suspect.kind == "module" for one in found)
+    for line in (unit.start_line, 1):
+        ended = call(tmp_path, str(tmp_path / "mine"), f"model.py:{line}")
+        assert ended.exit_code == 0, ended.output
+        assert f"line {line} is in the block" in ended.output
+        assert "is paired with nothing" not in ended.output

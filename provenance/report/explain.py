@@ -74,6 +74,8 @@ def _explained(
     if line is not None:
         shown = [one for one in found if one.suspect.start_line <= line <= one.suspect.end_line]
         shown.sort(key=lambda one: one.suspect.end_line - one.suspect.start_line)
+        if shown and shown[0].suspect.kind != "module":  # of whose body the line is no part
+            shown = [one for one in shown if one.suspect.kind != "module"]
     telling = [one for one in shown if one.verdict != "common"] if line is None else shown
     yield from _file(file, width)
     for notice in file.notices:
