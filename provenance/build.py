@@ -314,6 +314,7 @@ class Builder:
     def save(self, path: Path, shape: Shape) -> None:
         """Write what was collected to another place, without a baseline."""
         file = NewIndex(path)
+        file.output = self.file.output  # what the user has named
         try:
             self._save(file, shape, None)
         finally:

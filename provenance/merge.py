@@ -105,7 +105,9 @@ def merge(
                 raise file.unwritable(error) from error
             file.write(joined.fill, measure, joined.shape.version)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
-            names = ", ".join(str(path) for path in paths)
+            ours = f".{file.target.name}."
+            named = [str(one) for one in paths if not Path(one).parent.name.startswith(ours)]
+            names = ", ".join(named or [str(output)])
             raise IndexFileError(
                 f"{names}: found a damaged index among these ({error}), expected what "
                 "'provenance index verify' accepts; build it again"
