@@ -17,8 +17,62 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+_held = 0
+_sent = False
+
 LOCK = "lock"
 _END = ".part"
+
+
+def waits() -> bool:
+    """Whether who is told to end has first to finish what must not be cut in two; it is interrupted
+    when that is done."""
+    global _sent
+    _sent = _sent or _held > 0
+    return _held > 0
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """For as long as a folder is made or removed, of which an interruption would leave a part."""
+    global _held, _sent
+    _held += 1
+    try:
+        yield
+    finally:
+        _held -= 1
+        if _sent and not _held:
+            _sent = False
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    global _held, _sent
+    before, _held = _held, 0
+    try:
+        if _sent:
+            _sent = False
+            raise KeyboardInterrupt
+        yield
+    finally:
+        _held = before
+
+
+@contextmanager
+def temporary(prefix: str, folder: str | None = None) -> Iterator[str]:
+    """A folder for as long as the work takes, in that of temporary files if no other is named.
+
+    Raises:
+        OSError: none can be made there.
+    """
+    with uninterrupted():
+        place = tempfile.mkdtemp(prefix=prefix, dir=folder)
+        try:
+            with _interruptible():
+                yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 class Aside:
@@ -49,10 +103,11 @@ class Aside:
 
     def close(self) -> None:
         """Take it away, with all that is left in it."""
-        if sys.platform == "win32":  # where nothing that is open can be taken away
+        with uninterrupted():
+            if sys.platform == "win32":  # where nothing that is open can be taken away
+                self._lock.close()
+            shutil.rmtree(self.path, ignore_errors=True)
             self._lock.close()
-        shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
 
 
 def behind(name: Path) -> Path:

@@ -12,10 +12,10 @@ import hashlib
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from provenance.aside import temporary
 from provenance.decode import Reason
 from provenance.errors import SourceError, UsageError
 from provenance.folder import shown
@@ -69,9 +69,7 @@ def _tree(root: str, base: str) -> dict[str, str]:
     if git is None:
         raise SourceError(f"found no git program, --diff {base} expects one; install git")
     try:
-        with tempfile.TemporaryDirectory(
-            prefix="provenance-git-", ignore_cleanup_errors=True
-        ) as place:
+        with temporary("provenance-git-") as place:
             skeleton(Path(place), found)
 
             def told(*arguments: str) -> str | None:

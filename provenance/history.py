@@ -19,7 +19,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from provenance.aside import temporary
 from provenance.decode import Reason, decode
 from provenance.model import LineDay
 from provenance.regular import read_at_most, read_file, unreadable
@@ -192,9 +192,7 @@ def _asked(
     if git is None:
         return History({}, "found a git repository, but no git program; install git for its days")
     try:
-        with tempfile.TemporaryDirectory(
-            prefix="provenance-git-", ignore_cleanup_errors=True
-        ) as place:
+        with temporary("provenance-git-") as place:
             skeleton(Path(place), found)
 
             def told(one: Wanted) -> _Answer:

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from provenance.aside import temporary
 from provenance.errors import SourceError, UsageError
 from provenance.regular import sha256_of
 from provenance.release import normalised
@@ -123,14 +124,10 @@ def fetch(name: str, version: str) -> str:
     if found is not None:
         return found
     folder = os.path.join(cache_folder(), "packages", name, version)
-    import tempfile
-
     try:
         os.makedirs(folder, exist_ok=True)
         try:
-            with tempfile.TemporaryDirectory(
-                prefix=".fetch-", dir=folder, ignore_cleanup_errors=True
-            ) as work:
+            with temporary(".fetch-", folder) as work:
                 _download(name, version, work)
                 return _keep(name, version, work, folder)
         finally:
@@ -243,6 +240,7 @@ def _run_pip(arguments: Sequence[str], target: str) -> tuple[bool, str]:
 
     environment = {
         **os.environ,
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), target),  # gone with it, however pip ends
         "PIP_REQUIRE_VIRTUALENV": "0",  # nothing is installed
         "PYTHONIOENCODING": "utf-8:backslashreplace",
     }

@@ -6,7 +6,6 @@ Files flow in batches: read here, parsed to findings in worker processes, collec
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provenance.aside import temporary
 from provenance.errors import ProvenanceError, TooLongError, UsageError
 from provenance.given import jobs_of, path_of, paths_of, texts_of
 from provenance.model import (
@@ -475,7 +475,7 @@ def compare(
         limits: what the work on a file may take.
         progress: called with (done, total) files of the side that is being read.
     """
-    with tempfile.TemporaryDirectory(prefix="provenance-", ignore_cleanup_errors=True) as folder:
+    with temporary("provenance-") as folder:
         index = Path(folder, "reference.db")
         from provenance.indexing import build_index
 

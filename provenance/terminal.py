@@ -253,13 +253,16 @@ def _ended_by_signals() -> Iterator[None]:
         yield
         return
 
+    from provenance.aside import waits
+
     before: dict[signal.Signals, Any] = {}
 
     def end(*_: object) -> None:
         for number in before:  # another one does not disturb the clearing away
             signal.signal(number, signal.SIG_IGN)
         before.clear()
-        raise KeyboardInterrupt
+        if not waits():
+            raise KeyboardInterrupt
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)

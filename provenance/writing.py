@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.aside import Aside, behind
+from provenance.aside import Aside, behind, uninterrupted
 from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
 from provenance.elements import LARGE_WORD
 from provenance.errors import IndexFileError
@@ -72,7 +72,8 @@ class NewIndex:
         self._aside: Aside | None = None
         try:
             self.target = behind(output)
-            Aside(self.target).close()
+            with uninterrupted():
+                Aside(self.target).close()
         except OSError as error:
             raise self.unwritable(error) from error
 
@@ -81,7 +82,8 @@ class NewIndex:
         """Where what is on its way is kept, until it is discarded."""
         if self._aside is None:
             try:
-                self._aside = Aside(self.target)
+                with uninterrupted():
+                    self._aside = Aside(self.target)
             except OSError as error:
                 raise self.unwritable(error) from error
         return self._aside.path

@@ -268,3 +268,63 @@ def test_a_pipe_as_a_lock_is_not_waited_for(sources: str, tmp_path: Path) -> Non
     os.mkfifo(left / "lock")
     _build(sources, tmp_path / "i.db")
     assert (tmp_path / "i.db").is_file()
+
+
+CUT = """
+import shutil, signal, sys, tempfile
+make, remove = tempfile.mkdtemp, shutil.rmtree
+where, left = sys.argv.pop(1), [int(sys.argv.pop(1))]
+
+def cut():
+    left[0] -= 1
+    if left[0] == 0:
+        signal.raise_signal(signal.SIGTERM)
+
+def made(*arguments, **named):
+    place = make(*arguments, **named)
+    if where == "made":
+        cut()
+    return place
+
+def removed(*arguments, **named):
+    if where == "removed":
+        cut()
+    remove(*arguments, **named)
+
+tempfile.mkdtemp, shutil.rmtree = made, removed
+from provenance.__main__ import start
+start()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", ["1", "2", "3"])
+@pytest.mark.parametrize("where", ["made", "removed"])
+def test_who_is_told_to_end_while_a_folder_is_made_or_removed_leaves_none(
+    where: str, number: str, sources: str, tmp_path: Path
+) -> None:
+    """Of the folders of ``compare``: its own, and twice one beside its index."""
+    (tmp_path / "temporary").mkdir()
+    line = [sys.executable, "-c", CUT, where, number, "compare", sources, sources]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "COLUMNS": "80"}
+    ended = subprocess.run(line, capture_output=True, env=environment, check=False)
+    assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1)
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_what_is_added_to_is_named_where_it_cannot_be_written(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the temporary file in which what is added stands."""
+    path = tmp_path / "index.db"
+    _build(sources, path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "m.py").write_text(program(9), "utf-8")
+
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("provenance.writing.seal", full)
+    with pytest.raises(IndexFileError) as raised:
+        _add(str(tmp_path / "more"), path)
+    assert str(raised.value).startswith(f"{path}: ")

@@ -57,7 +57,8 @@ ALLOWED = {
     "archive": "decode errors folder limits notices patterns regular release",
     "zipped": "archive decode errors folder limits notices patterns regular release",
     "tarred": "archive decode errors limits notices patterns regular release",
-    "pypi": "errors regular release",
+    "aside": "",
+    "pypi": "aside errors regular release",
     "source": (
         "archive decode errors folder limits model notebook notices patterns pypi regular release "
         "tarred toml zipped"
@@ -76,7 +77,6 @@ ALLOWED = {
     "align": "mark model sketch",
     # index: the store, its writer, its two readers; the grammar says what a stored kind means
     "schema": "errors",
-    "aside": "",
     "stored": "errors pages schema",
     "checksum": "pages schema",
     "postings": "order pages recent schema stored",
@@ -152,10 +152,10 @@ ALLOWED = {
     "weigh": "align attribute finding index library model near",
     "report.weighed": "model report.text verdict",
     # history: since when git has the scanned lines
-    "history": "decode model regular release tracked",
+    "history": "aside decode model regular release tracked",
     # scanning wires, cli asks it
     "scanning": (
-        "attribute cache candidates composition declared errors given history identity index "
+        "aside attribute cache candidates composition declared errors given history identity index "
         "indexing integrity library model notices parse references.__init__ release sketch source "
         "verdict workers"
     ),
@@ -171,7 +171,7 @@ ALLOWED = {
     "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text verdict",
     "report.notices": "model",
-    "changed": "decode errors folder history regular",
+    "changed": "aside decode errors folder history regular",
     "planning": "archive errors folder patterns policy regular settings",
     "auditing": (
         "scanning cache changed decode errors folder ledger library licenses model patterns "
