@@ -22,6 +22,7 @@ from provenance.cli_report import (
 )
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
+from provenance.report.text import number
 from provenance.terminal import (
     BOUNDS,
     FILES,
@@ -283,8 +284,8 @@ def _build(
         click.echo(f"skipped {printable(skipped.path)}: {printable(skipped.reason)}", err=True)
     size = Path(output).stat().st_size / 1e6
     click.echo(
-        f"{printable(output)}: {built.files} files added ({built.parsed} with new content), "
-        f"{len(built.skipped)} skipped, {size:.1f} MB"
+        f"{printable(output)}: {number(built.files, 'file')} added ({built.parsed:,} with new "
+        f"content), {len(built.skipped):,} skipped, {size:.1f} MB"
     )
     if not built.files and not built.known:
         click.echo(
@@ -312,7 +313,9 @@ def index_merge(files: tuple[str, ...], output: str) -> None:
     check_place(Path(output), "-o")
     merge_indexes(files, output)
     size = Path(output).stat().st_size / 1e6
-    click.echo(f"{printable(output)}: {len(files)} indexes joined, {size:.1f} MB")
+    click.echo(
+        f"{printable(output)}: {number(len(files), 'index', 'indexes')} joined, {size:.1f} MB"
+    )
 
 
 @index.command("info")
@@ -498,7 +501,9 @@ def sources_build(output: str, jobs: int | None) -> None:
         click.echo("not put in place; run it again to fetch what is missing", err=True)
         sys.exit(ExitCode.NOT_COMPLETED)
     size = Path(output).stat().st_size / 1e6
-    click.echo(f"{printable(output)}: {built.files} files ({built.parsed} new), {size:.1f} MB")
+    click.echo(
+        f"{printable(output)}: {number(built.files, 'file')} ({built.parsed:,} new), {size:.1f} MB"
+    )
 
 
 main.add_command(audit)

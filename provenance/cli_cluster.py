@@ -12,6 +12,7 @@ import click
 from provenance.cli_explain import DAYS
 from provenance.cli_report import EXIT_CODES, REPORT, deliver, write_page
 from provenance.errors import UsageError
+from provenance.report.text import number
 from provenance.terminal import BOUNDS, FILES, Group, check_place, limits, options, printable
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def cluster_build(
     if built.skipped_in_all > len(built.skipped):
         click.echo(f"skipped {built.skipped_in_all - len(built.skipped):,} more", err=True)
     click.echo(
-        f"{printable(output)}: {built.files:,} files, {built.contents:,} distinct, "
+        f"{printable(output)}: {number(built.files, 'file')}, {built.contents:,} distinct, "
         f"{built.skipped_in_all:,} skipped"
     )
     _tell(built.capped)
@@ -244,5 +245,7 @@ def cluster_import(file: str, output: str, master: str | None, conf: dict[str, s
 
     with session(master, conf) as spark:
         header = import_index(spark, file, output)
-    click.echo(f"{printable(output)}: {header.counts['file']:,} files, checksum {header.checksum}")
+    click.echo(
+        f"{printable(output)}: {number(header.counts['file'], 'file')}, checksum {header.checksum}"
+    )
     _tell(header.capped)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from provenance.errors import ProvenanceError, UsageError
 from provenance.model import FileResult, Finding, Report, Skipped, SourceFile, Unit
 from provenance.references import DEFAULT_INDEX
+from provenance.report.text import number
 from provenance.workers import BOUNDS, Bounds, Listed, run
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def explained(
     )
     file = _named(report, path)
     if line is not None and line > file.lines:
-        raise UsageError(f"{file.path}: found {file.lines} lines, expected one of them, not {line}")
+        raise UsageError(
+            f"{file.path}: found {number(file.lines, 'line')}, expected one of them, not {line}"
+        )
     places = tuple(os.path.abspath(one) for one in indexes)  # a worker begins elsewhere
     asked = _Asked(
         report, file, places, as_of, tuple(exclude_origin), against, line, name, width, styled

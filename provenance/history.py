@@ -208,8 +208,8 @@ def _asked(
     }
     reasons = sorted({str(answer) for answer in answers if isinstance(answer, Reason)})
     failed = len(answers) - len(lines)
-    said = f"{failed} of {len(answers)} files: {'; '.join(reasons)}" if reasons else None
-    return History(lines, said)
+    of = f"{len(answers):,} file{'s' * (len(answers) > 1)}"
+    return History(lines, f"{failed:,} of {of}: {'; '.join(reasons)}" if reasons else None)
 
 
 def _all(told: Callable[[Wanted], _Answer], wanted: Sequence[Wanted], jobs: int) -> list[_Answer]:

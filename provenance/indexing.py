@@ -333,7 +333,7 @@ def build_default(
                         f"look at include, exclude and origins of {package.name}"
                     )
                 files, parsed = files + done[0], parsed + done[1]
-                tell(f"{label}: {done[0]} files, {done[1]} of them new")
+                tell(f"{label}: {done[0]:,} file{'s' * (done[0] > 1)}, {done[1]:,} of them new")
                 if time.monotonic() - saved > _SAVE_EVERY:
                     segments.finish()
                     opened.close()

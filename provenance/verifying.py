@@ -33,7 +33,7 @@ from provenance.references import DEFAULT_INDEX
 from provenance.regular import remedy
 from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
-from provenance.report.text import safe
+from provenance.report.text import number, safe
 from provenance.verdict import ruled, turned
 from provenance.version import VERSION
 from provenance.workers import BOUNDS, Bounds, Progress
@@ -129,10 +129,8 @@ def verify_bundle(
     )
     report, undated = _dated(replace(report, source=about.source), packed)
     if undated:
-        words = (
-            f"of {undated} findings and identical files are those of the bundle: no git history "
-            "is here to ask"
-        )
+        of = number(undated, "finding or identical file", "findings and identical files")
+        words = f"of {of} are those of the bundle: no git history is here to ask"
         checks.append(Check("days", "open", words))
     return (*checks, *_compared(content, about, report, source))
 
@@ -196,12 +194,12 @@ def _compared(
     if recorded != now:
         yield Check("inputs", "differs", _difference(recorded, now))
     else:
-        words = f"{len(now):,} files have the recorded checksums"
+        words = f"{number(len(now), 'file has', 'files have')} the recorded checksums"
         yield Check("inputs", "holds", words + _left_out(about, report))
     if json_report(report).encode() != content["report.json"]:
         yield Check("report.json", "differs", _findings(content["report.json"], report))
         return
-    yield Check("report.json", "holds", f"{len(report.findings):,} findings, byte for byte")
+    yield Check("report.json", "holds", f"{number(len(report.findings), 'finding')}, byte for byte")
     audit = _audit(content["audit.json"], report)
     if audit is None:
         yield Check("audit.json", "differs", "its rulings do not fit the findings of the report")

@@ -213,7 +213,7 @@ def test_filters_search_and_order(report: tuple[Report, Path], open_page: Open) 
     assert {*rows.locator(".ours code").all_text_contents()} == {
         one.suspect.name for one in made.findings if "Scores" in one.suspect.name
     }
-    assert page.inner_text("#count") == f"{rows.count()} of {len(made.findings)} findings shown"
+    assert page.inner_text("#count") == f"Findings shown: {rows.count()} of {len(made.findings)}"
     page.fill("#q", "there is no such thing")
     expect(rows).to_have_count(0)
     assert page.locator("#none").is_visible()
@@ -482,7 +482,7 @@ def test_of_five_thousand_findings_in_a_thousand_files_few_are_drawn_at_first(
     page_text = html_report(large, dict.fromkeys(paths, text), references=references)
     page = open_page(page_text)
     assert page.locator(".finding").count() == 50
-    assert page.inner_text("#count") == "5,000 of 5,000 findings shown"
+    assert page.inner_text("#count") == "Findings shown: 5,000 of 5,000"
     page.fill("#q", "module_999")
     assert page.locator(".finding").count() == 5
     page.goto(page.url.partition("#")[0] + f"#{findings[-1].id}")

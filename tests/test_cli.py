@@ -947,7 +947,7 @@ def test_index_commands_from_nothing(tmp_path: Path, mine: Path) -> None:
         *("--origin", "ours", "--date", "2024-05-06", "--license", "MIT"),
     )
     assert built.exit_code == 0
-    assert "1 files added" in built.output
+    assert "1 file added" in built.output
     info = run("index", "info", database, "--origins")
     assert info.exit_code == 0
     for part in ("first", "2024-05-06", "given", "MIT", "ours", "checksum", "window", "seed"):
@@ -959,7 +959,7 @@ def test_index_commands_from_nothing(tmp_path: Path, mine: Path) -> None:
     archive = tmp_path / "third-1.0.zip"
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("third/m.py", program(2))
-    assert "1 files added" in run("index", "add", database, archive).output
+    assert "1 file added" in run("index", "add", database, archive).output
     again = run("index", "add", database, archive)
     assert again.exit_code == 0
     assert "already indexed" in again.output

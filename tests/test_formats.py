@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -20,7 +21,16 @@ from audits import audit, file_result, finding, of_report, ruling
 
 import provenance
 from provenance.errors import UsageError
-from provenance.model import Audit, Direction, Fixed, Identity, Skipped, Verdict
+from provenance.model import (
+    Audit,
+    Direction,
+    Fixed,
+    Identity,
+    Skipped,
+    SuspectSeen,
+    Vendored,
+    Verdict,
+)
 from provenance.report import words
 from provenance.report.evidence import evidence
 from provenance.report.formats import FORMATS, Texts, format_of, named
@@ -184,7 +194,7 @@ def test_every_format_has_a_reader_here_or_shows_the_findings_of_the_report(
     assert _of_sarif(log) == alerts
     assert 0 < len(alerts) < len(audit.rulings)
     left = len(audit.rulings) + len(audit.fixed) - len(alerts)
-    assert f"{left} results are not in this log" in log
+    assert f"Not in this log: {left} results of those" in log
 
 
 def test_failures_are_the_same_in_every_format_that_tells_them(
@@ -544,7 +554,7 @@ def test_a_log_beyond_the_limits_is_cut_and_says_so(monkeypatch: pytest.MonkeyPa
     assert log["properties"]["cut"] == 10
     said = log["invocations"][0]["toolExecutionNotifications"][0]
     assert said["descriptor"]["id"] == "cut"
-    assert "10 of 40 results were cut" in said["message"]["text"]
+    assert "Cut: 10 of 40 results" in said["message"]["text"]
     monkeypatch.setattr(sarif, "MOST_BYTES", 4_000)
     text = sarif.sarif(many)
     assert len(zlib.compress(text.encode())) <= 4_000
@@ -577,7 +587,7 @@ def test_a_comment_fits_github(number: int) -> None:
     text = markdown(audit(rulings))
     assert len(text) <= MOST < 65_536
     shown = text.count("  - id: ")
-    left = re.findall(r"([\d,]+) more are left out here", text)
+    left = re.findall(r"left out here: ([\d,]+) more", text)
     assert shown + sum(int(one.replace(",", "")) for one in left) == number
     assert text.count("<details>") == text.count("</details>")
 
@@ -596,8 +606,37 @@ def test_a_comment_fits_github_whatever_things_are_called() -> None:
     skipped = (Skipped(odd, odd * 2),) * 30
     text = markdown(replace(whole, report=replace(whole.report, skipped=skipped)))
     assert len(text) <= MOST
-    assert "lines are left out here" in text
+    assert re.search(r"Left out here: \d+ lines;", text)
     assert "LlamaMLP" in text, "what fails has its room"
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
+def test_of_one_thing_no_format_speaks_as_of_several(one: Any) -> None:
+    """Once of everything, and once so much that one is left out."""
+    seen = SuspectSeen("2026-01-26", "git", "2025-01-01", "2026-01-26", lines=0, of=1)
+    found = finding(families=1, also=("a/b",), matched=1, seen=seen, direction="younger")
+    for status, many in itertools.product(("new", "known"), (1, 1_001)):
+        whole = audit(
+            (ruling(found, status=status),),
+            fixed=(Fixed("f" * 20, "a.py", "A", "o"),) * many,
+            incomplete=("!" * 600,),
+            policy_file=None,
+        )
+        path = found.suspect.path
+        same = [Vendored("f", "r", "p", None, None, 1, 1, 1)]
+        broken = [
+            file_result(path if at == 0 else f"{at}.py", lines=1, error_lines=(1,), limited=1)
+            for at in range(many)
+        ]
+        report = replace(
+            whole.report,
+            files=tuple(broken),
+            vendored=tuple(same),
+            skipped=(Skipped("a", "b"),) * many,
+        )
+        text = " ".join(one.write(replace(whole, report=report), Texts()).split())
+        wrong = re.findall(r"(?<![\d.,])\b1 (?:more )?(?!is\b|was\b|has\b|as\b)[a-z]+s\b", text)
+        assert not [said for said in wrong if said.split()[-1] not in ("fails", "counts")], wrong
 
 
 def test_the_text_says_derivation_of_what_is_derived_alone() -> None:

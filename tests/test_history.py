@@ -322,7 +322,7 @@ def test_what_cannot_be_read_is_told_as_such(
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     asked = wanted(root)
     (root / "m.py").unlink()
-    assert "1 of 1 files: found a file that cannot be read" in str(history(str(root), asked).reason)
+    assert "1 of 1 file: found a file that cannot be read" in str(history(str(root), asked).reason)
 
     def refused(_: object) -> bool:
         raise PermissionError(13, "Permission denied")
@@ -350,14 +350,14 @@ def test_a_file_that_changed_since_the_scan_is_said(tmp_path: Path) -> None:
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     asked = wanted(root)
     (root / "m.py").write_text("other = 1\n")
-    assert "1 of 1 files: changed since" in (history(str(root), asked).reason or "")
+    assert "1 of 1 file: changed since" in (history(str(root), asked).reason or "")
 
 
 def test_lines_that_git_takes_for_one_are_said(tmp_path: Path) -> None:
     root = repository(tmp_path / "r", [(TEXT.replace("\n", "\r"), FIRST, FIRST)])
     found = history(str(root), [replace(wanted(root)[0], ranges=((1, 3),))])
     assert not found.lines
-    assert "1 of 1 files: lines end with CR alone" in (found.reason or "")
+    assert "1 of 1 file: lines end with CR alone" in (found.reason or "")
 
 
 # --- what it does not do ------------------------------------------------------------------

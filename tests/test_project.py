@@ -127,7 +127,7 @@ ALLOWED = {
     "report.tiles": "model report.text",
     "report.words": "report.text",
     "report.saved": "errors model report.json",
-    "report.rules": "model",
+    "report.rules": "model report.text",
     "report.evidence": "model report.text verdict",
     "report.sarif": "model report.evidence report.json report.rules report.text version",
     "report.junit": "model report.evidence report.rules report.text version",
@@ -145,8 +145,8 @@ ALLOWED = {
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
     "explained": (
-        "attribute errors library model parse references.__init__ report.explain report.weighed "
-        "scanning sides sketch spread weigh workers"
+        "attribute errors library model parse references.__init__ report.explain report.text "
+        "report.weighed scanning sides sketch spread weigh workers"
     ),
     # weigh: why a family is named for a unit, or is not
     "weigh": "align attribute finding index library model near",
@@ -229,11 +229,12 @@ ALLOWED = {
     "cli_cluster": (
         "cli_explain cli_report cluster.assembling cluster.building cluster.exchange "
         "cluster.folders cluster.importing cluster.scan cluster.session cluster.tables errors "
-        "report.formats terminal"
+        "report.formats report.text terminal"
     ),
     "cli": (
         "scanning cache cli_audit cli_bundle cli_cluster cli_explain cli_report errors families "
-        "index indexing integrity references.__init__ references.manifest terminal version"
+        "index indexing integrity references.__init__ references.manifest report.text terminal "
+        "version"
     ),
     "__init__": "scanning errors indexing model report.json report.text version",
     "__main__": "cli",

@@ -32,7 +32,7 @@ from provenance.report.evidence import (
     utf8,
 )
 from provenance.report.rules import broken_files
-from provenance.report.text import safe
+from provenance.report.text import number, safe
 from provenance.verdict import score
 from provenance.version import VERSION
 
@@ -272,7 +272,7 @@ def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
         "technique": "ast-fingerprint",
         "confidence": _confidence(ruling),
         "value": f"{_text(ruling.id)}: {finding.verdict}, {finding.clone_type}, resemblance "
-        f"{score(finding.resemblance)}, {finding.matched} elements matched",
+        f"{score(finding.resemblance)}, {number(finding.matched, 'element')} matched",
     }
 
 

@@ -324,7 +324,8 @@ def _against(report: Report, finding: Finding, quoted: Quoted) -> list[str]:
 def _notice(notice: Notice) -> list[str]:
     said = []
     if notice.also:
-        said.append(f"as close in {len(notice.also)} other origins, whose notices may be others")
+        others = counted(len(notice.also), "other origin")
+        said.append(f"as close in {others}, whose notices may be others")
     for names, what in (
         (notice.missing_holders, "missing holders"),
         (notice.new_holders if notice.replaced else (), "named instead"),

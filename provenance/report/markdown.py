@@ -137,7 +137,7 @@ def _cut(lines: Iterator[str], room: int) -> list[str]:
             kept.append(line)
         else:
             left += 1
-    note = f"{left:,} lines are left out here; the other reports have them all."
+    note = f"Left out here: {number(left, 'line')}; the other reports have all of them."
     return [*kept, *(["", note, ""] if left else [])]
 
 
@@ -162,7 +162,7 @@ def _fitting(
         used += size
         shown += 1
     if shown < count:
-        more = f"- {count - shown:,} more are left out here; the other reports have them all"
+        more = f"- left out here: {count - shown:,} more; the other reports have all of them"
         lines += [more]
     end = [""] if full else ["", "</details>", ""]
     return [*lines, *end], max(0, room - used)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provenance.model import Audit, Level, Report, Rule
+from provenance.report.text import number
 
 PREFIX = "provenance-"
 """Stands before a rule's name where rules of several tools meet; a ``/`` would make SARIF read
@@ -185,7 +186,7 @@ def broken(audit: Audit) -> str:
     named = [f"{file.path} (line {file.error_lines[0]})" for file in files[:_MOST_VALUES]]
     more = len(files) - _MOST_VALUES
     return (
-        f"Syntax is broken in {len(files):,} file{'s' * (len(files) > 1)}, of which only the units "
+        f"Syntax is broken in {number(len(files), 'file')}, of which only the units "
         f"around it were looked at: {', '.join(named)}{f' and {more:,} more' if more > 0 else ''}."
     )
 
@@ -235,7 +236,7 @@ def excused(audit: Audit) -> str:
     git = any(source == "git" for source, _ in days)
     who, sets = ("git", "commits sets its") if git else ("the archive", "packs it sets its")
     return (
-        f"{len(days):,} {'match counts' if len(days) == 1 else 'matches count'} as no derivation "
+        f"{number(len(days), 'match counts', 'matches count')} as no derivation "
         f"because {who} says that this side is older (since {min(day for _, day in days)}); "
         f"whoever {sets} days: ask for a witness, or give --suspect-date."
     )

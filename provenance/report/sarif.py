@@ -34,7 +34,7 @@ from provenance.report.evidence import (
 )
 from provenance.report.json import counts
 from provenance.report.rules import PREFIX, RULES, help_markdown, help_text
-from provenance.report.text import safe
+from provenance.report.text import number, safe
 from provenance.version import VERSION
 
 SCHEMA = (
@@ -64,8 +64,8 @@ def code_scanning(audit: Audit) -> str:
     alerts = [one for one in audit.rulings if one.status == "new" and not breaks_nothing(one)]
     left = len(audit.rulings) + len(audit.fixed) - len(alerts)
     words = (
-        f"{left} results are not in this log: they break no rule, are known to the baseline, or "
-        "are fixed. The whole log is written as .sarif."
+        f"Not in this log: {number(left, 'result')} of those that break no rule, are known to the "
+        "baseline, or are fixed. The whole log is written as .sarif."
     )
     return _log(audit, alerts, (), [_notification("left-out", "note", words)] if left else [])
 
@@ -98,20 +98,20 @@ def _written(
     audit: Audit,
     files: Mapping[str, FileResult],
     kept: Sequence[Ruling | Fixed],
-    number: int,
+    found: int,
     said: Sequence[_Json],
 ) -> str:
-    cut = number - len(kept)
+    cut = found - len(kept)
     notifications = [*said, *_notifications(audit)]
     if cut:
         words = (
-            f"{cut} of {number} results were cut, the least grave ones: a log may have "
+            f"Cut: {cut:,} of {found:,} results, the least grave ones. A log may have "
             f"{MOST_RESULTS:,} results and {MOST_BYTES // 1_000_000} MB after gzip. "
             "The JSON and CSV reports have all of them."
         )
         notifications.insert(0, _notification("cut", "warning", words))
-    elif number > SHOWN_RESULTS:
-        words = f"Code scanning shows {SHOWN_RESULTS:,} of these {number} results, by severity."
+    elif found > SHOWN_RESULTS:
+        words = f"Code scanning shows {SHOWN_RESULTS:,} of these {found:,} results, by severity."
         notifications.insert(0, _notification("cut", "note", words))
     artifacts = sorted({one.path for one in kept} & set(files))
     places = {path: at for at, path in enumerate(artifacts)}
@@ -218,13 +218,13 @@ def _notifications(audit: Audit) -> Iterator[_Json]:
     for skipped in report.skipped[:_MOST_NOTIFICATIONS]:
         yield _notification("skipped", "warning", _text(skipped.reason), skipped.path)
     if (more := len(report.skipped) - _MOST_NOTIFICATIONS) > 0:
-        yield _notification("skipped", "warning", f"{more} more files were skipped.")
+        yield _notification("skipped", "warning", f"Skipped: {number(more, 'more file')}.")
     broken = [file for file in report.files if file.error_lines]
     for file in broken[:_MOST_NOTIFICATIONS]:
         words = f"Syntax is broken at line {file.error_lines[0]}."
         yield _notification("syntax", "note", words, file.path)
     if (more := len(broken) - _MOST_NOTIFICATIONS) > 0:
-        yield _notification("syntax", "note", f"{more} more files have syntax errors.")
+        yield _notification("syntax", "note", f"Syntax is broken in {number(more, 'more file')}.")
 
 
 def _notification(name: str, level: Level, words: str, path: str | None = None) -> _Json:

@@ -284,7 +284,7 @@ def days(reference: Reference | Identity, seen: SuspectSeen, direction: Directio
         since = f"{seen.earliest} to {seen.latest}"
     shown = f"{since} by {seen.source}" if seen.source != "given" else f"{since} as given"
     if seen.lines < seen.of:
-        shown += f", {seen.lines} of {seen.of} lines"
+        shown += f", {seen.lines:,} of {number(seen.of, 'line')}"
     if seen.bounded:
         shown += ", or before: the history is cut off"
     return f"{text}; {_SIDES[direction]} ({shown})"
