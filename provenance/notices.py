@@ -125,6 +125,9 @@ def _folder(path: str) -> str:
 # --- REUSE.toml ---------------------------------------------------------------------------
 
 
+_HEAD = re.compile(r"\s*\[\[\s*annotations\s*\]\]")
+
+
 def _annotations(path: str, folder: str, text: str, left: Iterator[int]) -> Iterator[NoticeFile]:
     """The tables ``[[annotations]]`` of a REUSE.toml (REUSE specification 3.3), while there is
     something ``left`` of what is read."""
@@ -132,8 +135,12 @@ def _annotations(path: str, folder: str, text: str, left: Iterator[int]) -> Iter
         tables = table_of(text).get("annotations", [])
     except ValueError:
         return
+    tables = tables if isinstance(tables, list) else []
     lines = text.split("\n")
-    for table in tables if isinstance(tables, list) else []:
+    heads = [at for at, line in enumerate(lines) if _HEAD.match(line)]
+    if len(heads) != len(tables):  # written inline, or a head stands in a text
+        heads = [0] * len(tables)
+    for table, head, end in zip(tables, heads, [*heads, 0][1:], strict=True):
         if not isinstance(table, dict):
             continue
         globs = tuple("/" + glob.lstrip("/") for glob in _strings(table, "path", left))
@@ -141,9 +148,11 @@ def _annotations(path: str, folder: str, text: str, left: Iterator[int]) -> Iter
             continue
         tagged: list[tuple[int, str]] = []
         for key in ("SPDX-FileCopyrightText", "SPDX-License-Identifier"):
+            within = lines[head : end or len(lines)]
+            first = next((n for n, one in enumerate(within) if key in one), 0)
             for value in _strings(table, key, left):
-                line = next((n for n, one in enumerate(lines, 1) if value in one), 1)
-                tagged.append((line, f"{key}: {value}"))
+                at = (n for n, one in enumerate(within[first:], first) if value in one)
+                tagged.append((head + next(at, first) + 1, f"{key}: {value}"))
         copyrights: list[Copyright] = []
         licenses: list[License] = []
         for line, tag in tagged:

@@ -413,6 +413,37 @@ def test_a_reuse_file_costs_time_by_its_length(table: str) -> None:
     assert not any(one.covers("other.py") for one in files)
 
 
+def test_a_line_of_reuse_toml_is_that_of_the_table_that_covers_the_file() -> None:
+    """The same licence or holder, or one that is a part of another text, stood at the first line
+    that has these letters."""
+    text = """version = 1
+[[annotations]]
+path = "MIT.py"
+SPDX-FileCopyrightText = "2020 Acme Inc"
+SPDX-License-Identifier = "Apache-2.0"
+
+[[annotations]]
+SPDX-FileCopyrightText = [
+  "2020 Acme Inc",
+  "2021 B\\u00fcro",
+]
+path = ["MIT_2.py"]
+SPDX-License-Identifier = "MIT"
+"""
+    first, second = notice_files([("REUSE.toml", text.encode())])
+    assert [one.line for one in first.statements.copyrights] == [4]
+    assert [one.line for one in first.statements.licenses] == [5]
+    assert [(one.line, one.holder) for one in second.statements.copyrights] == [
+        (9, "Acme Inc"),
+        (8, "B\u00fcro"),
+    ]
+    assert [one.line for one in second.statements.licenses] == [13]
+    inline = 'annotations = [{path = "a.py", SPDX-License-Identifier = "MIT"}]'
+    (one,) = notice_files([("REUSE.toml", inline.encode())])
+    assert [said.line for said in one.statements.licenses] == [1]
+    assert notice_files([("REUSE.toml", b"version = 1\n"), ("REUSE.toml", b"")]) == ()
+
+
 def test_notice_files_are_gone_through_once_for_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not for each file and each holder that it does not name: that took a second each."""
     parted: list[str] = []
