@@ -313,7 +313,7 @@ def _baseline(plan: Plan, fresh: bool) -> tuple[Entry, ...]:
     if isinstance(data, Reason):
         raise UsageError(data)
     if data is not None:
-        return read_ledger(data.decode("utf-8", "replace"), path)
+        return read_ledger(data.decode("utf-8-sig", "replace"), path)
     if "baseline" in plan.given and not fresh:
         raise UsageError(
             f"{path}: found no baseline, expected the one that is configured; write it with "

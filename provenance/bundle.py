@@ -191,8 +191,10 @@ def _check_end(data: bytes, shown: str) -> None:
         found = "no zip, or bytes behind it"
     else:
         entries, size = struct.unpack("<HL", end[10:16])
-        if entries > _MOST_MEMBERS or size > _MOST_DIRECTORY:
+        if entries > _MOST_MEMBERS:
             found = f"a zip of {entries:,} members"
+        elif size > _MOST_DIRECTORY:
+            found = f"a zip with a directory of {size:,} bytes"
     if found:
         raise BundleError(
             f"{shown}: found {found}, expected a bundle of 'provenance audit --bundle'; get it "

@@ -127,6 +127,12 @@ def _commit(found: Repository, base: str, told: Callable[..., str | None]) -> st
             )
         if commits:
             return next(iter(commits.values()))
+        gone = [f"{one} ({known})" for one, known in meant.items() if one != known != name]
+        if gone and not match["back"]:
+            raise UsageError(
+                f"--diff: found {base!r} to mean {' and '.join(gone)}, of which there is no commit "
+                "that can be read; 'git fsck' says what is wrong"
+            )
     raise UsageError(
         f"--diff: found {base!r}, expected a branch, tag or commit that is in this repository; "
         "'git fetch' it with its history (fetch-depth: 0, GIT_DEPTH: 0)"

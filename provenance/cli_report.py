@@ -179,11 +179,11 @@ def _saved(result: Path) -> Report:
             f"{result}: found more than {_LONGEST:,} bytes, expected a report; scan less at once"
         )
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # some editors and shells put a mark before it
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{result}: found no UTF-8 text, expected a report that 'provenance scan --format "
-            "json' wrote; scan again"
+            "json' wrote; scan again with --output, as some shells write other text than they get"
         ) from error
     return report_of(text, str(result))
 

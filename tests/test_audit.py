@@ -494,6 +494,9 @@ def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
     assert {(one["reason"], one["date"]) for one in entries} == {("old", "2026-01-02")}
     output = run("audit", code=0).output
     assert f"{len(entries)} known" in output
+    marked = b"\xef\xbb\xbf" + Path("provenance-baseline.json").read_bytes()
+    Path("provenance-baseline.json").write_bytes(marked)  # as some editors save it
+    assert run("audit", code=0).output == output
     Path("src/borrowed.py").rename("src/moved.py")
     moved = Path("src/moved.py")
     moved.write_text("import math\n\n" + moved.read_text())

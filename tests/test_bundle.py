@@ -452,6 +452,9 @@ def test_a_zip_of_very_many_members_is_not_listed(members: Members) -> None:
     many = zipped({f"{at}": b"" for at in range(2_000)})
     with pytest.raises(BundleError, match="a zip of 2,000 members"):
         unpacked(many, "b.zip")
+    long = zipped({"a" * 60_000: b"", **{f"{at}{'b' * 60_000}": b"" for at in range(20)}})
+    with pytest.raises(BundleError, match=r"a zip with a directory of 1,2\d\d,\d\d\d bytes"):
+        unpacked(long, "b.zip")
 
 
 @pytest.mark.parametrize("name", ["nothing.zip", ".", "text.zip"])

@@ -188,6 +188,20 @@ def test_a_base_that_is_none_is_refused(branch: Path, base: str) -> None:
     assert "fetch" in result.output
 
 
+@pytest.mark.parametrize("made", ["0" * 39 + "1", "HEAD^{tree}"])
+def test_who_names_what_is_here_and_is_no_commit_is_not_told_to_fetch(
+    made: str, branch: Path
+) -> None:
+    """A branch whose commit is damaged or gone, a tag of something else."""
+    known = made if made[0] == "0" else git("rev-parse", made)
+    (branch / ".git" / "refs" / "tags" / "v1").write_text(f"{known}\n")
+    result = CliRunner().invoke(main, ["audit", "--diff=v1"])
+    assert result.exit_code == 2, result.output
+    assert f"found 'v1' to mean refs/tags/v1 ({known})" in result.output
+    assert "'git fsck'" in result.output
+    assert "fetch" not in result.output
+
+
 def test_who_pushes_a_tag_does_not_say_since_when_files_are_looked_at(branch: Path) -> None:
     """A hash means its commit whatever is called so, as for git; a name of several is refused."""
     whole = git("rev-parse", "began")

@@ -772,6 +772,16 @@ def test_a_saved_result_gives_the_same_snippets(mine: Path, index: Path, tmp_pat
     assert run("scan", mine, *options, "-o", now).exit_code == 0
     assert run("report", saved, "-o", again).exit_code == 0
     assert again.read_bytes() == now.read_bytes()
+    text = saved.read_text()
+    saved.write_text(text, "utf-8-sig")  # as some editors and shells save it
+    assert run("report", saved, "-o", again).exit_code == 0
+    assert again.read_bytes() == now.read_bytes()
+    saved.write_text(text, "utf-16")
+    refused = run("report", saved, "-o", again)
+    assert refused.exit_code == 3
+    assert "found no UTF-8 text" in refused.stderr
+    assert "with --output" in refused.stderr
+    saved.write_text(text)
     moved = mine.rename(tmp_path / "moved")
     assert run("report", saved, "-o", again, "--source", moved).exit_code == 0
     assert again.read_bytes() == now.read_bytes()
