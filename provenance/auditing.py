@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from provenance.decode import Reason, plain_text
 from provenance.errors import UsageError
-from provenance.folder import BY_RULE, IN_THE_SAME_TREE, find_named, list_folder, shown
+from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder, shown
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
 from provenance.patterns import Patterns
@@ -185,11 +185,11 @@ def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
 
 
 def _leads_to(root: str, link: str, named: Iterable[str] | None) -> bool:
-    """Whether a link leads to what was named, all where nothing was; of a link that is shown in
-    another way than it is called nobody knows."""
-    if named is None:
-        return True
+    """Whether a link leads to what was named, all where nothing was, or is of a notice file, which
+    is read whatever was; of a link that is shown in another way than it is called nobody knows."""
     place = os.path.join(root, link)
+    if named is None or (os.path.isfile(place) and not link.endswith(ENDINGS)):
+        return True
     target = shown(os.path.realpath(place))
     within = (shown(os.path.join(root, one)) for one in named)
     return os.path.lexists(place) and any(is_inside(target, one) for one in within)

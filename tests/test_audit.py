@@ -774,6 +774,8 @@ def test_a_link_to_what_was_not_named_is_not_clean(dirty: Path) -> None:
         run("audit", code=1)
         link.unlink()
     (dirty / "src" / "again.py").symlink_to("own.py")
+    (dirty / "LICENSE").write_text("Copyright (c) 2024 Some One\n")
+    (dirty / "src" / "LICENSE").symlink_to("../LICENSE")  # read whatever is named
     run("audit", "src", code=0)
 
 
