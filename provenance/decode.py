@@ -32,16 +32,20 @@ _NOT_FOR_SOURCE = {  # text codecs by name only, or such as exist on one system 
 _LFS_KEYS = r"(?:size|ext-\S+) .*"
 _POINTERS = (
     (
-        re.compile(rf"version .*\n\s*(?:{_LFS_KEYS}\n\s*)*oid sha256:.*(?:\n\s*{_LFS_KEYS})*"),
+        re.compile(
+            rf"(?:{_LFS_KEYS}\n\s*)*version .*\n\s*(?:{_LFS_KEYS}\n\s*)*oid sha256:.*"
+            rf"(?:\n\s*{_LFS_KEYS})*"
+        ),
         "lfs pull",
     ),
-    (re.compile(r".*[/\\]annex[/\\]objects[/\\]\S+[ \t\r]*(?:\n/annex/.*)*"), "annex get"),
     (re.compile(r"#\$# git-fat [0-9a-f]{40}.*"), "fat pull"),
-    (re.compile(r"# xet version .*(?:\n.*)*"), "xet checkout"),
+    (re.compile(r"# xet version \d.*(?:\n.*)*"), "xet checkout"),
 )
 """What programs of git take for a pointer of theirs, and how the content is fetched."""
 _POINTER_BYTES = 1024
 """So much of a file is looked at by Git LFS, without the white space around it."""
+_ANNEX = re.compile(rb"[/\\]annex[/\\]objects[/\\]")
+_ANNEX_KEY = re.compile(rb"[^-]+(?:-\w\d+)*--.+")
 _LATIN_1 = ("latin-1-", "iso-8859-1-", "iso-latin-1-")
 
 
@@ -55,13 +59,25 @@ def pointer(data: bytes) -> Reason | None:
     """Why a file is not read that says only where its content is kept; None where it is no such
     file."""
     text = data[:_POINTER_BYTES].decode("utf-8", "replace").strip()
-    for pattern, command in _POINTERS:
-        if pattern.fullmatch(text):
-            return Reason(
-                "found a pointer to content that is kept elsewhere, expected the content; fetch it "
-                f"with 'git {command}'"
-            )
-    return None
+    command = next((how for pattern, how in _POINTERS if pattern.fullmatch(text)), None)
+    if command is None and not _is_of_annex(data):
+        return None
+    return Reason(
+        "found a pointer to content that is kept elsewhere, expected the content; fetch it with "
+        f"'git {command or 'annex get'}'"
+    )
+
+
+def _is_of_annex(data: bytes) -> bool:
+    """Whether git-annex takes a file for a pointer: a path that ends in a key, behind anything,
+    then lines that have ``/annex/`` somewhere, as those of code can."""
+    end = data.find(b"\n")
+    first = data if end < 0 else data[:end]
+    if not _ANNEX.search(first):
+        return False
+    key = first[max(first.rfind(b"/"), first.rfind(b"\\")) + 1 :]
+    rest = data[len(first) :].strip().split(b"\n")
+    return bool(_ANNEX_KEY.match(key)) and (rest == [b""] or all(b"/annex/" in one for one in rest))
 
 
 def decode(data: bytes) -> bytes | Reason:

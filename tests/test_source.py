@@ -720,10 +720,13 @@ ANNEX = "/annex/objects/SHA256E-s1--00.py\n"
         ("\n" + LFS.replace("\n", "\n\n"), "git lfs pull"),
         ("\N{NO-BREAK SPACE}" + LFS.replace("\n", f"\next-0-a sha256:{'1' * 64}\n", 1), "git lfs"),
         (LFS + " " * 2000 + "\nx = 1\n", "git lfs pull"),
+        (f"ext-0-a sha256:{'1' * 64}\n" + LFS, "git lfs pull"),
         (ANNEX, "git annex get"),
         (ANNEX.replace("\n", "\r\n"), "git annex get"),
         (ANNEX + "/annex/more\n", "git annex get"),
         ("# .git" + ANNEX, "git annex get"),
+        ("# .git" + ANNEX + "x = 1  # /annex/\n" * 1000, "git annex get"),
+        ("#/annex/objects/WORM-s1-m1--a b.py\n", "git annex get"),
         (f"#$# git-fat {'0' * 40}                   1\n", "git fat pull"),
         (f"# xet version 0\nfilesize = 1\nhash = '{'0' * 64}'\n", "git xet checkout"),
     ],
@@ -737,7 +740,10 @@ def test_a_pointer_to_content_that_is_elsewhere_is_told(
     assert command in told[name]
 
 
-@pytest.mark.parametrize("text", [LFS, ANNEX])
+@pytest.mark.parametrize(
+    "text",
+    [LFS, ANNEX, "# xet version of the model\n", "# in .git/annex/objects/00/11\n"],
+)
 def test_code_behind_what_looks_like_a_pointer_is_read(text: str, tmp_path: Path) -> None:
     """For no program is it one."""
     assert paths(open_source(str(put(tmp_path, "m.py", text=text + "x = 1\n" * 1000)))) == ["m.py"]
