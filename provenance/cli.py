@@ -413,7 +413,10 @@ def families(pattern: str, file: str) -> None:
     with Index(file) as opened:
         found = families_of(opened, pattern)
     if not found:
-        click.echo(f"no family is like {printable(pattern)}; see all with 'provenance families'")
+        of = "" if file == str(DEFAULT_INDEX) else " --index FILE"
+        click.echo(
+            f"no family is like {printable(pattern)}; see all with 'provenance families{of}'"
+        )
         return
     _table(
         ("family", "organisation", "country", "first seen", "licence", "units", "in"),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -285,7 +286,9 @@ def _init(paths: tuple[str, ...]) -> None:
     else:
         write_whole(Path(own), starting(""), "--init")
         click.echo(f"{printable(os.path.relpath(own))}: written")
-    click.echo("next: provenance audit")
+    where = os.path.relpath(folder)
+    said = "" if where == os.curdir else f" {quote(where if where[0] != '-' else f'./{where}')}"
+    click.echo(f"next: provenance audit{printable(said)}")
 
 
 @click.command(epilog=NOTICES_CODES)

@@ -729,6 +729,9 @@ def test_init_writes_a_policy_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "pyproject.toml").unlink()
     run("audit", "--init", code=0)
     assert planned().file == str(tmp_path / "provenance.toml")
+    (tmp_path / "in it").mkdir()
+    said = run("audit", "--init", "in it", code=0).output
+    assert "next: provenance audit 'in it'\n" in said, "the policy of another folder is not taken"
 
 
 # --- what could not be done ---------------------------------------------------------------

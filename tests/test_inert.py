@@ -254,6 +254,7 @@ def test_an_identity_is_written_as_it_is() -> None:
         ("a##vso[task.setvariable]x.py", "a\\x23#vso[task.setvariable]x.py"),
         ("##teamcity[buildStop]x.py", "\\x23#teamcity[buildStop]x.py"),
         ("a::b # [x].py", "a::b # [x].py"),
+        ("caf\udce9.py", "caf\\xe9.py"),  # as everywhere else, and as a shell takes it
     ],
 )
 def test_no_name_is_a_command_to_a_service_that_reads_the_log(name: str, shown: str) -> None:

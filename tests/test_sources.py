@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -368,9 +369,10 @@ def test_the_command_lists_families(built: Path) -> None:
     assert wren.startswith("Nest Wren")
     korean = run("families", "KR", "--index", built).stdout.splitlines()
     assert [line.split() for line in korean[1:]] == [wren.split()]
-    nothing = run("families", "no*such", "--index", built)
+    nothing = run("families", "no*such", "--index", shutil.copy(built, built.with_name("copy.db")))
     assert nothing.exit_code == 0
-    assert "no family is like no*such" in nothing.output
+    assert "no family is like no*such; see all" in nothing.output
+    assert "'provenance families --index FILE'" in nothing.output, "not those of the default one"
 
 
 def test_the_command_lists_those_of_another_index(built: Path, out: Path) -> None:

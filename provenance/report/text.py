@@ -409,7 +409,11 @@ def safe(text: str) -> str:
     text = _COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", text)
     if text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+    return "".join(one if one.isprintable() else _escape(one) for one in text)
+
+
+def _escape(sign: str) -> str:
+    """A sign that is not shown; a byte of a name, as os.fsdecode keeps it, as a shell takes it."""
+    if "\udc80" <= sign <= "\udcff":
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()
