@@ -272,41 +272,44 @@ def find_named(root: str, paths: Iterable[str]) -> list[tuple[str, str]]:
     """``(path inside the root, where it is)`` of Python files, named as they are ``shown``. Nothing
     is listed but folders where a sign of a name may be an escape; what leads out of the root, or
     into ``.git``, is left out. Whether they are there, and no links, is seen when they are read."""
-    escaped: dict[str, dict[str, list[str]]] = {}
+    listed: dict[str, dict[str, list[str]]] = {}
 
-    def spelt(prefix: str, part: str) -> list[str]:
-        """The names in a folder that are shown so."""
-        if "\\" not in part:
-            return [part]
-        if prefix not in escaped:
-            names: dict[str, list[str]] = {}
-            with (
-                suppress(OSError),
-                opened_folder(root, prefix) as opened,
-                os.scandir(os.path.join(root, prefix) if opened is None else opened) as listing,
-            ):
-                for entry in listing:
-                    if "\\" in (said := shown(entry.name)):
-                        names.setdefault(said, []).append(entry.name)
-            escaped[prefix] = names
-        return escaped[prefix].get(part, [])
+    def named(folders: list[str], part: str) -> list[str]:
+        """What is shown so in folders that are shown alike, as paths inside the root: of many
+        folders all are listed once, so that as many names take no time by the product."""
+        alone = len(folders) == 1
+        if not folders or (alone and "\\" not in part):
+            return [_joined(folder, part) for folder in folders]
+        if folders[0] not in listed:
+            names = listed[folders[0]] = {}
+            for folder in folders:
+                with (
+                    suppress(OSError),
+                    opened_folder(root, folder) as opened,
+                    os.scandir(os.path.join(root, folder) if opened is None else opened) as listing,
+                ):
+                    for entry in listing:
+                        if "\\" in (said := shown(entry.name)) or not alone:
+                            names.setdefault(said, []).append(_joined(folder, entry.name))
+        return listed[folders[0]].get(part, [])
 
     closed = os.open in os.supports_dir_fd  # then no link is followed on the way when it is read
     found: list[tuple[str, str]] = []
     for path in paths:
-        parts = path.split("/")
-        if not path.endswith(ENDINGS) or not _is_name(path) or any(map(_leads_out, parts)):
+        *above, name = path.split("/")
+        if not path.endswith(ENDINGS) or not _is_name(path) or any(map(_leads_out, (*above, name))):
             continue
-        prefixes = [""]
-        for part in parts[:-1]:
-            prefixes = [f"{prefix}{name}/" for prefix in prefixes for name in spelt(prefix, part)]
-        found += [
-            (path, os.path.join(root, prefix, name))
-            for prefix in prefixes
-            if closed or not _is_linked(root, prefix)
-            for name in spelt(prefix, parts[-1])
-        ]
+        folders = [""]
+        for part in above:
+            folders = named(folders, part)
+        if not closed:
+            folders = [folder for folder in folders if not _is_linked(root, folder)]
+        found += [(path, os.path.join(root, one)) for one in named(folders, name)]
     return found
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _is_linked(root: str, prefix: str) -> bool:

@@ -32,7 +32,7 @@ from sources import (
 )
 
 from provenance.errors import SourceError, UsageError
-from provenance.folder import IN_THE_SAME_TREE, shown
+from provenance.folder import IN_THE_SAME_TREE, find_named, shown
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces
@@ -692,6 +692,31 @@ def test_named_files_are_read_without_a_look_at_others(
     monkeypatch.setattr(os, "supports_dir_fd", set())  # as on Windows
     opened = open_named(str(root), asked, limits=Limits(max_file_bytes=1_000))
     assert [one for one in opened.files() if isinstance(one, SourceFile)] == found
+
+
+@needs_posix
+def test_folders_that_are_shown_alike_take_no_time_by_the_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do the names that are asked for in them, as many as a baseline has."""
+    folders = [""]
+    for _ in range(6):
+        folders = [f"{one}{name}/" for one in folders for name in ("a\n", "a\\n")]
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folders[1] / "x1.py").touch()
+    joined: list[str] = []
+    join = os.path.join
+
+    def counted(first: str, *parts: str) -> str:
+        joined.append(first)
+        return join(first, *parts)
+
+    monkeypatch.setattr(os.path, "join", counted)
+    shown_so = "a\\n/" * 6
+    found = find_named(str(tmp_path), [f"{shown_so}x{number}.py" for number in range(1_000)])
+    assert found == [(f"{shown_so}x1.py", join(str(tmp_path), folders[1], "x1.py"))]
+    assert len(joined) < 200
 
 
 def test_who_may_not_read_is_not_told_to_spell(
