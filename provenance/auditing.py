@@ -175,10 +175,14 @@ def _is_named(path: str, named: Iterable[str]) -> bool:
 
 def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
     """Those of some paths, as reports show them, at which there is something, or ``code`` alone and
-    no link, which may lead to where the code was moved."""
+    no link on the way, which may lead to where the code was moved."""
     here = [path for path in paths if not is_elsewhere(path)]
-    named = find_named(root, here)
-    found = {one for one, at in named if os.path.lexists(at) and not os.path.islink(at)}
+    named = [(one, os.path.normcase(at)) for one, at in find_named(root, here)]
+    found = {
+        one
+        for one, at in named
+        if os.path.lexists(at) and os.path.normcase(os.path.realpath(at)) == at
+    }
     if not code:
         found |= {path for path in here if os.path.lexists(os.path.join(root, path))}
     return found

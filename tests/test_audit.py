@@ -533,6 +533,11 @@ def test_what_is_not_looked_at_keeps_its_entries(dirty: Path, name: str) -> None
     run("audit", code=0)
     (dirty / "lib" / name).symlink_to("../src/copy.py")
     run("audit", code=0)
+    (dirty / "lib" / name).unlink()
+    (dirty / "lib").rmdir()
+    (dirty / "src" / "copy.py").rename(dirty / "src" / name)
+    (dirty / "lib").symlink_to("src")  # the folder was moved, with a link in its place
+    run("audit", code=0)
 
 
 @pytest.mark.parametrize("days", [("2024-01-02", "2025-01-02"), (None, None)])
@@ -762,6 +767,13 @@ def test_nothing_to_read_is_not_clean(clean: Path) -> None:
     run("audit", "src/own.py", "--exclude", "src", code=0)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files")
+def test_nothing_to_read_in_a_folder_of_any_name_is_not_clean(clean: Path) -> None:
+    """One that is called otherwise than it is shown was taken for a file."""
+    (clean / "n\tone").mkdir()
+    assert "no Python file was scanned" in run("audit", "n\tone", code=3).output
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links")
 def test_a_link_to_what_was_not_named_is_not_clean(dirty: Path) -> None:
     """It was said to be looked at where it is, by an audit that did not look there."""
@@ -776,6 +788,11 @@ def test_a_link_to_what_was_not_named_is_not_clean(dirty: Path) -> None:
         run("audit", "src", "lib", code=1)
         run("audit", code=1)
         link.unlink()
+    (dirty / "l\nib").mkdir()
+    (dirty / "l\nib" / "own.py").write_text(program(7))
+    (dirty / "src" / "other.py").symlink_to("../l\nib/own.py")
+    run("audit", "src", "l\nib", code=0)
+    (dirty / "src" / "other.py").unlink()
     (dirty / "src" / "again.py").symlink_to("own.py")
     (dirty / "LICENSE").write_text("Copyright (c) 2024 Some One\n")
     (dirty / "src" / "LICENSE").symlink_to("../LICENSE")  # read whatever is named

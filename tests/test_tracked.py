@@ -212,7 +212,9 @@ def test_a_folder_that_is_left_out_is_told_where_it_holds_a_link_alone(tmp_path:
 
 
 @needs_posix
-@pytest.mark.parametrize("made", ["build/a.py", "build/\N{LATIN SMALL LETTER E WITH ACUTE}.py"])
+@pytest.mark.parametrize(
+    "made", ["build/a.py", "build/A.py", "build/\N{LATIN SMALL LETTER E WITH ACUTE}.py"]
+)
 def test_what_a_file_system_takes_for_the_same_name_is_what_git_has(
     made: str, tmp_path: Path
 ) -> None:
