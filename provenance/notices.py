@@ -38,6 +38,10 @@ _ENDING = re.compile(r".*\.(?:txt|md|rst|adoc|[A-Z][\w-]*|[\d.]+)|[^.]+", re.IGN
 _CODE = re.compile(r".*\.(?:py|ipynb|pyi|c|h|cc|cpp|cu|js|ts|json|ya?ml|toml|html?|csv|sh)", re.I)
 _PEOPLE = re.compile(r"(?:AUTHORS|CONTRIBUTORS)(?:[-_.].*)?", re.IGNORECASE)
 """Lists of people: a line of one that names no file says who they are, not whose code it is."""
+_BSD = re.compile(r"redistribution and use in source", re.IGNORECASE)
+_BSD_END = re.compile(r"such damage", re.IGNORECASE)
+_LONGEST_BSD = 60
+"""Lines from the one to the other."""
 _SIGN = re.compile(r"\s*\(c\)\s*(?:19|20)\d\d", re.IGNORECASE)
 _REUSE = "REUSE.toml"
 _WHOLE = re.compile(r"licen[cs]es?|legal|[^/]+\.dist-info|[^/]+\.egg-info", re.IGNORECASE)
@@ -96,7 +100,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
             read += _annotations(path, folder, text, left)
             continue
         lines = text.split("\n")
-        said = statements("\n".join(map(_comment, lines)).encode())
+        said = statements("\n".join(_comments(lines)).encode())
         people = bool(_PEOPLE.fullmatch(path.rpartition("/")[2]))
         shown = (
             (n, line.strip())
@@ -107,11 +111,18 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
     return tuple(read)
 
 
-def _comment(line: str) -> str:
-    """A line as a comment; in a notice file ``(c) 2024`` alone begins a copyright line."""
-    if not line.strip():
-        return ""
-    return f"# Copyright {line.strip()}" if _SIGN.match(line) else f"# {line}"
+def _comments(lines: Sequence[str]) -> Iterator[str]:
+    """The lines as comments, each paragraph one, but the conditions of a BSD licence, which tell
+    its kind: they are one together. ``(c) 2024`` alone begins a copyright line."""
+    left = 0
+    for line in lines:
+        left = _LONGEST_BSD if _BSD.search(line) else left - 1
+        if _BSD_END.search(line):
+            left = 0
+        if not line.strip():
+            yield "#" if left > 0 else ""
+        else:
+            yield f"# Copyright {line.strip()}" if _SIGN.match(line) else f"# {line}"
 
 
 def _folder(path: str) -> str:

@@ -413,6 +413,37 @@ def test_a_reuse_file_costs_time_by_its_length(table: str) -> None:
     assert not any(one.covers("other.py") for one in files)
 
 
+BSD = """Copyright 2007 Acme
+
+Redistribution and use in source and binary forms, with or without
+modification, are permitted provided that the following conditions are
+met:
+
+1.  Redistributions of source code must retain the above copyright
+    notice, this list of conditions and the following disclaimer.
+{third}
+THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS
+"AS IS" {disclaimer}, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+"""
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_the_conditions_of_a_bsd_licence_are_read_together(ends: str) -> None:
+    """Empty lines stand between them: no licence was seen in the file, and one that ships it was
+    told that it does not state it."""
+    third = """
+2.  Neither the name of the copyright holder nor the names of its
+    contributors may be used to endorse or promote products.
+"""
+    text = BSD.format(third=third, disclaimer="") + "\n" + BSD.format(third="", disclaimer="")
+    text += "\nPermission is hereby granted, free of charge, to any person obtaining a copy\n"
+    text += "to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies\n"
+    (read,) = notice_files([("LICENSE", text.replace("\n", ends).encode())])
+    said = [(one.line, one.expression) for one in read.statements.licenses]
+    assert said == [(3, "BSD-3-Clause"), (18, "BSD-2-Clause"), (28, "MIT")]
+    assert [one.line for one in read.statements.copyrights] == [1, 16]
+
+
 def test_a_line_of_reuse_toml_is_that_of_the_table_that_covers_the_file() -> None:
     """The same licence or holder, or one that is a part of another text, stood at the first line
     that has these letters."""
