@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import re
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -159,6 +160,22 @@ def audit(rulings: tuple[Ruling, ...], **changed: Any) -> Audit:
         incomplete=(),
     )
     return replace(made, **changed)
+
+
+def with_shares(value: Any, share: float) -> Any:
+    """What the report has, each share and score of it this one."""
+    if isinstance(value, float):
+        return share
+    if isinstance(value, tuple):
+        return tuple(with_shares(one, share) for one in value)
+    if is_dataclass(value) and not isinstance(value, (type, Parameters)):
+        told = {one.name: with_shares(getattr(value, one.name), share) for one in fields(value)}
+        return replace(value, **told)
+    return value
+
+
+ROUNDED = re.compile(r"(?<![\d.,>])(?:100[ \xa0]*%|1\.00(?!\d)|0[ \xa0]*%|0\.00(?!\d))")
+"""How all or nothing is said."""
 
 
 def of_report(report: Report) -> Audit:

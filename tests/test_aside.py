@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -310,6 +311,60 @@ def test_who_is_told_to_end_while_a_folder_is_made_or_removed_leaves_none(
     ended = subprocess.run(line, capture_output=True, env=environment, check=False)
     assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1)
     assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", ["1", "2"])
+@pytest.mark.parametrize("where", ["made", "removed"])
+def test_who_is_told_to_end_while_a_folder_beside_an_index_is_made_or_removed_leaves_none(
+    where: str, number: str, sources: str, tmp_path: Path
+) -> None:
+    """That to see whether one can be made, and that of the work."""
+    (tmp_path / "out").mkdir()
+    line = [sys.executable, "-c", CUT, where, number, "index", "build", sources]
+    line += ["-o", str(tmp_path / "out" / "i.db")]
+    ended = subprocess.run(line, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1)
+    assert {one.name for one in (tmp_path / "out").iterdir()} <= {"i.db"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+@pytest.mark.parametrize("where", ["made", "removed"])
+@pytest.mark.parametrize("words", [["scan"], ["audit", "--diff", "HEAD"]])
+def test_who_is_told_to_end_while_a_folder_of_git_is_made_or_removed_leaves_none(
+    where: str, words: list[str], sources: str, tmp_path: Path
+) -> None:
+    _build(sources, tmp_path / "i.db")
+    (tmp_path / "temporary").mkdir()
+    git = ["git", "-C", sources, "-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *arguments], check=True)
+    Path(sources, "m2.py").write_text(program(0), "utf-8")
+    line = [sys.executable, "-c", CUT, where, "1", *words, sources]
+    line += ["--index", str(tmp_path / "i.db"), "--no-default-index", "--no-cache"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    ended = subprocess.run(line, capture_output=True, env=environment, check=False)
+    assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1), ended.stderr
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_what_is_added_to_is_named_where_it_is_damaged(
+    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the temporary file that it is joined with."""
+    path = tmp_path / "index.db"
+    _build(sources, path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "m.py").write_text(program(9), "utf-8")
+
+    def damaged(_: object) -> None:
+        raise ValueError("a page that is none")
+
+    monkeypatch.setattr("provenance.merge._Merge.number", damaged)
+    with pytest.raises(IndexFileError) as raised:
+        _add(str(tmp_path / "more"), path)
+    assert str(raised.value).startswith(f"{path}: found a damaged index")
 
 
 def test_what_is_added_to_is_named_where_it_cannot_be_written(

@@ -312,9 +312,11 @@ def test_what_the_code_says_of_its_days_and_sources_is_shown(
         seen=SuspectSeen("2025-02-03", "git", "2025-01-31", "2025-01-30", "2025-03-01", 7, 8, True),
         declarations=(Declaration("adapted", "NOTICE", 4, "Adapted from <b>kite</b>", "kite"),),
         chain=(Ancestor("reference/kite", "kite.py", "KiteScores", "2024-05-06", 0.71),),
-        scores=Scores(0.9, 0.75, 0.8),
-        near=(Near("tern", "reference/tern", "tern.py", "Tern", None, Scores(0.8, 0.5, 0.6)),),
+        scores=Scores(0.9, 0.75, 0.9951),
+        near=(Near("tern", "reference/tern", "tern.py", "Tern", None, Scores(0.8, 0.5, 0.625)),),
         lineage=(),
+        also=("reference/kite", "other/kite", "reference/swift"),
+        families=2,
     )
     others = tuple(other for other in made.findings if other is not one)
     changed = replace(made, findings=(told, *others), history="no git here")
@@ -324,8 +326,10 @@ def test_what_the_code_says_of_its_days_and_sources_is_shown(
     assert "the first 2025-01-30, the last 2025-03-01" in said
     assert "NOTICE:4 Adapted from <b>kite</b> (kite)" in said
     assert re.search(r"2024-05-06\s+KiteScores reference/kite 71\s%", said)
-    assert "The named unit has the score 0.80; the next families have less:" in said
-    assert "Tern reference/tern 0.60" in said
+    assert "half of the lines that have a day (7 of 8 paired) had been committed" in said
+    assert "and 4 more origins" in said  # of two families
+    assert "The named unit has the score >0.99; the next families have less:" in said
+    assert "Tern reference/tern 0.63" in said
     assert "no git here" in page.locator("#method").inner_text()
 
 

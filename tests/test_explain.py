@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from audits import ROUNDED, with_shares
 from click.testing import CliRunner, Result
 from programs import program, renamed
 
@@ -262,3 +264,18 @@ def test_a_line_of_a_unit_is_not_said_to_be_unpaired_in_the_body_of_the_module(
         assert ended.exit_code == 0, ended.output
         assert f"line {line} is in the block" in ended.output
         assert "is paired with nothing" not in ended.output
+
+
+@pytest.mark.parametrize("share", [0.004, 0.996])
+def test_no_more_is_said_to_be_all_or_none_than_is(share: float, root: Path) -> None:
+    """Not that nothing speaks against it, where some of it is not in the reference."""
+    report = scanned(root)
+    findings = (replace(one, verdict="derived") for one in with_shares(report.findings, share))
+    made = replace(report, findings=tuple(findings), files=with_shares(report.files, share))
+    text = explain(made, made.files[0], quoted(root, report), width=120)
+    assert ROUNDED.search(text) is None
+    assert ("99 % of it is not in" if share < 0.5 else "<1 % of it is not in") in text
+    most = with_shares(made.findings, 0.999999)
+    assert ">99.99 % of pairs" in explain(
+        replace(made, findings=most), made.files[0], quoted(root, report), width=120
+    )

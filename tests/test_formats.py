@@ -17,15 +17,18 @@ from xml.etree.ElementTree import fromstring
 
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
 import pytest
-from audits import audit, file_result, finding, of_report, ruling
+from audits import ROUNDED, audit, file_result, finding, of_report, ruling, with_shares
 
 import provenance
 from provenance.errors import UsageError
 from provenance.model import (
+    Ancestor,
     Audit,
     Direction,
     Fixed,
     Identity,
+    Near,
+    Scores,
     Skipped,
     SuspectSeen,
     Vendored,
@@ -737,6 +740,15 @@ def test_no_line_of_a_notebook_is_said_to_be_one_of_its_file(scanned: tuple[Audi
     assert all("line" not in one and "cell 2 lines " in one["additionalContext"] for one in places)
 
 
+def test_no_line_of_a_notebook_of_the_references_is_said_to_be_one_of_its_file() -> None:
+    for path, lines in (("llama.ipynb", None), ("llama.py", {"startLine": 151, "endLine": 157})):
+        found = finding(1)
+        found = replace(found, reference=replace(found.reference, path=path))
+        (run,) = json.loads(named("sarif").write(audit((ruling(found),)), Texts()))["runs"]
+        (related,) = run["results"][0]["relatedLocations"]
+        assert related["physicalLocation"].get("region") == lines
+
+
 def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Texts]) -> None:
     document = json.loads(named("spdx").write(scanned[0], Texts()))
     assert not document["snippets"]
@@ -893,3 +905,25 @@ def test_nothing_is_said_to_be_all_or_none_that_is_not(
     said = dict(evidence(ruling(found), None))
     assert said["unrelated families that do as well"] == fine
     assert f"resemblance {two}, {whole} of this in that" in said["match"]
+
+
+@pytest.mark.parametrize("share", [0.004, 0.996])
+def test_no_format_says_all_or_none_of_what_is_not(
+    share: float, scanned: tuple[Audit, Texts]
+) -> None:
+    """Whatever it tells; ``html`` speaks by its script."""
+    made = with_shares(scanned[0], share)
+    near = Near("n", "reference/near", "n.py", "N", None, Scores(share, share, share))
+    chain = (Ancestor("reference/old", "old.py", "Old", "2024-01-01", share),)
+    told = {"verdict": "derived", "scores": near.scores, "near": (near,), "chain": chain}
+    found = tuple(replace(one, **told) for one in made.report.findings)
+    of = {one.id: one for one in found}
+    rulings = (replace(one, finding=one.finding and of[one.finding.id]) for one in made.rulings)
+    made = replace(made, report=replace(made.report, findings=found), rulings=tuple(rulings))
+    texts = {one.name: one.write(made, scanned[1]) for one in FORMATS if one.name != "html"}
+    texts["scan"] = provenance.text_report(made.report)
+    for name, text in texts.items():
+        said = ROUNDED.search(text)
+        assert said is None, (name, text[: said.end()][-200:])
+    for name in ("text", "sarif", "cyclonedx", "scan"):
+        assert ("<0.01" if share < 0.5 else ">0.99") in texts[name].replace("\\u003e", ">"), name

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from audits import ROUNDED, with_shares
 from click.testing import CliRunner, Result
 from programs import inserted, program
 
@@ -14,6 +16,7 @@ from provenance.explained import weigh
 from provenance.library import Library, resemblance, score, shingled
 from provenance.model import SourceFile, UnitWeighed
 from provenance.parse import parse
+from provenance.report.weighed import of_file, of_unit
 from provenance.source import open_source
 
 EARLY, LATE = "2024-01-01", "2025-01-01"
@@ -220,3 +223,16 @@ def test_too_many_families_are_refused(root: Path, tmp_path: Path) -> None:
     ended = CliRunner().invoke(main, [*words, "--index", str(tmp_path / "m.db")])
     assert ended.exit_code == 2
     assert "found 45 families, expected at most 40" in ended.output
+
+
+@pytest.mark.parametrize("share", [0.004, 0.996])
+def test_no_score_is_said_to_be_all_or_none_that_is_not(share: float, root: Path) -> None:
+    name = classes(TEXT)[0]
+    report = provenance.scan(str(root / "mine"), [root / "i.db"], as_of="2024-06-01")
+    unit = with_shares(weighed(root, name, "*"), share)
+    text = of_unit(report, unit, width=120) + of_file(report, report.files[0], [unit], width=120)
+    # what is needed, and a difference, are no score of anything
+    text = re.sub(r"(?:from|scores) \d\.\d\d (?:on|less)|\d\.\d\d lower", "", text)
+    assert ROUNDED.search(text) is None
+    assert ("<0.01" if share < 0.5 else ">0.99") in text
+    assert ("% of this is not in that") in text
