@@ -241,7 +241,7 @@ def _families(plan: Plan, report: Report) -> dict[str, Family]:
 
 def _notices(plan: Plan) -> str | Reason:
     """The text of the notices that the repository passes on, or why it cannot be read."""
-    data = _named(plan, "notices-file")
+    data = named_file(plan, "notices-file")
     if isinstance(data, Reason):
         return data
     text = plain_text(data or b"")
@@ -251,23 +251,24 @@ def _notices(plan: Plan) -> str | Reason:
     return text
 
 
-def _named(plan: Plan, key: str) -> bytes | Reason | None:
+def named_file(plan: Plan, key: str) -> bytes | Reason | None:
     """What stands in the file that a setting names, or why it cannot be read; None where there is
     no such file."""
     (path,) = plan.places[key]
-    data: bytes | str = read_file(path, _LONGEST, follow=True)
+    instead = f"name another with --{key}"
+    data: bytes | str = read_file(path, _LONGEST, follow=True, instead=instead)
     if isinstance(data, bytes):
         return data
     try:
         if stat.S_ISLNK(os.lstat(path).st_mode) and not os.path.exists(path):
-            data = "found a link that leads nowhere, expected a file; mend or remove it"
+            data = f"found a link that leads nowhere, expected a file; mend it or {instead}"
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        data = "found a folder above it that may not be looked into; give permission for that"
+        data = f"found a folder above it that may not be looked into; permit that or {instead}"
     except OSError:
         pass
-    return Reason(f"{shown(path)}: {data}, or name another with --{key}")
+    return Reason(f"{shown(path)}: {data}")
 
 
 def _check_licenses(plan: Plan) -> None:
@@ -277,8 +278,9 @@ def _check_licenses(plan: Plan) -> None:
     for key in ("allow-license", "deny-license"):
         for name in getattr(plan.policy, key.replace("-", "_")):
             if not is_license(name):
+                where = f"--{key}" if key in plan.called else f"{plan.file}: {key}"
                 raise UsageError(
-                    f"{plan.file or 'policy'}: {key}: found {name!r}, expected an SPDX identifier "
+                    f"{where}: found {name!r}, expected an SPDX identifier "
                     "such as Apache-2.0, a glob such as GPL-*, or LicenseRef-NAME"
                 )
 
@@ -313,7 +315,7 @@ def _epoch() -> int | None:
 
 def _baseline(plan: Plan, fresh: bool) -> tuple[Entry, ...]:
     (path,) = plan.places["baseline"]
-    data = _named(plan, "baseline")
+    data = named_file(plan, "baseline")
     if isinstance(data, Reason):
         raise UsageError(data)
     if data is not None:

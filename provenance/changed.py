@@ -77,15 +77,19 @@ def _tree(root: str, base: str) -> dict[str, str]:
                 return None if ended.returncode else ended.stdout.decode("utf-8", "surrogateescape")
 
             commit = _commit(found, base, told)
-            began = told("merge-base", commit, "HEAD")
-            if began is None:
+            began = ask(git, place, found, ("merge-base", commit, "HEAD"), SECONDS)
+            if began.returncode == 1 and not began.stderr:  # else something is damaged
                 raise SourceError(
                     f"--diff {base}: found no commit that it has in common with HEAD, expected "
                     "one; fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)"
                 )
-            listed = told("ls-tree", "-r", "-z", "--full-tree", began.strip())
+            listed = None
+            if not began.returncode:
+                top = began.stdout.decode("ascii", "replace").strip()
+                listed = told("ls-tree", "-r", "-z", "--full-tree", top)
     except (OSError, subprocess.TimeoutExpired) as error:
-        why = not_run(error) if isinstance(error, OSError) else f"{error}; run it again"
+        slow = f"git took longer than {SECONDS} seconds; run it again"
+        why = not_run(error) if isinstance(error, OSError) else slow
         raise SourceError(f"--diff {base}: {why}") from error
     if listed is None:
         raise SourceError(

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from provenance.planning import Plan
     from provenance.report.formats import Texts
 
-_LONGEST = 10_000_000
 AUDIT_CODES = """\b
 Exit codes
   0  clean
@@ -324,10 +323,9 @@ def notices(
       provenance notices --write --reason "adapted from the model's own code"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import with_stanzas
+    from provenance.auditing import named_file, with_stanzas
     from provenance.given import text_of
     from provenance.planning import planned
-    from provenance.regular import read_file
     from provenance.report.notices import MARK, headers, notices_text
 
     text_of("--reason", reason)
@@ -340,8 +338,10 @@ def notices(
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
     if write:
         (place,) = plan.places["notices-file"]
-        known = read_file(place, _LONGEST, follow=True) if os.path.lexists(place) else MARK.encode()
-        if not isinstance(known, bytes) or not known.startswith(MARK.encode()):
+        known = named_file(plan, "notices-file")
+        if isinstance(known, str):  # why it cannot be read
+            raise UsageError(known)
+        if known is not None and not known.startswith(MARK.encode()):
             raise UsageError(
                 f"{place}: found notices that 'provenance notices' did not write, expected "
                 "none or its own; name another file with --notices-file"

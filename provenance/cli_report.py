@@ -240,8 +240,8 @@ def deliver(
         write_whole(output, text)
     if not report.files:
         click.echo(
-            "provenance: no Python file was scanned; expected at least one: look at SOURCE, "
-            "--include and --exclude",
+            "provenance: no Python file was scanned; expected at least one: look at what was to be "
+            "scanned, --include and --exclude, and at what was skipped, if anything was",
             err=True,
         )
         sys.exit(ExitCode.NOT_COMPLETED)

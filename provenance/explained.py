@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.errors import ProvenanceError, UsageError
-from provenance.model import FileResult, Finding, Report, Skipped, SourceFile, Unit
+from provenance.model import NONE_WANTED, FileResult, Finding, Report, Skipped, SourceFile, Unit
 from provenance.references import DEFAULT_INDEX
 from provenance.report.text import number
 from provenance.workers import BOUNDS, Bounds, Listed, run
@@ -210,7 +210,7 @@ def _families(library: Library, pattern: str | None) -> dict[str, list[str]]:
     if not found:
         raise UsageError(
             f"--against {pattern}: found no such family in the indexes, expected a name or a glob; "
-            "'provenance families' lists them"
+            "'provenance families' lists them, those of another index with its --index"
         )
     if len(found) > MOST_FAMILIES:
         raise UsageError(
@@ -272,7 +272,8 @@ def _named(report: Report, path: str | None) -> FileResult:
             f"{path or report.source}: found {len(files)} files, expected one; say which behind "
             f"SOURCE: {listed}{more}"
         )
-    why = "; ".join(f"{one.path}: {one.reason}" for one in report.skipped[:3])
+    skipped = [one for one in report.skipped if one.reason != NONE_WANTED]  # by no glob of theirs
+    why = "; ".join(f"{one.path}: {one.reason}" for one in skipped[:3])
     raise UsageError(
         f"{path or report.source}: found no such Python file in {report.source}, expected its "
         "path inside SOURCE" + (f" ({why})" if why else "; 'provenance scan' lists them")

@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import subprocess
 import sys
 import threading
@@ -33,7 +34,7 @@ from provenance.decode import Reason, decode
 from provenance.model import LineDay
 from provenance.regular import read_at_most, read_file, unreadable
 from provenance.release import day_of_seconds
-from provenance.tracked import git_directory, small_text
+from provenance.tracked import CLONE, git_directory, small_text
 
 SECONDS = 30
 """A file's history may take so long."""
@@ -258,12 +259,14 @@ def repository(root: str) -> Repository | Reason | None:
     if shared and os.path.dirname(os.path.dirname(directory)) != whole:
         return Reason("found a worktree whose repository is elsewhere; scan the repository itself")
     objects = os.path.join(whole, "objects")
-    if os.path.islink(objects) or not os.path.isdir(objects):
-        return Reason("found a .git without a folder of objects; clone the repository")
     try:
-        leads_out = _leads_out(objects)
+        leads_out = _leads_out(objects) if stat.S_ISDIR(os.lstat(objects).st_mode) else None
+    except (FileNotFoundError, NotADirectoryError):
+        leads_out = None
     except OSError as error:
-        return unreadable(error, "objects of the repository")
+        return unreadable(error, "objects of the repository", CLONE)
+    if leads_out is None:
+        return Reason("found a .git without a folder of objects; clone the repository")
     if leads_out:
         return Reason(
             "found links, or what is no file, among the objects of the repository, which are not "

@@ -127,7 +127,8 @@ def build_index(
             with Segments(path, parameters, drawn, stamp, base) as segments:
                 enter(segments)
                 if base is None:
-                    _refuse_empty(files, asked)
+                    chosen = ", --include and --exclude; no index was written" if baseline else ""
+                    _refuse_empty(files, asked, chosen)
                 if segments.stale():
                     continue
                 if files:
@@ -373,11 +374,11 @@ def fetched(package: Package, release: ReleaseEntry) -> str:
     return path
 
 
-def _refuse_empty(files: int, sources: Sequence[str]) -> None:
+def _refuse_empty(files: int, sources: Sequence[str], chosen: str) -> None:
     if not files:
         raise UsageError(
-            f"{', '.join(sources)}: found no Python file, expected at least one; look at the "
-            "sources, --include and --exclude; no index was written"
+            f"{', '.join(sources)}: found no Python file, expected at least one; look at what is "
+            f"there{chosen}"
         )
 
 

@@ -46,7 +46,7 @@ def read_ledger(text: str, path: str) -> tuple[Entry, ...]:
     Raises:
         UsageError: it is none of ours.
     """
-    remedy = "write it again with 'provenance audit --write-baseline'"
+    remedy = "restore it, or remove it and write it with 'provenance audit --write-baseline'"
     try:
         loaded: Any = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -121,7 +121,7 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
     if (size := max(size, len(content))) > most:
         return Reason(
             f"found at least {size:,} bytes of Python in the notebook, expected at most {most:,}; "
-            "split it, or raise the limit in provenance.limits.Limits"
+            "split it or leave it out with --exclude"
         )
     if b"\0" in content:
         return Reason("found a NUL character in a code cell, expected Python text")

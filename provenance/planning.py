@@ -230,10 +230,17 @@ def no_code(paths: Iterable[str]) -> tuple[str, ...]:
 
 def _existing(path: str) -> str:
     """A path, absolute and without links."""
-    if not os.path.lexists(path):
+    try:
+        os.lstat(path)
+    except PermissionError as error:
+        raise UsageError(
+            f"{shown(path)}: found a folder above it that may not be looked into "
+            f"({error.strerror}), expected a file or folder; permit that"
+        ) from error
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"{shown(path)}: found no such file or folder, expected one; check the spelling"
-        )
+        ) from error
     return os.path.realpath(path)
 
 

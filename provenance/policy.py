@@ -24,6 +24,8 @@ from provenance.toml import table_of
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
 _LONGEST = 1_000_000
+_TEXT = "a string that is not empty and has no NUL"
+_TEXTS = "a list of strings, none of them empty or with a NUL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,12 @@ def _text(path: str) -> str:
         with open(path, "rb") as file:
             data = file.read(_LONGEST + 1)
     except OSError as error:
+        usual = "name another with --config"
+        if isinstance(error, PermissionError):
+            usual = f"give read permission, or {usual}"
         raise UsageError(
             f"{path}: found a configuration that cannot be read ({error.strerror}); "
-            + remedy(error, "give read permission, or name another with --config")
+            + remedy(error, usual)
         ) from error
     if len(data) > _LONGEST:
         raise UsageError(f"{path}: found more than {_LONGEST:,} bytes, expected a configuration")
@@ -142,9 +147,8 @@ def _table(text: str, path: str) -> Mapping[str, Any] | None:
         whole = table_of(text)
     except ValueError as error:
         at = re.search(r"at line (\d+)", str(error))
-        raise UsageError(
-            f"{path}:{at.group(1) if at else 1}: found no valid TOML ({error}); mend it"
-        ) from error
+        line = int(at.group(1)) if at else text.rstrip("\n").count("\n") + 1  # it ends too early
+        raise UsageError(f"{path}:{line}: found no valid TOML ({error}); mend it") from error
     if os.path.basename(path) != PROJECT_FILE:
         return whole
     tool = whole.get("tool")
@@ -212,11 +216,11 @@ def _checked(setting: Setting, value: Any, text: str, path: str, prefix: str) ->
         return tuple(value)
     expected = {
         "flag": "true or false",
-        "text": "a string",
+        "text": _TEXT,
         "choice": "one of " + ", ".join(f'"{one}"' for one in setting.choices),
         "number": f"a whole number of at least {setting.least}, at most {setting.most:,}",
         "day": "a day such as 2026-01-26",
-        "texts": "a list of strings",
+        "texts": _TEXTS,
     }[kind]
     raise _wrong(text, path, key, prefix, value, expected)
 
@@ -258,9 +262,9 @@ def _declaration(
             good = _is_text(value)
         if not good:
             expected = {
-                "origin": "a string or a list of strings",
+                "origin": "a string or a list of strings, none of them empty or with a NUL",
                 "expires": "a day such as 2026-01-26",
-            }.get(key, "a string")
+            }.get(key, _TEXT)
             raise _wrong(text, path, key, head, value, expected, number)
     if "origin" not in stanza or not ("path" in stanza or "symbol" in stanza):
         raise UsageError(

@@ -16,6 +16,8 @@ from provenance.decode import Reason
 
 _ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
+LEAVE_OUT = "leave it out with --exclude"
+"""What else may be done about a scanned file that cannot be read."""
 _FLAGS = os.O_RDONLY
 for _flag in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", "O_NOFOLLOW", "O_NOCTTY"):
     _FLAGS |= getattr(os, _flag, 0)
@@ -52,14 +54,15 @@ def opened_folder(root: str, path: str) -> Iterator[int | None]:
         os.close(at)
 
 
-def read_within(root: str, path: str, limit: int) -> bytes | Reason:
+def read_within(root: str, path: str, limit: int, *, instead: str = LEAVE_OUT) -> bytes | Reason:
     """The same of a file below a root, the path with ``/``; no link on the way is followed."""
     folder, _, name = path.rpartition("/")
     try:
         with opened_folder(root, folder) as at:
-            return read_file(os.path.join(root, path) if at is None else name, limit, at=at)
+            place = os.path.join(root, path) if at is None else name
+            return read_file(place, limit, at=at, instead=instead)
     except OSError as error:
-        return unreadable(error, "a file")
+        return unreadable(error, "a file", instead)
 
 
 def sha256_of(path: str) -> str:
@@ -82,10 +85,17 @@ def sha256_of(path: str) -> str:
 
 
 def read_file(
-    path: str, limit: int, *, follow: bool = False, at: int | None = None
+    path: str,
+    limit: int,
+    *,
+    follow: bool = False,
+    at: int | None = None,
+    what: str = "a file",
+    instead: str = LEAVE_OUT,
 ) -> bytes | Reason:
     """The bytes of a regular file of at most ``limit`` bytes; ``at`` is the folder from where the
-    path begins, the working folder where it is None.
+    path begins, the working folder where it is None. ``what`` the file is to who is told of it,
+    ``instead`` what else to do about it: nothing helps that is of scanned files, if it is none.
 
     Nothing else is opened: a FIFO would wait for ever, a device may act on it. The check is
     repeated on what was opened, in case it was replaced in between.
@@ -93,18 +103,20 @@ def read_file(
     try:
         state = os.stat(path, dir_fd=at, follow_symlinks=follow)
         if not stat.S_ISREG(state.st_mode):
-            return _irregular(state.st_mode)
+            return _irregular(state.st_mode, what, instead)
         flags = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0) if follow else _FLAGS
         with open(os.open(path, flags, dir_fd=at), "rb", buffering=0) as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
-                return _irregular(state.st_mode)
+                return _irregular(state.st_mode, what, instead)
             if state.st_size > limit:
-                return too_large(f"{state.st_size:,}", limit)
+                return too_large(f"{state.st_size:,}", limit, what, instead)
             data = read_at_most(file.read, limit)
-            return too_large(f"more than {limit:,}", limit) if len(data) > limit else data
+            if len(data) > limit:
+                return too_large(f"more than {limit:,}", limit, what, instead)
+            return data
     except OSError as error:
-        return unreadable(error, "a file")
+        return unreadable(error, what, instead)
 
 
 _REMEDIES = {
@@ -129,15 +141,14 @@ def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def too_large(size: str, limit: int) -> Reason:
+def too_large(size: str, limit: int, what: str = "a file", instead: str = LEAVE_OUT) -> Reason:
     """Why a file of that size is not read."""
-    return Reason(
-        f"found {size} bytes, expected at most {limit:,}; split the file, or raise the limit "
-        "in provenance.limits.Limits"
-    )
+    of = "" if what == "a file" else f" in {what}"
+    to_do = f"split the file or {instead}" if instead == LEAVE_OUT else instead
+    return Reason(f"found {size} bytes{of}, expected at most {limit:,}; {to_do}")
 
 
-def _irregular(mode: int) -> Reason:
+def _irregular(mode: int, what: str, instead: str) -> Reason:
     kinds = (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISLNK, "a symbolic link"),
@@ -147,15 +158,17 @@ def _irregular(mode: int) -> Reason:
         (stat.S_ISBLK, "a device"),
     )
     kind = next((name for test, name in kinds if test(mode)), "something else")
-    return Reason(f"found {kind}, expected a regular file; it was not opened")
+    of = "a regular file" if what == "a file" else what
+    to_do = "it was not opened" if instead == LEAVE_OUT else instead
+    return Reason(f"found {kind}, expected {of}; {to_do}")
 
 
-def unreadable(error: OSError, what: str) -> Reason:
+def unreadable(error: OSError, what: str, instead: str = LEAVE_OUT) -> Reason:
     """Why a file or folder (``what``) is not read, with the remedy."""
     usual = {
         "FileNotFoundError": "it vanished during the scan; scan again",
-        "PermissionError": "give read permission or leave it out with --exclude",
-    }.get(type(error).__name__, "repair it or leave it out with --exclude")
+        "PermissionError": f"give read permission or {instead}",
+    }.get(type(error).__name__, f"repair it or {instead}")
     found = f"found {what} that cannot be read ({error.strerror or type(error).__name__})"
     return Reason(f"{found}; {remedy(error, usual)}")
 

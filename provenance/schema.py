@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.errors import IndexFileError
+from provenance.regular import remedy
 
 APPLICATION_ID = 0x50726F76  # "Prov", in the file's header
 FORMAT_VERSION = 2
@@ -192,11 +194,7 @@ def open_checked(path: Path) -> sqlite3.Connection:
     Raises:
         IndexFileError: it is not.
     """
-    if not os.path.isfile(path):
-        raise IndexFileError(
-            f"{path}: found no file, expected an index; make one with "
-            "'provenance index build SOURCE -o FILE'"
-        )
+    _check_readable(path)
     uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
     connection = None
     try:
@@ -214,10 +212,9 @@ def open_checked(path: Path) -> sqlite3.Connection:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
-        may = os.access(path, os.R_OK)
         raise IndexFileError(
             f"{path}: found no readable index ({error}), expected a file written by "
-            f"'provenance index build'; {'build it again' if may else 'give read permission'}"
+            "'provenance index build'; build it again"
         ) from error
     problem = ""
     if identity != APPLICATION_ID:
@@ -233,6 +230,32 @@ def open_checked(path: Path) -> sqlite3.Connection:
             "again with 'provenance index build'"
         )
     return connection
+
+
+def _check_readable(path: Path) -> None:
+    """That there is a file, and that it can be read: SQLite says of all that it cannot open it."""
+    try:
+        state = os.stat(path)
+        if stat.S_ISREG(state.st_mode):
+            with open(path, "rb") as file:
+                empty = not file.read(1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise IndexFileError(
+            f"{path}: found no file, expected an index; make one with "
+            "'provenance index build SOURCE -o FILE'"
+        ) from error
+    except OSError as error:
+        usual = "look at the name and the disk"
+        if isinstance(error, PermissionError):
+            usual = "give permission to read it, and to enter the folders above"
+        raise IndexFileError(
+            f"{path}: cannot be read ({error.strerror}), expected an index; {remedy(error, usual)}"
+        ) from error
+    if not stat.S_ISREG(state.st_mode) or empty:
+        raise IndexFileError(
+            f"{path}: found {'an empty file' if stat.S_ISREG(state.st_mode) else 'no file'}, "
+            "expected an index; make one with 'provenance index build SOURCE -o FILE'"
+        )
 
 
 @cache

@@ -176,6 +176,8 @@ def _missing(text: str, error: OSError | ValueError) -> str:
         return "found an address, expected a path or pypi:NAME==VERSION; fetch it first"
     said = error.strerror if isinstance(error, OSError) else "no path"
     to_do = "check the spelling"
+    if os.path.islink(text):
+        to_do = "mend or remove this link"
     if isinstance(error, PermissionError):
         to_do = "give permission to read it, and to enter the folders above"
     return (

@@ -357,8 +357,8 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
         return
     if not path.name or (path.exists() and not path.is_file()):  # a device or pipe: not replaced
         raise UsageError(
-            f"{path}: found no place for a report, expected the name of a file; name one with "
-            f"{option}, or leave it out for the terminal"
+            f"{path}: found something there that is no file, expected the name of one; name "
+            f"another with {option}"
         )
     check_place(path, option)
     try:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 
 from provenance.decode import Reason
-from provenance.regular import is_elsewhere, read_file
+from provenance.regular import is_elsewhere, read_file, unreadable
 
 LONGEST_TEXT = 10_000_000
 LONGEST_PATH = 4_096
@@ -25,9 +25,12 @@ LONGEST_PATH = 4_096
 _LONGEST_INDEX = 300_000_000
 _EXTENDED = 0x4000
 _FOLDER, _LINK, _GITLINK = 0o040000, 0o120000, 0o160000
+CLONE = "clone the repository"
+"""What else may be done where a file of git cannot be read."""
 _UNREADABLE = (
     "found a git index that cannot be read, so that nobody can say which of the ignored files git "
-    "has; 'git update-index --index-version 2 --no-split-index' writes it again"
+    "has; 'git update-index --index-version 2 --no-split-index' writes it again, or, where git "
+    "cannot read it either, 'git reset' once it is removed"
 )
 
 
@@ -103,10 +106,14 @@ class Tracked:
             return directory
         place = os.path.join(directory, "index")
         if not os.path.lexists(place):
-            if not os.path.lexists(os.path.join(directory, "HEAD")):
+            try:
+                os.lstat(os.path.join(directory, "HEAD"))
+            except (FileNotFoundError, NotADirectoryError):
                 return Reason("found a .git that is no repository, it has no HEAD; remove it")
+            except OSError as error:
+                return unreadable(error, "a .git", CLONE)
             return {}  # nothing was added yet
-        data = read_file(place, _LONGEST_INDEX)
+        data = read_file(place, _LONGEST_INDEX, what="a git index", instead=CLONE)
         if isinstance(data, Reason):
             return data
         try:
@@ -202,11 +209,15 @@ def git_directory(top: str) -> str | Reason:
         )
     if os.path.isdir(place):
         return place
-    said = small_text(place, LONGEST_PATH) or ""
+    data = read_file(place, LONGEST_PATH, what="a .git", instead=CLONE)
+    if isinstance(data, Reason):
+        return data
+    said = data.decode("utf-8", "replace")
     named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
     elsewhere = Reason(
-        "found a .git file that points to a folder that does not point back, which is not "
-        "followed; 'git worktree repair' mends a worktree that was moved, else clone the repository"
+        "found a .git file that points to no folder, or to one that does not point back, which is "
+        "not followed; 'git worktree repair' mends a worktree that was moved, else clone the "
+        "repository"
     )
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return elsewhere

@@ -3,6 +3,7 @@ refused where it is not what was written."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -1128,12 +1129,21 @@ def test_a_file_or_unit_without_a_name_is_damage(files: bool, copy: Path) -> Non
                 library.identity(same, 0, exact=True)
 
 
-@pytest.mark.parametrize(("may", "remedy"), [(True, "build it again"), (False, "give read perm")])
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.EACCES, "give permission to read it"), (errno.EMFILE, "more open files")],
+)
 def test_who_may_not_read_an_index_is_not_told_to_build_it(
-    may: bool, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever tests as root may read all."""
+
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
     (tmp_path / "a.db").write_text("no index")
-    monkeypatch.setattr(os, "access", lambda *_: may)
+    with pytest.raises(IndexFileError, match="build it again"):
+        Index(tmp_path / "a.db")
+    monkeypatch.setattr(os, "stat", refused)
     with pytest.raises(IndexFileError, match=remedy):
         Index(tmp_path / "a.db")

@@ -76,7 +76,7 @@ ALLOWED = {
     "sketch": "model",
     "align": "mark model sketch",
     # index: the store, its writer, its two readers; the grammar says what a stored kind means
-    "schema": "errors",
+    "schema": "errors regular",
     "stored": "errors pages schema",
     "checksum": "pages schema",
     "postings": "order pages recent schema stored",

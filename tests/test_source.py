@@ -497,7 +497,7 @@ def test_files_that_are_too_large_are_told_with_size_and_remedy(tmp_path: Path) 
         source = opened(place, limits=limits)
         assert paths(source) == ["fits.py"]
         assert "1,001 bytes, expected at most 1,000" in reasons(source)["big.py"]
-        assert "Limits" in reasons(source)["big.py"]
+        assert "split the file or leave it out with --exclude" in reasons(source)["big.py"]
 
 
 def test_a_line_of_fifty_megabytes_is_not_read(tmp_path: Path) -> None:
