@@ -124,6 +124,9 @@ def fetch(name: str, version: str) -> str:
     if found is not None:
         return found
     folder = os.path.join(cache_folder(), "packages", name, version)
+    there = folder
+    while not os.path.isdir(there) and there != os.path.dirname(there):
+        there = os.path.dirname(there)
     try:
         os.makedirs(folder, exist_ok=True)
         try:
@@ -131,8 +134,10 @@ def fetch(name: str, version: str) -> str:
                 _download(name, version, work)
                 return _keep(name, version, work, folder)
         finally:
-            with suppress(OSError):  # leave no empty folder behind
-                os.removedirs(folder)
+            with suppress(OSError):  # leave no empty folder of ours behind
+                while folder != there:
+                    os.rmdir(folder)
+                    folder = os.path.dirname(folder)
     except OSError as error:
         raise SourceError(
             f"pypi:{name}=={version}: the cache cannot be written ({error.strerror}); name "

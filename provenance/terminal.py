@@ -256,24 +256,41 @@ def _ended_by_signals() -> Iterator[None]:
     from provenance.aside import waits
 
     before: dict[signal.Signals, Any] = {}
+    told, usual_hook = set[signal.Signals](), sys.unraisablehook
 
     def end(*_: object) -> None:
         for number in before:  # another one does not disturb the clearing away
             signal.signal(number, signal.SIG_IGN)
-        before.clear()
+        told.update(before)
         if not waits():
             raise KeyboardInterrupt
+
+    def again(swallowed: Any) -> None:
+        """Python lets nothing out of what it calls when an object goes: it is interrupted after."""
+        if not told or swallowed.exc_type is not KeyboardInterrupt:
+            usual_hook(swallowed)
+            return
+        for number in told:
+            signal.signal(number, end)
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, end)
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
         if number is not None and signal.getsignal(number) == usual:
             before[number] = signal.signal(number, end)
+    sys.unraisablehook = again
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        sys.unraisablehook = usual_hook
+        if told and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if not told:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def printable(text: str) -> str:

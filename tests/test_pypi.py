@@ -240,7 +240,19 @@ def test_release_that_does_not_exist_is_told_and_leaves_nothing(
     monkeypatch.setattr(pypi, "_ATTEMPTS", pypi._ATTEMPTS[:3])
     with pytest.raises(SourceError, match=r"No matching distribution found.*pip index versions"):
         open_source("pypi:toy-model==2.0")
-    assert not list((tmp_path / "cache").rglob("*"))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_is_not_fetched_leaves_the_users_empty_folders(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_wheel(shelf)
+    (tmp_path / "own" / "cache").mkdir(parents=True)
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "own" / "cache"))
+    monkeypatch.setattr(pypi, "_ATTEMPTS", pypi._ATTEMPTS[:1])
+    with pytest.raises(SourceError, match="No matching distribution found"):
+        open_source("pypi:toy-model==2.0")
+    assert [one.name for one in (tmp_path / "own").rglob("*")] == ["cache"]
 
 
 def test_missing_pip_is_told(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -623,3 +623,34 @@ def test_a_worker_that_cannot_be_started_is_an_error(
         monkeypatch.setattr("multiprocessing.process.BaseProcess.start", fails)
         with pytest.raises(ProvenanceError, match="could be started"):
             done(folder)
+
+
+SWALLOWED = """
+import signal, sys, time
+from provenance import terminal
+from provenance.__main__ import start
+
+class Goes:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+        len("Python asks here whether a signal came")
+
+def goes():
+    Goes()
+    if sys.argv.pop(1) == "again":
+        signal.raise_signal(signal.SIGINT)
+    time.sleep(60)
+
+terminal._check_memory = goes
+start()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("told", ["once", "again"])
+def test_who_is_told_to_end_while_an_object_goes_ends(told: str) -> None:
+    """Python lets nothing out of ``__del__``, and all later signals were ignored then."""
+    line = [sys.executable, "-c", SWALLOWED, told, "families"]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=50, check=False)
+    said = "provenance: interrupted; nothing is written by half\n"
+    assert (ended.returncode, ended.stderr, ended.stdout) == (3, said, "")
