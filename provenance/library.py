@@ -431,6 +431,7 @@ class Library:
             title=family.title,
             organisation=family.organisation,
             country=family.country,
+            code=f"{text:016x}",
         )
         self.stands(identity, first.index, first.file.tree)
         return identity

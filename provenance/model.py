@@ -290,7 +290,8 @@ class Identity:
     """The reference file that a scanned file equals: byte for byte where ``exact``, else but for
     layout and comments. The first release that ships it, and its licence; ``versions`` are
     all indexed releases of the package that ship it, oldest first; ``also`` the other origins
-    that have it. ``first_seen`` and ``absent_before`` are of its text, whatever its layout. The
+    that have it. ``first_seen`` and ``absent_before`` are of its text, whatever its layout, and so
+    is ``code``, a digest of 64 bits in hexadecimal digits, which tells it from other code. The
     others are as in a ``Reference`` and a ``Finding``; what it imports declares it not, for that is
     the reference's."""
 
@@ -312,6 +313,7 @@ class Identity:
     country: str | None = None
     attribution: Attribution = "undeclared"
     declarations: tuple[Declaration, ...] = ()
+    code: str = ""
 
 
 # --- what the align stage yields ---------------------------------------------------------

@@ -274,8 +274,8 @@ class _Judge:
         if near and not any(rule == "origin" for rule, _ in breaks):
             days += f"; the denied {near} has it too"
         # of the same path other releases have other code, which no entry of a baseline accepted
-        code = same.first_seen or same.version or file.sha256
-        key = f"identical\0{same.origin}\0{same.path}\0{code}".encode("utf-8", "surrogatepass")
+        named = f"identical\0{same.origin}\0{same.path}\0{same.code}"
+        key = named.encode("utf-8", "surrogatepass")
         return self._ruled(
             Ruling(
                 id=blake2b(key, digest_size=10).hexdigest(),

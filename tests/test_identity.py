@@ -73,6 +73,7 @@ def test_the_same_bytes_are_named_with_the_first_release_that_has_them(
         absent_before=None,
         family="robin",
         title="robin",
+        code=f"{digest(parse(ROBIN.encode()).tokens.text):016x}",
     )
     assert report.findings == ()
     assert (file.similarity, file.novel) == (1.0, 0.0)
