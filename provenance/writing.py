@@ -136,8 +136,11 @@ class NewIndex:
             connection.execute("COMMIT")
             self._close(connection)
             if measure is not None:
-                with Index(self.temporary) as written:
-                    baseline = measure(written)
+                try:
+                    with Index(self.temporary) as written:
+                        baseline = measure(written)
+                except IndexFileError as error:  # it names what only we know, to be built again
+                    raise self.unwritable(error.__cause__ or ValueError("damaged")) from error
                 connection = sqlite3.connect(self.temporary, isolation_level=None)
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("DELETE FROM meta WHERE key IN ('checksum', 'rows')")

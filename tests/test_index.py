@@ -656,6 +656,24 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tree: Path, tmp_pat
         provenance.build_index([str(tree)], tmp_path / "i.db")
 
 
+def test_what_was_written_and_cannot_be_read_is_told_by_the_name_that_was_given(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To measure the new index it is read: not as one that somebody should build again."""
+
+    def cannot(path: Path) -> Index:
+        error = sqlite3.OperationalError("unable to open database file")
+        raise IndexFileError(f"{path}: found no readable index ({error})") from error
+
+    monkeypatch.setattr("provenance.writing.Index", cannot)
+    with pytest.raises(IndexFileError) as raised:
+        provenance.build_index([str(tree)], tmp_path / "i.db")
+    said = str(raised.value)
+    assert said.startswith(f"{tmp_path / 'i.db'}: the index could not be written (unable to open")
+    assert "build it again" not in said
+    assert not list(tmp_path.glob(".*.part"))
+
+
 def test_a_folder_in_the_place_of_the_index_is_an_error_of_ours(tree: Path, tmp_path: Path) -> None:
     """The folder stays."""
     (tmp_path / "i.db").mkdir()
