@@ -174,8 +174,8 @@ def _is_named(path: str, named: Iterable[str]) -> bool:
 
 
 def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
-    """Those of some paths, as reports show them, at which there is something, or ``code`` alone and
-    no link on the way, which may lead to where the code was moved."""
+    """Those of some paths, as reports show them, at which there is code, and no link on the way,
+    which may lead to where it was moved; or, but for ``code`` alone, another file, as a policy."""
     here = [path for path in paths if not is_elsewhere(path)]
     named = [(one, os.path.normcase(at)) for one, at in find_named(root, here)]
     found = {
@@ -184,7 +184,8 @@ def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
         if os.path.lexists(at) and os.path.normcase(os.path.realpath(at)) == at
     }
     if not code:
-        found |= {path for path in here if os.path.lexists(os.path.join(root, path))}
+        others = (path for path in here if not path.endswith(ENDINGS))
+        found.update(path for path in others if os.path.lexists(os.path.join(root, path)))
     return found
 
 

@@ -538,6 +538,7 @@ def test_what_is_not_looked_at_keeps_its_entries(dirty: Path, name: str) -> None
     (dirty / "src" / "copy.py").rename(dirty / "src" / name)
     (dirty / "lib").symlink_to("src")  # the folder was moved, with a link in its place
     run("audit", code=0)
+    run("audit", f"src/{name}", code=0)
 
 
 @pytest.mark.parametrize(

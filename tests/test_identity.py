@@ -13,8 +13,10 @@ from programs import program, reformatted, renamed
 import provenance
 from provenance.identity import vendored
 from provenance.model import FileResult, Identity, Report
+from provenance.parse import parse
 from provenance.report.html import html_report
 from provenance.report.saved import report_of
+from provenance.sketch import digest
 
 FIRST, SECOND = "2024-01-02", "2025-03-04"
 ROBIN, WREN, WREN_LATER, LARK = (program(seed, functions=2) for seed in range(4))
