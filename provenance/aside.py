@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import IO
 
 _held = 0
 _sent = False
+"""How many folders are being made or removed, and whether somebody was told to end meanwhile; of
+the main thread alone, for Python handles signals there."""
 
 LOCK = "lock"
 _END = ".part"
@@ -32,10 +35,18 @@ def waits() -> bool:
     return _held > 0
 
 
+def _on_main_thread() -> bool:
+    """Whether signals are handled here: Python does so on the main thread alone."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """For as long as a folder is made or removed, of which an interruption would leave a part."""
     global _held, _sent
+    if not _on_main_thread():
+        yield
+        return
     _held += 1
     try:
         yield
@@ -49,6 +60,9 @@ def uninterrupted() -> Iterator[None]:
 @contextmanager
 def _interruptible() -> Iterator[None]:
     global _held, _sent
+    if not _on_main_thread():
+        yield
+        return
     before, _held = _held, 0
     try:
         if _sent:

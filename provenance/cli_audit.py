@@ -23,6 +23,7 @@ from provenance.terminal import (
     options,
     printable,
     progress_bar,
+    say_lacking,
     write_whole,
 )
 
@@ -254,6 +255,7 @@ def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
     report, texts = audit.report, Texts(created=created())
     if "texts" in quotes:
         suspects = suspect_texts(report, include=include, exclude=exclude)
+        say_lacking(report, suspects)
         texts = replace(texts, suspects=suspects, references=reference_texts(report))
     if "bytes" in quotes:
         contents = suspect_contents(report, include=include, exclude=exclude)

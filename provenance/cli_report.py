@@ -17,6 +17,7 @@ from provenance.terminal import (
     open_as,
     options,
     printable,
+    say_lacking,
     write_bytes,
     write_whole,
 )
@@ -291,14 +292,7 @@ def _suspects(
             raise
         sources = {}
         click.echo(f"provenance: {printable(str(error))}", err=True)
-    lacking = len({finding.suspect.path for finding in report.findings} - sources.keys())
-    if lacking:
-        click.echo(
-            f"provenance: the text of {lacking} scanned file{'s' * (lacking > 1)} with findings is "
-            "gone or has changed: only its places are in the report"
-            + ("; name where it is with --source" if moved else ""),
-            err=True,
-        )
+    say_lacking(report, sources, "; name where it is with --source" if moved else "")
     return sources
 
 

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ import click
 from provenance.errors import LEAST_DEPTH, LEAST_MEMORY, ExitCode, ProvenanceError, UsageError
 
 if TYPE_CHECKING:
+    from provenance.model import Report
     from provenance.workers import Bounds
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -354,6 +355,17 @@ def limits() -> Bounds:
         seconds=given.get("provenance.timeout", usual.seconds),
         memory=given.get("provenance.memory", usual.memory // 10**6) * 10**6,
     )
+
+
+def say_lacking(report: Report, sources: Mapping[str, str], remedy: str = "") -> None:
+    """Of how many scanned files with findings there is no text, if of any."""
+    lacking = len({finding.suspect.path for finding in report.findings} - sources.keys())
+    if lacking:
+        click.echo(
+            f"provenance: the text of {lacking} scanned file{'s' * (lacking > 1)} with findings is "
+            f"gone or has changed: only its places are in the report{remedy}",
+            err=True,
+        )
 
 
 def write_whole(path: Path, content: str | bytes, option: str = "--output") -> None:

@@ -140,7 +140,10 @@ class NewIndex:
                     with Index(self.temporary) as written:
                         baseline = measure(written)
                 except IndexFileError as error:  # it names what only we know, to be built again
-                    raise self.unwritable(error.__cause__ or ValueError("damaged")) from error
+                    cause = error.__cause__
+                    raise self.unwritable(
+                        cause if isinstance(cause, Exception) else error
+                    ) from error
                 connection = sqlite3.connect(self.temporary, isolation_level=None)
                 connection.execute("PRAGMA journal_mode = OFF")
                 connection.execute("DELETE FROM meta WHERE key IN ('checksum', 'rows')")

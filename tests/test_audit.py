@@ -570,6 +570,16 @@ def test_the_file_of_another_release_is_new(
     assert len(found["fixed"]) == 1
 
 
+def test_a_page_without_the_text_of_what_was_scanned_is_told(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it cannot be read a second time; a scan says so."""
+    assert "gone or has changed" not in run("audit", "--output", "a.html", code=1).output
+    monkeypatch.setattr("provenance.sides.suspect_texts", lambda *_, **__: {})
+    output = run("audit", "--output", "a.html", code=1).output
+    assert "text of 1 scanned file with findings is gone or has changed" in output
+
+
 def test_what_fails_is_told_where_the_baseline_cannot_be_written(dirty: Path) -> None:
     """As on a full disk: an audit of an hour said nothing but that."""
     output = run("audit", "--baseline", "gone/b.json", "--write-baseline", code=2).output
