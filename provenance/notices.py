@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 from provenance.comments import LONGEST
@@ -38,8 +39,8 @@ _ENDING = re.compile(r".*\.(?:txt|md|rst|adoc|[A-Z][\w-]*|[\d.]+)|[^.]+", re.IGN
 _CODE = re.compile(r".*\.(?:py|ipynb|pyi|c|h|cc|cpp|cu|js|ts|json|ya?ml|toml|html?|csv|sh)", re.I)
 _PEOPLE = re.compile(r"(?:AUTHORS|CONTRIBUTORS)(?:[-_.].*)?", re.IGNORECASE)
 """Lists of people: a line of one that names no file says who they are, not whose code it is."""
-_BSD = re.compile(r"redistribution and use in source", re.IGNORECASE)
-_BSD_END = re.compile(r"such damage", re.IGNORECASE)
+_BSD = re.compile(r"redistribution\s+and\s+use\s+in\s+source", re.IGNORECASE)
+_BSD_END = re.compile(r"such\s+damage", re.IGNORECASE)
 _LONGEST_BSD = 60
 """Lines from the one to the other."""
 _SIGN = re.compile(r"\s*\(c\)\s*(?:19|20)\d\d", re.IGNORECASE)
@@ -115,14 +116,23 @@ def _comments(lines: Sequence[str]) -> Iterator[str]:
     """The lines as comments, each paragraph one, but the conditions of a BSD licence, which tell
     its kind: they are one together. ``(c) 2024`` alone begins a copyright line."""
     left = 0
-    for line in lines:
-        left = _LONGEST_BSD if _BSD.search(line) else left - 1
-        if _BSD_END.search(line):
+    waiting: list[str] = []
+    for empty, group in groupby(lines, key=lambda line: not line.strip()):
+        if empty:
+            waiting = [*group]
+            continue
+        paragraph = [*group]
+        text = "\n".join(paragraph)
+        begun = _BSD.search(text)
+        left -= len(waiting)
+        yield from ("#" if left > 0 and not begun else "" for _ in waiting)
+        left = _LONGEST_BSD if begun else left - len(paragraph)
+        if _BSD_END.search(text, begun.end() if begun else 0):
             left = 0
-        if not line.strip():
-            yield "#" if left > 0 else ""
-        else:
+        for line in paragraph:
             yield f"# Copyright {line.strip()}" if _SIGN.match(line) else f"# {line}"
+        waiting = []
+    yield from ("" for _ in waiting)
 
 
 def _folder(path: str) -> str:

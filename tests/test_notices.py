@@ -441,6 +441,10 @@ def test_the_conditions_of_a_bsd_licence_are_read_together(ends: str) -> None:
     (read,) = notice_files([("LICENSE", text.replace("\n", ends).encode())])
     said = [(one.line, one.expression) for one in read.statements.licenses]
     assert said == [(3, "BSD-3-Clause"), (18, "BSD-2-Clause"), (28, "MIT")]
+    for end in ("SUCH\nDAMAGE.", ""):  # broken over two lines, or cut off
+        (read,) = notice_files([("LICENSE", text.replace("SUCH DAMAGE.", end).encode())])
+        kinds = [one.expression for one in read.statements.licenses]
+        assert kinds == ["BSD-3-Clause", "BSD-2-Clause", "MIT"]
     assert [one.line for one in read.statements.copyrights] == [1, 16]
 
 
