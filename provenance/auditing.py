@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from pathlib import PurePath
 
 from provenance.decode import Reason, plain_text
 from provenance.errors import UsageError
@@ -149,13 +150,14 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
         if not one.reason.endswith((IN_THE_SAME_TREE, BY_RULE, NONE_WANTED))
         and not (lets and lets.wants(one.path))
     ]
+    named = None if plan.only is None else _shown_places(plan.root, plan.only)
     missing += [
         f"{one.path}: found a symbolic link to what was not named, expected that too; name "
         "its target as well, or leave the link out with --exclude"
         for one in report.skipped
         if one.reason.endswith(IN_THE_SAME_TREE)
         and not (lets and lets.wants(one.path))
-        and not _leads_to(plan.root, one.path, plan.only)
+        and not _leads_to(plan.root, one.path, named)
     ]
     missing += [
         f"{one.path}: {one.reason}, but it was named; scan it by itself, or name it no more"
@@ -189,15 +191,19 @@ def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
     return found
 
 
-def _leads_to(root: str, link: str, named: Iterable[str] | None) -> bool:
+def _shown_places(root: str, named: Iterable[str]) -> frozenset[str]:
+    """Where files and folders are that were named, as they are shown."""
+    return frozenset(shown(os.path.normpath(os.path.join(root, one))) for one in named)
+
+
+def _leads_to(root: str, link: str, named: frozenset[str] | None) -> bool:
     """Whether a link leads to what was named, all where nothing was, or is of a notice file, which
     is read whatever was; of a link that is shown in another way than it is called nobody knows."""
     place = os.path.join(root, link)
     if named is None or (os.path.isfile(place) and not link.endswith(ENDINGS)):
         return True
-    target = shown(os.path.realpath(place))
-    within = (shown(os.path.join(root, one)) for one in named)
-    return os.path.lexists(place) and any(is_inside(target, one) for one in within)
+    target = PurePath(shown(os.path.realpath(place)))
+    return os.path.lexists(place) and any(str(one) in named for one in (target, *target.parents))
 
 
 def _asked(plan: Plan) -> tuple[str, ...] | None:

@@ -313,7 +313,7 @@ class Identity:
     country: str | None = None
     attribution: Attribution = "undeclared"
     declarations: tuple[Declaration, ...] = ()
-    code: str = ""
+    code: str = "0" * 16
 
 
 # --- what the align stage yields ---------------------------------------------------------

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -147,6 +148,31 @@ def _folder(path: str) -> str:
 
 
 _HEAD = re.compile(r"\s*\[\[\s*annotations\s*\]\]")
+_TAGS = ("SPDX-FileCopyrightText", "SPDX-License-Identifier")
+_TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+
+
+class _Span:
+    """Lines of a REUSE.toml, gone through once: where its keys and its texts stand."""
+
+    def __init__(self, lines: Sequence[str], head: int, end: int) -> None:
+        self._keys: dict[str, int] = {}
+        self._texts: dict[str, list[int]] = {}
+        for at in range(head, end):
+            for key in _TAGS:
+                if key in lines[at]:
+                    self._keys.setdefault(key, at)
+            for found in _TEXT.finditer(lines[at]):
+                self._texts.setdefault(found[1] or found[2] or "", []).append(at)
+        self._head = head
+
+    def line(self, key: str, value: str) -> int:
+        """The 1-based line of a value of a key; that of the key where it is written in another way,
+        as with an escape."""
+        first = self._keys.get(key, self._head)
+        there = self._texts.get(value, [])
+        at = bisect_left(there, first)
+        return 1 + (there[at] if at < len(there) else first)
 
 
 def _annotations(path: str, folder: str, text: str, left: Iterator[int]) -> Iterator[NoticeFile]:
@@ -161,19 +187,20 @@ def _annotations(path: str, folder: str, text: str, left: Iterator[int]) -> Iter
     heads = [at for at, line in enumerate(lines) if _HEAD.match(line)]
     if len(heads) != len(tables):  # written inline, or a head stands in a text
         heads = [0] * len(tables)
+    spans: dict[tuple[int, int], _Span] = {}
     for table, head, end in zip(tables, heads, [*heads, 0][1:], strict=True):
         if not isinstance(table, dict):
             continue
         globs = tuple("/" + glob.lstrip("/") for glob in _strings(table, "path", left))
         if not globs or not _are_globs(globs):
             continue
-        tagged: list[tuple[int, str]] = []
-        for key in ("SPDX-FileCopyrightText", "SPDX-License-Identifier"):
-            within = lines[head : end or len(lines)]
-            first = next((n for n, one in enumerate(within) if key in one), 0)
-            for value in _strings(table, key, left):
-                at = (n for n, one in enumerate(within[first:], first) if value in one)
-                tagged.append((head + next(at, first) + 1, f"{key}: {value}"))
+        if (head, end) not in spans:
+            spans[head, end] = _Span(lines, head, end or len(lines))
+        tagged = [
+            (spans[head, end].line(key, value), f"{key}: {value}")
+            for key in _TAGS
+            for value in _strings(table, key, left)
+        ]
         copyrights: list[Copyright] = []
         licenses: list[License] = []
         for line, tag in tagged:

@@ -316,25 +316,23 @@ class _Judge:
         )
 
     def of_declarations(self) -> Iterator[Ruling]:
-        """The declarations that are at fault. Whether one matches nothing is known only where
-        everything was scanned."""
+        """The declarations that are at fault. Whether one matches nothing, or names what none of
+        its code is, is known only where everything was scanned."""
         for at, one in enumerate(self.policy.declared):
             level: Level = "error"
             if self._expired(one):
                 said = f"expired on {one.expires}"
                 remedy = "look at the code again, then renew it or take it out"
-            elif at in self._matched:
+            elif at in self._matched or not self.scope.whole:
                 continue
             elif at in self._named:
                 more = len(one.origins) - _MOST_NAMED
                 names = [*one.origins[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
                 said = f"names {' and '.join(names)}; the text shows {self._named[at]}"
                 remedy = "name the origin that the text shows, see 'provenance notices'"
-            elif self.scope.whole:
+            else:
                 said, level = "matches nothing that was found", "warning"
                 remedy = "take it out, or mend its path or symbol"
-            else:
-                continue
             place = " ".join(part for part in (one.path, one.symbol) if part)
             key = "\0".join(("declaration", *one.origins, one.path or "", one.symbol or ""))
             yield Ruling(

@@ -212,27 +212,44 @@ def git_directory(top: str) -> str | Reason:
     data = read_file(place, LONGEST_PATH, what="a .git", instead=CLONE)
     if isinstance(data, Reason):
         return data
-    said = data.decode("utf-8", "replace")
-    named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
-    elsewhere = Reason(
+    directory = _led_to(top, data.decode("utf-8", "replace"))
+    if directory is not None:
+        if _leads_back(directory, place):
+            return directory
+        above = os.path.dirname(top)
+        while above != os.path.dirname(above):
+            if directory.startswith(os.path.join(_holder(above), "modules", "")):
+                return directory
+            above = os.path.dirname(above)
+    return Reason(
         "found a .git file that points to no folder, or to one that does not point back, which is "
         "not followed; 'git worktree repair' mends a worktree that was moved, else clone the "
         "repository"
     )
+
+
+def _led_to(top: str, said: str) -> str | None:
+    """Where a ``.git`` file of a checkout says that its repository is; None where it says none."""
+    named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
-        return elsewhere
-    directory = os.path.realpath(os.path.join(top, named))
+        return None
+    return os.path.realpath(os.path.join(top, named))
+
+
+def _leads_back(directory: str, place: str) -> bool:
+    """Whether a repository of a worktree names its ``.git`` file."""
     back = (small_text(os.path.join(directory, "gitdir"), LONGEST_PATH) or "").strip()
-    here = bool(back) and "\0" not in back and not is_elsewhere(back)
-    if here and os.path.realpath(os.path.join(directory, back)) == place:
-        return directory
-    above = os.path.dirname(top)
-    while above != os.path.dirname(above):
-        modules = os.path.join(above, ".git", "modules", "")
-        if directory.startswith(modules):
-            return directory
-        above = os.path.dirname(above)
-    return elsewhere
+    if not back or "\0" in back or is_elsewhere(back):
+        return False
+    return os.path.realpath(os.path.join(directory, back)) == place
+
+
+def _holder(folder: str) -> str:
+    """The folder that has the submodules of a checkout, which may be a worktree."""
+    place = os.path.join(folder, ".git")
+    directory = _led_to(folder, small_text(place, LONGEST_PATH) or "")
+    worktree = directory is not None and _leads_back(directory, place)
+    return directory if directory is not None and worktree else place
 
 
 def small_text(path: str, limit: int = LONGEST_TEXT) -> str | None:

@@ -570,6 +570,17 @@ def test_the_file_of_another_release_is_new(
     assert len(found["fixed"]) == 1
 
 
+def test_a_declaration_that_fits_another_file_is_at_no_fault_of_one(dirty: Path) -> None:
+    """``--diff`` and hooks look at some files of it; the whole audit has nothing against it."""
+    (dirty / "src" / "other.py").write_text(renamed(program(1)))
+    policy = Path("provenance.toml")
+    said = "\n[[declared]]\npath = 'src/'\norigin = 'birds/m0'\n"
+    policy.write_text(policy.read_text() + said)
+    run("audit", "--write-baseline", "--reason", "known", code=0)
+    assert not failures(audited(code=0))
+    assert not failures(audited("src/other.py", code=0))
+
+
 def test_a_page_without_the_text_of_what_was_scanned_is_told(
     dirty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,24 @@ def test_a_submodule_has_files_of_its_own(tmp_path: Path) -> None:
     assert reasons(source).keys() == {"inner/c.py"}
 
 
+def test_a_submodule_of_a_worktree_has_files_of_its_own(tmp_path: Path) -> None:
+    """git keeps what it has in the folder of the worktree, not of the repository."""
+    put(tmp_path / "made", "a.py")
+    put(tmp_path / "made", ".gitignore", text="*.py")
+    committed(tmp_path / "made")
+    own = tmp_path / "repository" / ".git" / "worktrees" / "tree"
+    (own / "modules").mkdir(parents=True)
+    (tmp_path / "made" / ".git").rename(own / "modules" / "sub")
+    put(tmp_path / "tree", ".git", text=f"gitdir: {own}\n")
+    put(own, "gitdir", text=f"{tmp_path / 'tree' / '.git'}\n")
+    put(own, "HEAD", text="ref: refs/heads/main\n")
+    (tmp_path / "made").rename(tmp_path / "tree" / "sub")
+    put(tmp_path / "tree" / "sub", ".git", text=f"gitdir: {own / 'modules' / 'sub'}\n")
+    assert paths(opened(tmp_path / "tree" / "sub")) == ["a.py"]
+    (own / "gitdir").write_text(f"{tmp_path / 'else' / '.git'}\n")  # it is another's
+    assert not paths(opened(tmp_path / "tree" / "sub"))
+
+
 def test_no_name_of_a_folder_hides_what_git_has(tmp_path: Path) -> None:
     """``CVS`` can be imported as well as any other package."""
     hidden = ["CVS/a.py", ".hg/b.py", ".svn/c.py", "_darcs/d.py", ".bzr/e.py"]
