@@ -255,8 +255,9 @@ _ENDING = re.compile(r"(?:-only|-or-later|\+)$")
 _LLAMA = re.compile(
     r"(?:licenseref-)?(?:meta-)?llama-?(?P<v>[234](?:\.[1-4])?)(?:-community)?(?:-license)?$"
 )
-_GNU = re.compile(r"((?:agpl|gfdl|gpl|lgpl)-\d+(?:\.\d+)*)(\+?)")
-"""Identifiers of GNU licences that SPDX has given up for those with ``-only`` and ``-or-later``."""
+_GNU = re.compile(r"((?:agpl|gfdl|gpl|lgpl)-\d+(?:\.\d+)*)(\+?)(?:-with-[a-z]+-exception)?")
+"""Identifiers of GNU licences that SPDX has given up for those with ``-only`` and ``-or-later``,
+and an exception ``WITH`` them."""
 _LONGEST = 1_000
 _DEEPEST = 20
 _MOST_CHOICES = 4

@@ -72,6 +72,8 @@ def planned(
     archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
     if archive and len(paths) > 1:
         raise UsageError("found an archive among several paths, expected it alone; audit it apart")
+    for path in () if archive else paths:
+        _check_link(path)
     start = os.getcwd() if archive else _common([_existing(path) for path in paths])
     bound = repository_root(start)
     if bound is None and len(paths) > 1:
@@ -242,6 +244,22 @@ def _existing(path: str) -> str:
             f"{shown(path)}: found no such file or folder, expected one; check the spelling"
         ) from error
     return os.path.realpath(path)
+
+
+def _check_link(path: str) -> None:
+    """That a path is no link that leads out of its repository, whose policy would not rule there.
+
+    Raises:
+        UsageError: it is.
+    """
+    above, name = os.path.split(os.path.abspath(path))
+    place = os.path.join(os.path.realpath(above), name)
+    home = repository_root(os.path.dirname(place)) if os.path.islink(place) else None
+    if home is not None and not is_inside(os.path.realpath(place), home):
+        raise UsageError(
+            f"{shown(path)}: found a link that leads out of the repository {shown(home)}, which is "
+            "not followed; name what it leads to"
+        )
 
 
 def _link(path: str, root: str) -> Iterator[str]:

@@ -740,8 +740,8 @@ def test_paths_of_several_repositories_are_refused(dirty: Path, tmp_path: Path) 
     outside = tmp_path / "outside.py"
     outside.write_text(OWN)
     Path("link.py").symlink_to(outside)
-    for arguments in (["src/borrowed.py", "link.py"], [outside, "src"]):
-        assert "expected those of one" in run("audit", *arguments, code=2).output
+    assert "leads out of" in run("audit", "src/borrowed.py", "link.py", code=2).output
+    assert "expected those of one" in run("audit", outside, "src", code=2).output
     audited("src/borrowed.py", "src/own.py", code=1)
 
 
@@ -817,6 +817,10 @@ def test_a_link_to_what_was_not_named_is_not_clean(dirty: Path) -> None:
     run("audit", "src", "l\nib", code=0)
     (dirty / "src" / "other.py").unlink()
     (dirty / "src" / "again.py").symlink_to("own.py")
+    (dirty.parent / "out").mkdir()
+    (dirty / "out").symlink_to("../out")
+    assert "leads out of the repository" in run("audit", "out", code=2).output
+    (dirty / "out").unlink()
     (dirty / "LICENSE").write_text("Copyright (c) 2024 Some One\n")
     (dirty / "src" / "LICENSE").symlink_to("../LICENSE")  # read whatever is named
     run("audit", "src", code=0)

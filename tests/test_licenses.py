@@ -157,6 +157,8 @@ def test_the_sections_are_those_of_the_texts(
         ("LGPL-2.1+", "lgpl-2.1-or-later"),
         ("MIT AND AGPL-3.0", "AGPL-3.0-only"),
         ("GPL-2.0 WITH Classpath-exception-2.0", "GPL-2.0-only"),
+        ("GPL-2.0-with-classpath-exception", "GPL-2.0-only"),
+        ("GPL-3.0-with-GCC-exception", "GPL-3.0-only"),
     ],
 )
 def test_an_identifier_that_was_given_up_is_denied_as_the_one_for_it(

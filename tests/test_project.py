@@ -170,7 +170,7 @@ ALLOWED = {
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text verdict",
-    "report.notices": "model",
+    "report.notices": "model report.evidence",
     "changed": "aside decode errors folder history regular",
     "planning": "archive errors folder patterns policy regular settings",
     "auditing": (

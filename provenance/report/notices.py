@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from provenance.model import Audit, FileResult, Notice, Ruling
+from provenance.report.evidence import has_lines
 
 MARK = "<!-- Written by provenance notices; written again by it. -->"
 """The first line of a file of notices of ours: another one is not overwritten."""
@@ -77,7 +78,8 @@ def notices_text(audit: Audit) -> str:
                 versions.setdefault((one.path, source), []).append(version)
         for (path, source), spans in sorted(places.items()):
             more = f" and {len(spans) - 5} more" if len(spans) > 5 else ""
-            said = f"lines {', '.join(spans[:5])}{more}"
+            of_cells = "" if has_lines(path) else " of its code cells, counted through"
+            said = f"lines {', '.join(spans[:5])}{more}{of_cells}"
             release = ", ".join(sorted(set(versions.get((path, source), ()))))
             of = f" of {_plain(release)}" if release else ""
             lines.append(f"- {_plain(path)}, {said}: {_plain(source)}{of}")
