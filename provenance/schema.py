@@ -249,7 +249,8 @@ def _check_readable(path: Path) -> None:
         if isinstance(error, PermissionError):
             usual = "give permission to read it, and to enter the folders above"
         raise IndexFileError(
-            f"{path}: cannot be read ({error.strerror}), expected an index; {remedy(error, usual)}"
+            f"{path}: found nothing that can be read ({error.strerror}), expected an index; "
+            + remedy(error, usual)
         ) from error
     if not stat.S_ISREG(state.st_mode) or empty:
         raise IndexFileError(
