@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from provenance.decode import Reason
+from provenance.decode import Reason, shown
 from provenance.errors import SourceError
-from provenance.folder import ENDINGS, ENVIRONMENT_MARKS, LEFT_OUT, shown
+from provenance.folder import ENDINGS, ENVIRONMENT_MARKS, LEFT_OUT
 from provenance.notices import LONGEST_FILE, MOST, is_notice
 from provenance.patterns import Patterns
 from provenance.regular import too_large

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import PurePath
 
-from provenance.decode import Reason, plain_text
+from provenance.decode import Reason, plain_text, shown
 from provenance.errors import UsageError
-from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder, shown
+from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
 from provenance.patterns import Patterns

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from provenance.aside import temporary
-from provenance.decode import Reason
+from provenance.decode import Reason, shown
 from provenance.errors import SourceError, UsageError
-from provenance.folder import shown
 from provenance.history import Repository, ask, not_run, program, refs, repository, skeleton
 from provenance.regular import read_file
 

@@ -55,6 +55,25 @@ class Reason(str):
     __slots__ = ()
 
 
+def shown(name: str) -> str:
+    r"""A path as it can be printed: what is no Unicode or no printable sign as an escape.
+
+    >>> shown("models/caf\udce9.py"), shown("a\n.py")
+    ('models/caf\\xe9.py', 'a\\n.py')
+    """
+    if name.isprintable():
+        return name
+    signs = []
+    for sign in name:
+        if "\udc80" <= sign <= "\udcff":  # a byte, as os.fsdecode keeps it
+            signs.append(f"\\x{ord(sign) - 0xDC00:02x}")
+        elif sign.isprintable():
+            signs.append(sign)
+        else:
+            signs.append(sign.encode("unicode_escape").decode("ascii"))
+    return "".join(signs)
+
+
 def pointer(data: bytes) -> Reason | None:
     """Why a file is not read that says only where its content is kept; None where it is no such
     file."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from provenance.decode import Reason
+from provenance.decode import Reason, shown
 from provenance.patterns import Patterns, is_bounded
 from provenance.regular import opened_folder, read_file, read_within, unreadable
 from provenance.tracked import LONGEST_PATH, Tracked
@@ -101,25 +101,6 @@ class _Place:
     rules: _Rules
     checkout: _Checkout
     aside: str | None
-
-
-def shown(name: str) -> str:
-    r"""A path as it can be printed: what is no Unicode or no printable sign as an escape.
-
-    >>> shown("models/caf\udce9.py"), shown("a\n.py")
-    ('models/caf\\xe9.py', 'a\\n.py')
-    """
-    if name.isprintable():
-        return name
-    signs = []
-    for sign in name:
-        if "\udc80" <= sign <= "\udcff":  # a byte, as os.fsdecode keeps it
-            signs.append(f"\\x{ord(sign) - 0xDC00:02x}")
-        elif sign.isprintable():
-            signs.append(sign)
-        else:
-            signs.append(sign.encode("unicode_escape").decode("ascii"))
-    return "".join(signs)
 
 
 def list_folder(

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from provenance.decode import shown
 from provenance.errors import UsageError
-from provenance.folder import ENDINGS, shown
+from provenance.folder import ENDINGS
 from provenance.patterns import expand_braces
 from provenance.policy import REPOSITORY_MARKS, Found, find, read, repository_root
 from provenance.regular import is_elsewhere

@@ -20,9 +20,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from provenance.decode import Reason, decode, pointer
+from provenance.decode import Reason, decode, pointer, shown
 from provenance.errors import SourceError
-from provenance.folder import find_named, list_folder, shown
+from provenance.folder import find_named, list_folder
 from provenance.limits import READ, Found, Limits
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notebook import read_notebook

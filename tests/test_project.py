@@ -115,7 +115,7 @@ ALLOWED = {
     # report: Report -> str
     "report.__init__": "",
     "report.json": "model version",
-    "report.text": "model report.json verdict",
+    "report.text": "decode model report.json verdict",
     "report.columns": "model report.text",
     "report.explain": "model report.columns report.text verdict",
     "report.html": (
@@ -171,8 +171,8 @@ ALLOWED = {
     "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text verdict",
     "report.notices": "model report.evidence",
-    "changed": "aside decode errors folder history regular",
-    "planning": "archive errors folder patterns policy regular settings",
+    "changed": "aside decode errors history regular",
+    "planning": "archive decode errors folder patterns policy regular settings",
     "auditing": (
         "scanning cache changed decode errors folder ledger library licenses model patterns "
         "planning policy references.__init__ regular release report.notices ruling settings workers"
@@ -200,7 +200,7 @@ ALLOWED = {
         "cluster.fingerprints cluster.tables elements errors index model null parse postings "
         "recent schema seen"
     ),
-    "cluster.gather": "errors folder limits model notices origins release source",
+    "cluster.gather": "decode errors folder limits model notices origins release source",
     "cluster.session": "errors worker",
     "cluster.folders": "aside cluster.session cluster.tables errors ours",
     "cluster.assembling": (

@@ -31,8 +31,9 @@ from sources import (
     reasons,
 )
 
+from provenance.decode import shown
 from provenance.errors import SourceError, UsageError
-from provenance.folder import IN_THE_SAME_TREE, find_named, shown
+from provenance.folder import IN_THE_SAME_TREE, find_named
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, expand_braces

@@ -9,8 +9,9 @@ import json
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from provenance.decode import shown
 from provenance.errors import UsageError
-from provenance.folder import ENDINGS, shown
+from provenance.folder import ENDINGS
 from provenance.limits import READ as LIMITS
 from provenance.model import Release, Skipped, SourceFile
 from provenance.notices import LONGEST_FILE, is_notice

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Context
 from math import floor
 
+from provenance.decode import shown
 from provenance.model import (
     Block,
     Direction,
@@ -406,14 +407,4 @@ def safe(text: str) -> str:
     (control, format and bidirectional characters, lone surrogates), is written as an escape; so is
     what a service of CI that reads the log would take for a command of ours (``::error::``,
     ``##vso[``, ``##teamcity[``)."""
-    text = _COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", text)
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else _escape(one) for one in text)
-
-
-def _escape(sign: str) -> str:
-    """A sign that is not shown; a byte of a name, as os.fsdecode keeps it, as a shell takes it."""
-    if "\udc80" <= sign <= "\udcff":
-        return f"\\x{ord(sign) - 0xDC00:02x}"
-    return sign.encode("unicode_escape").decode()
+    return shown(_COMMAND.sub(lambda found: f"\\x{ord(found[0][0]):02x}{found[0][1:]}", text))

@@ -17,8 +17,8 @@ from programs import program
 
 import provenance
 from hostile.corpus import MAKERS, Fates, tars, zips
+from provenance.decode import shown as shown_path
 from provenance.errors import ExitCode
-from provenance.folder import shown as shown_path
 
 FILES = int(os.environ.get("PROVENANCE_FILES", "3000"))
 """In one folder: PROVENANCE_FILES=100000 for the whole of it."""
