@@ -22,7 +22,6 @@ from provenance.cli_report import (
 )
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.references import DEFAULT_INDEX
-from provenance.report.text import number
 from provenance.terminal import (
     BOUNDS,
     FILES,
@@ -262,6 +261,7 @@ def _build(
     extend: bool,
 ) -> None:
     from provenance.indexing import build_index
+    from provenance.report.text import number
 
     check_place(Path(output), "-o" if not extend else "FILE")
     with progress_bar("Indexing") as progress:
@@ -309,6 +309,7 @@ def index_merge(files: tuple[str, ...], output: str) -> None:
       provenance index merge t457.db ours.db -o both.db
     """
     from provenance.indexing import merge_indexes
+    from provenance.report.text import number
 
     check_place(Path(output), "-o")
     merge_indexes(files, output)
@@ -491,6 +492,7 @@ def sources_build(output: str, jobs: int | None) -> None:
     """
     check_place(Path(output), "-o")
     from provenance.indexing import build_default
+    from provenance.report.text import number
 
     with progress_bar("Indexing") as progress:
         built = build_default(

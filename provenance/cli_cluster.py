@@ -12,7 +12,6 @@ import click
 from provenance.cli_explain import DAYS
 from provenance.cli_report import EXIT_CODES, REPORT, deliver, write_page
 from provenance.errors import UsageError
-from provenance.report.text import number
 from provenance.terminal import BOUNDS, FILES, Group, check_place, limits, options, printable
 
 if TYPE_CHECKING:
@@ -97,6 +96,7 @@ def cluster_build(
     from provenance.cluster.assembling import Shape
     from provenance.cluster.building import build_tables
     from provenance.cluster.session import session
+    from provenance.report.text import number
 
     shape = Shape(key_bits=key_bits)
     if most:
@@ -242,6 +242,7 @@ def cluster_import(file: str, output: str, master: str | None, conf: dict[str, s
     check_place(Path(output), "-o")
     from provenance.cluster.importing import import_index
     from provenance.cluster.session import session
+    from provenance.report.text import number
 
     with session(master, conf) as spark:
         header = import_index(spark, file, output)
