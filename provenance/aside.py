@@ -18,59 +18,54 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-_held = 0
-_sent = False
-"""How many folders are being made or removed, and whether somebody was told to end meanwhile; of
-the main thread alone, for Python handles signals there."""
-
 LOCK = "lock"
 _END = ".part"
+
+
+class _Told(threading.local):
+    """How many folders are being made or removed, and whether somebody was told to end meanwhile.
+    Each thread has its own: Python handles signals on the main one alone."""
+
+    held = 0
+    sent = False
+
+
+_told = _Told()
 
 
 def waits() -> bool:
     """Whether who is told to end has first to finish what must not be cut in two; it is interrupted
     when that is done."""
-    global _sent
-    _sent = _sent or _held > 0
-    return _held > 0
+    _told.sent = _told.sent or _told.held > 0
+    return _told.held > 0
 
 
-def _on_main_thread() -> bool:
-    """Whether signals are handled here: Python does so on the main thread alone."""
-    return threading.current_thread() is threading.main_thread()
+def _interrupt() -> None:
+    """Raise what waited, if anything did."""
+    if _told.sent and not _told.held:
+        _told.sent = False
+        raise KeyboardInterrupt
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """For as long as a folder is made or removed, of which an interruption would leave a part."""
-    global _held, _sent
-    if not _on_main_thread():
-        yield
-        return
-    _held += 1
+    _told.held += 1
     try:
         yield
     finally:
-        _held -= 1
-        if _sent and not _held:
-            _sent = False
-            raise KeyboardInterrupt
+        _told.held -= 1
+        _interrupt()
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    global _held, _sent
-    if not _on_main_thread():
-        yield
-        return
-    before, _held = _held, 0
+    before, _told.held = _told.held, 0
     try:
-        if _sent:
-            _sent = False
-            raise KeyboardInterrupt
+        _interrupt()
         yield
     finally:
-        _held = before
+        _told.held = before
 
 
 @contextmanager

@@ -81,6 +81,8 @@ def merge(
     output: str | Path,
     measure: Callable[[Index], str] | None = None,
     most: int = 64,
+    *,
+    named: Sequence[str | Path] = (),
 ) -> None:
     """Join indexes.
 
@@ -89,6 +91,7 @@ def merge(
         output: the file to write; replaced only when the new one is complete.
         measure: gives the baseline of the whole.
         most: bits of a key, see ``shape_of``.
+        named: what errors name in place of the paths, where some of these are ours.
 
     Raises:
         IndexFileError: they do not go together, one is damaged, or the new one not written.
@@ -105,9 +108,7 @@ def merge(
                 raise file.unwritable(error) from error
             file.write(joined.fill, measure, joined.shape.version)
         except (ValueError, IndexError, KeyError, OverflowError) as error:
-            ours = f".{file.target.name}."
-            named = [str(one) for one in paths if not Path(one).parent.name.startswith(ours)]
-            names = ", ".join(named or [str(output)])
+            names = ", ".join(str(path) for path in named or paths)
             raise IndexFileError(
                 f"{names}: found a damaged index among these ({error}), expected what "
                 "'provenance index verify' accepts; build it again"

@@ -231,13 +231,14 @@ class Segments:
         """Write the index, with keys of at most so many bits, and put it in its place."""
         for release in range(len(self._releases)):  # those without files, too
             self._number(release)
+        named = [self.output]  # which is the base, where there is one
         if self._paths:
             self._put_down()
-            merge([*self._added_to(), *self._paths], self.output, measure, most)
+            merge([*self._added_to(), *self._paths], self.output, measure, most, named=named)
         elif self.base:
             path = self.builder.file.folder / "added.db"
             self.builder.save(path, _WHOLE)
-            merge([*self._added_to(), path], self.output, measure, most)
+            merge([*self._added_to(), path], self.output, measure, most, named=named)
         else:
             self.builder.finish(measure, most)
         self._release()

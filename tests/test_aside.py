@@ -349,37 +349,31 @@ def test_who_is_told_to_end_while_a_folder_of_git_is_made_or_removed_leaves_none
     assert not list((tmp_path / "temporary").iterdir())
 
 
-def test_what_is_added_to_is_named_where_it_is_damaged(
-    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("stage", "error", "said"),
+    [
+        ("merge._Merge.number", ValueError("a page that is none"), "found a damaged index"),
+        ("writing.seal", OSError(errno.ENOSPC, "full"), "the index could not be written"),
+    ],
+)
+def test_what_is_added_to_is_named(
+    sources: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    error: Exception,
+    said: str,
 ) -> None:
-    """Not the temporary file that it is joined with."""
+    """Not a temporary file of ours, in which what is added stands."""
     path = tmp_path / "index.db"
     _build(sources, path)
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "m.py").write_text(program(9), "utf-8")
 
-    def damaged(_: object) -> None:
-        raise ValueError("a page that is none")
+    def fails(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr("provenance.merge._Merge.number", damaged)
+    monkeypatch.setattr(f"provenance.{stage}", fails)
     with pytest.raises(IndexFileError) as raised:
         _add(str(tmp_path / "more"), path)
-    assert str(raised.value).startswith(f"{path}: found a damaged index")
-
-
-def test_what_is_added_to_is_named_where_it_cannot_be_written(
-    sources: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not the temporary file in which what is added stands."""
-    path = tmp_path / "index.db"
-    _build(sources, path)
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "m.py").write_text(program(9), "utf-8")
-
-    def full(_: Path) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("provenance.writing.seal", full)
-    with pytest.raises(IndexFileError) as raised:
-        _add(str(tmp_path / "more"), path)
-    assert str(raised.value).startswith(f"{path}: ")
+    assert str(raised.value).startswith(f"{path}: {said}")
