@@ -82,8 +82,8 @@ def pointer(data: bytes) -> Reason | None:
     if command is None and not _is_of_annex(data):
         return None
     return Reason(
-        "found a pointer to content that is kept elsewhere, expected the content; fetch it with "
-        f"'git {command or 'annex get'}'"
+        "found a pointer to content that is kept elsewhere, expected the content; fetch it in its "
+        f"repository with 'git {command or 'annex get'}', then pack anew what was packed from there"
     )
 
 
