@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -138,6 +139,7 @@ def test_what_stands_for_a_repository_is_told_as_what_it_is(
     assert wanted in str(git_directory(os.path.realpath(here)))
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
 def test_damage_is_no_lack_of_history(here: Path) -> None:
     """To fetch it again would not bring what git believes to have."""
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(here))
