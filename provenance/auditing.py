@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 import stat
 import time
 from collections.abc import Iterable
@@ -25,22 +26,25 @@ from provenance.policy import (
 from provenance.references import DEFAULT_INDEX
 from provenance.regular import is_elsewhere, read_file
 from provenance.release import checked_day
-from provenance.ruling import Scope, rulings
+from provenance.ruling import Scope, is_glob, names_of, rulings
 from provenance.settings import Policy
 from provenance.workers import Bounds, Progress
 
 _LONGEST = 10_000_000
+_MOST_VAIN = 20
+"""Names told that deny nothing, of each kind: an unlike word takes long to compare."""
 _NO_FILE = "no Python file was scanned; look at the paths, include and exclude"
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """An audit, the entries of the baseline that still hold, and the paths beside which nothing
-    was scanned, None for all."""
+    was scanned, None for all. ``vain`` says what is denied by a name that no index has."""
 
     audit: Audit
     held: tuple[Entry, ...]
     only: tuple[str, ...] | None = None
+    vain: tuple[str, ...] = ()
 
 
 # --- doing it -----------------------------------------------------------------------------
@@ -113,7 +117,7 @@ def audit(
         incomplete=incomplete,
         called=plan.called,
     )
-    return Done(done, held, only)
+    return Done(done, held, only, _vain(plan))
 
 
 def without_policy(report: Report) -> Audit:
@@ -244,6 +248,37 @@ def _families(plan: Plan, report: Report) -> dict[str, Family]:
     with Library(indexes(plan)) as library:
         same_still(library.indexes, report.indexes)
         return {origin: library.family(origin) for origin in sorted(named)}
+
+
+def _vain(plan: Plan) -> tuple[str, ...]:
+    """What is denied by a name, no glob, that nothing in the indexes has, as by a slip of the pen:
+    it would never fail."""
+    policy = plan.policy
+    if not (policy.deny_organisation or policy.deny_country or policy.deny_family):
+        return ()
+    from difflib import get_close_matches
+
+    from provenance.library import Library
+
+    with Library(indexes(plan)) as library:
+        facts = [one for index in library.indexes for one in index.origins()]
+    known = {
+        "organisation": {one.family.organisation or "" for one in facts},
+        "country": {one.family.country or "" for one in facts},
+        "family": {name for one in facts for name in names_of(one.name, one.family)},
+    }
+    told = []
+    for key, names in known.items():
+        folded = {name.casefold() for name in names}
+        wanted = dict.fromkeys(getattr(policy, f"deny_{key}"))
+        missing = [one for one in wanted if one.casefold() not in folded and not is_glob(one)]
+        for name in missing[:_MOST_VAIN]:
+            near = get_close_matches(name, sorted(names), 1)
+            told.append(
+                f"deny-{key} has {reprlib.repr(name)}, as no {key} in the indexes is called: "
+                f"nothing is denied by it{f'; did you mean {near[0]!r}?' if near else ''}"
+            )
+    return tuple(told)
 
 
 def _notices(plan: Plan) -> str | Reason:

@@ -168,7 +168,7 @@ def audit(
         click.echo(audit_text(shown, width=_columns()), nl=False)
         if write_baseline and lost is None:
             click.echo("provenance: the baseline was not written: not complete", err=True)
-    for message in failed:
+    for message in (*done.vain, *failed):
         click.echo(f"provenance: {printable(message)}", err=True)
     if lost is not None:
         raise lost

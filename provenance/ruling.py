@@ -145,14 +145,12 @@ class _Judge:
         """Why an origin is denied, None where it is not."""
         family = self.scope.families.get(origin)
         denied = self._denied
-        names = [origin, origin.rpartition("/")[2]]
         if family is not None:
-            names += [family.name, family.title]
             if family.organisation and denied["deny_organisation"].like(family.organisation):
                 return f"deny-organisation has {family.organisation}"
             if family.country and denied["deny_country"].like(family.country):
                 return f"deny-country has {family.country}"
-        if any(map(denied["deny_family"].like, names)):
+        if any(map(denied["deny_family"].like, names_of(origin, family))):
             return f"deny-family has {origin}"
         return None
 
@@ -437,12 +435,23 @@ _REMEDY: dict[Rule, str] = {
 }
 
 
+def names_of(origin: str, family: Family | None) -> tuple[str, ...]:
+    """By which names a policy may deny an origin."""
+    names = (origin, origin.rpartition("/")[2])
+    return (*names, family.name, family.title) if family else names
+
+
+def is_glob(text: str) -> bool:
+    """Whether a text is more than a name."""
+    return not set("*?[").isdisjoint(text)
+
+
 class _Globs:
     """Some globs, case aside, and which names are like one: a policy may have very many."""
 
     def __init__(self, globs: Iterable[str]) -> None:
         folded = dict.fromkeys(glob.casefold() for glob in globs)
-        self._plain = frozenset(glob for glob in folded if not set("*?[") & set(glob))
+        self._plain = frozenset(glob for glob in folded if not is_glob(glob))
         self._others = [re.compile(translate(one)) for one in folded if one not in self._plain]
         self._known: dict[str, bool] = {}
 

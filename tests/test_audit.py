@@ -309,6 +309,24 @@ def test_a_licence_that_is_none_is_refused(clean: Path) -> None:
     assert "found 'GPLv3', expected an SPDX identifier" in output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--deny-family", "m11"], "deny-family has 'm11', as no family"),
+        (["--deny-family", "birds/m11"], "did you mean 'birds/m1'?"),
+        (["--deny-country", "KR"], "deny-country has 'KR', as no country"),
+        (["--deny-organisation", "Birds"], "deny-organisation has 'Birds', as no organisation"),
+        (["--deny-family", "BIRDS/M1", "--deny-family", "m11*"], ""),
+    ],
+)
+def test_what_is_denied_by_a_name_that_no_index_has_is_told(
+    clean: Path, arguments: list[str], told: str
+) -> None:
+    """It would never fail, and nobody would see that the name is a slip."""
+    assert told in (output := run("audit", *arguments, code=0).output)
+    assert ("nothing is denied by it" in output) == bool(told)
+
+
 def test_all_borrowing_can_be_forbidden(dirty: Path) -> None:
     """``allow-declared`` is of what files say; the policy's own declarations are the way out."""
     place = Path("src/borrowed.py")
