@@ -309,8 +309,8 @@ def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
         if spelt.startswith("#") or not plain.strip("/"):
             moved.append(spelt)  # matches nothing, wherever it stands
             continue
-        if re.fullmatch(r"/?(\*\*/)+", plain):
-            plain = "*/"  # all folders, but not the policy's own
+        if re.fullmatch(r"/?(\*\*/){1,3}", plain):
+            plain = "*/"  # all folders, but not the policy's own; more are refused, as at root
         anchored = "/" in plain.rstrip("/")
         moved.append(f"{back}{there}{'' if anchored else '**/'}{plain.removeprefix('/')}")
     return tuple(moved)

@@ -715,6 +715,7 @@ _MADE = ("a", "b.py", "a/b.py", "b/a/c.py", "#a", "#/a.py", "a b", "!a", "a/a/a/
     ).filter(lambda globs: not any("//" in one for one in globs))
 )
 @example(globs=["**/"])
+@example(globs=["**/**/**/**/"])
 @example(globs=["#a"])
 @example(globs=["a/ "])
 def test_globs_of_a_subfolder_match_as_they_would_at_the_root(globs: list[str]) -> None:
