@@ -165,14 +165,22 @@ _GNU = (
     r"version (?P<version>\d(?:\.\d)?)"
 )
 _V = r",? ?(?:version |v\.? ?)?"
+_GRANTED = r"permission is hereby granted, free of charge, to any person obtaining a copy"
+_TO = r"(?:(?!conditions:)[^#]){0,450}?"
+_USE = r"permission to use, copy, modify, and(?:/or)? distribute this software for any"
 _LICENSE_TEXTS: tuple[tuple[str, str], ...] = (
     (r"apache(?: software)? licen[sc]e" + _V + r"2(?:\.0)?\b", "Apache-2.0"),
     (r"\bapache[- ]2(?:\.0)?(?: licen[sc]e|$)|apache\.org/licenses/license-2\.0", "Apache-2.0"),
     (r"licen[sc]ed under (?:the )?apache[- ]2(?:\.0)?\b", "Apache-2.0"),
-    (r"permission is hereby granted, free of charge, to any person obtaining a copy", "MIT"),
+    (
+        _GRANTED + r"(?!(?:(?!conditions:)[^#]){0,450}?(?:to do so\.|provided that|deal with))",
+        "MIT",
+    ),
+    (_GRANTED + r"(?=" + _TO + r"to do so\.)", "MIT-0"),
     (r"\bmit[- ]licen[sc]ed\b|(?:under|^|license: ?)(?: ?the)? ?\bmit licen[sc]e\b", "MIT"),
     (r"licen[sc]ed under (?:the )?mit\b|opensource\.org/licenses/mit\b", "MIT"),
-    (r"permission to use, copy, modify, and(?:/or)? distribute this software for any", "ISC"),
+    (_USE + r"(?! purpose with or without fee is hereby granted\.)", "ISC"),
+    (_USE + r"(?= purpose with or without fee is hereby granted\.)", "0BSD"),
     (r"\bisc licen[sc]e\b", "ISC"),
     (r"\b(?:new|modified|revised|(?:3|three)[- ]clause) bsd licen[sc]e", "BSD-3-Clause"),
     (r"\bbsd[- ](?:licen[sc]e )?\(?3(?:[- ]clause)?\b", "BSD-3-Clause"),
@@ -192,6 +200,19 @@ _LICENSE_TEXTS: tuple[tuple[str, str], ...] = (
 _LICENSES = tuple((re.compile(text), name) for text, name in _LICENSE_TEXTS)
 _GNU_TEXT = re.compile(_GNU + _LATER)
 _BSD_TEXT = "redistribution and use in source and binary forms"
+_BSD_KINDS = (
+    ("all advertising materials", "BSD-4-Clause"),
+    ("end-user documentation included", "Apache-1.1"),
+    ("limitations in the disclaimer below", "BSD-3-Clause-Clear"),
+    ("endorse or promote", "BSD-3-Clause"),
+    ("copyright holder and contributor hereby grants", "BSD-2-Clause-Patent"),
+    ("", "BSD-2-Clause"),
+)
+"""What tells licences apart that begin with those words: the first that is there."""
+_DEFINED = re.compile(r"\b(?:means|refers? to) (?:either |both |the |an? |ordinary )*$")
+_LONGEST_DEFINED = 60
+"""What stands before a licence that a text only names, as the terms of another one do of licences
+that are compatible with it, or may be chosen instead."""
 
 
 def licenses_in(block: Block) -> list[License]:
@@ -232,18 +253,26 @@ def _recognised(lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
         length += len(line) + 1
     found: dict[str, int] = {}
     for pattern, name in _LICENSES:
-        for match in pattern.finditer(joined):
+        for match in _stating(pattern, joined):
             found.setdefault(_expression(name, match), match.start())
     at = joined.find(_BSD_TEXT)
-    if at >= 0 and not found.keys() & {"BSD-2-Clause", "BSD-3-Clause"}:
-        found["BSD-3-Clause" if "endorse or promote" in joined[at:] else "BSD-2-Clause"] = at
-    for match in _GNU_TEXT.finditer(joined):
+    if at >= 0 and not any(name in found for _, name in _BSD_KINDS):
+        found[next(name for words, name in _BSD_KINDS if words in joined[at:])] = at
+    for match in _stating(_GNU_TEXT, joined):
         letter = {"lesser ": "L", "library ": "L", "affero ": "A"}.get(match["kind"] or "", "")
         version = match["version"] if "." in match["version"] else match["version"] + ".0"
         later = "or-later" if match["later"] else "only"
         found.setdefault(f"{letter}GPL-{version}-{later}", match.start())
     places = [(bisect_right(starts, at) - 1, name) for name, at in found.items()]
     return tuple(sorted(places))
+
+
+def _stating(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """Where a text states a licence, and not only says what a word means or refers to."""
+    for match in pattern.finditer(text):
+        start = match.start()
+        if not _DEFINED.search(text, max(0, start - _LONGEST_DEFINED), start):
+            yield match
 
 
 def _expression(name: str, match: re.Match[str]) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.licenses import duties, is_license, permitted
+from provenance.notices import notice_files
 
 KNOWN = (
     "Apache-2.0 MIT BSD-2-Clause BSD-3-Clause ISC MPL-2.0 GPL-2.0-only GPL-3.0-or-later "
@@ -147,6 +148,29 @@ def test_the_sections_are_those_of_the_texts(
     text = " ".join((TEXTS / file).read_text("utf-8").split())
     assert start in text
     assert words in text[text.index(start) :][:1500]
+
+
+@pytest.mark.skipif(not TEXTS.is_dir(), reason="this system keeps no texts of licences")
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("Apache-2.0", {"Apache-2.0"}),
+        ("BSD", {"BSD-3-Clause"}),
+        ("CC0-1.0", set()),
+        ("GPL-1", {"GPL-1.0-only", "GPL-1.0-or-later"}),
+        ("GPL-2", {"GPL-2.0-only", "GPL-2.0-or-later"}),
+        ("GPL-3", {"GPL-3.0-only", "GPL-3.0-or-later"}),
+        ("LGPL-2", {"LGPL-2.0-only", "LGPL-2.0-or-later"}),
+        ("LGPL-2.1", {"LGPL-2.1-only", "LGPL-2.1-or-later"}),
+        ("LGPL-3", {"LGPL-3.0-only"}),
+        ("MPL-2.0", {"MPL-2.0"}),
+    ],
+)
+def test_a_whole_text_states_its_own_licence_alone(file: str, names: set[str]) -> None:
+    """Not those that it names, as one that may be chosen instead. The appendix of the GNU licences
+    shows how to state any later version."""
+    (found,) = notice_files([("LICENSE", (TEXTS / file).read_bytes())])
+    assert {one.expression for one in found.statements.licenses} == names
 
 
 @pytest.mark.parametrize(

@@ -291,12 +291,43 @@ def test_copyright_lines(line: str, holder: str, years: str) -> None:
         ("# This Source Code Form is subject to the Mozilla Public License, v. 2.0.", "MPL-2.0"),
         ("# Released under the Llama 3.1 Community License", "LicenseRef-Llama-3.1-Community"),
         ("# License: CC BY-NC 4.0", "CC-BY-NC-4.0"),
+        ("# Permission is hereby granted, free of charge, to any person obtaining a copy of this\n"
+         "# software, to sublicense it, and to permit persons to do so.", "MIT-0"),
+        ("# Permission to use, copy, modify, and/or distribute this software for any purpose\n"
+         "# with or without fee is hereby granted. Copyright holders", "0BSD"),
+        ("# Permission to use, copy, modify, and/or distribute this software for any purpose\n"
+         "# with or without fee is hereby granted, provided that the above copyright", "ISC"),
+        ("# Redistribution and use in source and binary forms, with or without\n"
+         "# modification: retain the above copyright notice. All advertising materials must.\n"
+         "# Do not use names to endorse or promote products.", "BSD-4-Clause"),
+        ("# Redistribution and use in source and binary forms (subject to the limitations in the\n"
+         "# disclaimer below): retain the above copyright notice. Do not use names to endorse or\n"
+         "# promote products.", "BSD-3-Clause-Clear"),
     ],
 )  # fmt: skip
 def test_licence_texts(text: str, expression: str) -> None:
     """Recognised by their own words, over the ends of lines."""
     (found,) = statements(text.encode()).licenses
     assert (found.line, found.expression, found.source) == (1, expression, "text")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '# "Secondary License" means either the GNU General Public License, Version 2.0, or any\n'
+        "# later versions of those licenses.",
+        "# To do this, alter the notices so that they refer to the ordinary GNU General Public\n"
+        "# License, version 2, instead of to this License.",
+        "# Permission is hereby granted, free of charge, to any person obtaining a copy of data\n"
+        "# files, provided that this copyright appears",
+        "# Permission is hereby granted, free of charge, to any person obtaining a copy, to deal\n"
+        "# with the Software, sublicense it, subject to the following conditions:",
+    ],
+)
+def test_what_a_licence_only_names_is_not_stated(text: str) -> None:
+    """What a word means or refers to is no licence of the code, nor is a licence another one that
+    begins with the same words."""
+    assert statements(text.encode()).licenses == ()
 
 
 @pytest.mark.parametrize(
