@@ -53,7 +53,7 @@ _ALWAYS = (
     "--no-deps --ignore-requires-python --progress-bar=off --no-input --disable-pip-version-check"
 ).split()
 
-_ENDINGS = (".whl", ".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz")
+_ENDINGS = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz")
 
 _GUARD = """
 import sys
@@ -225,7 +225,7 @@ def _download(name: str, version: str, target: str) -> None:
                 "fetch the release; run 'python -m ensurepip', or fetch the archive by hand and "
                 "name the file"
             )
-        if _unreachable(said) or "No matching distribution found" not in said:
+        if _unreachable(said) or _another(said) or "No matching distribution found" not in said:
             break
     if _unreachable(said):
         raise SourceError(
@@ -234,8 +234,11 @@ def _download(name: str, version: str, target: str) -> None:
             "file"
         )
     remedy = "mend that, or fetch the archive by hand and name the file"
-    if "No matching distribution found" in said:
-        remedy = f"check the name and version with 'pip index versions {name}'"
+    if "No matching distribution found" in said and not _another(said):
+        remedy = (
+            f"check the name and version with 'pip index versions {name}', or, where it has wheels "
+            "for other machines alone, fetch one by hand and name the file"
+        )
     raise SourceError(f"pypi:{requirement}: pip could not fetch it (pip: {_last(said)}); {remedy}")
 
 
@@ -270,12 +273,19 @@ def _unreachable(said: str) -> bool:
     return "connection broken by" in said or "Could not fetch URL" in said
 
 
+def _another(said: str) -> bool:
+    """Whether pip met an archive that says it is another release."""
+    return " has inconsistent " in said
+
+
 def _last(said: str) -> str:
     """The last thing pip complained of, without addresses: they may hold passwords."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     prefixes = ("WARNING: Retrying", "Could not fetch", "ERROR: Could not fetch", "ERROR: HTTP")
     if _unreachable(said):
         told = [line for line in lines if line.startswith(prefixes)]
+    elif _another(said):
+        told = [line for line in lines if _another(line)]
     elif "ERROR: Exception:" in lines:  # what it was stands below where it was
         told = lines
     else:

@@ -112,13 +112,9 @@ def open_source(
 
     patterns = Patterns(include, exclude, only)
     if text.startswith("pypi:"):
-        from provenance.pypi import fetch, parse_requirement
-
-        path = fetch(*parse_requirement(text.removeprefix("pypi:")))
-    else:
-        path = text
+        return _open_fetched(text, patterns, limits)
     try:
-        mode = os.stat(path).st_mode
+        mode = os.stat(text).st_mode
     except (OSError, ValueError) as error:
         raise SourceError(_missing(text, error)) from error
     if stat.S_ISDIR(mode):
@@ -128,8 +124,8 @@ def open_source(
             f"{shown(text)}: found neither a file nor a directory (a pipe, socket or device), "
             "expected one of them; save what it yields to a file"
         )
-    if path.lower().endswith((*ZIP_ENDINGS, *TAR_ENDINGS)):
-        return _open_archive(text, path, patterns, limits)
+    if text.lower().endswith((*ZIP_ENDINGS, *TAR_ENDINGS)):
+        return _open_archive(text, text, patterns, limits)
     return _open_file(text, patterns, limits)
 
 
@@ -273,6 +269,38 @@ def _open_file(text: str, patterns: Patterns, limits: Limits) -> Source:
             yield name, read_file(text, limits.of(name), follow=True), None
 
     return Source(text, Release(stem), int(wanted), read, limits)
+
+
+def _open_fetched(text: str, patterns: Patterns, limits: Limits) -> Source:
+    """A release of a package. pip holds a wheel against its name and version; of an sdist it would
+    have to run the build for that."""
+    from provenance.pypi import fetch, parse_requirement
+    from provenance.release import normalised
+
+    name, version = parse_requirement(text.removeprefix("pypi:"))
+    path = fetch(name, version)
+    try:
+        source = _open_archive(text, path, patterns, limits)
+        said = source.release
+        if normalised(said.package) != name or _numbers(said.version or "") != _numbers(version):
+            raise SourceError(
+                f"{text}: found an archive that says it is {said.package} {said.version}, expected "
+                "the release that was asked for; do not trust it, or name the file"
+            )
+    except SourceError as error:
+        raise SourceError(
+            f"{error} ({text} is kept as {path}: remove that to have it fetched again)"
+        ) from error
+    return source
+
+
+def _numbers(version: str) -> tuple[str, ...] | None:
+    """The numbers of a version, however it is written: ``v1.0-RC.1`` has those of ``1rc1+any``."""
+    found = re.match(r"v?0*(\d+!)?(\d+(?:\.\d+)*)([^+]*)", version.lower())
+    if found is None:
+        return None
+    release = re.sub(r"(?:\.0+)+\Z", "", re.sub(r"\b0+(?=\d)", "", found[2]))
+    return found[1] or "", release, *re.findall(r"[1-9]\d*", found[3])
 
 
 def _open_archive(text: str, path: str, patterns: Patterns, limits: Limits) -> Source:

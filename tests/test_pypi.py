@@ -49,11 +49,14 @@ def put_wheel(folder: Path, tag: str = "py3-none-any", requires: str = ">=3.8") 
     return path
 
 
-def put_sdist(folder: Path, marker: Path, kind: str) -> Path:
+SAID = "Name: toy-model\nVersion: 1.0"
+
+
+def put_sdist(folder: Path, marker: Path, kind: str, said: str = SAID) -> Path:
     """An sdist that writes a file as soon as anything of it runs."""
     trap = f"open({str(marker)!r}, 'w').close()\n"
     files = {
-        "PKG-INFO": "Metadata-Version: 2.1\nName: toy-model\nVersion: 1.0\n",
+        "PKG-INFO": f"Metadata-Version: 2.1\n{said}\n",
         "toy/model.py": "tag = 'sdist'\n",
         "setup.py": trap + "from setuptools import setup\nsetup(name='toy-model', version='1.0')\n",
     }
@@ -68,8 +71,9 @@ def put_sdist(folder: Path, marker: Path, kind: str) -> Path:
             for name, text in files.items():
                 archive.writestr(f"toy-model-1.0/{name}", text)
         return path
-    path = folder / "toy-model-1.0.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
+    ending, mode = (".tar", "w:") if "plain" in kind else (".tar.gz", "w:gz")
+    path = folder / f"toy-model-1.0{ending}"
+    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
         for name, text in files.items():
             info = tarfile.TarInfo(f"toy-model-1.0/{name}")
             info.size = len(text)
@@ -165,7 +169,9 @@ def test_sdist_is_preferred_to_the_wheel_of_one_platform(shelf: Path, tmp_path: 
     assert model_of("pypi:toy-model==1.0") == "tag = 'sdist'\n"
 
 
-@pytest.mark.parametrize("kind", ["tar", "zip", "tar, own backend", "zip, own backend"])
+@pytest.mark.parametrize(
+    "kind", ["tar", "plain tar", "zip", "tar, own backend", "zip, own backend"]
+)
 def test_nothing_of_an_sdist_runs(shelf: Path, tmp_path: Path, kind: str) -> None:
     """Neither its setup.py nor a build backend it brings along."""
     marker = tmp_path / "ran"
@@ -228,6 +234,47 @@ def test_damaged_cache_is_fetched_again(
     assert checksum.read_text().split()[1] == archive.name
     left = sorted(path.name for path in archive.parent.iterdir())
     assert left == [archive.name, checksum.name]
+
+
+@pytest.mark.parametrize("version", ["1", "v1.0.0", "1.0+cpu"])
+def test_a_version_may_be_written_in_several_ways(
+    version: str, shelf: Path, tmp_path: Path
+) -> None:
+    put_sdist(shelf, tmp_path / "ran", "tar", said=f"Name: Toy.model\nVersion: {version}")
+    assert model_of("pypi:toy-model==1.0") == "tag = 'sdist'\n"
+
+
+@pytest.mark.parametrize(
+    "said", ["Name: transformers\nVersion: 1.0", "Name: toy-model\nVersion: 1.0.1"]
+)
+def test_an_sdist_that_says_it_is_another_release_is_refused(
+    said: str, shelf: Path, tmp_path: Path
+) -> None:
+    """Its code was told as that of any release that it names."""
+    kept = put_sdist(shelf, tmp_path / "ran", "tar", said=said).name
+    with pytest.raises(SourceError, match=rf"says it is .*expected.*{kept}: remove that"):
+        open_source("pypi:toy-model==1.0")
+
+
+def test_a_wheel_that_says_it_is_another_release_is_told_as_that(shelf: Path) -> None:
+    """It was told that there is no such release, whose name and version were to be checked."""
+    put_wheel(shelf).rename(shelf / "toy_model-2.0-py3-none-any.whl")
+    with pytest.raises(SourceError, match=r"inconsistent version.*expected '2.0'.*'1.0'") as caught:
+        open_source("pypi:toy-model==2.0")
+    assert "pip index" not in str(caught.value)
+
+
+def test_where_a_damaged_archive_is_kept_is_told(shelf: Path, tmp_path: Path) -> None:
+    """To fetch it again, as it is told to, took it from the cache again."""
+    put_sdist(shelf, tmp_path / "ran", "tar").write_bytes(b"no archive")
+    for _ in range(2):
+        with pytest.raises(SourceError, match=r"no readable tar.*remove that") as caught:
+            open_source("pypi:toy-model==1.0")
+        (kept,) = (tmp_path / "cache").rglob("*.tar.gz")
+        assert f"is kept as {kept}: remove" in str(caught.value)
+    kept.unlink()
+    put_sdist(shelf, tmp_path / "ran", "tar")
+    assert model_of("pypi:toy-model==1.0") == "tag = 'sdist'\n"
 
 
 # --- what can go wrong --------------------------------------------------------------------
