@@ -38,12 +38,16 @@ _POINTERS = (
         ),
         "lfs pull",
     ),
-    (re.compile(r"#\$# git-fat [0-9a-f]{40}.*"), "fat pull"),
-    (re.compile(r"# xet version \d.*(?:\n.*)*"), "xet checkout"),
+    (re.compile(r"#\$# git-fat [0-9a-f]{40}(?s:.*)"), "fat pull"),  # some look at 74 bytes alone
 )
 """What programs of git take for a pointer of theirs, and how the content is fetched."""
 _POINTER_BYTES = 1024
 """So much of a file is looked at by Git LFS, without the white space around it."""
+_XET = b"# xet version "
+_XET_KEYS = tuple(
+    re.compile(rb"^[ \t]*[\"']?%b[\"']?[ \t]*=" % key, re.MULTILINE) for key in (b"hash", b"filesize")
+)
+_XET_BYTES = 65_515
 _ANNEX = re.compile(rb"[/\\]annex[/\\]objects[/\\]")
 _ANNEX_KEY = re.compile(rb"[^-]+(?:-\w\d+)*--.+")
 _LATIN_1 = ("latin-1-", "iso-8859-1-", "iso-latin-1-")
@@ -79,12 +83,23 @@ def pointer(data: bytes) -> Reason | None:
     file."""
     text = data[:_POINTER_BYTES].decode("utf-8", "replace").strip()
     command = next((how for pattern, how in _POINTERS if pattern.fullmatch(text)), None)
-    if command is None and not _is_of_annex(data):
+    if command is None and _is_of_annex(data):
+        command = "annex get"
+    if command is None and _is_of_xet(data):
+        command = "xet checkout"
+    if command is None:
         return None
     return Reason(
         "found a pointer to content that is kept elsewhere, expected the content; fetch it in its "
-        f"repository with 'git {command or 'annex get'}', then pack anew what was packed from there"
+        f"repository with 'git {command}', then pack anew what was packed from there"
     )
+
+
+def _is_of_xet(data: bytes) -> bool:
+    """Whether git-xet may take a file for a pointer: TOML behind a comment, of a hash and a size
+    among others."""
+    head = data.startswith(_XET) and len(data) <= _XET_BYTES
+    return head and all(key.search(data) for key in _XET_KEYS)
 
 
 def _is_of_annex(data: bytes) -> bool:

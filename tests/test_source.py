@@ -754,7 +754,9 @@ ANNEX = "/annex/objects/SHA256E-s1--00.py\n"
         ("# .git" + ANNEX + "x = 1  # /annex/\n" * 1000, "git annex get"),
         ("#/annex/objects/WORM-s1-m1--a b.py\n", "git annex get"),
         (f"#$# git-fat {'0' * 40}                   1\n", "git fat pull"),
+        (f"#$# git-fat {'0' * 40}                    1\n" + "x = 1\n" * 1000, "git fat pull"),
         (f"# xet version 0\nfilesize = 1\nhash = '{'0' * 64}'\n", "git xet checkout"),
+        (f"# xet version 0\n{'#' * 2000}\nfilesize = 1\n'hash'='x'\n", "git xet checkout"),
     ],
 )
 def test_a_pointer_to_content_that_is_elsewhere_is_told(
@@ -768,7 +770,14 @@ def test_a_pointer_to_content_that_is_elsewhere_is_told(
 
 @pytest.mark.parametrize(
     "text",
-    [LFS, ANNEX, "# xet version of the model\n", "# in .git/annex/objects/00/11\n"],
+    [
+        LFS,
+        ANNEX,
+        "# xet version of the model\n",
+        "# xet version 0.1 of the model\n",
+        "# xet version 0\nhash = 'x'\n",
+        "# in .git/annex/objects/00/11\n",
+    ],
 )
 def test_code_behind_what_looks_like_a_pointer_is_read(text: str, tmp_path: Path) -> None:
     """For no program is it one."""
