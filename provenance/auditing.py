@@ -169,7 +169,7 @@ def _incomplete(plan: Plan, only: tuple[str, ...] | None, report: Report) -> tup
         if one.reason.endswith(BY_RULE) and _is_named(one.path, plan.only or ())
     ]
     nothing = all(one.reason.endswith((BY_RULE, NONE_WANTED)) for one in report.skipped)
-    if not report.files and nothing and not _only_files(plan, only):
+    if not report.files and nothing and not policy.diff and not _only_files(plan, only):
         missing.append(_NO_FILE)
     return tuple(missing)
 

@@ -134,7 +134,7 @@ def _commit(found: Repository, base: str, told: Callable[..., str | None]) -> st
         if gone and not match["back"]:
             raise UsageError(
                 f"--diff: found {base!r} to mean {' and '.join(gone)}, of which there is no commit "
-                "that can be read; 'git fsck' says what is wrong"
+                "that can be read; name one, or 'git fsck' says what is wrong with it"
             )
     raise UsageError(
         f"--diff: found {base!r}, expected a branch, tag or commit that is in this repository; "

@@ -45,7 +45,8 @@ _POINTER_BYTES = 1024
 """So much of a file is looked at by Git LFS, without the white space around it."""
 _XET = b"# xet version "
 _XET_KEYS = tuple(
-    re.compile(rb"^[ \t]*[\"']?%b[\"']?[ \t]*=" % key, re.MULTILINE) for key in (b"hash", b"filesize")
+    re.compile(rb"^[ \t]*[\"']?%b[\"']?[ \t]*=" % key, re.MULTILINE)
+    for key in (b"hash", b"filesize")
 )
 _XET_BYTES = 65_515
 _ANNEX = re.compile(rb"[/\\]annex[/\\]objects[/\\]")

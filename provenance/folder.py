@@ -204,7 +204,9 @@ class _Tree:
                 return checkout.reason(aside), None
         problem = None
         if ".gitignore" in entries:
-            spec = _rules_in(read_within(self.root, f"{prefix}.gitignore", _LONGEST_IGNORE_FILE))
+            instead = "shorten or remove it"
+            path = f"{prefix}.gitignore"
+            spec = _rules_in(read_within(self.root, path, _LONGEST_IGNORE_FILE, instead=instead))
             if isinstance(spec, Reason):
                 problem = spec
             else:

@@ -50,7 +50,12 @@ def path_of(name: str, given: object) -> str:
         path = os.fsdecode(given)  # type: ignore[arg-type]
         if path and "\0" not in os.fsencode(path).decode("latin-1"):
             return path
-    except (TypeError, ValueError):  # another type, or a lone surrogate
+    except UnicodeEncodeError as error:  # a lone surrogate, or what the locale does not have
+        raise UsageError(
+            f"{name}: found {given!r}, expected a path that can be written in {error.encoding}; "
+            "name another, or set PYTHONUTF8=1"
+        ) from error
+    except (TypeError, ValueError):
         pass
     raise UsageError(f"{name}: found {given!r}, expected a path")
 

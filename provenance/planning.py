@@ -16,6 +16,7 @@ from typing import Any
 from provenance.decode import shown
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS
+from provenance.given import path_of
 from provenance.patterns import expand_braces
 from provenance.policy import REPOSITORY_MARKS, Found, find, read, repository_root
 from provenance.regular import is_elsewhere
@@ -129,6 +130,7 @@ def _places(
                     f"{setting.key}: found {len(listed):,} in a policy, expected at most "
                     f"{_MOST_PLACES}; name them with --{setting.key}"
                 )
+            listed = tuple(path_of(setting.key, one) for one in listed)
             places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
             for path in places[setting.key]:
                 if bound is not None and setting.name not in given:
@@ -265,11 +267,22 @@ def _check_link(path: str) -> None:
 
 def _link(path: str, root: str) -> Iterator[str]:
     """Where a path itself is, if it is a link in the root: what it leads to may be no code by its
-    own name, and be looked at by nobody."""
+    own name, and be looked at by nobody.
+
+    Raises:
+        UsageError: it leads to such from elsewhere, as into another repository.
+    """
     above, name = os.path.split(os.path.abspath(path))
     place = os.path.join(os.path.realpath(above), name)
-    if os.path.islink(place) and is_inside(place, root):
+    if not os.path.islink(place):
+        return
+    if is_inside(place, root):
         yield place
+    elif no_code([os.path.realpath(place)]) and not no_code([place]):
+        raise UsageError(
+            f"{shown(path)}: found a link to a file that is neither a .py file nor a notebook by "
+            "its own name, which nobody looks at; put the code itself here"
+        )
 
 
 def _common(paths: Iterable[str]) -> str:

@@ -840,9 +840,32 @@ def test_a_link_to_what_was_not_named_is_not_clean(dirty: Path) -> None:
     (dirty / "out").symlink_to("../out")
     assert "leads out of the repository" in run("audit", "out", code=2).output
     (dirty / "out").unlink()
+    (dirty.parent / "out" / "code.txt").write_text(program(7))
+    (dirty / "other").mkdir()
+    (dirty.parent / "out").rename(dirty / "other" / "out")
+    (dirty / "other" / ".git").mkdir()  # where it is no link, and its target no code
+    (dirty / "named.py").symlink_to("other/out/code.txt")
+    assert "which nobody looks at" in " ".join(run("audit", "named.py", code=2).output.split())
+    (dirty / "named.py").unlink()
     (dirty / "LICENSE").write_text("Copyright (c) 2024 Some One\n")
     (dirty / "src" / "LICENSE").symlink_to("../LICENSE")  # read whatever is named
     run("audit", "src", code=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are in UTF-8 elsewhere")
+def test_a_path_in_a_policy_that_the_locale_cannot_write_is_refused(clean: Path) -> None:
+    """It was a fault of ours."""
+    latin = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for said in ("index = ['ж.db']", "notices-file = 'ж'", "baseline = 'ж'", "output = ['ж.md']"):
+        (clean / "provenance.toml").write_text(said, "utf-8")
+        ended = subprocess.run(
+            [sys.executable, "-m", "provenance", "audit"],
+            env={**os.environ, **latin},
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == 2, ended.stderr
+        assert b"PYTHONUTF8=1" in ended.stderr
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")

@@ -166,6 +166,14 @@ def test_paths_and_globs_bound_it_further(branch: Path) -> None:
     assert paths(audited("--diff", "main", "--exclude", "added.py", code=1)) == ["src/touched.py"]
 
 
+def test_that_nothing_changed_is_clean_beside_a_folder_that_is_left_out(branch: Path) -> None:
+    """Every run of who has an environment in his checkout was not complete."""
+    (branch / ".gitignore").write_text("env/\n")
+    (branch / "env").mkdir()
+    (branch / "env" / "installed.py").write_text("X = 1\n")
+    assert paths(audited("--diff", "HEAD", code=0)) == []
+
+
 def test_names_of_any_letters(branch: Path) -> None:
     name = branch / "src" / "größe 模型.py"
     name.write_text("X = 1\n")

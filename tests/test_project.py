@@ -172,7 +172,7 @@ ALLOWED = {
     "report.audit": "model report.json report.rules report.text verdict",
     "report.notices": "model report.evidence",
     "changed": "aside decode errors history regular",
-    "planning": "archive decode errors folder patterns policy regular settings",
+    "planning": "archive decode errors folder given patterns policy regular settings",
     "auditing": (
         "scanning cache changed decode errors folder ledger library licenses model patterns "
         "planning policy references.__init__ regular release report.notices ruling settings workers"

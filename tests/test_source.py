@@ -185,7 +185,9 @@ def test_gitignore_that_cannot_be_read_is_told_and_bad_lines_are_passed_over(
     assert paths(opened(tmp_path)) == ["b.py"]
     os.remove(tmp_path / ".gitignore")
     (tmp_path / ".gitignore").mkdir()
-    assert "a folder" in reasons(opened(tmp_path))[".gitignore"]
+    told = reasons(opened(tmp_path))[".gitignore"]
+    assert "a folder" in told
+    assert told.endswith("; shorten or remove it"), "no --exclude helps"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs names that Windows refuses")
