@@ -468,7 +468,8 @@ def compare(
 
     Args:
         suspect: what to scan, see ``scan``.
-        reference: what to compare with; its origins are named by its paths.
+        reference: what to compare with; its origins are named by its paths. What of it cannot be
+            read is skipped as well, and said to be of it.
         include: globs of suspect files.
         exclude: globs of suspect files to leave out.
         jobs: how many processes may work, see ``scan``.
@@ -479,8 +480,10 @@ def compare(
         index = Path(folder, "reference.db")
         from provenance.indexing import build_index
 
-        build_index([reference], index, baseline=False, jobs=jobs, limits=limits, progress=progress)
-        return scan(
+        built = build_index(
+            [reference], index, baseline=False, jobs=jobs, limits=limits, progress=progress
+        )
+        report = scan(
             suspect,
             [index],
             include=include,
@@ -489,3 +492,5 @@ def compare(
             limits=limits,
             progress=progress,
         )
+        unread = (Skipped(one.path, f"in the reference: {one.reason}") for one in built.skipped)
+        return replace(report, skipped=(*report.skipped, *unread))

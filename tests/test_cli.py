@@ -136,6 +136,17 @@ def test_compare_needs_no_index(index: Path, mine: Path) -> None:
     assert found["counts"]["skipped"] == len(found["skipped"]) == 1
 
 
+def test_compare_tells_what_of_either_side_is_not_looked_at(tmp_path: Path) -> None:
+    """Of the reference it vanished: nothing was found in what nobody had read."""
+    for side in ("suspect", "reference"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "read.py").write_text(program(1))
+        (tmp_path / side / "bad.py").write_bytes(b"\0")
+    result = run("compare", tmp_path / "suspect", tmp_path / "reference", "--format", "json")
+    told = [(one["path"], one["reason"][:20]) for one in json.loads(result.stdout)["skipped"]]
+    assert told == [("bad.py", "found a NUL byte at "), ("bad.py", "in the reference: fo")]
+
+
 def test_text_is_80_columns_wide(index: Path, mine: Path) -> None:
     """But for names that are wider."""
     result = run("scan", mine, "--no-default-index", "--index", index)
