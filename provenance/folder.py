@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from provenance.decode import Reason, shown
 from provenance.patterns import Patterns, is_bounded
-from provenance.regular import opened_folder, read_file, read_within, unreadable
+from provenance.regular import is_there, opened_folder, read_file, read_within, unreadable
 from provenance.tracked import LONGEST_PATH, Tracked
 
 if TYPE_CHECKING:
@@ -472,7 +472,7 @@ def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
     Where they ignore the root itself, whoever named it meant it: they do not apply.
     """
     top = root
-    while not os.path.lexists(os.path.join(top, ".git")):
+    while not is_there(os.path.join(top, ".git")):
         above = os.path.dirname(top)
         if above == top:
             return (), "", None

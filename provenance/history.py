@@ -31,8 +31,9 @@ from typing import IO
 
 from provenance.aside import temporary
 from provenance.decode import Reason, decode
+from provenance.errors import SourceError
 from provenance.model import LineDay
-from provenance.regular import read_at_most, read_file, unreadable
+from provenance.regular import is_there, read_at_most, read_file, unreadable
 from provenance.release import day_of_seconds
 from provenance.tracked import CLONE, git_directory, small_text
 
@@ -128,6 +129,8 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
         return History({}, not_run(error))
     try:
         return _within(left, root, wanted, jobs)
+    except SourceError as error:
+        return History({}, str(error))
     finally:
         left.cancel()
 
@@ -169,7 +172,7 @@ def _inside(root: str, wanted: Iterable[Wanted]) -> dict[str, list[Wanted]]:
         while folder not in known:
             passed.append(folder)
             place = os.path.join(root, *folder.split("/"))
-            if os.path.lexists(os.path.join(place, ".git")) and os.path.realpath(place) == place:
+            if is_there(os.path.join(place, ".git")) and os.path.realpath(place) == place:
                 known[folder] = folder
             else:
                 folder = os.path.dirname(folder)
@@ -243,9 +246,13 @@ def program() -> str | None:
 
 
 def repository(root: str) -> Repository | Reason | None:
-    """The repository that a folder stands in, None where it stands in none."""
+    """The repository that a folder stands in, None where it stands in none.
+
+    Raises:
+        SourceError: nobody can say.
+    """
     top = root
-    while not os.path.lexists(os.path.join(top, ".git")):
+    while not is_there(os.path.join(top, ".git")):
         above = os.path.dirname(top)
         if above == top:
             return None

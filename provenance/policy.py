@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any
 
 from provenance.errors import UsageError
-from provenance.regular import remedy
+from provenance.regular import is_there, remedy
 from provenance.release import checked_day
 from provenance.settings import BY_KEY, Declaration, Policy, Setting
 from provenance.toml import table_of
@@ -91,7 +91,7 @@ def _is_own(path: str, folder: str) -> bool:
                 f"{path}: found a link that leads out of {bound}, which is not followed; name its "
                 "target with --config"
             )
-    if os.path.lexists(path) and not os.path.isfile(path):
+    if is_there(path) and not os.path.isfile(path):
         raise UsageError(
             f"{path}: found no file at the place of a policy, expected one; remove it, or name "
             "another with --config"
@@ -104,9 +104,9 @@ def repository_root(start: str) -> str | None:
     of git where there is any, for git has no ``.git`` in it, but may have an ``.hg``."""
     for mark in REPOSITORY_MARKS:
         folder, above = start, os.path.dirname(start)
-        while above != folder and not os.path.lexists(os.path.join(folder, mark)):
+        while above != folder and not is_there(os.path.join(folder, mark)):
             folder, above = above, os.path.dirname(above)
-        if os.path.lexists(os.path.join(folder, mark)):
+        if is_there(os.path.join(folder, mark)):
             return folder
     return None
 

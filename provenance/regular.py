@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from provenance.decode import Reason
+from provenance.errors import SourceError
 
 _ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
@@ -124,8 +125,28 @@ _REMEDIES = {
     errno.ENFILE: "let the system have more open files, or end other programs, and try again",
     errno.ENOMEM: "free some memory, and try again",
     errno.EIO: "look at the disk and the log of the system, and try again",
+    errno.ESTALE: "mount the file system again, and try again",
 }
 """For want of something that no file is to blame for."""
+
+
+def is_there(path: str) -> bool:
+    """Whether anything stands at a path, be it a link that leads nowhere.
+
+    Raises:
+        SourceError: for want of something else nobody can say, of which ``os.path.lexists`` makes
+            that nothing is there: a repository or a policy would be passed over.
+    """
+    try:
+        os.lstat(path)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _REMEDIES:
+            raise SourceError(
+                f"{path}: found no way to see what is there ({error.strerror}), expected one; "
+                f"{_REMEDIES[error.errno]}"
+            ) from error
+        return False
+    return True
 
 
 def read_at_most(read: Callable[[int], bytes | None], limit: int) -> bytes:

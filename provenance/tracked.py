@@ -17,7 +17,8 @@ from collections.abc import Callable
 from functools import cached_property, partial
 
 from provenance.decode import Reason
-from provenance.regular import is_elsewhere, read_file, unreadable
+from provenance.errors import SourceError
+from provenance.regular import is_elsewhere, is_there, read_file, unreadable
 
 LONGEST_TEXT = 10_000_000
 LONGEST_PATH = 4_096
@@ -105,7 +106,11 @@ class Tracked:
         if isinstance(directory, Reason):
             return directory
         place = os.path.join(directory, "index")
-        if not os.path.lexists(place):
+        try:
+            there = is_there(place)
+        except SourceError as error:
+            return Reason(str(error))
+        if not there:
             try:
                 os.lstat(os.path.join(directory, "HEAD"))
             except (FileNotFoundError, NotADirectoryError):

@@ -51,8 +51,8 @@ ALLOWED = {
     "patterns": "errors",
     "notebook": "comments decode limits",
     "limits": "decode",
-    "regular": "decode",
-    "tracked": "decode regular",
+    "regular": "decode errors",
+    "tracked": "decode errors regular",
     "folder": "decode patterns regular tracked",
     "archive": "decode errors folder limits notices patterns regular release",
     "zipped": "archive decode errors folder limits notices patterns regular release",
@@ -152,12 +152,12 @@ ALLOWED = {
     "weigh": "align attribute finding index library model near",
     "report.weighed": "model report.text verdict",
     # history: since when git has the scanned lines
-    "history": "aside decode model regular release tracked",
+    "history": "aside decode errors model regular release tracked",
     # scanning wires, cli asks it
     "scanning": (
         "aside attribute cache candidates composition declared errors given history identity index "
-        "indexing integrity library model notices parse references.__init__ release sketch source "
-        "verdict workers"
+        "indexing integrity library model notices parse references.__init__ regular release sketch "
+        "source verdict workers"
     ),
     "indexing": (
         "aside baseline errors given index integrity merge model origins ours parse pypi "
@@ -179,7 +179,7 @@ ALLOWED = {
     ),
     "cli_audit": (
         "auditing bundle errors given model planning policy regular release report.audit "
-        "report.formats report.notices settings sides terminal"
+        "report.formats report.notices report.rules settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (
