@@ -329,6 +329,7 @@ def notices(
     from provenance.given import text_of
     from provenance.planning import planned
     from provenance.report.notices import MARK, headers, notices_text
+    from provenance.report.rules import undated
 
     text_of("--reason", reason)
     plan = planned(paths, config=config, settings=_given(context, values))
@@ -367,6 +368,8 @@ def notices(
     if comments:
         click.echo("\nComments for the heads of files:")
         click.echo(printable(comments), nl=False)
+    if words := undated(said):
+        click.echo(f"provenance: {printable(words)}", err=True)
     if said.incomplete:
         click.echo(f"provenance: not complete: {printable(said.incomplete[0])}", err=True)
         sys.exit(ExitCode.NOT_COMPLETED)

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from provenance.model import Audit, Ruling
 from provenance.report.evidence import evidence, files_of, identity_of, place, subject
-from provenance.report.rules import PREFIX, broken_files
+from provenance.report.rules import PREFIX, broken_files, undated
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -50,6 +50,9 @@ def junit(audit: Audit) -> str:
         where = {"classname": safe(skipped.path), "name": "the file was read"}
         case = SubElement(run, "testcase", where)
         SubElement(case, "skipped", {"message": safe(skipped.reason)})
+    if words := undated(audit):
+        case = SubElement(run, "testcase", {"classname": "provenance", "name": "git had its days"})
+        SubElement(case, "skipped", {"message": safe(words)})
     for path, words in broken_files(audit.report):
         where = {"classname": safe(path), "name": "all of the file was looked at"}
         case = SubElement(run, "testcase", where)

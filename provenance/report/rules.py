@@ -222,6 +222,11 @@ def own_references(audit: Audit) -> str:
     )
 
 
+def undated(audit: Audit) -> str:
+    """Why days of git are missing, in a sentence; empty where none are."""
+    return f"Days of git are missing: {audit.report.history}." if audit.report.history else ""
+
+
 def excused(audit: Audit) -> str:
     """What the days of git or of an archive excuse, in a sentence; empty where they excuse nothing:
     of what was there before its reference nothing is derived, and who commits or packs sets the

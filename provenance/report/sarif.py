@@ -33,7 +33,7 @@ from provenance.report.evidence import (
     utf8,
 )
 from provenance.report.json import counts
-from provenance.report.rules import PREFIX, RULES, help_markdown, help_text
+from provenance.report.rules import PREFIX, RULES, help_markdown, help_text, undated
 from provenance.report.text import number, safe
 from provenance.version import VERSION
 
@@ -194,6 +194,7 @@ _NOTIFICATIONS = (
     ("syntax", "A file has syntax errors; what is around them was scanned."),
     ("cut", "The log has fewer results than were found, or a viewer shows fewer."),
     ("left-out", "Results that need no look are not in this log."),
+    ("undated", "Git could not say of all files since when their lines are there."),
 )
 
 
@@ -219,6 +220,8 @@ def _notifications(audit: Audit) -> Iterator[_Json]:
         yield _notification("skipped", "warning", _text(skipped.reason), skipped.path)
     if (more := len(report.skipped) - _MOST_NOTIFICATIONS) > 0:
         yield _notification("skipped", "warning", f"Skipped: {number(more, 'more file')}.")
+    if words := undated(audit):
+        yield _notification("undated", "warning", _text(words))
     broken = [file for file in report.files if file.error_lines]
     for file in broken[:_MOST_NOTIFICATIONS]:
         words = f"Syntax is broken at line {file.error_lines[0]}."

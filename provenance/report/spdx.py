@@ -31,7 +31,7 @@ from provenance.report.evidence import (
     shortened,
     utf8,
 )
-from provenance.report.rules import broken_files
+from provenance.report.rules import broken_files, undated
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -96,6 +96,7 @@ def spdx(audit: Audit, contents: Mapping[str, bytes], created: str | None = None
                 drawn.annotation(f"skipped: {one.path}: {one.reason}")
                 for one in audit.report.skipped
             ),
+            *(drawn.annotation(f"undated: {words}") for words in filter(None, [undated(audit)])),
             *(
                 drawn.annotation(f"syntax: {path}: {words}")
                 for path, words in broken_files(audit.report)
