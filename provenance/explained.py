@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import ProvenanceError, UsageError
+from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.model import NONE_WANTED, FileResult, Finding, Report, Skipped, SourceFile, Unit
 from provenance.references import DEFAULT_INDEX
 from provenance.report.text import number
@@ -60,6 +60,7 @@ def explained(
 
     Raises:
         UsageError: there is no such file, unit or family, or several.
+        SourceError: the file is there, and was not looked at.
         ProvenanceError: as for ``scan``, or the file exceeds the limits.
     """
     from provenance.scanning import scan
@@ -259,8 +260,8 @@ def _parted(text: str) -> tuple[str, int | None, str | None]:
 def _named(report: Report, path: str | None) -> FileResult:
     """The scanned file that is meant."""
     files = list(report.files)
+    plain = (path or "").removeprefix("./").replace(os.sep, "/")
     if path is not None:
-        plain = path.removeprefix("./").replace(os.sep, "/")
         exact = [file for file in files if file.path == plain]
         files = exact or [file for file in files if file.path.endswith(f"/{plain}")]
     if len(files) == 1:
@@ -273,6 +274,9 @@ def _named(report: Report, path: str | None) -> FileResult:
             f"SOURCE: {listed}{more}"
         )
     skipped = [one for one in report.skipped if one.reason != NONE_WANTED]  # by no glob of theirs
+    for one in skipped:
+        if path is None or f"/{one.path}".endswith(f"/{plain}"):
+            raise SourceError(f"{one.path}: {one.reason}")
     why = "; ".join(f"{one.path}: {one.reason}" for one in skipped[:3])
     raise UsageError(
         f"{path or report.source}: found no such Python file in {report.source}, expected its "

@@ -48,6 +48,7 @@ from provenance.schema import (
     UNITS_PER_PAGE,
     WIDE,
     Shape,
+    unread,
 )
 from provenance.seen import Seen
 from provenance.stored import Stored
@@ -107,7 +108,7 @@ class Index:
             self._load(whole=origins)
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
             self.connection.close()
-            raise IndexFileError(
+            raise unread(path, error) or IndexFileError(
                 f"{self.path}: found a damaged index ({error}), expected one written by "
                 "'provenance index build'; build it again"
             ) from error
@@ -175,7 +176,7 @@ class Index:
             row = self.connection.execute(asked).fetchone()
             return None if row is None else Baseline.from_json(row[0])
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise self.damaged(str(error)) from error
+            raise unread(self.path, error) or self.damaged(str(error)) from error
 
     def standings_of(self, names: Iterable[str]) -> dict[str, tuple[str | None, int]]:
         """First day and how often one of its units stands in another origin, of those of some
@@ -188,7 +189,7 @@ class Index:
                 if row is not None:
                     found[name] = day_of(row[0]), count_of(row[1], "shared")
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise self.damaged(str(error)) from error
+            raise unread(self.path, error) or self.damaged(str(error)) from error
         return found
 
     @cached_property

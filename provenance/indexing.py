@@ -128,7 +128,7 @@ def build_index(
                 enter(segments)
                 if base is None:
                     chosen = ", --include and --exclude; no index was written" if baseline else ""
-                    _refuse_empty(files, asked, chosen)
+                    _refuse_empty(files, asked, chosen, skipped)
                 if segments.stale():
                     continue
                 if files:
@@ -374,11 +374,14 @@ def fetched(package: Package, release: ReleaseEntry) -> str:
     return path
 
 
-def _refuse_empty(files: int, sources: Sequence[str], chosen: str) -> None:
+def _refuse_empty(
+    files: int, sources: Sequence[str], chosen: str, skipped: Sequence[Skipped] = ()
+) -> None:
     if not files:
-        raise UsageError(
+        why = "; ".join(f"{one.path}: {one.reason}" for one in skipped[:3])
+        raise (SourceError if why else UsageError)(
             f"{', '.join(sources)}: found no Python file, expected at least one; look at what is "
-            f"there{chosen}"
+            f"there{chosen}" + (f" ({why})" if why else "")
         )
 
 

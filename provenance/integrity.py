@@ -19,6 +19,7 @@ from provenance.schema import (
     UNITS_PER_PAGE,
     WORDS_PER_PAGE,
     sealed,
+    unread,
 )
 
 
@@ -42,7 +43,7 @@ def verify(path: str | Path) -> str:
             sound = index.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             found = checksum(logical_rows(index.connection))
         except (sqlite3.DatabaseError, OSError, ValueError, TypeError) as error:
-            raise index.damaged(str(error)) from error
+            raise unread(path, error) or index.damaged(str(error)) from error
         if sound != "ok":
             raise index.damaged(str(sound).replace("\n", " "))
         if found != index.checksum:

@@ -212,7 +212,7 @@ def open_checked(path: Path) -> sqlite3.Connection:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
-        raise IndexFileError(
+        raise unread(path, error) or IndexFileError(
             f"{path}: found no readable index ({error}), expected a file written by "
             "'provenance index build'; build it again"
         ) from error
@@ -230,6 +230,21 @@ def open_checked(path: Path) -> sqlite3.Connection:
             "again with 'provenance index build'"
         )
     return connection
+
+
+def unread(path: str | Path, error: Exception) -> IndexFileError | None:
+    """The error where the system does not read an index, which may be sound; None where it does."""
+    refused = isinstance(error, sqlite3.OperationalError) and str(error).startswith(_NOT_READ)
+    if not refused and not isinstance(error, OSError):
+        return None
+    return IndexFileError(
+        f"{path}: found that it cannot be read ({error}), expected an index; look at the disk, the "
+        "rights and the log of the system, and try again"
+    )
+
+
+_NOT_READ = "disk I/O error", "unable to open"
+"""How SQLite begins to say so."""
 
 
 def _check_readable(path: Path) -> None:

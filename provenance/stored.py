@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.errors import IndexFileError
 from provenance.pages import unpack
-from provenance.schema import open_checked
+from provenance.schema import open_checked, unread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Stored:
                 (number,),
             ).fetchone()
         except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
-            raise self.damaged(str(error)) from error
+            raise unread(self.path, error) or self.damaged(str(error)) from error
         if row is None:
             raise self.damaged(f"no {table} page {number} where one must be")
         try:
@@ -66,7 +66,7 @@ class Stored:
                     sql = f"SELECT data FROM posting WHERE id IN ({asked}) ORDER BY id"  # noqa: S608
                     found += [row[0] for row in self.connection.execute(sql, some)]
         except (sqlite3.DatabaseError, OverflowError, UnicodeDecodeError) as error:
-            raise self.damaged(str(error)) from error
+            raise unread(self.path, error) or self.damaged(str(error)) from error
         if len(found) != len(numbers):
             raise self.damaged("no posting page where one must be")
         return found
@@ -81,7 +81,7 @@ class Stored:
             (last,) = self.connection.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608
             return 0 if last is None else int(last) + 1
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
-            raise self.damaged(str(error)) from error
+            raise unread(self.path, error) or self.damaged(str(error)) from error
 
     def unread(self, what: str, error: Exception) -> Exception:
         """The error of a part that could not be read: that it is damaged; but for want of memory
