@@ -156,8 +156,8 @@ ALLOWED = {
     # scanning wires, cli asks it
     "scanning": (
         "aside attribute cache candidates composition declared errors given history identity index "
-        "indexing integrity library model notices parse references.__init__ regular release sketch "
-        "source verdict workers"
+        "indexing integrity library model notices parse references.__init__ release sketch source "
+        "verdict workers"
     ),
     "indexing": (
         "aside baseline errors given index integrity merge model origins ours parse pypi "

@@ -50,20 +50,6 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_not_looked_at_of_a_reference_is_told(tmp_path: Path) -> None:
-    """Who compares hears of both sides."""
-    for name, text in (("mine", program(1)), ("theirs", program(2))):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.py").write_text(text, "utf-8")
-    large = tmp_path / "theirs" / "large.py"
-    large.write_bytes(b"#" * 10_000_001)
-    theirs = str(tmp_path / "theirs")
-    (told,) = provenance.compare(str(tmp_path / "mine"), theirs).skipped
-    assert told.path == f"{theirs}/large.py"
-    assert told.reason.startswith("found 10,000,001 bytes, expected at most 10,000,000")
-    assert "--exclude" not in told.reason  # which is of the other side
-
-
 def test_a_repository_that_cannot_be_looked_at_is_not_passed_over(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
