@@ -19,7 +19,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from provenance.errors import BundleError
 from provenance.model import Audit
@@ -48,7 +47,7 @@ MOST_BYTES = 2_000_000_000
 """Of a bundle that is read."""
 _MOST_MEMBERS = 1_000
 _MOST_DIRECTORY = 1_000_000
-_README = f"""Evidence of an audit by Provenance {VERSION}.
+README = f"""Evidence of an audit by Provenance {VERSION}.
 
 report.html   to look at, in any browser, without a network
 report.json   the same for machines; schema: 'python -c "import provenance.report.json as r;
@@ -90,19 +89,23 @@ def bundled(audit: Audit, texts: Texts, call: Call) -> bytes:
 
 def members(audit: Audit, texts: Texts, call: Call) -> dict[str, bytes]:
     """The members of the archive of an audit, by name."""
-    ruled = json.loads(audit_json(audit))
-    del ruled["report"]  # it is a member of its own
-    made = {
-        "README.txt": _README,
-        "audit.json": _json(ruled),
-        "bundle.json": _json(_about(audit, texts, call)),
-        "report.html": named("html").write(audit, replace(texts, language="en")),
-        "report.json": json_report(audit.report),
-        "report.sarif": named("sarif").write(audit, texts),
+    content = {
+        "README.txt": README.encode(),
+        "audit.json": audit_bytes(audit),
+        "bundle.json": about_bytes(audit, sorted(texts.references), call),
+        "report.html": named("html").write(audit, replace(texts, language="en")).encode(),
+        "report.json": json_report(audit.report).encode(),
+        "report.sarif": named("sarif").write(audit, texts).encode(),
     }
-    content = {name: text.encode() for name, text in made.items()}
     content[SUMS] = sums(content)
     return content
+
+
+def audit_bytes(audit: Audit) -> bytes:
+    """``audit.json``: what the policy said, and the policy."""
+    ruled = json.loads(audit_json(audit))
+    del ruled["report"]  # it is a member of its own
+    return _json(ruled)
 
 
 def sums(content: Mapping[str, bytes]) -> bytes:
@@ -112,9 +115,10 @@ def sums(content: Mapping[str, bytes]) -> bytes:
     ).encode()
 
 
-def _about(audit: Audit, texts: Texts, call: Call) -> dict[str, Any]:
+def about_bytes(audit: Audit, quoted: Sequence[Sequence[str]], call: Call) -> bytes:
+    """``bundle.json``: what was scanned and how, and which reference files the page quotes."""
     report = audit.report
-    return {
+    said = {
         "format_version": FORMAT_VERSION,
         "report_format_version": REPORT_FORMAT,
         "tool": {"name": "provenance-checker", "version": VERSION},
@@ -131,12 +135,13 @@ def _about(audit: Audit, texts: Texts, call: Call) -> dict[str, Any]:
         "indexes": [asdict(one) for one in report.indexes],
         "inputs": [{"path": file.path, "sha256": file.sha256} for file in report.files],
         "skipped": [asdict(one) for one in report.skipped],
-        "quoted": [list(one) for one in sorted(texts.references)],
+        "quoted": [list(one) for one in quoted],
     }
+    return _json(said)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n").encode()
 
 
 # --- the archive --------------------------------------------------------------------------
@@ -207,10 +212,11 @@ def _members(archive: zipfile.ZipFile, shown: str) -> dict[str, bytes]:
     names = [info.filename for info in infos]
     extra = sorted({safe(name) for name in names if name not in MEMBERS})
     missing = [name for name in MEMBERS if name not in names]
+    twice = [name for name in MEMBERS if names.count(name) > 1]
     wrong = [
         *([f"{', '.join(extra[:5])} beside its own"] if extra else []),
         *([f"no {', '.join(missing)}"] if missing else []),
-        *(["members twice"] if len(infos) > len(set(names)) else []),
+        *([f"{', '.join(twice)} more than once"] if twice else []),
     ]
     if wrong:
         raise BundleError(
@@ -228,9 +234,9 @@ def _members(archive: zipfile.ZipFile, shown: str) -> dict[str, bytes]:
 
 def wrong_sums(content: Mapping[str, bytes]) -> Sequence[str]:
     """The members whose bytes are not those of the sums; the sums themselves where they are no
-    list of all the others."""
-    lines = content[SUMS].decode("utf-8", "replace").splitlines()
-    stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    right = {name: sha256(part).hexdigest() for name, part in content.items() if name != SUMS}
-    wrong = [name for name in sorted(right) if stated.get(name) != right[name]]
-    return wrong or ([] if content[SUMS] == sums(content) else [SUMS])
+    list of all the others, each once and in order."""
+    right, stated = sums(content), content[SUMS]
+    pairs = [*zip(stated.splitlines(keepends=True), right.splitlines(keepends=True), strict=False)]
+    if len(stated) != len(right) or any(one[64:] != other[64:] for one, other in pairs):
+        return [SUMS]
+    return [other[66:-1].decode() for one, other in pairs if one != other]

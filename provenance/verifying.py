@@ -16,8 +16,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from provenance.bundle import FORMAT_VERSION, MOST_BYTES, Call, unpacked, wrong_sums
-from provenance.errors import BundleError
+from provenance.bundle import (
+    FORMAT_VERSION,
+    MOST_BYTES,
+    README,
+    SUMS,
+    Call,
+    about_bytes,
+    audit_bytes,
+    unpacked,
+    wrong_sums,
+)
+from provenance.errors import BundleError, UsageError
 from provenance.identity import vendored
 from provenance.model import (
     Audit,
@@ -29,8 +39,10 @@ from provenance.model import (
     Ruling,
     SuspectSeen,
 )
+from provenance.patterns import Patterns
 from provenance.references import DEFAULT_INDEX
 from provenance.regular import remedy
+from provenance.release import checked_day
 from provenance.report.formats import Texts, named
 from provenance.report.json import json_report
 from provenance.report.text import number, safe
@@ -92,10 +104,10 @@ def verify_bundle(
         ) from error
     content = unpacked(data, shown)
     if wrong := wrong_sums(content):
-        raise BundleError(
-            f"{shown}: found other bytes than SHA256SUMS says in {', '.join(wrong)}; it was "
-            "changed after it was made, get it again"
-        )
+        words = "no list of all other members in SHA256SUMS"
+        if wrong != [SUMS]:
+            words = f"other bytes than SHA256SUMS says in {', '.join(wrong)}"
+        raise BundleError(f"{shown}: found {words}; it was changed after it was made, get it again")
     checks = [Check("sums", "holds", f"{len(content) - 1} members are as they were packed")]
     about = _About(content, shown)
     if about.version != VERSION:
@@ -204,8 +216,17 @@ def _compared(
     if audit is None:
         yield Check("audit.json", "differs", "its rulings do not fit the findings of the report")
         return
-    words = "its rulings fit the findings; 'provenance audit' makes them again from the policy"
-    yield Check("audit.json", "open", words)
+    if audit_bytes(audit) != content["audit.json"]:
+        words = "other bytes than those made of its rulings"
+        yield Check("audit.json", "differs", words)
+    else:
+        words = "its rulings fit the findings; 'provenance audit' makes them again from the policy"
+        yield Check("audit.json", "open", words)
+    if about.version == VERSION:
+        same = about_bytes(audit, about.quoted, about.call) == content["bundle.json"]
+        yield Check("bundle.json", "holds" if same else "differs", _BYTES[same])
+        same = content["README.txt"] == README.encode()
+        yield Check("README.txt", "holds" if same else "differs", _README[same])
     same = named("sarif").write(audit, Texts()).encode() == content["report.sarif"]
     yield Check("report.sarif", "holds" if same else "differs", _BYTES[same])
     from provenance.sides import reference_texts, suspect_texts
@@ -238,6 +259,7 @@ def _left_out(about: _About, report: Report) -> str:
     return f"; not all was looked at: {', '.join(map(safe, parts[:_MOST_NAMED]))}{more}"
 
 
+_README = {True: "byte for byte", False: "other bytes than those of this release"}
 _BYTES = {True: "byte for byte", False: "other bytes than those made of the same findings"}
 
 
@@ -353,7 +375,22 @@ class _About:
         self.call = Call(self.texts("include"), self.texts("exclude"), only)
         self.inputs = self._rows("inputs", ("path", "sha256"))
         self.indexes = self._rows("indexes", ("name", "checksum"))
-        self.quoted = self.said.get("quoted")
+        quoted = self.said.get("quoted")
+        if not isinstance(quoted, list) or not all(
+            isinstance(row, list) and all(isinstance(text, str) for text in row) for row in quoted
+        ):
+            raise self._wrong("quoted", "lists of texts")
+        self.quoted = quoted
+        for key in ("as_of", "suspect_date"):
+            try:
+                checked_day(self.text(key), key)
+            except UsageError as error:
+                raise self._wrong(key, "a day such as 2026-01-26") from error
+        for key in ("include", "exclude"):
+            try:
+                Patterns(self.texts(key))
+            except UsageError as error:
+                raise self._wrong(key, "globs") from error
 
     def text(self, key: str) -> str | None:
         """A text of the call, or None."""

@@ -172,7 +172,7 @@ THEOREMS = (
             ("bundle.py", "in sorted(content):", "in content:"),
             ("bundle.py", "if packed(content) != data:", "if len(packed(content)) != len(data):"),
             ("bundle.py", "writestr(info, content[name])", "writestr(info, content[name].strip())"),
-            ("bundle.py", "return wrong or (", "return wrong and ("),
+            ("bundle.py", "if len(stated) != len(right) or any(", "if any("),
         ),
     ),
     Theorem(
