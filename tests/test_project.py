@@ -183,8 +183,8 @@ ALLOWED = {
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
     "verifying": (
-        "scanning bundle errors identity index model references.__init__ regular report.formats "
-        "report.json report.text sides verdict version workers"
+        "scanning bundle errors identity index model patterns references.__init__ regular release "
+        "report.formats report.json report.text sides verdict version workers"
     ),
     "cli_explain": "explained references.__init__ terminal",
     "cli_bundle": "errors terminal verifying workers",
