@@ -287,7 +287,7 @@ def _for(finding: Finding) -> list[str]:
 
 def _finest(share: float) -> str:
     """Per cent to four digits; never 100 for less than all."""
-    return f"{100 * share:.4g}" if share in (0, 1) or share < 0.9999 else ">99.99"
+    return f"{100 * share:.4g}" if share <= 0.9999 or share == 1 else ">99.99"
 
 
 def _against(report: Report, finding: Finding, quoted: Quoted) -> list[str]:
