@@ -127,6 +127,23 @@ def test_an_index_that_cannot_be_read_is_not_called_damaged(
         verify(path)
 
 
+def test_want_of_memory_while_the_command_line_is_loaded_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python would end with 1."""
+    from provenance.__main__ import start
+
+    def refused(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("builtins.__import__", refused)
+    with pytest.raises(SystemExit) as ended:
+        start()
+    monkeypatch.undo()
+    assert ended.value.code == 3
+    assert "out of memory" in capsys.readouterr().err
+
+
 def test_pip_works_in_a_folder_that_goes_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
