@@ -344,7 +344,7 @@ def notices(
         known = named_file(plan, "notices-file")
         if isinstance(known, str):  # why it cannot be read
             raise UsageError(known)
-        if known is not None and not known.startswith(MARK.encode()):
+        if known is not None and not known.decode("utf-8-sig", "replace").startswith(MARK):
             raise UsageError(
                 f"{place}: found notices that 'provenance notices' did not write, expected "
                 "none or its own; name another file with --notices-file"

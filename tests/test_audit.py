@@ -23,6 +23,7 @@ from provenance.cli import main
 from provenance.errors import UsageError
 from provenance.patterns import Patterns
 from provenance.planning import planned, under
+from provenance.report.notices import MARK
 from provenance.settings import SETTINGS
 
 
@@ -193,6 +194,7 @@ def test_notices_of_others_are_not_overwritten(dirty: Path) -> None:
     Path("THIRD_PARTY_NOTICES.md").write_text("by hand\n")
     assert "did not write" in run("notices", "--write", code=2).output
     assert Path("THIRD_PARTY_NOTICES.md").read_text() == "by hand\n"
+    Path("NOTICES.md").write_text(f"{MARK}\n", "utf-8-sig")  # as some editors save it
     run("notices", "--write", "--notices-file", "NOTICES.md", code=0)
 
 
