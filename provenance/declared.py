@@ -179,13 +179,16 @@ def _claimed(stated: Statements, library: Library) -> Iterator[tuple[Claim, str]
 
 def _origin(claim: Claim, known: Mapping[str, str]) -> str | None:
     """The origin whose code a claim names, by the path or dotted name in it."""
+    target = _dotted(claim).removeprefix("src.")
+    return resolve(Use("import", target, claim.line), known)
+
+
+def _dotted(claim: Claim) -> str:
+    """The path or dotted name in a claim, as a dotted name."""
     target = claim.target
     if claim.repository is not None:
         target = claim.repository.path or claim.repository.name
-    target = target.removesuffix(".py").replace("/", ".")
-    if target.startswith("src."):
-        target = target[4:]
-    return resolve(Use("import", target, claim.line), known)
+    return target.removesuffix(".py").replace("/", ".")
 
 
 def declared(
@@ -208,9 +211,9 @@ def declared(
 def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_Kept]) -> Finding:
     """The finding with whether it is declared, and the lines that say so.
 
-    Declared: a comment above, around or inside the unit, or at the file's head, names its family
-    or one that has it as well, or a notice file beside or above the file does; all of the
-    reference's own holders are named in copyright lines, here or in notice files; or, where no
+    Declared: a comment above, around or inside the unit, or at the file's head, names its family,
+    one that has it as well or the reference file, or a notice file beside or above the file names
+    a family; all of the reference's own holders are named in copyright lines, here or in notice files; or, where no
     comment names a family, the file imports or extends code of it. Declared elsewhere: comments
     name other families only. What the file imports then stands among its uses: an import says what
     the code needs, not where its text is from. Comments and notice files that name very many
@@ -224,12 +227,12 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
         for use in told.uses
         if use.kind in _INHERITS and library.family(use.origin).name == reference.family
     )
-    attribution, found = _attribution(reference.family, families, lines, told, kept, uses)
+    attribution, found = _attribution(reference, families, lines, told, kept, uses)
     return replace(finding, attribution=attribution, declarations=found)
 
 
 def _attribution(
-    family: str,
+    reference: Reference | Identity,
     families: set[str],
     within: tuple[int, int],
     told: Said,
@@ -238,9 +241,13 @@ def _attribution(
 ) -> tuple[Attribution, tuple[Declaration, ...]]:
     """Whether what stands within some lines is declared as of one of some families."""
     first, last = within
+    family = reference.family
+    own = [one for one in told.statements.claims if _names_file(one, reference.path)]
+    claims = [(one, family) for one in own]
+    claims += [(one, named) for one, named in told.claims if one not in own]
     near = [
         Declaration(claim.kind, told.path, claim.line, claim.text, named)
-        for claim, named in told.claims
+        for claim, named in claims
         if ((claim.line <= last and claim.end_line >= first) or claim.line <= told.head)
         and (named in families or not _of_its_neighbour(claim, told.path))
     ]
@@ -261,6 +268,13 @@ def _attribution(
     if not lines and near:
         attribution, lines = "declared elsewhere", near
     return attribution, tuple(dict.fromkeys((*lines, *listed)))[:_MOST_DECLARATIONS]
+
+
+def _names_file(claim: Claim, path: str) -> bool:
+    """Whether a claim names a reference file itself, by its path or dotted name: that of library
+    code tells no family, and that of a model in a folder of another one's tells the other."""
+    target, module = _dotted(claim), path.removesuffix(".py").replace("/", ".")
+    return target == module or ("." in module and f".{module}." in f".{target}.")
 
 
 def _among(count: int, one: Declaration) -> Declaration:
@@ -300,7 +314,7 @@ def of_identical(result: FileResult, told: Said, library: Library) -> FileResult
         return result
     families = {library.family(origin).name for origin in (same.origin, *same.also)}
     kept = keeps_holders(told, _statements(*library.notices_of(same)), whole=True)
-    attribution, lines = _attribution(same.family, families, (1, result.lines), told, kept)
+    attribution, lines = _attribution(same, families, (1, result.lines), told, kept)
     notice = _notice(same, 1.0, told, library)
     same = replace(same, attribution=attribution, declarations=lines)
     return replace(result, identical=same, uses=told.uses, notices=(notice,))

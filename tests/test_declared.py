@@ -168,6 +168,33 @@ def test_what_is_declared_elsewhere_shows_what_is_named(index: Path, tmp_path: P
     assert "says: copied owl, line 1" in provenance.text_report(report)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["birds/activations.py", "birds/layers/owl/beaks.py", "birds/models/base.py", "birds/model.py"],
+)
+def test_a_comment_that_names_the_reference_file_declares(path: str, tmp_path: Path) -> None:
+    """Also where its path tells no family, or another one, and nobody is named in it."""
+    reference, file = tmp_path / "reference", tmp_path / "reference" / path
+    owl = reference / "birds" / "models" / "owl" / "modeling_owl.py"
+    for place, seed in ((file, 2), (owl, 5)):
+        place.parent.mkdir(parents=True)
+        place.write_text(program(seed))
+    built = tmp_path / "i.db"
+    provenance.build_index([str(reference)], built, date="2024-01-01")
+    (tmp_path / "here").mkdir()
+    dotted = path.removesuffix(".py").replace("/", ".")
+    for named in (path, f"{dotted}.Beak", f"https://example.example/o/b/blob/1/{path}#L3"):
+        head = f"# Adapted from {named} of birds.\n"
+        for text in (renamed(program(2)), program(2)):
+            report = scan(head + text, built, tmp_path / "here")
+            said = {one.attribution for one in report.findings}
+            said |= {one.identical.attribution for one in report.files if one.identical}
+            assert said == {"declared"}, named
+    other = "# Adapted from other/activations.py\n" + renamed(program(2))
+    report = scan(other, built, tmp_path / "here")
+    assert {one.attribution for one in report.findings} == {"undeclared"}
+
+
 def test_a_replaced_holder_is_a_notice(index: Path, tmp_path: Path) -> None:
     """Who is missing, who is named instead, which licence is no longer stated."""
     report = scan("# Copyright 2026 Somebody\n" + renamed(program(1)), index, tmp_path)
