@@ -328,7 +328,7 @@ def notices(
     from provenance.auditing import named_file, with_stanzas
     from provenance.given import text_of
     from provenance.planning import planned
-    from provenance.report.notices import MARK, headers, notices_text
+    from provenance.report.notices import MARK, beyond, headers, notices_text
     from provenance.report.rules import undated
 
     text_of("--reason", reason)
@@ -370,6 +370,16 @@ def notices(
         click.echo(printable(comments), nl=False)
     if words := undated(said):
         click.echo(f"provenance: {printable(words)}", err=True)
+    left = beyond(said, plan.prefix)
+    if left:
+        more = f" and {len(left) - 1:,} more" if left[1:] else ""
+        click.echo(
+            f"provenance: {printable(left[0])}{more}: found outside of {printable(plan.prefix)}, "
+            "where paths of this policy begin, expected inside: not declared; move the policy to "
+            "the root, or declare in one that stands there",
+            err=True,
+        )
     if said.incomplete:
         click.echo(f"provenance: not complete: {printable(said.incomplete[0])}", err=True)
+    if left or said.incomplete:
         sys.exit(ExitCode.NOT_COMPLETED)

@@ -213,11 +213,11 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
 
     Declared: a comment above, around or inside the unit, or at the file's head, names its family,
     one that has it as well or the reference file, or a notice file beside or above the file names
-    a family; all of the reference's own holders are named in copyright lines, here or in notice files; or, where no
-    comment names a family, the file imports or extends code of it. Declared elsewhere: comments
-    name other families only. What the file imports then stands among its uses: an import says what
-    the code needs, not where its text is from. Comments and notice files that name very many
-    families declare none by it; their lines are ``listed``, with how many they name.
+    a family; all of the reference's own holders are named in copyright lines, here or in notice
+    files; or, where no comment names a family, the file imports or extends code of it. Declared
+    elsewhere: comments name other families only. What the file imports then stands among its uses:
+    an import says what the code needs, not where its text is from. Comments and notice files that
+    name very many families declare none by it; their lines are ``listed``, with how many they name.
     """
     reference, suspect = finding.reference, finding.suspect
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
@@ -242,12 +242,15 @@ def _attribution(
     """Whether what stands within some lines is declared as of one of some families."""
     first, last = within
     family = reference.family
-    own = [one for one in told.statements.claims if _names_file(one, reference.path)]
-    claims = [(one, family) for one in own]
-    claims += [(one, named) for one, named in told.claims if one not in own]
+    own = {
+        one: family
+        for one in told.statements.claims
+        if (one.line <= last and one.end_line >= first) or one.line <= told.head
+        if _names_file(one, reference.path)
+    }
     near = [
         Declaration(claim.kind, told.path, claim.line, claim.text, named)
-        for claim, named in claims
+        for claim, named in (*own.items(), *(one for one in told.claims if one[0] not in own))
         if ((claim.line <= last and claim.end_line >= first) or claim.line <= told.head)
         and (named in families or not _of_its_neighbour(claim, told.path))
     ]

@@ -30,7 +30,7 @@ def families_of(index: Index, pattern: str = "*") -> list[FamilyRow]:
 
     Args:
         index: to list.
-        pattern: glob over title, organisation, country and origins, case aside.
+        pattern: glob over name, title, organisation, country and origins, case aside.
     """
     licenses: dict[str, set[str]] = {}
     packages: dict[str, set[str]] = {}
@@ -47,7 +47,8 @@ def families_of(index: Index, pattern: str = "*") -> list[FamilyRow]:
     found = []
     for family, origins in rows.items():
         names = [facts.name for facts in origins]
-        words = (family.title, family.organisation or "", family.country or "", *names)
+        said = (family.name, family.title, family.organisation or "", family.country or "")
+        words = (*said, *names)
         if not any(fnmatchcase(word.lower(), pattern.lower()) for word in words):
             continue
         days = [facts.first for facts in origins if facts.first]

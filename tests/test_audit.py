@@ -168,6 +168,17 @@ def test_the_header_comment_alone_declares_as_well(dirty: Path) -> None:
     assert run("audit", code=0).output.startswith("Clean")
 
 
+def test_what_a_policy_elsewhere_cannot_declare_is_told(dirty: Path) -> None:
+    """Its paths begin in its own folder, and no declaration in it fits a file outside."""
+    (dirty / "ci").mkdir()
+    shutil.move("provenance.toml", "ci/provenance.toml")
+    output = run("notices", "--write", "--config", "ci/provenance.toml", code=3).output
+    assert "src/borrowed.py: found outside of ci/" in output
+    assert "declared" not in Path("ci/provenance.toml").read_text()
+    shutil.move("ci/provenance.toml", "provenance.toml")
+    run("notices", "--write", code=0)
+
+
 @pytest.mark.parametrize("name", ["it's [a] {b,c} *!#?.py", "größe 模型.py", "#a.py", "!a.py"])
 def test_files_of_any_name_can_be_declared(dirty: Path, name: str) -> None:
     if sys.platform == "win32":

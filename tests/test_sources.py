@@ -341,6 +341,8 @@ def test_families_span_packages_and_releases(built: Path) -> None:
     ("pattern", "titles"),
     [
         ("*", ["Finch Lab Robin 2", "husk", "Nest Wren"]),
+        ("robin", ["Finch Lab Robin 2"]),  # by name
+        ("wren", ["Nest Wren"]),
         ("*robin*", ["Finch Lab Robin 2"]),  # by title
         ("FINCH LAB", ["Finch Lab Robin 2"]),  # by organisation, case aside
         ("kr", ["Nest Wren"]),  # by country

@@ -119,12 +119,10 @@ def stanzas(audit: Audit, prefix: str, reason: str, head: str) -> str:
         reason: why it may stand.
         head: the name of the table, ``tool.provenance.declared``.
     """
-    by_path: dict[str, list[Ruling]] = {}
-    for one in audit.failures:
-        if one.breaks and set(one.breaks) & set(_DECLARABLE) and one.path.startswith(prefix):
-            by_path.setdefault(one.path, []).append(one)
     lines: list[str] = []
-    for path, rulings in sorted(by_path.items()):
+    for path, rulings in sorted(_declarable(audit).items()):
+        if not path.startswith(prefix):
+            continue
         origins = _unique(one.origin for one in rulings)
         licenses = _unique(one.license for one in rulings if one.license)
         named = ", ".join(_quoted(_origin(origin)) for origin in origins)
@@ -134,6 +132,21 @@ def stanzas(audit: Audit, prefix: str, reason: str, head: str) -> str:
             lines.append(f"license = {_quoted(licenses[0])}")
         lines.append(f"reason = {_quoted(reason)}")
     return "\n".join(lines).lstrip("\n") + "\n" if lines else ""
+
+
+def beyond(audit: Audit, prefix: str) -> list[str]:
+    """The files of which ``stanzas`` has no declaration, as they stand outside of the policy's
+    folder."""
+    return [path for path in sorted(_declarable(audit)) if not path.startswith(prefix)]
+
+
+def _declarable(audit: Audit) -> dict[str, list[Ruling]]:
+    """What fails for the lack of a declaration, by path."""
+    by_path: dict[str, list[Ruling]] = {}
+    for one in audit.failures:
+        if set(one.breaks) & set(_DECLARABLE):
+            by_path.setdefault(one.path, []).append(one)
+    return by_path
 
 
 def _source(files: _Files, one: Ruling) -> tuple[str, str, str]:
