@@ -122,7 +122,7 @@ def scan(
         )
     if html:
         write_page(html, report, lang, include, exclude)
-    deliver(report, format_, output, fail_on, include, exclude)
+    deliver(report, format_, output, fail_on, lang, include, exclude)
 
 
 scan.help = f"""{scan.help or ""}
@@ -179,7 +179,7 @@ def compare(
         )
     if html:
         write_page(html, report, lang, include, exclude, reference)
-    deliver(report, format_, output, fail_on, include, exclude, reference)
+    deliver(report, format_, output, fail_on, lang, include, exclude, reference)
 
 
 # --- index --------------------------------------------------------------------------------

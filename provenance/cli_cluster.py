@@ -203,7 +203,7 @@ def cluster_scan(
     _tell(header.capped)
     if html:
         write_page(html, report, lang, include, exclude)
-    deliver(report, format_, output, fail_on, include, exclude)
+    deliver(report, format_, output, fail_on, lang, include, exclude)
 
 
 @cluster.command("export")

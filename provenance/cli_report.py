@@ -165,7 +165,7 @@ def report_(
         ) from error
     if html:
         write_page(html, saved, lang, reference=reference, source=source, moved=True)
-    deliver(saved, format_, output, fail_on, reference=reference, source=source, moved=True)
+    deliver(saved, format_, output, fail_on, lang, reference=reference, source=source, moved=True)
 
 
 def _saved(result: Path) -> Report:
@@ -194,6 +194,7 @@ def deliver(
     format_: str | None,
     output: Path | None,
     fail_on: str,
+    lang: str,
     include: tuple[str, ...] = (),
     exclude: tuple[str, ...] = (),
     reference: str | None = None,
@@ -223,7 +224,7 @@ def deliver(
         texts = Texts()
         if one.quotes == "texts":
             suspects = _suspects(report, source, include, exclude, moved)
-            texts = Texts(suspects, reference_texts(report, reference))
+            texts = Texts(suspects, reference_texts(report, reference), language=lang)
         elif one.quotes == "bytes":
             contents = _contents(report, source, include, exclude, moved)
             texts = Texts(contents=contents, created=created())

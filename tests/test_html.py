@@ -495,6 +495,9 @@ def test_the_command_writes_it_whole_beside_the_text(
     read = _Page(out.read_text("utf-8"))
     assert read.data("text-r0")
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+    again = ["--output", str(tmp_path / "again.html"), "--lang", "ko"]
+    ran = CliRunner().invoke(main, ["compare", *arguments, *again])
+    assert (tmp_path / "again.html").read_bytes() == out.read_bytes()  # in that language too
     missing = tmp_path / "none" / "report.html"
     ran = CliRunner().invoke(main, ["compare", *arguments, "--html", str(missing)])
     assert ran.exit_code == 2
