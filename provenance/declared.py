@@ -328,12 +328,14 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
     kept = continuity(told.statements, theirs)
     family = library.family(reference.origin).name
     elsewhere: list[Declaration] = []
+    beside: list[str] = []
     missing: dict[str, list[str]] = {"copyright": [], "license": []}
     for holder in kept.missing_holders:
         place = _holder_beside(told, fold_holder(holder))
         if place is None:
             missing["copyright"].append(holder)
         else:
+            beside.append(holder)
             elsewhere.append(Declaration("copyright", *place, family))
     for expression in kept.missing_licenses:
         place = _license_beside(told, expression)
@@ -354,6 +356,7 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
         missing_licenses=tuple(missing["license"]),
         replaced=bool(missing["copyright"] and kept.new_holders),
         elsewhere=tuple(elsewhere),
+        elsewhere_holders=tuple(beside),
     )
 
 

@@ -525,7 +525,8 @@ class Notice:
     holders and licences that it names, and this file does not, and those that only this one
     names. ``publishers`` publish the package for others and stand apart. ``elsewhere`` are holders
     and licences that stand in no line of this file but in a notice file (``NOTICE``, ``LICENSE``
-    ...) beside or above it; they are not missing. ``replaced``: a holder is missing and another
+    ...) beside or above it; they are not missing; ``elsewhere_holders`` as the reference names
+    them. ``replaced``: a holder is missing and another
     one named. ``also`` are the origins that are as close: where there are any, nothing says that
     these notices and not theirs were to be kept."""
 
@@ -542,6 +543,7 @@ class Notice:
     replaced: bool
     elsewhere: tuple[Declaration, ...] = ()
     also: tuple[str, ...] = ()
+    elsewhere_holders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

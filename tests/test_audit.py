@@ -150,6 +150,8 @@ def test_one_command_is_the_way_out_and_an_edit_elsewhere_does_not_undo_it(dirty
     assert policy.startswith("fail-on = 'resembles'\n")
     assert 'path = "src/borrowed.py"\norigin = "birds/m0"\nlicense = "MIT"' in policy
     run("audit", code=0)
+    run("notices", "--write", code=0)
+    assert Path("THIRD_PARTY_NOTICES.md").read_text() == notices, "read, it is no other"
     place = Path("src/borrowed.py")
     place.write_text("import math\n\n\n" + OWN + "\n\n" + place.read_text() + "\n\n" + OWN)
     assert run("audit", code=0).output.startswith("Clean: 2 files")

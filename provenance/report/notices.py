@@ -168,6 +168,7 @@ def _notices(files: _Files, one: Ruling) -> list[Notice]:
 def _holders(notice: Notice) -> Iterator[str]:
     yield from notice.kept_holders
     yield from notice.missing_holders
+    yield from notice.elsewhere_holders
     yield from notice.publishers
 
 
