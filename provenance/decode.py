@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 
 _COOKIE = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _BLANK = re.compile(rb"[ \t\f]*(?:#.*)?\Z")
@@ -51,6 +52,10 @@ _XET_KEYS = tuple(
 _XET_BYTES = 65_515
 _ANNEX = re.compile(rb"[/\\]annex[/\\]objects[/\\]")
 _ANNEX_KEY = re.compile(rb"[^-]+(?:-\w\d+)*--.+")
+_UNSEEN = re.compile(
+    "[\u0890\u0891\u2065\ufdd0-\ufdef\ufff0-\ufff8\U00013439-\U0001343f\U000e0000-\U000e0fff]"
+)
+"""What newer releases of Unicode than that of Python 3.10 say is no sign, or keep free for such."""
 _LATIN_1 = ("latin-1-", "iso-8859-1-", "iso-latin-1-")
 
 
@@ -58,6 +63,16 @@ class Reason(str):
     """Why something was not read: what was found, what was expected, the remedy."""
 
     __slots__ = ()
+
+
+def printable(sign: str) -> bool:
+    """Whether a sign can be seen as it is; the same in every release of Python: what its Unicode
+    does not know yet, as an emoji of this year, is taken for a sign."""
+    return sign.isprintable() or (
+        unicodedata.category(sign) == "Cn"
+        and _UNSEEN.fullmatch(sign) is None
+        and ord(sign) & 0xFFFE != 0xFFFE
+    )
 
 
 def shown(name: str) -> str:
@@ -72,7 +87,7 @@ def shown(name: str) -> str:
     for sign in name:
         if "\udc80" <= sign <= "\udcff":  # a byte, as os.fsdecode keeps it
             signs.append(f"\\x{ord(sign) - 0xDC00:02x}")
-        elif sign.isprintable():
+        elif printable(sign):
             signs.append(sign)
         else:
             signs.append(sign.encode("unicode_escape").decode("ascii"))

@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
+from provenance.decode import printable
 from provenance.errors import UsageError
 
 _LONGEST_WORDS = 80
@@ -138,7 +139,7 @@ def _line(words: object) -> str | None:
     """A value as one printable line, or None."""
     if words is None:
         return None
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(words)).split())
+    line = " ".join("".join(c if printable(c) else " " for c in str(words)).split())
     return line or None
 
 

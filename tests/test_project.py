@@ -32,7 +32,7 @@ ALLOWED = {
     "model": "",
     "mark": "",
     "origins": "model",
-    "release": "errors",
+    "release": "decode errors",
     "cache": "model policy pypi references.__init__ regular",
     "pages": "",
     "order": "",
@@ -122,7 +122,7 @@ ALLOWED = {
         "licenses model report.json report.quoted report.shares report.text report.tiles "
         "report.words verdict version"
     ),
-    "report.quoted": "model report.text",
+    "report.quoted": "decode model report.text",
     "report.shares": "model",
     "report.tiles": "model report.text",
     "report.words": "report.text",
@@ -170,7 +170,7 @@ ALLOWED = {
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text verdict",
-    "report.notices": "model report.evidence",
+    "report.notices": "decode model report.evidence",
     "changed": "aside decode errors history regular",
     "planning": "archive decode errors folder given patterns policy regular settings",
     "auditing": (

@@ -9,7 +9,7 @@ import json
 from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from provenance.decode import shown
+from provenance.decode import printable, shown
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS
 from provenance.limits import READ as LIMITS
@@ -114,7 +114,7 @@ def _release(row: Mapping[str, Any], path: str) -> Release | Skipped:
     package = row.get("package") or row["origin"]
     named = [row["origin"], row.get("package"), row["version"]]
     for one in named:
-        if one is not None and not (0 < len(one) <= _LONGEST_NAME and one.isprintable()):
+        if one is not None and not (0 < len(one) <= _LONGEST_NAME and all(map(printable, one))):
             return Skipped(
                 path,
                 f"found {shown(one[:40])!r} as origin, package or version, expected 1 to "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from provenance.decode import printable
 from provenance.model import Audit, FileResult, Notice, Ruling
 from provenance.report.evidence import has_lines
 
@@ -183,7 +184,7 @@ def _plain(text: str) -> str:
 
 def _line(text: str) -> str:
     """Text on one line that a terminal may see."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join("".join(c if printable(c) else " " for c in text).split())
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from provenance.decode import printable
 from provenance.model import Finding, Report
 from provenance.report.text import safe
 
@@ -145,7 +146,7 @@ def _pieces(text: str, kind: str) -> Iterator[tuple[str, str]]:
         return
     run = ""
     for sign in text:
-        if sign.isprintable() or sign in "\t\n":
+        if printable(sign) or sign in "\t\n":
             run += sign
             continue
         if run:

@@ -10,6 +10,7 @@ import zipfile
 from typing import Any
 
 from fuzz.place import SMALL, place, refused
+from provenance.decode import printable
 from provenance.errors import ProvenanceError
 from provenance.model import Skipped
 from provenance.release import from_metadata
@@ -54,4 +55,4 @@ def fuzz_metadata(data: bytes) -> None:
     """``METADATA`` and ``PKG-INFO`` -> one printable line each."""
     found = from_metadata(data)
     for value in (found.name, found.version, found.license):
-        assert value is None or (value.isprintable() and value.strip())
+        assert value is None or (all(map(printable, value)) and value.strip())

@@ -8,6 +8,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+from provenance.decode import printable
 from provenance.errors import ProvenanceError
 from provenance.limits import Limits
 from provenance.model import SourceFile
@@ -47,4 +48,4 @@ def refused(error: ProvenanceError) -> None:
     """A message is there and is text that a terminal may see once it is made printable."""
     message = str(error)
     assert len(message) > 20
-    assert safe(message).isprintable()
+    assert all(map(printable, safe(message)))

@@ -13,6 +13,7 @@ from provenance.cluster.fingerprints import parsed_of
 from provenance.cluster.gather import files_of_rows, suspects_of_rows
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import Capped, Header, header_of, rows_of
+from provenance.decode import printable
 from provenance.errors import IndexFileError
 from provenance.library import Library
 from provenance.null import Baseline
@@ -76,7 +77,7 @@ def fuzz_table(data: bytes) -> None:
         if data[:1] and data[0] % 2:
             row["content"] = None
     for path, *rest in (*files_of_rows([row]), *suspects_of_rows([row])):
-        assert path.isprintable()
+        assert all(map(printable, path))
         assert rest[0] is not None or rest[1] is not None or len(rest[-1]) > 20
 
 
