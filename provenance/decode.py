@@ -158,7 +158,7 @@ def decode(data: bytes) -> bytes | Reason:
         if isinstance(text, Reason):
             return text
         if text is not None:
-            return _unix_lines(text.encode("utf-8", "replace"))
+            return text.encode("utf-8", "replace")
     if not body.isascii():
         try:
             body.decode("utf-8")
@@ -233,6 +233,8 @@ def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:
         if b"coding".decode(codec.name) != "coding":  # UTF-16, UTF-32, EBCDIC
             return refused
         text = body.decode(codec.name)
+        if b"\r" in body:
+            text = _unix_lines(body).decode(codec.name)  # ends of lines first, as Python does
     except UnicodeDecodeError as error:
         return _undecodable(error, codec.name, 0, True)
     except ValueError:
@@ -241,6 +243,11 @@ def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:
         return Reason(
             f"found a NUL character in text of encoding {codec.name}, expected Python text; "
             "is this a binary or damaged file?"
+        )
+    if "\r" in text:
+        return Reason(
+            f"found the end of a line that is made by the encoding {codec.name}, which some Pythons "
+            "take for one and some do not; save the file as UTF-8"
         )
     return text
 
