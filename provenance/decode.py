@@ -246,8 +246,8 @@ def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:
         )
     if "\r" in text:
         return Reason(
-            f"found the end of a line that is made by the encoding {codec.name}, which some Pythons "
-            "take for one and some do not; save the file as UTF-8"
+            f"found the end of a line that is made by the encoding {codec.name}, which Python may "
+            "take for none; save the file as UTF-8"
         )
     return text
 

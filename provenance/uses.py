@@ -175,6 +175,7 @@ _LOADS = (b"from_pretrained", b"from_config")
 _REGISTERING = (b"register_model", b"register_config", b"register_processor")
 _NAMING = (b"import_module", b"__import__", b"for_model")
 """What is called with the name of a module, or of a model type."""
+_CHECKPOINT_OF = "pretrained_model_name_or_path"
 _WORDS = (b"model_type", *_LOADS, *_REGISTERING, *_NAMING)
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
@@ -185,9 +186,12 @@ _DOTTED = re.compile(
     rb"[ \t]*=\Z"
 )
 _IDENTIFIER = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
+_GAP = rb"[\s\\)]*(?:#[^\n]{0,200}\n[\s\\)]*){0,3}"
 _THROUGH = re.compile(
-    rb"(?<![\w\x80-\xff.])(%b)((?:[\s\\]*\.[\s\\]*%b){1,12})" % (_IDENTIFIER, _IDENTIFIER)
+    rb"(?<![\w\x80-\xff.])(%b)((?:%b\.%b%b){1,12})" % (_IDENTIFIER, _GAP, _GAP, _IDENTIFIER)
 )
+_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
+_BETWEEN = re.compile(rb"#[^\n]*|[\s\\)]")
 _BEYOND = re.compile(rb"(?<![\w\x80-\xff])\w*[\x80-\xff][\w\x80-\xff]*")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
 _FROM = re.compile(r"from\b([\w.\s\\]*)\bimport\b")
@@ -341,8 +345,14 @@ class _File:
         own = (stem, *self.folders[-1:])
         self.own = {_plain(part)[1] for part in own if part} - _GENERIC
         self.bound: dict[str, str] = {}
+        self.packages: dict[str, dict[str, None]] = {}
         self._cost = 0
         self.stars: list[str] = []
+
+    def bind(self, name: str, target: str) -> None:
+        """That a name means a target, as the last import has it; and that some import does."""
+        self.bound[name] = target
+        self.packages.setdefault(name, {})[target] = None
 
     def text(self, node: Node | None) -> str:
         """A node as written, in one line, no longer than can be a name; a name as it is read."""
@@ -424,8 +434,8 @@ def _imports(file: _File) -> Iterator[Use]:
             for child in statement.named_children[:_MOST_HITS]:
                 name, alias = _imported(file, child)
                 if name:
-                    file.bound[alias or name.partition(".")[0]] = (
-                        name if alias else name.partition(".")[0]
+                    file.bind(
+                        alias or name.partition(".")[0], name if alias else name.partition(".")[0]
                     )
                     yield Use("import", name, _line(child), alias)
         elif statement.type == "import_from_statement":
@@ -440,7 +450,7 @@ def _imports(file: _File) -> Iterator[Use]:
                 name, alias = _imported(file, child)
                 if name:
                     target = module + name if module.endswith(".") else f"{module}.{name}"
-                    file.bound[alias or name] = target
+                    file.bind(alias or name, target)
                     if not own:
                         yield Use("import", target, _line(child), alias)
 
@@ -498,31 +508,43 @@ def _through(
     """The first place of each name of a known family that is reached through an imported package:
     ``transformers.LlamaModel``, ``models.llama.modeling_llama``; but for lines of which it is told
     that they use that origin."""
-    packages = {
-        name: target
-        for name, target in file.bound.items()
-        if f"{target.partition('.')[0]}/" in known
-        and resolve(Use("import", target, 0), known) is None
-    }
+    packages: dict[str, list[str]] = {}  # whatever else the name means at other places
+    for name, targets in file.packages.items():
+        for target in targets:
+            if f"{target.partition('.')[0]}/" in known and not resolve(
+                Use("import", target, 0), known
+            ):
+                packages.setdefault(name, []).append(target)
     told: set[str] = set()
     left = _MOST_HITS
     for match in _THROUGH.finditer(file.content) if packages else ():
-        package = packages.get(_name(match[1].decode("utf-8", "replace")))
-        if package is None or left <= 0 or match.end() - match.start() > _LONGEST:
-            continue
-        target = package + _name(re.sub(rb"[\s\\]", b"", match[2]).decode("utf-8", "replace"))
-        origin = resolve(Use("import", target, 0), known)
-        if origin is None or target in told:
-            continue
-        left -= 1
-        node = file.at(*match.span(1))
-        above = node.parent if node is not None else None
-        if node is None or above is None or above.type != "attribute":
-            continue
-        if above.start_byte == node.start_byte and node.end_byte == match.end(1):
-            told.add(target)
-            if (_line(node), origin) not in lines:
-                yield Use("import", target, _line(node))
+        reached = _name(_BETWEEN.sub(b"", match[2]).decode("utf-8", "replace"))
+        for package in packages.get(_name(match[1].decode("utf-8", "replace")), ()):
+            target = package + reached
+            if left <= 0 or len(target) > _LONGEST or target in told:
+                continue
+            origin = resolve(Use("import", target, 0), known)
+            if origin is None:
+                continue
+            left -= 1
+            node = file.at(*match.span(1))
+            object_ = _around(node)
+            if node is None or object_ is None or node.end_byte != match.end(1):
+                continue
+            above = object_.parent
+            if above is None or above.type != "attribute":
+                continue
+            if above.child_by_field_name("object") == object_:
+                told.add(target)
+                if (_line(node), origin) not in lines:
+                    yield Use("import", target, _line(node))
+
+
+def _around(node: Node | None) -> Node | None:
+    """A node with the brackets that it stands in."""
+    while node is not None and node.parent and node.parent.type == "parenthesized_expression":
+        node = node.parent
+    return node
 
 
 # --- calls --------------------------------------------------------------------------------
@@ -542,6 +564,21 @@ def _call_of(node: Node) -> tuple[Node | None, Node | None]:
     return attribute.child_by_field_name("object"), call
 
 
+def _given(file: _File, call: Node, *names: str) -> list[Node | None]:
+    """The values of a call for parameters, by place or by keyword; None where it has none."""
+    arguments = call.child_by_field_name("arguments")
+    plain: list[Node | None] = []
+    named: dict[str, Node | None] = {}
+    if arguments is not None and arguments.type == "argument_list":
+        for node in arguments.named_children[:50]:
+            if node.type == "keyword_argument":
+                name = file.text(node.child_by_field_name("name"))
+                named.setdefault(name, node.child_by_field_name("value"))
+            elif node.type != "comment":
+                plain.append(node)
+    return [plain[at] if at < len(plain) else named.get(one) for at, one in enumerate(names)]
+
+
 def _arguments(call: Node) -> list[Node]:
     """The values a call is given, by keyword too."""
     arguments = call.child_by_field_name("arguments")
@@ -556,7 +593,9 @@ def _arguments(call: Node) -> list[Node]:
 
 
 def _literal(file: _File, node: Node | None) -> str:
-    """The text of a plain string of one line, else ``""``."""
+    """The text of a plain string of one line, in brackets or parts too, else ``""``."""
+    while node is not None and node.type == "parenthesized_expression":
+        node = node.named_child(0) if node.named_child_count == 1 else None
     if node is None or node.end_byte - node.start_byte > _LONGEST:
         return ""
     if node.type == "concatenated_string":
@@ -565,9 +604,17 @@ def _literal(file: _File, node: Node | None) -> str:
     if node.type != "string":
         return ""
     inner = node.named_children
-    if len(inner) != 3 or inner[1].type != "string_content" or inner[1].named_child_count:
+    if len(inner) != 3 or inner[1].type != "string_content":
         return ""
+    if inner[1].named_child_count:
+        return _ESCAPE.sub(_escaped, file.text(inner[1]))
     return file.text(inner[1])
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """The sign that an escape in a string stands for; the escape where there is none."""
+    code = int(match[1], 8) if match[1] else int((match[2] or match[3] or match[4]), 16)
+    return chr(code) if code < 0x110000 else match[0]
 
 
 def _loads(file: _File, word: bytes) -> Iterator[Use]:
@@ -581,9 +628,10 @@ def _loads(file: _File, word: bytes) -> Iterator[Use]:
         by = f"{file.text(object_)}.{kind}"
         if file.is_bound(object_) and (target := file.dotted(object_)):
             yield Use(kind, target, _line(node), by)
-        for value in _arguments(call)[:1]:
+        for value in (*_given(file, call, _CHECKPOINT_OF), *_arguments(call)[:1]):
             if literal := _literal(file, value):
                 yield Use(kind, literal, _line(node), by)
+                break
 
 
 def _registers(file: _File) -> Iterator[Use]:
@@ -661,12 +709,14 @@ def _named(file: _File) -> Iterator[Use]:
                 call = call.parent
             if call is None or call.type != "call":
                 continue
-            values = [_literal(file, value) for value in _arguments(call)[:2]]
-            if not values or not values[0]:
+            first = "name" if kind == "import" else "model_type"
+            target, package = (
+                _literal(file, value) for value in _given(file, call, first, "package")
+            )
+            if not target:
                 continue
-            target = values[0]
-            if kind == "import" and target.startswith(".") and values[1:]:
-                target = values[1] + target
+            if kind == "import" and target.startswith("."):
+                target = package + target
             yield Use(kind, target, _line(node), word.decode())
 
 

@@ -88,7 +88,7 @@ def test_codecs_that_are_no_text_encoding_are_refused(codec: str) -> None:
 
 def test_an_end_of_a_line_that_an_encoding_makes_is_refused() -> None:
     """Importing it, Python sees a comment alone there, and all below it is code."""
-    hidden = b"# coding: utf-7\n#x+AA0-\"\"\"\ndef f(): pass\n#+AA0-\"\"\"\n"
+    hidden = b'# coding: utf-7\n#x+AA0-"""\ndef f(): pass\n#+AA0-"""\n'
     found = decode(hidden)
     assert isinstance(found, Reason)
     assert "utf-7" in found

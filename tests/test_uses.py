@@ -404,6 +404,30 @@ def test_a_part_of_a_package_is_used_where_the_package_is_named() -> None:
             "from_pretrained",
             "meta-llama/Llama-2",
         ),
+        (
+            "from transformers import AutoModel as A\n"
+            "A.from_pretrained(revision='main', pretrained_model_name_or_path=('a/llama-7b'))",
+            "from_pretrained",
+            "a/llama-7b",
+        ),
+        ("m = (transformers).LlamaModel\nimport transformers", "import", "transformers.LlamaModel"),
+        (
+            "import transformers\nm = (transformers.  # of c. d\n" + 300 * " " + "LlamaModel)",
+            "import",
+            "transformers.LlamaModel",
+        ),
+        (
+            "import transformers\nm = transformers.LlamaModel\n"
+            "def f():\n    import os as transformers",
+            "import",
+            "transformers.LlamaModel",
+        ),
+        (
+            "import importlib as i\n"
+            "m = i.import_module(package=None, name=('transformers.ll\\x61ma'))",
+            "import",
+            "transformers.llama",
+        ),
     ],
 )
 def test_names_that_are_reached_through_a_package(source: str, kind: str, target: str) -> None:
@@ -417,6 +441,9 @@ def test_names_that_are_reached_through_a_package(source: str, kind: str, target
         "import transformers as t\n't.LlamaModel'  # t.LlamaModel\n",
         "import transformers as t\nx.t.LlamaModel, x . t . LlamaModel\n",
         "import mine as t\nt.LlamaModel\n",
+        "import transformers as t\nt\n).LlamaModel\n",
+        "import transformers as t\nf(t).LlamaModel, x[0] . t . LlamaModel, (x).t.LlamaModel\n",
+        "import transformers as t\n(t\n).AutoModel  # .LlamaModel\n",
         "import transformers as t\nt.AutoModel.from_config(c)\n",
     ],
 )
