@@ -6,6 +6,7 @@ Tags: SPDX specification 2.3, annex H (snippet tags).
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ _URL = (
 )
 _FILE = r"(?:[\w.+-]*/)*[\w.+-]+\.(?:py|ipynb|cpp|cc|cuh?|hpp|h|c|jl|js|ts|rs|go|java|g4)\b(?!\.\w)"
 _DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
-_SOURCE = re.compile(f"(?P<url>{_URL})|(?P<file>(?<![\\w/.]){_FILE})|(?P<dotted>\\b{_DOTTED})")
+_SOURCE = re.compile(f"(?P<url>{_URL})|(?P<file>(?<![\\w/.+-]){_FILE})|(?P<dotted>\\b{_DOTTED})")
 _ADDRESS = re.compile(_URL)
 _NOT_DOTTED = re.compile(
     r"(?:[ei]\.[eg]|et\.al|cf|vs|etc)(?:\.|$)|[a-z]+\.(?:ai|com|org|net|dev)$", re.IGNORECASE
@@ -105,6 +106,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 """The same in more words, which may begin on the line above."""
+_LEAD_SIGNS = 300
+"""So many signs before a verb are looked at: a line may have very many verbs."""
 _INSTEAD = re.compile(rf"\b(?:{_PARTICIPLES}),$", re.IGNORECASE)
 """What is denied of itself before another verb: "not modified, copied from"."""
 _CODE = re.compile(
@@ -150,8 +153,9 @@ def repository_of(url: str) -> Repository | None:
     return Repository(match["owner"], name, ref, path, lines)
 
 
-def claims_in(block: Block, hit_lines: list[int]) -> Iterator[Claim]:
-    """The claims on lines of a block, and the addresses of files that no claim names."""
+def claims_in(block: Block, hit_lines: list[int], left: Iterator[int]) -> Iterator[Claim]:
+    """The claims on lines of a block, and the addresses of files that no claim names; of verbs that
+    may make one, as many as there are ``left``."""
     told: set[str] = set()
     for at in hit_lines:
         text = bare_line(block.lines[at])
@@ -161,7 +165,7 @@ def claims_in(block: Block, hit_lines: list[int]) -> Iterator[Claim]:
             both = f"{above} {text}"
             if cut := [one for one in _VERB.finditer(both) if one.start() < len(above) < one.end()]:
                 first, text, verbs = at - 1, both, cut
-        for number, verb in enumerate(verbs):
+        for (number, verb), _ in zip(enumerate(verbs), left, strict=False):
             stop = verbs[number + 1].start() if number + 1 < len(verbs) else len(text)
             rest = text[verb.end() : stop]
             sources, last = _sources(block, at, text[: verb.start()], verb, rest)
@@ -193,10 +197,13 @@ def _sources(
     # A line may go on with the sentence of the line above.
     above = bare_line(block.lines[at - 1]) if at else ""
     goes_on = bool(above and above[-1] not in ".:;!?") and (lead + verb[0])[:1].islower()
-    whole = f"{above} {lead}" if goes_on else lead
+    lead = lead[-_LEAD_SIGNS:]  # a denial has few words
+    whole = f"{above[-_LEAD_SIGNS:]} {lead}" if goes_on else lead
     several = re.search(r" (?:or|nor) ", verb[0]) is not None
-    instead = _INSTEAD.search(lead.rstrip()) is not None and not several
-    if _NEGATED.search(lead.rstrip()) or (_DENIED.search(whole.rstrip()) and not instead):
+    instead = _INSTEAD.search(lead.rstrip()[-_LEAD_SIGNS // 10 :]) is not None and not several
+    if _NEGATED.search(lead.rstrip()[-_LEAD_SIGNS // 10 :]) or (
+        _DENIED.search(whole.rstrip()) and not instead
+    ):
         return [], at
     weak = bool(verb["based"] or verb["inspired"])
     leads = _is_lead(lead)
@@ -296,6 +303,8 @@ def snippets_in(tags: list[tuple[int, str]], claims: list[Claim]) -> Iterator[Cl
     tag says of the snippet's name or as a comment on it."""
     begun: list[tuple[int, str]] = []
     told: dict[int, str] = {}
+    claims = sorted(claims, key=lambda claim: claim.line)
+    at_line = [claim.line for claim in claims]
     for line, text in tags:
         if begun and (said := _SNIPPET.search(text)) is not None:
             told.setdefault(begun[-1][0], said[1].strip()[:LONGEST])
@@ -303,7 +312,8 @@ def snippets_in(tags: list[tuple[int, str]], claims: list[Claim]) -> Iterator[Cl
             begun.append((line, text))
         elif "SPDX-SnippetEnd" in text and begun:
             first, written = begun.pop()
-            inside = [claim for claim in claims if first <= claim.line <= line]
+            at = bisect_left(at_line, first)
+            inside = [one for one in claims[at : at + 1] if one.line <= line]
             target = inside[0].target if inside else told.get(first, "")
             yield Claim(
                 "snippet", first, line, written[:LONGEST], target, repository_of(target), ()

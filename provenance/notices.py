@@ -18,7 +18,7 @@ from provenance.errors import UsageError
 from provenance.mark import fold, folds
 from provenance.patterns import Patterns
 from provenance.rights import Copyright, License
-from provenance.statements import Statements, statements
+from provenance.statements import MOST_VERBS, Statements, statements
 from provenance.toml import table_of
 
 MOST = 100
@@ -94,7 +94,7 @@ def is_notice(name: str) -> bool:
 def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
     """Read notice files, (path, bytes); what is no text, or no TOML, says nothing."""
     read: list[NoticeFile] = []
-    left = iter(range(MOST_ANNOTATED))
+    left, verbs = iter(range(MOST_ANNOTATED)), iter(range(MOST_VERBS))
     for path, data in found:
         text = plain_text(data)
         folder = _folder(path)
@@ -102,7 +102,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
             read += _annotations(path, folder, text, left)
             continue
         lines = text.split("\n")
-        said = statements("\n".join(_comments(lines)).encode())
+        said = statements("\n".join(_comments(lines)).encode(), verbs)
         people = bool(_PEOPLE.fullmatch(path.rpartition("/")[2]))
         shown = (
             (n, line.strip())

@@ -47,9 +47,9 @@ _COPYRIGHT = re.compile(
 )
 _SIGN = re.compile(r"SPDX-(?:File|Snippet)Copyright|copyrights?\b|©|\(c\) ", re.IGNORECASE)
 _TAIL = re.compile(
-    r"\s*(?:[.,;(]\s*|\s)(?:all rights?\b|licensed under|released under|"
+    r"(?<!\s)\s*(?:(?:[.,;(]\s*|\s)(?:all rights?\b|licensed under|released under|"
     r"distributed under|under the|this (?:file|code|source|software|program)|see |"
-    r"some rights|\(?https?:).*$|\s*\*/?\s*$|\s*-->\s*$",
+    r"some rights|\(?https?:).*$|\*/?\s*$|-->\s*$)",
     re.IGNORECASE,
 )
 _NO_HOLDER = re.compile(
@@ -106,7 +106,7 @@ def copyrights_in(block: Block, hit_lines: list[int]) -> Iterator[Copyright]:
 def _holder(text: str) -> str:
     """A holder without reservations, addresses and the punctuation around."""
     text = _TAIL.sub("", text)
-    text = re.sub(r"\s*<[^>]*>", "", text)
+    text = re.sub(r"(?<!\s)\s*<[^>]*>", "", text)
     text = re.sub(r"^(?:by\b|[-–—,;:.])\s*", "", text.strip(), flags=re.IGNORECASE)
     text = text.strip(" ,;:-–—\"'")
     if text.endswith(".") and not re.search(r"\b(?:Inc|Ltd|Co|Corp|S\.A|L\.P)\.$", text):

@@ -8,7 +8,7 @@ its code comes from, whose it is and under which licence; and what became of suc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -24,8 +24,9 @@ from provenance.rights import (
     parties,
 )
 
-MOST = 2_000
-"""Claims, copyrights and licences read of one file, each; no person writes more."""
+MOST, MOST_VERBS = 2_000, 4_000
+"""Claims, copyrights and licences read of one file, each, and the verbs that may make a claim which
+are looked at in it, or in all notice files of a source; no person writes more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,12 @@ class Continuity:
 NOTHING = Statements()
 
 
-def statements(content: bytes) -> Statements:
+def statements(content: bytes, verbs: Iterator[int] | None = None) -> Statements:
     """Read what one file says.
 
     Args:
         content: UTF-8 with ``\\n`` line ends (``SourceFile.content``).
+        verbs: one for each verb of a claim that may be looked at, ``MOST_VERBS`` where None.
 
     Returns:
         The statements, in order of lines; at most ``MOST`` of each kind.
@@ -77,12 +79,13 @@ def statements(content: bytes) -> Statements:
     hits = hits_in(lower)
     if not hits:
         return NOTHING
+    left = iter(range(MOST_VERBS)) if verbs is None else verbs
     claims: list[Claim] = []
     copyrights: list[Copyright] = []
     licenses: list[License] = []
     snippets: list[tuple[int, str]] = []
     for block, lines in blocks(content, hits):
-        claims += claims_in(block, lines)
+        claims += claims_in(block, lines, left)
         for at in lines:
             if "SPDX-Snippet" in block.lines[at]:
                 snippets.append((block.first_line + at, block.lines[at]))
@@ -107,8 +110,9 @@ def of_cells(content: bytes, cells: Sequence[tuple[int, int]]) -> Statements:
     claims: list[Claim] = []
     copyrights: list[Copyright] = []
     licenses: list[License] = []
+    verbs = iter(range(MOST_VERBS))
     for (_, first), (_, stop) in pairwise((*cells, (0, len(lines) + 1))):
-        said, above = statements(b"\n".join(lines[first - 1 : stop - 1])), first - 1
+        said, above = statements(b"\n".join(lines[first - 1 : stop - 1]), verbs), first - 1
         claims += (
             replace(one, line=one.line + above, end_line=one.end_line + above)
             for one in said.claims

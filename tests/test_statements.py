@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from provenance.claims import Claim, Repository, repository_of
 from provenance.comments import head_lines
 from provenance.rights import Copyright, License, fold_holder, parties
-from provenance.statements import MOST, NOTHING, Statements, continuity, of_cells, statements
+from provenance.statements import (
+    MOST,
+    MOST_VERBS,
+    NOTHING,
+    Statements,
+    continuity,
+    of_cells,
+    statements,
+)
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -526,6 +534,10 @@ SLOW: list[bytes] = [
     b"# copied from" + b" " * 1_000_000 + b"x\n",
     b"# copyright" + b" (c)" * 250_000,
     b"# Copyright 2020 A" + b" and A" * 150_000,
+    (b"# Copyright 2020 A" + b" " * 960 + b"x\n") * 5_000,
+    (b"# copied from " + b"a-/" * 320 + b"x\n") * 5_000,
+    (b"#" + b" copied from" * 80 + b"\n") * 5_000,
+    b"# copied from A\n" + b"# SPDX-SnippetBegin\n" * 50_000 + b"# SPDX-SnippetEnd\n" * 50_000,
     b'def f():\n    """Copied from a.b."""' + b" " * 1_000_000 + b"\n    x = 1\n",
 ]
 
@@ -540,6 +552,12 @@ def _bounded(content: bytes) -> None:
 def test_work_and_output_are_bounded() -> None:
     """A megabyte made to be slow: at most so many statements, and no search that never ends."""
     ends(_bounded, SLOW)
+
+
+def test_very_many_verbs_are_looked_at_up_to_a_bound() -> None:
+    """One that names nothing counts too: it takes as long."""
+    text = "# copied from the\n#\n" * (MOST_VERBS - 1) + "# copied from a.b.c\n" * 2
+    assert claims(text) == [("copied", 2 * MOST_VERBS - 1, "a.b.c")]
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
