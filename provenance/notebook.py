@@ -240,6 +240,10 @@ def _without_prompts(lines: list[str]) -> list[str]:
     releases differ in where they look for them. What stands in a string is none."""
     bare, prompted, depth, quote = [], False, 0, ""
     for line in lines:
+        if not line:  # there may be very many
+            bare.append(line)
+            quote = "" if len(quote) == 1 else quote
+            continue
         prompt = None if quote else _PROMPT.match(line)
         prompted |= not quote and _PROMPTED.match(line) is not None
         bare.append(line[prompt.end() :] if prompt else line)
@@ -257,6 +261,10 @@ def _without_magics(lines: list[str]) -> Iterator[str]:
     depth, quote, goes_on = 0, "", False
     command: list[str] = []  # what stands above of one that goes on
     for given in lines:
+        if not given and not command:
+            quote, goes_on = "" if len(quote) == 1 else quote, False
+            yield given
+            continue
         line = given.removesuffix("\r")
         starts = not (depth or quote or goes_on)
         code, size, command = _commands(line, command, starts, line == given)

@@ -671,11 +671,14 @@ _DEFAULTS = ("default_parameter", "typed_default_parameter")
 
 
 def _model_types(file: _File) -> Iterator[Use]:
+    read: set[int] = set()  # a list may name it very many times
     for node in file.places(b"model_type"):
         above: Node | None = node
         for _ in range(6):
             above = above.parent if above is not None else None
             if above is None or above.type in ("block", "module", "expression_statement"):
+                break
+            if above.id in read:
                 break
             values: list[Node | None] = []
             if above.type == "comparison_operator":
@@ -693,6 +696,7 @@ def _model_types(file: _File) -> Iterator[Use]:
                     if text and text != "model_type":
                         yield Use("model_type", text, _line(one or node), above.type)
             if values:
+                read.add(above.id)
                 break
 
 
