@@ -238,7 +238,8 @@ def _comment(line: str) -> str:
 def _without_prompts(lines: list[str]) -> list[str]:
     """The lines without the prompts of Python and IPython, with which code may be put into a cell:
     releases differ in where they look for them. What stands in a string is none."""
-    bare, prompted, depth, quote = [], False, 0, ""
+    bare: list[str] = []
+    prompted, depth, quote = False, 0, ""
     for line in lines:
         if not line:  # there may be very many
             bare.append(line)

@@ -688,16 +688,22 @@ def _model_types(file: _File) -> Iterator[Use]:
             elif above.type in ("keyword_argument", "pair", *_DEFAULTS):
                 values = [above.child_by_field_name("value")]
             for value in values:
-                inner: list[Node | None] = [value]
-                if value is not None and value.type in ("tuple", "list", "set"):
-                    inner = [*value.named_children[:200]]
-                for one in inner:
+                for one in _alternatives(value):
                     text = _literal(file, one)
                     if text and text != "model_type":
                         yield Use("model_type", text, _line(one or node), above.type)
             if values:
                 read.add(above.id)
                 break
+
+
+def _alternatives(value: Node | None) -> list[Node | None]:
+    """The values of a value: of a list or a choice, or what is assigned to several names."""
+    while value is not None and value.type == "assignment":
+        value = value.child_by_field_name("right")
+    if value is not None and value.type in ("tuple", "list", "set", "conditional_expression"):
+        return [*value.named_children[:200]]
+    return [value]
 
 
 def _named(file: _File) -> Iterator[Use]:

@@ -413,6 +413,8 @@ def test_a_part_of_a_package_is_used_where_the_package_is_named() -> None:
             "from_pretrained",
             "a/llama-7b",
         ),
+        ("import torch\nc.model_type = b = a = 'llama'", "model_type", "llama"),
+        ("import torch\nmodel_type = None if c else ('llama')", "model_type", "llama"),
         ("m = (transformers).LlamaModel\nimport transformers", "import", "transformers.LlamaModel"),
         (
             "import transformers\nm = (transformers.  # of c. d\n" + 300 * " " + "LlamaModel)",
