@@ -27,6 +27,9 @@ MOST = 2_000
 """Uses read of one file; no person writes more."""
 
 _MOST_HITS = 5_000
+_MOST_MEANINGS, _MOST_NAMES = 4, 10
+"""Packages that one name stands for in a file, of which what is reached through it is looked up;
+names that one value is given to."""
 _LONGEST = 200
 _FREE, _DEEPEST = 20_000_000, 300
 """Bytes of the file, for each place that is looked at, before it is asked how deep a place stands:
@@ -515,6 +518,7 @@ def _through(
                 Use("import", target, 0), known
             ):
                 packages.setdefault(name, []).append(target)
+    packages = {name: targets[:_MOST_MEANINGS] for name, targets in packages.items()}
     told: set[str] = set()
     left = _MOST_HITS
     for match in _THROUGH.finditer(file.content) if packages else ():
@@ -699,8 +703,9 @@ def _model_types(file: _File) -> Iterator[Use]:
 
 def _alternatives(value: Node | None) -> list[Node | None]:
     """The values of a value: of a list or a choice, or what is assigned to several names."""
-    while value is not None and value.type == "assignment":
-        value = value.child_by_field_name("right")
+    for _ in range(_MOST_NAMES):
+        if value is not None and value.type == "assignment":
+            value = value.child_by_field_name("right")
     if value is not None and value.type in ("tuple", "list", "set", "conditional_expression"):
         return [*value.named_children[:200]]
     return [value]

@@ -328,6 +328,11 @@ SLOW: list[bytes] = [
     b"from transformers import LlamaModel\n" + b"LlamaModel.x = f\n" * 30_000,
     b"from transformers import " + b"LlamaModel, " * 60_000,
     b"model_type == " + b"(" * 20_000,
+    b"".join(b"import transformers.a%d as t\n" % at for at in range(1_000))
+    + b"".join(b"t.b%d\n" % at for at in range(60_000)),
+    b"model_type = " * 20_000 + b"x",
+    b"import transformers as t\n" + b"t" + b")" * 500_000 + b"t # a\n" * 100_000,
+    b"import transformers as t\n" + b"t\n#t\n" * 100_000,
     b"x = [" + b"model_type," * 100_000 + b"]",
     b"x = [" + b"model_type == x," * 60_000 + b"]",
     b"x = model_type" + b" == model_type" * 60_000,
