@@ -29,7 +29,7 @@ MOST = 2_000
 _MOST_HITS = 5_000
 _MOST_MEANINGS, _MOST_NAMES = 4, 10
 """Packages that one name stands for in a file, of which what is reached through it is looked up;
-names that one value is given to."""
+names that one value is given to, and brackets around one."""
 _LONGEST = 200
 _FREE, _DEEPEST = 20_000_000, 300
 """Bytes of the file, for each place that is looked at, before it is asked how deep a place stands:
@@ -522,8 +522,11 @@ def _through(
     told: set[str] = set()
     left = _MOST_HITS
     for match in _THROUGH.finditer(file.content) if packages else ():
+        named = packages.get(_name(match[1].decode("utf-8", "replace")))
+        if named is None:
+            continue
         reached = _name(_BETWEEN.sub(b"", match[2]).decode("utf-8", "replace"))
-        for package in packages.get(_name(match[1].decode("utf-8", "replace")), ()):
+        for package in named:
             target = package + reached
             if left <= 0 or len(target) > _LONGEST or target in told:
                 continue
@@ -545,9 +548,13 @@ def _through(
 
 
 def _around(node: Node | None) -> Node | None:
-    """A node with the brackets that it stands in."""
-    while node is not None and node.parent and node.parent.type == "parenthesized_expression":
-        node = node.parent
+    """A node with the brackets that it stands in, a few: to ask what is around takes as long as it
+    is deep."""
+    for _ in range(_MOST_NAMES):
+        above = node.parent if node is not None else None
+        if above is None or above.type != "parenthesized_expression":
+            break
+        node = above
     return node
 
 
@@ -598,8 +605,9 @@ def _arguments(call: Node) -> list[Node]:
 
 def _literal(file: _File, node: Node | None) -> str:
     """The text of a plain string of one line, in brackets or parts too, else ``""``."""
-    while node is not None and node.type == "parenthesized_expression":
-        node = node.named_child(0) if node.named_child_count == 1 else None
+    for _ in range(_MOST_NAMES):
+        if node is not None and node.type == "parenthesized_expression":
+            node = node.named_child(0) if node.named_child_count == 1 else None
     if node is None or node.end_byte - node.start_byte > _LONGEST:
         return ""
     if node.type == "concatenated_string":

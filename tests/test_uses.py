@@ -331,6 +331,11 @@ SLOW: list[bytes] = [
     b"".join(b"import transformers.a%d as t\n" % at for at in range(1_000))
     + b"".join(b"t.b%d\n" % at for at in range(60_000)),
     b"model_type = " * 20_000 + b"x",
+    b"import transformers\n"
+    + b"".join(
+        b"(" * 2_000 + b"transformers" + b")" * 2_000 + b".LlamaModel%d\n" % at
+        for at in range(1_000)
+    ),
     b"import transformers as t\n" + b"t" + b")" * 500_000 + b"t # a\n" * 100_000,
     b"import transformers as t\n" + b"t\n#t\n" * 100_000,
     b"x = [" + b"model_type," * 100_000 + b"]",
