@@ -575,32 +575,32 @@ def _call_of(node: Node) -> tuple[Node | None, Node | None]:
     return attribute.child_by_field_name("object"), call
 
 
-def _given(file: _File, call: Node, *names: str) -> list[Node | None]:
-    """The values of a call for parameters, by place or by keyword; None where it has none."""
-    arguments = call.child_by_field_name("arguments")
-    plain: list[Node | None] = []
-    named: dict[str, Node | None] = {}
-    if arguments is not None and arguments.type == "argument_list":
-        for node in arguments.named_children[:50]:
-            if node.type == "keyword_argument":
-                name = file.text(node.child_by_field_name("name"))
-                named.setdefault(name, node.child_by_field_name("value"))
-            elif node.type != "comment":
-                plain.append(node)
-    return [plain[at] if at < len(plain) else named.get(one) for at, one in enumerate(names)]
-
-
-def _arguments(call: Node) -> list[Node]:
-    """The values a call is given, by keyword too."""
+def _passed(file: _File, call: Node) -> list[tuple[str, Node]]:
+    """The values a call is given, each with its keyword, which is empty where it has none."""
     arguments = call.child_by_field_name("arguments")
     if arguments is None or arguments.type != "argument_list":
         return []
-    values = []
+    passed = []
     for node in arguments.named_children[:50]:
-        value = node.child_by_field_name("value") if node.type == "keyword_argument" else node
+        keyword = node.type == "keyword_argument"
+        value = node.child_by_field_name("value") if keyword else node
         if value is not None and value.type != "comment":
-            values.append(value)
-    return values
+            name = file.text(node.child_by_field_name("name")) if keyword else ""
+            passed.append((name, value))
+    return passed
+
+
+def _arguments(file: _File, call: Node) -> list[Node]:
+    """The values a call is given, by keyword too."""
+    return [value for _, value in _passed(file, call)]
+
+
+def _given(file: _File, call: Node, *names: str) -> list[Node | None]:
+    """The values of a call for parameters, by place or by keyword; None where it has none."""
+    passed = _passed(file, call)
+    plain = [value for name, value in passed if not name]
+    named = {name: value for name, value in passed if name}
+    return [plain[at] if at < len(plain) else named.get(one) for at, one in enumerate(names)]
 
 
 def _literal(file: _File, node: Node | None) -> str:
@@ -640,7 +640,7 @@ def _loads(file: _File, word: bytes) -> Iterator[Use]:
         by = f"{file.text(object_)}.{kind}"
         if file.is_bound(object_) and (target := file.dotted(object_)):
             yield Use(kind, target, _line(node), by)
-        for value in (*_given(file, call, _CHECKPOINT_OF), *_arguments(call)[:1]):
+        for value in (*_given(file, call, _CHECKPOINT_OF), *_arguments(file, call)[:1]):
             if literal := _literal(file, value):
                 yield Use(kind, literal, _line(node), by)
                 break
@@ -655,7 +655,7 @@ def _registers(file: _File) -> Iterator[Use]:
                 if not _REGISTRY.search(registry):
                     continue
                 by = f"{registry}.{word.decode()}"
-                for value in _arguments(call)[:8]:
+                for value in _arguments(file, call)[:8]:
                     target = _literal(file, value) or file.dotted(value)
                     if target and target not in ("True", "False", "None"):
                         yield Use("register", target, _line(node), by)
@@ -781,7 +781,7 @@ def _patches(file: _File) -> Iterator[Use]:
         call = node.parent
         if call is None or call.type != "call":
             continue
-        values = _arguments(call)
+        values = _arguments(file, call)
         if len(values) == 3 and file.is_bound(values[0]) and (target := file.dotted(values[0])):
             name = _literal(file, values[1])
             if name.isidentifier():
@@ -792,6 +792,6 @@ def _patches(file: _File) -> Iterator[Use]:
             call = call.parent
         if call is None or call.type != "call":
             continue
-        values = _arguments(call)
+        values = _arguments(file, call)
         if values and file.is_bound(values[0]) and (target := file.dotted(values[0])):
             yield Use("patch", target, _line(call), file.text(call)[:80])
