@@ -2,19 +2,29 @@
 subclasses, registers, loads, names or patches; and which known family that is.
 
 Pure. A few words and the modules imported, as the walk of a file finds them, decide whether it has
-anything to read; then only the places of those words are looked up in its syntax tree.
+anything to read; then only the places of those words are looked up in its syntax tree, in their
+order, by a walk that comes to each node once: however many there are, it takes as long as the file
+is large.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import merge
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, cast
 from unicodedata import normalize
 
 from tree_sitter import Node, Tree
@@ -26,14 +36,12 @@ from provenance.parse import LONGEST_IMPORT, Walked, syntax
 MOST = 2_000
 """Uses read of one file; no person writes more."""
 
-_MOST_HITS = 5_000
 _MOST_MEANINGS, _MOST_NAMES = 4, 10
 """Packages that one name stands for in a file, of which what is reached through it is looked up;
 names that one value is given to, and brackets around one."""
 _LONGEST = 200
-_FREE, _DEEPEST = 20_000_000, 300
-"""Bytes of the file, for each place that is looked at, before it is asked how deep a place stands:
-to climb from a node costs as much as it is deep. In 45 files of models none is deeper than 24."""
+_AROUND = 8
+"""Nodes around a place that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +191,10 @@ _WORDS = (b"model_type", *_LOADS, *_REGISTERING, *_NAMING)
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
 _CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
-_ASSIGNED = re.compile(rb"\.[A-Za-z_\x80-\xff][\w\x80-\xff]*[ \t]*=(?!=)")
-_DOTTED = re.compile(
-    rb"[ \t]*((?:[A-Za-z_\x80-\xff][\w\x80-\xff]*\.){1,12}[A-Za-z_\x80-\xff][\w\x80-\xff]*)"
-    rb"[ \t]*=\Z"
-)
 _IDENTIFIER = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
+_ASSIGNED = re.compile(rb"(\.%b)[ \t]*=(?!=)" % _IDENTIFIER)
+_OF_NAMES = bytes(sign for sign in range(256) if sign >= 0x80 or chr(sign).isalnum()) + b"_."
+_WORD = re.compile(rb"(?<![\w\x80-\xff])%b" % _IDENTIFIER)
 _GAP = rb"[\s\\)]*(?:#[^\n]{0,200}\n[\s\\)]*){0,3}"
 _THROUGH = re.compile(
     rb"(?<![\w\x80-\xff.])(%b)((?:%b\.%b%b){1,12})" % (_IDENTIFIER, _GAP, _GAP, _IDENTIFIER)
@@ -328,11 +334,15 @@ def _spellings(content: bytes) -> dict[bytes, list[bytes]]:
 
 def _checkpoint_places(content: bytes) -> Iterator[tuple[int, int]]:
     """Where a string, without its quotes, is the name of a checkpoint of a known owner."""
-    for match in islice(_CHECKPOINT.finditer(content), _MOST_HITS):
+    for match in _CHECKPOINT.finditer(content):
         before = content[max(0, match.start() - 30) : match.start()]
         at = max(before.rfind(b'"'), before.rfind(b"'"))
         if at >= 0 and before[at + 1 :] in _OWNERS:
             yield match.start() - len(before) + at + 1, match.end() - 1
+
+
+_Span = tuple[int, int, bytes]
+"""The first byte of a place, the one behind its last, and what is sought there."""
 
 
 class _File:
@@ -341,7 +351,6 @@ class _File:
     def __init__(self, content: bytes, path: str, roots: Sequence[Node]) -> None:
         self.content = content
         self.roots = roots
-        self._starts = [root.start_byte for root in roots]
         pure = PurePosixPath(path)
         self.folders = pure.parts[:-1]
         stem = pure.stem if pure.stem != "__init__" else ""
@@ -349,8 +358,10 @@ class _File:
         self.own = {_plain(part)[1] for part in own if part} - _GENERIC
         self.bound: dict[str, str] = {}
         self.packages: dict[str, dict[str, None]] = {}
-        self._cost = 0
-        self.stars: list[str] = []
+        self.stars: dict[str, None] = {}
+        self.classes: list[Node] = []
+        self.read: set[int] = set()
+        """Nodes of which all values have been read: one may name ``model_type`` very often."""
 
     def bind(self, name: str, target: str) -> None:
         """That a name means a target, as the last import has it; and that some import does."""
@@ -365,30 +376,60 @@ class _File:
         text = " ".join(raw.decode("utf-8", "replace")[:_LONGEST].split())
         return text if node.type == "string_content" else _name(text)
 
-    def at(self, first: int, stop: int) -> Node | None:
-        """The smallest node of a place; in a file of very many places, or very large, none that
-        stands so deep that to find it, and what is around it, takes long."""
-        self._cost += len(self.content)
-        within = bisect_right(self._starts, first) - 1  # a notebook has a tree for each cell
-        if within < 0 or first >= self.roots[within].end_byte:
-            return None
-        root = self.roots[within]
-        if self._cost > _FREE and _is_deep(root, first):
-            return None
-        return root.descendant_for_byte_range(first, stop)
+    def places(self, *words: bytes) -> Iterator[tuple[bytes, list[Node]]]:
+        """Where some words stand as leaves, or what is read as one of them; see ``nodes``."""
+        return self.nodes(merge(*map(self.spans, words)))
 
-    def places(self, word: bytes) -> Iterator[Node]:
-        """The leaves that are exactly a word, or are read as it."""
-        for spelled in (word, *_spellings(self.content).get(word, ())):
-            at = self.content.find(spelled)
-            for _ in range(_MOST_HITS):
-                if at < 0:
+    def spans(self, word: bytes) -> Iterator[_Span]:
+        """Where a word, or what is read as it, stands in the text, in order."""
+        return merge(*(self._spelled(one, word) for one in (word, *self._spellings(word))))
+
+    def _spellings(self, word: bytes) -> list[bytes]:
+        return _spellings(self.content).get(word, [])
+
+    def _spelled(self, spelled: bytes, word: bytes) -> Iterator[_Span]:
+        at = self.content.find(spelled)
+        while at >= 0:
+            yield at, at + len(spelled), word
+            at = self.content.find(spelled, at + len(spelled))
+
+    def nodes(self, spans: Iterable[_Span]) -> Iterator[tuple[bytes, list[Node]]]:
+        """Places, given in their order, the outer one first, that are exactly a node.
+
+        Yields:
+            What is sought there, and the nodes from the root, which stands ``_AROUND`` times, to
+            the smallest one of the place. The list is the walk's own, which goes on with it.
+        """
+        roots = iter(self.roots)  # a notebook has a tree for each cell
+        root = next(roots, None)
+        path: list[Node] = []
+        for first, stop, sought in spans:
+            while root is not None and root.end_byte <= first:
+                root, path = next(roots, None), []
+            if root is None:
+                return
+            if not path:
+                cursor, path = root.walk(), [root] * _AROUND
+            while True:
+                node = path[-1]
+                exact = node.byte_range == (first, stop)
+                if node.end_byte <= first:
+                    if cursor.goto_next_sibling():
+                        path[-1] = cast("Node", cursor.node)
+                    elif len(path) > _AROUND and path[-2].end_byte <= first:
+                        cursor.goto_parent()
+                        path.pop()
+                    else:
+                        break  # behind the last one in what is around
+                elif node.start_byte > first or node.end_byte < stop:
                     break
-                stop = at + len(spelled)
-                node = self.at(at, stop)
-                if node is not None and (node.start_byte, node.end_byte) == (at, stop):
-                    yield node
-                at = self.content.find(spelled, stop)
+                elif node.child_count == 1 or (node.child_count and not exact):
+                    cursor.goto_first_child()
+                    path.append(cast("Node", cursor.node))
+                else:
+                    if exact:
+                        yield sought, path
+                    break
 
     def dotted(self, node: Node | None) -> str:
         """A name as the imports mean it; ``""`` for any other expression."""
@@ -403,22 +444,27 @@ class _File:
         return node is not None and self.text(node).partition(".")[0] in self.bound
 
 
-def _is_deep(root: Node, at: int) -> bool:
-    """Whether more than so many nodes stand around a place."""
-    cursor = root.walk()
-    return all(cursor.goto_first_child_for_byte(at) is not None for _ in range(_DEEPEST))
-
-
 def _found(file: _File) -> Iterator[Use]:
-    yield from _imports(file)
+    """All uses but those reached through a package: first what names mean, then what they do."""
+    for word, path in file.places(b"import", b"class"):
+        if word == b"import":
+            yield from _imports(file, path)
+        elif path[-2].type == "class_definition":
+            file.classes.append(path[-2])
     yield from _subclasses(file)
-    for word in _LOADS:
-        yield from _loads(file, word)
-    yield from _registers(file)
-    yield from _model_types(file)
-    yield from _named(file)
-    yield from _checkpoints(file)
-    yield from _patches(file)
+    spans = (
+        *map(file.spans, _READERS),
+        _importing(file),
+        _checkpoint_spans(file.content),
+        _patched(file),
+    )
+    readers = {**_READERS, b"(": _named, b"/": _checkpoints, b"=": _assigned}
+    for word, path in file.nodes(merge(*spans, key=_outer_first)):
+        yield from readers[word](file, word, path)
+
+
+def _outer_first(span: _Span) -> tuple[int, int]:
+    return span[0], -span[1]
 
 
 def _line(node: Node) -> int:
@@ -428,34 +474,33 @@ def _line(node: Node) -> int:
 # --- imports and subclasses ---------------------------------------------------------------
 
 
-def _imports(file: _File) -> Iterator[Use]:
-    for word in file.places(b"import"):
-        statement = word.parent
-        if statement is None or word.type != "import":
-            continue
-        if statement.type == "import_statement":
-            for child in statement.named_children[:_MOST_HITS]:
-                name, alias = _imported(file, child)
-                if name:
-                    file.bind(
-                        alias or name.partition(".")[0], name if alias else name.partition(".")[0]
-                    )
-                    yield Use("import", name, _line(child), alias)
-        elif statement.type == "import_from_statement":
-            module, relative = _module(file, statement.child_by_field_name("module_name"))
-            own = relative and _plain(module.rpartition(".")[2])[1] in file.own
-            for child in statement.named_children[1:_MOST_HITS]:
-                if child.type == "wildcard_import":
-                    file.stars.append(module)
-                    if not own:
-                        yield Use("import", f"{module}.*", _line(child))
-                    continue
-                name, alias = _imported(file, child)
-                if name:
-                    target = module + name if module.endswith(".") else f"{module}.{name}"
-                    file.bind(alias or name, target)
-                    if not own:
-                        yield Use("import", target, _line(child), alias)
+def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
+    word, statement = path[-1], path[-2]
+    if word.type != "import":
+        return
+    if statement.type == "import_statement":
+        for child in statement.named_children:
+            name, alias = _imported(file, child)
+            if name:
+                file.bind(
+                    alias or name.partition(".")[0], name if alias else name.partition(".")[0]
+                )
+                yield Use("import", name, _line(child), alias)
+    elif statement.type == "import_from_statement":
+        module, relative = _module(file, statement.child_by_field_name("module_name"))
+        own = relative and _plain(module.rpartition(".")[2])[1] in file.own
+        for child in statement.named_children[1:]:
+            if child.type == "wildcard_import":
+                file.stars[module] = None
+                if not own:
+                    yield Use("import", f"{module}.*", _line(child))
+                continue
+            name, alias = _imported(file, child)
+            if name:
+                target = module + name if module.endswith(".") else f"{module}.{name}"
+                file.bind(alias or name, target)
+                if not own:
+                    yield Use("import", target, _line(child), alias)
 
 
 def _imported(file: _File, node: Node) -> tuple[str, str]:
@@ -480,15 +525,11 @@ def _module(file: _File, node: Node | None) -> tuple[str, bool]:
 
 
 def _subclasses(file: _File) -> Iterator[Use]:
-    classes = [
-        node.parent
-        for node in file.places(b"class")
-        if node.type == "class" and node.parent is not None
-    ]
-    local = {file.text(node.child_by_field_name("name")) for node in classes}
-    for node in classes:
+    local = {file.text(node.child_by_field_name("name")) for node in file.classes}
+    stars = [(star, {_plain(part)[1] for part in star.split(".")}) for star in file.stars]
+    for node in file.classes:
         bases = node.child_by_field_name("superclasses")
-        if node.type != "class_definition" or bases is None:
+        if bases is None:
             continue
         name = file.text(node.child_by_field_name("name"))
         for base in bases.named_children[:50]:
@@ -499,10 +540,9 @@ def _subclasses(file: _File) -> Iterator[Use]:
             if target and file.is_bound(inner):
                 yield Use("subclass", target, _line(node), name)
             elif target and file.stars and target not in local and "." not in target:
-                for star in file.stars[:20]:
-                    if not set(family_names(target)) & {_plain(p)[1] for p in star.split(".")}:
-                        continue
-                    yield Use("subclass", f"{star}.{target}", _line(node), name)
+                for star, parts in stars[:20]:
+                    if not parts.isdisjoint(family_names(target)):
+                        yield Use("subclass", f"{star}.{target}", _line(node), name)
 
 
 def _through(
@@ -520,59 +560,51 @@ def _through(
                 packages.setdefault(name, []).append(target)
     packages = {name: targets[:_MOST_MEANINGS] for name, targets in packages.items()}
     told: set[str] = set()
-    left = _MOST_HITS
-    for match in _THROUGH.finditer(file.content) if packages else ():
-        named = packages.get(_name(match[1].decode("utf-8", "replace")))
-        if named is None:
-            continue
-        reached = _name(_BETWEEN.sub(b"", match[2]).decode("utf-8", "replace"))
-        for package in named:
-            target = package + reached
-            if left <= 0 or len(target) > _LONGEST or target in told:
-                continue
-            origin = resolve(Use("import", target, 0), known)
-            if origin is None:
-                continue
-            left -= 1
-            node = file.at(*match.span(1))
-            object_ = _around(node)
-            if node is None or object_ is None or node.end_byte != match.end(1):
-                continue
-            above = object_.parent
-            if above is None or above.type != "attribute":
-                continue
-            if above.child_by_field_name("object") == object_:
-                told.add(target)
-                if (_line(node), origin) not in lines:
-                    yield Use("import", target, _line(node))
+    origins: dict[str, str | None] = {}
 
+    def spans() -> Iterator[_Span]:
+        for match in _THROUGH.finditer(file.content) if packages else ():
+            for package in packages.get(_name(match[1].decode("utf-8", "replace")), ()):
+                reached = _name(_BETWEEN.sub(b"", match[2]).decode("utf-8", "replace"))
+                target = package + reached
+                if len(target) > _LONGEST or target in told:
+                    continue
+                if target not in origins:
+                    origins[target] = resolve(Use("import", target, 0), known)
+                if origins[target] is not None:
+                    yield *match.span(1), target.encode()
 
-def _around(node: Node | None) -> Node | None:
-    """A node with the brackets that it stands in, a few: to ask what is around takes as long as it
-    is deep."""
-    for _ in range(_MOST_NAMES):
-        above = node.parent if node is not None else None
-        if above is None or above.type != "parenthesized_expression":
-            break
-        node = above
-    return node
+    for word, path in file.nodes(spans()):
+        target = word.decode()
+        at = -2
+        while path[at].type == "parenthesized_expression":
+            at -= 1
+        if path[at].type == "attribute" and (
+            path[at].child_by_field_name("object") == path[at + 1] and target not in told
+        ):
+            told.add(target)
+            if (_line(path[-1]), origins[target]) not in lines:
+                yield Use("import", target, _line(path[-1]))
 
 
 # --- calls --------------------------------------------------------------------------------
 
 
-def _call_of(node: Node) -> tuple[Node | None, Node | None]:
+def _call_of(path: list[Node]) -> tuple[Node | None, Node | None]:
     """The object and the call of a method name: ``a.b(...)`` -> ``a`` and the whole."""
-    attribute = node.parent
-    if attribute is None or attribute.type != "attribute" or node.type != "identifier":
-        return None, None
-    call = attribute.parent
-    if call is None or call.type != "call":
+    node, attribute, call = path[-1], path[-2], path[-3]
+    if node.type != "identifier" or attribute.type != "attribute" or call.type != "call":
         return None, None
     called = call.child_by_field_name("function")
     if called is None or called.end_byte != node.end_byte:
         return None, None
     return attribute.child_by_field_name("object"), call
+
+
+def _called(path: list[Node]) -> Node | None:
+    """The call in which a name, or the last one behind dots, is what is called."""
+    call = path[-3] if path[-2].type == "attribute" else path[-2]
+    return call if call.type == "call" else None
 
 
 def _passed(file: _File, call: Node) -> list[tuple[str, Node]]:
@@ -629,49 +661,47 @@ def _escaped(match: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else match[0]
 
 
-def _loads(file: _File, word: bytes) -> Iterator[Use]:
+def _loads(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
     kind: Literal["from_pretrained", "from_config"] = (
         "from_pretrained" if word == b"from_pretrained" else "from_config"
     )
-    for node in file.places(word):
-        object_, call = _call_of(node)
-        if object_ is None or call is None:
-            continue
-        by = f"{file.text(object_)}.{kind}"
-        if file.is_bound(object_) and (target := file.dotted(object_)):
-            yield Use(kind, target, _line(node), by)
-        for value in (*_given(file, call, _CHECKPOINT_OF), *_arguments(file, call)[:1]):
-            if literal := _literal(file, value):
-                yield Use(kind, literal, _line(node), by)
-                break
+    object_, call = _call_of(path)
+    if object_ is None or call is None:
+        return
+    by = f"{file.text(object_)}.{kind}"
+    if file.is_bound(object_) and (target := file.dotted(object_)):
+        yield Use(kind, target, _line(path[-1]), by)
+    for value in (*_given(file, call, _CHECKPOINT_OF), *_arguments(file, call)[:1]):
+        if literal := _literal(file, value):
+            yield Use(kind, literal, _line(path[-1]), by)
+            break
 
 
-def _registers(file: _File) -> Iterator[Use]:
-    for word in (b"register", *_REGISTERING):
-        for node in file.places(word):
-            object_, call = _call_of(node)
-            if object_ is not None and call is not None:
-                registry = file.text(object_)
-                if not _REGISTRY.search(registry):
-                    continue
-                by = f"{registry}.{word.decode()}"
-                for value in _arguments(file, call)[:8]:
-                    target = _literal(file, value) or file.dotted(value)
-                    if target and target not in ("True", "False", "None"):
-                        yield Use("register", target, _line(node), by)
-            if word != b"register" and (name := _decorated(file, node)):
-                yield Use("register", name, _line(node), f"@{word.decode()}")
+def _registers(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
+    object_, call = _call_of(path)
+    if object_ is not None and call is not None:
+        registry = file.text(object_)
+        if not _REGISTRY.search(registry):
+            return
+        by = f"{registry}.{word.decode()}"
+        for value in _arguments(file, call)[:8]:
+            target = _literal(file, value) or file.dotted(value)
+            if target and target not in ("True", "False", "None"):
+                yield Use("register", target, _line(path[-1]), by)
+    if word != b"register" and (name := _decorated(file, path)):
+        yield Use("register", name, _line(path[-1]), f"@{word.decode()}")
 
 
-def _decorated(file: _File, node: Node) -> str:
+def _decorated(file: _File, path: list[Node]) -> str:
     """The name of the definition a name decorates, ``""`` where it decorates none."""
-    above: Node | None = node
-    for _ in range(5):
-        above = above.parent if above is not None else None
-        if above is not None and above.type == "decorated_definition":
+    for above in path[-2:-7:-1]:
+        if above.type == "decorated_definition":
+            if above.id in file.read:
+                return ""  # told at another of its decorators
+            file.read.add(above.id)
             definition = above.child_by_field_name("definition")
             return file.text(definition.child_by_field_name("name")) if definition else ""
-        if above is None or above.type not in ("decorator", "call", "attribute"):
+        if above.type not in ("decorator", "call", "attribute"):
             break
     return ""
 
@@ -682,31 +712,25 @@ def _decorated(file: _File, node: Node) -> str:
 _DEFAULTS = ("default_parameter", "typed_default_parameter")
 
 
-def _model_types(file: _File) -> Iterator[Use]:
-    read: set[int] = set()  # a list may name it very many times
-    for node in file.places(b"model_type"):
-        above: Node | None = node
-        for _ in range(6):
-            above = above.parent if above is not None else None
-            if above is None or above.type in ("block", "module", "expression_statement"):
-                break
-            if above.id in read:
-                break
-            values: list[Node | None] = []
-            if above.type == "comparison_operator":
-                values = [*above.named_children[:50]]
-            elif above.type == "assignment":
-                values = [above.child_by_field_name("right")]
-            elif above.type in ("keyword_argument", "pair", *_DEFAULTS):
-                values = [above.child_by_field_name("value")]
-            for value in values:
-                for one in _alternatives(value):
-                    text = _literal(file, one)
-                    if text and text != "model_type":
-                        yield Use("model_type", text, _line(one or node), above.type)
-            if values:
-                read.add(above.id)
-                break
+def _model_types(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
+    for above in path[-2:-8:-1]:
+        if above.type in ("block", "module", "expression_statement") or above.id in file.read:
+            break
+        values: list[Node | None] = []
+        if above.type == "comparison_operator":
+            values = [*above.named_children]
+        elif above.type == "assignment":
+            values = [above.child_by_field_name("right")]
+        elif above.type in ("keyword_argument", "pair", *_DEFAULTS):
+            values = [above.child_by_field_name("value")]
+        for value in values:
+            for one in _alternatives(value):
+                text = _literal(file, one)
+                if text and text != "model_type":
+                    yield Use("model_type", text, _line(one or path[-1]), above.type)
+        if values:
+            file.read.add(above.id)
+            break
 
 
 def _alternatives(value: Node | None) -> list[Node | None]:
@@ -715,83 +739,91 @@ def _alternatives(value: Node | None) -> list[Node | None]:
         if value is not None and value.type == "assignment":
             value = value.child_by_field_name("right")
     if value is not None and value.type in ("tuple", "list", "set", "conditional_expression"):
-        return [*value.named_children[:200]]
+        return [*value.named_children]
     return [value]
 
 
-def _named(file: _File) -> Iterator[Use]:
+def _importing(file: _File) -> Iterator[_Span]:
+    """Where ``import_module`` stands by another name."""
+    names = {name for name, target in file.bound.items() if target == "importlib.import_module"}
+    for match in _WORD.finditer(file.content) if names - {"import_module"} else ():
+        if _name(match[0].decode("utf-8", "replace")) in names:
+            yield *match.span(), b"("
+
+
+def _named(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
     """Modules and model types that are named to what imports or makes them."""
-    aliases = [name for name, target in file.bound.items() if target == "importlib.import_module"]
-    for word in dict.fromkeys((*_NAMING, *(name.encode() for name in aliases))):
-        kind: Literal["import", "model_type"] = "import"
-        if word == b"for_model":
-            kind = "model_type"
-        for node in file.places(word):
-            call = node.parent
-            if call is not None and call.type == "attribute":
-                call = call.parent
-            if call is None or call.type != "call":
-                continue
-            first = "name" if kind == "import" else "model_type"
-            target, package = (
-                _literal(file, value) for value in _given(file, call, first, "package")
-            )
-            if not target:
-                continue
-            if kind == "import" and target.startswith("."):
-                target = package + target
-            yield Use(kind, target, _line(node), word.decode())
+    call = _called(path)
+    if call is None:
+        return
+    kind: Literal["import", "model_type"] = "model_type" if word == b"for_model" else "import"
+    first = "name" if kind == "import" else "model_type"
+    target, package = (_literal(file, value) for value in _given(file, call, first, "package"))
+    if target:
+        if kind == "import" and target.startswith("."):
+            target = package + target
+        yield Use(kind, target, _line(path[-1]), file.text(path[-1]))
 
 
-def _checkpoints(file: _File) -> Iterator[Use]:
-    for first, stop in _checkpoint_places(file.content):
-        node = file.at(first, stop)
-        if node is None or (node.start_byte, node.end_byte) != (first, stop):
-            continue
-        string = node.parent
-        above = string.parent if string is not None and string.type == "string" else None
-        if above is not None and above.type != "expression_statement":
-            yield Use("checkpoint", file.text(node), _line(node))
+def _checkpoints(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
+    if path[-2].type == "string" and path[-3].type != "expression_statement":
+        yield Use("checkpoint", file.text(path[-1]), _line(path[-1]))
+
+
+def _checkpoint_spans(content: bytes) -> Iterator[_Span]:
+    return ((first, stop, b"/") for first, stop in _checkpoint_places(content))
 
 
 # --- patches ------------------------------------------------------------------------------
 
 
-def _patches(file: _File) -> Iterator[Use]:
-    for assigned in islice(_ASSIGNED.finditer(file.content), _MOST_HITS):
-        start = file.content.rfind(b"\n", max(0, assigned.start() - _LONGEST), assigned.start()) + 1
-        match = _DOTTED.match(file.content, start, assigned.end())
-        if match is None or _name(match[1].partition(b".")[0].decode()) not in file.bound:
-            continue
-        node = file.at(match.start(1), match.end(1))
-        statement = node.parent if node is not None else None
-        if node is None or statement is None or statement.type != "assignment":
-            continue
-        right = statement.child_by_field_name("right")
-        target = file.dotted(node)
-        parts = target.split(".")
-        is_class = any(part[:1].isupper() for part in parts[-2:])
-        if (
-            right is not None
-            and right.type in ("identifier", "attribute", "lambda", "call")
-            and (is_class or parts[-1] == "forward")
-        ):
-            yield Use("patch", target, _line(statement), file.text(right)[:80])
-    for node in file.places(b"setattr"):
-        call = node.parent
-        if call is None or call.type != "call":
-            continue
-        values = _arguments(file, call)
-        if len(values) == 3 and file.is_bound(values[0]) and (target := file.dotted(values[0])):
-            name = _literal(file, values[1])
-            if name.isidentifier():
-                yield Use("patch", f"{target}.{name}", _line(call), file.text(values[2])[:80])
-    for node in file.places(b"MethodType"):
-        call = node.parent
-        if call is not None and call.type == "attribute":
-            call = call.parent
-        if call is None or call.type != "call":
-            continue
-        values = _arguments(file, call)
-        if values and file.is_bound(values[0]) and (target := file.dotted(values[0])):
-            yield Use("patch", target, _line(call), file.text(call)[:80])
+def _patched(file: _File) -> Iterator[_Span]:
+    """Where something is assigned to a dotted name of what is imported."""
+    for match in _ASSIGNED.finditer(file.content) if file.bound else ():
+        before = file.content[max(0, match.start() - _LONGEST) : match.start()]
+        name = before[len(before.rstrip(_OF_NAMES)) :]
+        if _name(name.partition(b".")[0].decode("utf-8", "replace")) in file.bound:
+            yield match.start() - len(name), match.end(1), b"="
+
+
+def _assigned(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
+    statement = path[-2]
+    right = statement.child_by_field_name("right") if statement.type == "assignment" else None
+    target = file.dotted(path[-1])
+    parts = target.split(".")
+    is_class = any(part[:1].isupper() for part in parts[-2:])
+    if (
+        right is not None
+        and right.type in ("identifier", "attribute", "lambda", "call")
+        and (is_class or parts[-1] == "forward")
+    ):
+        yield Use("patch", target, _line(statement), file.text(right)[:80])
+
+
+def _set(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
+    call = path[-2]
+    values = _arguments(file, call) if call.type == "call" else []
+    if len(values) == 3 and file.is_bound(values[0]) and (target := file.dotted(values[0])):
+        name = _literal(file, values[1])
+        if name.isidentifier():
+            yield Use("patch", f"{target}.{name}", _line(call), file.text(values[2])[:80])
+
+
+def _made_method(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
+    call = _called(path)
+    values = _arguments(file, call) if call is not None else []
+    target = file.dotted(values[0]) if values and file.is_bound(values[0]) else ""
+    if call is not None and target:
+        yield Use("patch", target, _line(call), file.text(call)[:80])
+
+
+_Reader = Callable[[_File, bytes, list[Node]], Iterator[Use]]
+_READERS: dict[bytes, _Reader] = {
+    **dict.fromkeys(_LOADS, _loads),
+    **dict.fromkeys((b"register", *_REGISTERING), _registers),
+    b"model_type": _model_types,
+    **dict.fromkeys(_NAMING, _named),
+    b"setattr": _set,
+    b"MethodType": _made_method,
+}
+"""What reads a place, by the word that stands there."""

@@ -348,6 +348,14 @@ SLOW: list[bytes] = [
     b"from transformers import a\n" + b"a." * 200_000 + b"b = c\n",
     b"import " * 100_000,
     b"from . " * 50_000 + b"import ",
+    b"import transformers\nx = '" + b"\\n" * 200_000 + b" model_type " * 40_000 + b"'",
+    b"import transformers\nx = [" + b"1," * 200_000 + b"1]" + b"[model_type]" * 30_000,
+    b"import transformers\n" + b"@a\n" * 60_000 + b"@register_model\n" * 30_000 + b"class A: ...",
+    b"import transformers\n" + b"transformers.A.b=f;" * 60_000,
+    b"import transformers\n" + b" " * 500_000 + b"transformers.A.b=f;" * 60_000,
+    b"import transformers\n" + (b"[" * 2_000 + b"model_type" + b"]" * 2_000 + b"\n") * 200,
+    b"from importlib import " + b",".join(b"import_module as a%d" % at for at in range(20_000)),
+    b"from .modeling_llama import *\n" * 20_000 + b"class LlamaA(LlamaB): ...\n" * 20_000,
 ]
 
 
@@ -369,6 +377,27 @@ def test_very_many_uses_hide_none_of_another_family() -> None:
     last = "import torch\nfrom transformers import WhisperModel\nAutoModel.register('qwen2', A)\n"
     origins = {origin for *_, origin in found(f"from .own import {own}\n{bert}{last}")}
     assert origins == {"transformers/llama", "transformers/whisper", "transformers/qwen2"}
+
+
+@pytest.mark.parametrize(
+    ("before", "last"),
+    [
+        ("x.register(a)\n", "AutoModel.register('llama', A)"),
+        ("class A: ...\n", "class B(transformers.LlamaModel): ..."),
+        ("import os\n", "import transformers.models.llama"),
+        ("x = model_type\n", "model_type = 'llama'"),
+        ("transformers.AutoModel.f = f\n", "x = 1; transformers.LlamaModel.f = f"),
+        ("'transformers.LlamaModel'\n", "m = transformers.LlamaModel"),
+        ("register = f\n", "from transformers import register; register.LlamaModel.forward = f"),
+        ("x = 'openai/b'\n", "x = 'meta-llama/llama'"),
+        ("_('a')\n", "i('transformers.models.llama')"),
+    ],
+)
+def test_a_use_is_found_behind_very_many_places(before: str, last: str) -> None:
+    """5,000 places of a word once were all that was looked at in a file."""
+    head = "import transformers\nfrom importlib import import_module as i\n"
+    content = f"{head}{before * 6_000}{last}\n"
+    assert found(content)[-1][2:] == (content.count("\n"), "transformers/llama")
 
 
 def test_a_part_of_a_package_is_used_where_the_package_is_named() -> None:
