@@ -259,7 +259,7 @@ def test_a_saved_report_comes_back_whatever_its_texts(
     findings = tuple(
         replace(
             one,
-            suspect=replace(one.suspect, end_line=90),
+            suspect=replace(one.suspect, end_line=20),
             reference=replace(one.reference, version=version),
             false_alarm_rate=rate,
         )

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import re
 import reprlib
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import date
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from provenance.errors import SourceError
-from provenance.model import Finding, Parameters, Report, SuspectSeen
-from provenance.report.json import FORMAT_VERSION
+from provenance.model import Finding, Report, SuspectSeen
+from provenance.report.json import FORMAT_VERSION, counts
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LARGE = 2**53 - 1
@@ -25,7 +26,13 @@ _LONG = 10_000_000
 _ID = re.compile(r"[0-9a-f]{8,64}(?:-[0-9]{1,9})?")
 _MAY_BE_EMPTY = re.compile(r"\.(?:source|text|exclude_origin\[[0-9]+\])$")
 """Texts of which the schema asks for no character."""
+_MAY_BE_NONE = re.compile(r"\.(?:seed|limited|exact|younger|of|seen\.lines)$")
+"""Numbers that may be 0."""
 _SUM = re.compile(r"[0-9a-f]{64}")
+_OF_CALL = ("as_of", "exclude_origin", "suspect_date")
+"""What of a report stands among the parameters."""
+_BESIDE = ("format_version", "tool", "index", "parameters", "counts")
+"""What is not called so in a report, or does not stand in it."""
 
 
 def report_of(text: str, name: str) -> Report:
@@ -57,15 +64,16 @@ def report_of(text: str, name: str) -> Report:
         )
     said = held.get("parameters")
     said = said if isinstance(said, dict) else {}
-    of_scan = {key: value for key, value in said.items() if key not in _names(Parameters)}
+    if elsewhere := held.keys() & {"indexes", *_OF_CALL}:
+        raise _refused(name, f"{min(elsewhere)} beside the parameters")
     try:
         report: Report = _made(
             Report,
             {
-                **{key: value for key, value in held.items() if key in _names(Report)},
-                **of_scan,
+                **{key: value for key, value in held.items() if key not in _BESIDE},
+                **{key: said[key] for key in _OF_CALL if key in said},
                 "indexes": held.get("index"),
-                "parameters": {key: said[key] for key in said if key in _names(Parameters)},
+                "parameters": {key: said[key] for key in said if key not in _OF_CALL},
             },
             "",
         )
@@ -86,19 +94,29 @@ def report_of(text: str, name: str) -> Report:
             continue
         if (day := _no_day(same.first_seen, same.absent_before, *_days(same.seen))) is not None:
             raise _refused(name, f"a file with the day {day[:40]!r}")
+    lines = {file.path: file.lines for file in report.files}
+    for file in report.files:
+        if any(line > file.lines for line in (*file.error_lines, *(one.line for one in file.uses))):
+            raise _refused(name, f"lines beyond the {file.lines:,} of {file.path[:200]!r}")
     for finding in report.findings:
-        if fault := _fault(finding):
+        if fault := _fault(finding, lines):
             raise _refused(name, f"a finding with {fault}")
     if len({finding.id for finding in report.findings}) < len(report.findings):
         raise _refused(name, "two findings with the same id")
+    if held.get("counts") != counts(report):
+        raise _refused(name, "counts that are not those of what stands in it")
     return report
 
 
-def _fault(finding: Finding) -> str | None:
-    """What cannot be of a finding, though its types are right."""
+def _fault(finding: Finding, lines: Mapping[str, int]) -> str | None:
+    """What cannot be of a finding, though its types are right, in files of so many lines."""
     if not _ID.fullmatch(finding.id):
         return f"the id {finding.id[:40]!r}"
     ours, theirs = finding.suspect, finding.reference
+    if ours.path not in lines:
+        return f"the path {ours.path[:200]!r}, at which no file was scanned"
+    if ours.end_line > lines[ours.path]:
+        return f"line {ours.end_line:,}, beyond the {lines[ours.path]:,} of {ours.path[:200]!r}"
     days = [theirs.first_seen, theirs.absent_before, *(one.first_seen for one in finding.lineage)]
     days += [*(one.first_seen for one in finding.chain), *(one.first_seen for one in finding.near)]
     days += _days(finding.seen)
@@ -154,11 +172,6 @@ def _names(kind: Any) -> dict[str, Any]:
     return {one.name: hints[one.name] for one in fields(kind)}
 
 
-@cache
-def _defaults(kind: Any) -> frozenset[str]:
-    return frozenset(one.name for one in fields(kind) if one.default is not MISSING)
-
-
 def _made(kind: Any, value: Any, place: str) -> Any:
     """The value as what an annotation asks for."""
     if is_dataclass(kind):
@@ -179,7 +192,8 @@ def _made(kind: Any, value: Any, place: str) -> Any:
         if more == [...]:
             return tuple(_made(of, one, f"{place}[{at}]") for at, one in enumerate(value))
     elif kind in (int, float):  # counts and lines, or shares: all floats are such
-        if type(value) in (int, kind) and 0 <= value <= (1 if kind is float else _LARGE):
+        least = int(kind is int and not _MAY_BE_NONE.search(place))
+        if type(value) in (int, kind) and least <= value <= (1 if kind is float else _LARGE):
             return kind(value)
     elif type(value) is kind and (value != "" or _MAY_BE_EMPTY.search(place)):
         return value
@@ -190,7 +204,7 @@ def _record(kind: Any, value: Any, place: str) -> Any:
     hints = _names(kind)
     if not isinstance(value, dict):
         raise _UnfitError(f"{place}: {json.dumps(value)[:60]}")
-    if missing := hints.keys() - value.keys() - _defaults(kind):
+    if missing := hints.keys() - value.keys():
         raise _UnfitError(f"{place}: no {min(missing)}")
     if beyond := value.keys() - hints.keys():
         raise _UnfitError(f"{place}: an unknown {min(beyond)[:60]}")

@@ -16,7 +16,7 @@ from audits import audit, finding, ruling
 from provenance import bundle
 from provenance.auditing import without_policy
 from provenance.decode import printable
-from provenance.errors import BundleError, ProvenanceError
+from provenance.errors import BundleError, ProvenanceError, SourceError
 from provenance.ledger import Entry, ledger_text, read_ledger
 from provenance.policy import parsed
 from provenance.regular import read_at_most
@@ -101,6 +101,49 @@ def test_a_saved_report_with_any_other_value(value: str) -> None:
         for name in ("json", "text", "markdown", "csv", "sarif", "junit"):
             written = named(name).write(without_policy(report), Texts())
             assert "\ud800" not in written
+
+
+def test_a_saved_report_that_lacks_anything_or_has_more() -> None:
+    """It is refused, or is the very report: what lacked was written as empty, and read no more; and
+    what stood among the parameters took the place of the findings."""
+    text = json_report(WHOLE.report)
+    for path in places(json.loads(text)):
+        for change in ("drop", "add", "move"):
+            whole = at = json.loads(text)
+            for key in path[:-1]:
+                at = at[key]
+            if change == "move":
+                whole["parameters"][str(path[-1]) if path else "unknown"] = []
+            elif change == "drop" and path and isinstance(at, dict):
+                del at[path[-1]]
+            elif isinstance(at, dict):
+                at["unknown"] = 1
+            try:
+                report = report_of(json.dumps(whole), "s.json")
+            except ProvenanceError as error:
+                told(error, "s.json")
+            else:
+                assert json_report(report) == text, (change, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("findings", 0, "suspect", "path"), "other.py"),
+        (("findings", 0, "suspect", "end_line"), 10_000),
+        (("findings", 0, "families"), 0),
+        (("files", 0, "error_lines"), [0]),
+        (("files", 0, "error_lines"), [10_000]),
+        (("files", 0, "lines"), 0),
+        (("files", 0, "lines"), 1),
+        (("counts", "findings"), 0),
+    ],
+)
+def test_a_saved_report_of_what_no_file_has_is_refused(path: tuple[Any, ...], value: Any) -> None:
+    """A file that was not scanned, lines beyond its end, a line 0, counts of something else."""
+    with pytest.raises(SourceError) as caught:
+        report_of(changed(json_report(WHOLE.report), path, json.dumps(value)), "s.json")
+    told(caught.value, "s.json")
 
 
 @pytest.mark.parametrize("value", VALUES)
