@@ -30,7 +30,8 @@ _NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d
 
 
 def changed(root: str, base: str, paths: Iterable[tuple[str, str | Reason]]) -> Iterator[str]:
-    """The paths whose files are not those of the commit where the branch left ``base``.
+    """The paths whose files are not those of the commit where the branch left ``base``; of several,
+    where branches were merged crosswise, not those of each: one may have what ``base`` took away.
 
     Args:
         root: the root of a checkout, absolute and real.
@@ -58,7 +59,8 @@ def _hashes(data: bytes, length: int) -> Iterator[str]:
 
 
 def _tree(root: str, base: str) -> dict[str, str]:
-    """The hash of every file of the commit where the branch began, by path."""
+    """The hash of every file of the commit where the branch began, by path; of several, of what is
+    the same in all."""
     found = repository(root)
     git = program()
     if not isinstance(found, Repository):
@@ -76,26 +78,30 @@ def _tree(root: str, base: str) -> dict[str, str]:
                 return None if ended.returncode else ended.stdout.decode("utf-8", "surrogateescape")
 
             commit = _commit(found, base, told)
-            began = ask(git, place, found, ("merge-base", commit, "HEAD"), SECONDS)
+            began = ask(git, place, found, ("merge-base", "--all", commit, "HEAD"), SECONDS)
             if began.returncode == 1 and not began.stderr:  # else something is damaged
                 raise SourceError(
                     f"--diff {base}: found no commit that it has in common with HEAD, expected "
                     "one; fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)"
                 )
-            listed = None
-            if not began.returncode:
-                top = began.stdout.decode("ascii", "replace").strip()
+            before = None
+            for top in began.stdout.decode("ascii", "replace").split():
                 listed = told("ls-tree", "-r", "-z", "--full-tree", top)
+                if listed is None:
+                    before = None
+                    break
+                tree = dict(_read(listed))
+                before = tree if before is None else dict(before.items() & tree.items())
     except (OSError, subprocess.TimeoutExpired) as error:
         slow = f"git took longer than {SECONDS} seconds; run it again"
         why = not_run(error) if isinstance(error, OSError) else slow
         raise SourceError(f"--diff {base}: {why}") from error
-    if listed is None:
+    if began.returncode or before is None:
         raise SourceError(
             f"--diff {base}: its files cannot be listed; clone it with its trees (no "
             "--filter=tree:0), else 'git fsck' says what is wrong"
         )
-    return dict(_read(listed))
+    return before
 
 
 def _read(listed: str) -> Iterator[tuple[str, str]]:

@@ -146,6 +146,32 @@ def test_what_is_not_committed_counts(branch: Path) -> None:
     ]
 
 
+def test_where_branches_were_merged_crosswise_nothing_that_the_base_took_away_comes_back(
+    branch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two commits are then where the branch began, and one of them has the file still: beside what
+    that has it is no change, and git merges it into the base."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2040-01-01T00:00:00Z")  # git names the newer first
+    git("checkout", "-q", "-B", "side", "began")
+    git("commit", "-q", "--allow-empty", "-m", "a branch from before, with the file")
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    git("checkout", "-q", "-B", "main", "began")
+    git("rm", "-q", "src/old.py")
+    git("commit", "-q", "-m", "taken away")
+    git("branch", "-f", "took", "main")
+    git("merge", "-q", "--no-edit", "side")
+    for first, second in (("side", "took"), ("took", "side")):
+        git("checkout", "-q", "-B", "work", first)
+        git("merge", "-q", "--no-commit", "-s", "ours", second)
+        git("checkout", "-q", "side", "--", "src/old.py")
+        git("commit", "-q", "-m", "with it")
+        assert len(git("merge-base", "--all", "main", "HEAD").split()) == 2
+        assert paths(audited("--diff", "main", code=1)) == ["src/old.py"]
+    git("checkout", "-q", "main")
+    git("merge", "-q", "--no-edit", "work")
+    assert (branch / "src" / "old.py").exists()
+
+
 def test_nothing_changed_is_clean(branch: Path) -> None:
     result = CliRunner().invoke(main, ["audit", "--diff", "HEAD"])
     policy = "The policy (provenance.toml) looks at less, or lets more pass: "
