@@ -388,7 +388,7 @@ def test_very_many_uses_hide_none_of_another_family() -> None:
         ("x = model_type\n", "model_type = 'llama'"),
         ("transformers.AutoModel.f = f\n", "x = 1; transformers.LlamaModel.f = f"),
         ("'transformers.LlamaModel'\n", "m = transformers.LlamaModel"),
-        ("register = f\n", "from transformers import register; register.LlamaModel.forward = f"),
+        ("register = f\n", "from transformers import LlamaModel as register\nregister.forward = f"),
         ("x = 'openai/b'\n", "x = 'meta-llama/llama'"),
         ("_('a')\n", "i('transformers.models.llama')"),
     ],
