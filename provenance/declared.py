@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from provenance.claims import Claim
 from provenance.comments import LONGEST, head_lines
+from provenance.known import Use, resolve
 from provenance.library import Library
 from provenance.licenses import duties
 from provenance.model import (
@@ -31,7 +32,7 @@ from provenance.model import (
 from provenance.notices import NoticeFile, denies, named
 from provenance.rights import Copyright, License, fold_holder, parties
 from provenance.statements import NOTHING, Statements, continuity, names_license, of_cells
-from provenance.uses import Use, is_worth_reading, resolve, uses
+from provenance.uses import is_worth_reading, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

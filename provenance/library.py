@@ -499,7 +499,7 @@ class Library:
     @cached_property
     def names(self) -> dict[str, str]:
         """The names by which the families that may be seen are known, see ``uses``."""
-        from provenance.uses import known_names
+        from provenance.known import known_names
 
         as_of = self.as_of
         seen = sorted(

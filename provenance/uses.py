@@ -1,5 +1,5 @@
 """uses: UTF-8 source -> ``Use``s, reuse of model code without its text: what a file imports,
-subclasses, registers, loads, names or patches; and which known family that is.
+subclasses, registers, loads, names or patches.
 
 Pure. A few words and the modules imported, as the walk of a file finds them, decide whether it has
 anything to read; then only the places of those words are looked up in its syntax tree, in their
@@ -12,14 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import (
     Callable,
-    Collection,
     Container,
     Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
-from dataclasses import dataclass
 from functools import lru_cache
 from heapq import merge
 from itertools import chain, islice
@@ -29,8 +27,7 @@ from unicodedata import normalize
 
 from tree_sitter import Node, Tree
 
-from provenance.mark import fold, folds, words
-from provenance.model import UseKind
+from provenance.known import GENERIC, Use, family_names, plain, resolve
 from provenance.parse import LONGEST_IMPORT, Walked, syntax
 
 MOST = 2_000
@@ -43,143 +40,6 @@ _LONGEST = 200
 _AROUND = 8
 """Nodes around a place that are looked at."""
 
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One place where a file uses what another one defines.
-
-    ``target`` is what is used: a dotted path (``transformers.models.llama.LlamaModel``), the
-    name of a checkpoint (``openai/whisper-large-v3``), of a model type or of an architecture.
-    A relative import whose file's path is not known keeps its leading dots. ``by`` says what
-    uses it, as written: the subclass, the call, the name an import is bound to.
-    """
-
-    kind: UseKind
-    target: str
-    line: int
-    by: str = ""
-
-
-# --- families -----------------------------------------------------------------------------
-
-_GENERIC = set(
-    "auto encoderdecoder models model modeling utils layers base common core data tests test init "
-    "generation pipelines pipeline config configs main api server tools trainer interfaces "
-    "interfacesbase registry adapters vision modulemapping transformers vllm sglang torch".split()
-)
-"""Folded names that are no family, whatever the index calls its origins."""
-_ANYBODYS = set(
-    "attention autoencoder cache conv embeddings frontends kernels languagemodel linear loader "
-    "lora mlp modality normalization normalize parallel pooling resample sharedexperts util "
-    "visionutils embeddingmodelspec encoderpreprocessing extracthiddenstates sigmaschedule".split()
-)
-"""Folded names that many give to a module: they are a family where its package is named."""
-
-_AFFIX = re.compile(
-    r"^(?:modeling|configuration|processing|tokenization|image_processing|video_processing|"
-    r"feature_extraction|modular|generation|convert)_(?:tf_|flax_)?|_fast$"
-)
-_OWNERS = set(
-    b"openai Qwen meta-llama facebook google google-bert google-t5 microsoft deepseek-ai mistralai "
-    b"THUDM zai-org zhipuai tiiuae naver-hyperclovax upstage skt LGAI-EXAONE moonshotai baidu "
-    b"tencent bigscience bigcode EleutherAI allenai ibm-granite CohereForAI CohereLabs stabilityai "
-    b"runwayml CompVis black-forest-labs laion OpenGVLab internlm 01-ai baichuan-inc nvidia apple "
-    b"Salesforce HuggingFaceTB HuggingFaceM4 xai-org databricks state-spaces sentence-transformers "
-    b"BAAI kakaobrain kakaocorp MiniMaxAI stepfun-ai XiaomiMiMo ByteDance-Seed llava-hf openbmb "
-    b"huggyllama lmsys NousResearch timm openai-community FacebookAI distilbert".split()
-)
-
-
-@lru_cache(maxsize=10_000)
-def _plain(part: str) -> tuple[str, str]:
-    """A part of a module's name without ``modeling_`` and the like, and that folded."""
-    plain = _AFFIX.sub("", part)
-    return plain, fold(plain)
-
-
-def known_names(
-    origins: Iterable[str],
-    modules: Mapping[str, str] | None = None,
-    shared: Collection[str] = (),
-) -> dict[str, str]:
-    """What ``resolve`` looks names up in.
-
-    Args:
-        origins: ``package/family``; of equal families the first is the one meant where a name
-            does not say its package.
-        modules: further import names of packages: ``{"whisper": "openai-whisper"}``.
-        shared: those of the origins that are called as anybody's module may be, such as
-            ``rope_utils``: they are meant where a name says their package.
-
-    Returns:
-        Origins by folded family (``qwen25vl``) and by package and family
-        (``transformers/qwen25vl``), packages by import name (``transformers/``).
-    """
-    known = {f"{module}/": package for module, package in (modules or {}).items()}
-    listed = [(origin, *origin.partition("/")[::2]) for origin in origins]
-    for package in dict.fromkeys(package for _, package, _ in listed):
-        known.setdefault(f"{package.replace('-', '_')}/", package)
-    keys = folds([_AFFIX.sub("", family) for _, _, family in listed])
-    for (origin, package, _), key in zip(listed, keys, strict=True):
-        if len(key) >= 2 and key not in _GENERIC:
-            if origin not in shared and key not in _ANYBODYS:
-                known.setdefault(key, origin)
-            known.setdefault(f"{package}/{key}", origin)
-    return known
-
-
-@lru_cache(maxsize=10_000)
-def family_names(text: str) -> tuple[str, ...]:
-    """The folded families a name may belong to, the longest first.
-
-    >>> family_names("Qwen2_5_VLVisionConfig")
-    ('qwen25vlvisionconfig', 'qwen25vlvision', 'qwen25vl', 'qwen25', 'qwen2', 'qwen')
-    """
-    parts = [part.lower() for part in words(text[:_LONGEST])]
-    names = ("".join(parts[:count]) for count in range(len(parts), 0, -1))
-    return tuple(name for name in names if len(name) >= 2 and name not in _GENERIC)
-
-
-def resolve(use: Use, known: Mapping[str, str]) -> str | None:
-    """The known origin a use is of, ``None`` where no known family is named.
-
-    Args:
-        use: as ``uses`` gives it.
-        known: as ``known_names`` gives it.
-    """
-    if use.kind in ("model_type", "checkpoint") or "/" in use.target:
-        return _by_prefix(use.target.rpartition("/")[2], "", known)
-    parts = use.target.split(":")[-1].lstrip(".").split(".")
-    package = known.get(f"{parts[0]}/", "") if len(parts) > 1 else ""
-    for part in reversed(parts[1:] if package else parts):
-        plain, key = _plain(part)
-        origin = known.get(f"{package}/{key}" if package else key) if len(key) >= 2 else None
-        if origin is None or key in _GENERIC or not part[:1].islower():
-            continue
-        # In a package of its own a module called like a family must say more than a word.
-        named = key in family_names(parts[-1]) and parts[-1][:1].isupper()
-        if package or plain != part or named or any(sign.isdigit() for sign in key):
-            return origin
-    if package and "models" in parts[1:-1]:
-        return None  # the module says the family, and it is none of those known
-    if package or use.kind == "register":
-        for part in parts[1:] if package else parts:
-            if part[:1].isupper() or use.kind == "register":
-                origin = _by_prefix(part, package, known)
-                if origin is not None:
-                    return origin
-    return None
-
-
-def _by_prefix(name: str, package: str, known: Mapping[str, str]) -> str | None:
-    """The origin of the longest family a name begins with; only of a package where one is given."""
-    for key in family_names(name):
-        origin = known.get(f"{package}/{key}" if package else key)
-        if origin is not None:
-            return origin
-    return None
-
-
 # --- reading ------------------------------------------------------------------------------
 
 _LOADS = (b"from_pretrained", b"from_config")
@@ -190,6 +50,15 @@ _CHECKPOINT_OF = "pretrained_model_name_or_path"
 _WORDS = (b"model_type", *_LOADS, *_REGISTERING, *_NAMING)
 _REGISTERS = (b"Auto", b"MAPPING", b"Registry", b"REGISTRY", b"registry")
 _REGISTRY = re.compile(r"(?:^|\.)(?:Auto[A-Z]\w*|\w*(?:MAPPING|Mapping|REGISTRY|[Rr]egistry)\w*)$")
+_OWNERS = set(
+    b"openai Qwen meta-llama facebook google google-bert google-t5 microsoft deepseek-ai mistralai "
+    b"THUDM zai-org zhipuai tiiuae naver-hyperclovax upstage skt LGAI-EXAONE moonshotai baidu "
+    b"tencent bigscience bigcode EleutherAI allenai ibm-granite CohereForAI CohereLabs stabilityai "
+    b"runwayml CompVis black-forest-labs laion OpenGVLab internlm 01-ai baichuan-inc nvidia apple "
+    b"Salesforce HuggingFaceTB HuggingFaceM4 xai-org databricks state-spaces sentence-transformers "
+    b"BAAI kakaobrain kakaocorp MiniMaxAI stepfun-ai XiaomiMiMo ByteDance-Seed llava-hf openbmb "
+    b"huggyllama lmsys NousResearch timm openai-community FacebookAI distilbert".split()
+)
 _CHECKPOINT = re.compile(rb"/[\w.+-]{2,100}[\"']")
 _IDENTIFIER = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
 _ASSIGNED = re.compile(rb"(\.%b)[ \t]*=(?!=)" % _IDENTIFIER)
@@ -306,7 +175,7 @@ def _keys_in(statement: bytes) -> tuple[str, ...]:
     else:
         modules = re.findall(r"\w+", text.partition("import")[2])
     parts = [module.split(".") for module in modules]
-    families = (_plain(part)[1] for own in parts for part in own if part)
+    families = (plain(part)[1] for own in parts for part in own if part)
     return (*(f"{own[0]}/" for own in parts), *families)
 
 
@@ -355,7 +224,7 @@ class _File:
         self.folders = pure.parts[:-1]
         stem = pure.stem if pure.stem != "__init__" else ""
         own = (stem, *self.folders[-1:])
-        self.own = {_plain(part)[1] for part in own if part} - _GENERIC
+        self.own = {plain(part)[1] for part in own if part} - GENERIC
         self.bound: dict[str, str] = {}
         self.packages: dict[str, dict[str, None]] = {}
         self.stars: dict[str, None] = {}
@@ -488,7 +357,7 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
                 yield Use("import", name, _line(child), alias)
     elif statement.type == "import_from_statement":
         module, relative = _module(file, statement.child_by_field_name("module_name"))
-        own = relative and _plain(module.rpartition(".")[2])[1] in file.own
+        own = relative and plain(module.rpartition(".")[2])[1] in file.own
         for child in statement.named_children[1:]:
             if child.type == "wildcard_import":
                 file.stars[module] = None
@@ -526,7 +395,7 @@ def _module(file: _File, node: Node | None) -> tuple[str, bool]:
 
 def _subclasses(file: _File) -> Iterator[Use]:
     local = {file.text(node.child_by_field_name("name")) for node in file.classes}
-    stars = [(star, {_plain(part)[1] for part in star.split(".")}) for star in file.stars]
+    stars = [(star, {plain(part)[1] for part in star.split(".")}) for star in file.stars]
     for node in file.classes:
         bases = node.child_by_field_name("superclasses")
         if bases is None:

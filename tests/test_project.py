@@ -71,7 +71,8 @@ ALLOWED = {
     "rights": "comments",
     "statements": "claims comments rights",
     "notices": "comments decode errors mark patterns rights statements toml",
-    "uses": "mark model parse",
+    "known": "mark model",
+    "uses": "known parse",
     "licenses": "",
     "sketch": "model",
     "align": "mark model sketch",
@@ -99,7 +100,7 @@ ALLOWED = {
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema seen",
     "library": (
-        "errors index model notices order recent schema seen sketch uses references.__init__"
+        "errors index known model notices order recent schema seen sketch references.__init__"
     ),
     "chain": "library model null verdict",
     "near": "finding library model",
@@ -108,7 +109,7 @@ ALLOWED = {
     "attribute": "candidates chain composition finding library model near sketch verdict",
     "identity": "library model schema sketch",
     "composition": "model",
-    "declared": "claims comments library licenses model notices rights statements uses",
+    "declared": "claims comments known library licenses model notices rights statements uses",
     "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
     "baseline": "attribute elements index library null pages recent schema sketch verdict",

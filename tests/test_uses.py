@@ -1,4 +1,4 @@
-"""uses: which model code a file uses without repeating it."""
+"""uses, known: which model code a file uses without repeating it, and of which family it is."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provenance.known import Use, family_names, known_names, resolve
 from provenance.mark import fold
 from provenance.parse import LONGEST_IMPORT, syntax, walked
-from provenance.uses import (
-    MOST,
-    Use,
-    family_names,
-    is_worth_reading,
-    known_names,
-    resolve,
-    uses,
-)
+from provenance.uses import MOST, is_worth_reading, uses
 
 KNOWN = known_names(
     [
