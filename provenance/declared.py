@@ -71,9 +71,9 @@ class Beside:
         """The lines that name families, by claims and by names."""
         file, library = self.file, self._library
         found: dict[tuple[int, str], Declaration] = {}
-        for claim, family in _claimed(file.statements, library):
-            one = Declaration(claim.kind, file.path, claim.line, claim.text, family)
-            found.setdefault((claim.line, family), one)
+        for claim in _claimed(file.statements, file.path, library):
+            for one in claim.said:
+                found.setdefault((one.line, one.family), one)
         for line, text in file.lines:
             for family in () if denies(text) else named(text, library.titles):
                 one = Declaration("named", file.path, line, text[:LONGEST], family)
@@ -81,9 +81,15 @@ class Beside:
         return tuple(found[key] for key in sorted(found))
 
     @cached_property
-    def families(self) -> frozenset[str]:
-        """The families that are named."""
-        return frozenset(one.family for one in self.named)
+    def families(self) -> Mapping[str, Sequence[Declaration]]:
+        """The families that are named, and the first lines of each: a file may have very many, and
+        each finding asks for them."""
+        found: dict[str, list[Declaration]] = {}
+        for one in self.named:
+            first = found.setdefault(one.family, [])
+            if len(first) < _MOST_DECLARATIONS:
+                first.append(one)
+        return found
 
     @cached_property
     def holders(self) -> Mapping[str, _Kept]:
@@ -93,6 +99,11 @@ class Beside:
             for party in parties(line.holder):
                 found.setdefault(fold_holder(party), (self.file.path, line.line, line.text))
         return found
+
+    def of(self, families: set[str]) -> list[Declaration]:
+        """The first lines that name one of some families."""
+        found = [one for family in families for one in self.families.get(family, ())]
+        return sorted(found, key=lambda one: (one.line, one.family))[:_MOST_DECLARATIONS]
 
     def states(self, expression: str) -> _Kept | None:
         """The first line that states a licence."""
@@ -106,13 +117,24 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """A claim of a file, the dotted name in it, what it declares, family by family, and whether it
+    says that the file was generated from one of its own folder."""
+
+    claim: Claim
+    target: str
+    said: tuple[Declaration, ...]
+    neighbour: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
-    """All that one file says: its statements, the families its claims name, its uses; and what the
+    """All that one file says: its statements, what its claims declare, its uses; and what the
     notice files beside and above it say."""
 
     path: str
     statements: Statements
-    claims: tuple[tuple[Claim, str], ...]  # with the family
+    claims: tuple[Stated, ...]
     uses: tuple[UseOf, ...]
     beside: tuple[Beside, ...] = ()
     listed: int = 0  # families that the notice files name, all in all
@@ -155,27 +177,33 @@ def said(
     stated = of_cells(file.content, file.cells)
     covering = tuple(one for one in notices if one.file.covers(file.path))
     listed = len(set[str]().union(*(one.families for one in covering)))
-    claims, head = tuple(_claimed(stated, library)), max(_HEAD_LINES, head_lines(file.content))
-    return Said(file.path, stated, claims, reuse, covering, listed, head)
+    claims, head = tuple(_claimed(stated, file.path, library)), head_lines(file.content)
+    return Said(file.path, stated, claims, reuse, covering, listed, max(_HEAD_LINES, head))
 
 
-def _claimed(stated: Statements, library: Library) -> Iterator[tuple[Claim, str]]:
-    """The claims that name a family: by the path or dotted name in them, else by its name."""
+def _claimed(stated: Statements, path: str, library: Library) -> Iterator[Stated]:
+    """The claims of a file, with the families that they name."""
     for claim in stated.claims:
-        origin = _origin(claim, library.names)
-        if origin is not None:
-            yield claim, library.family(origin).name
-            continue
-        words = claim.target
-        if _CLASS.fullmatch(words):
-            origin = resolve(Use("model_type", words, claim.line), library.names)
-            if origin is not None:
-                yield claim, library.family(origin).name
-            continue
-        if claim.repository is not None:
-            words = f"{claim.repository.owner}/{claim.repository.name} {claim.repository.path}"
-        for family in named(words, library.titles):
-            yield claim, family
+        said = (
+            Declaration(claim.kind, path, claim.line, claim.text, family)
+            for family in _families(claim, library)
+        )
+        yield Stated(claim, _dotted(claim), tuple(said), _of_its_neighbour(claim, path))
+
+
+def _families(claim: Claim, library: Library) -> Sequence[str]:
+    """The families that a claim names: by the path or dotted name in it, else by its name."""
+    origin = _origin(claim, library.names)
+    words = claim.target
+    if origin is None and _CLASS.fullmatch(words):
+        origin = resolve(Use("model_type", words, claim.line), library.names)
+        if origin is None:
+            return ()
+    if origin is not None:
+        return (library.family(origin).name,)
+    if claim.repository is not None:
+        words = f"{claim.repository.owner}/{claim.repository.name} {claim.repository.path}"
+    return tuple(named(words, library.titles))
 
 
 def _origin(claim: Claim, known: Mapping[str, str]) -> str | None:
@@ -189,7 +217,11 @@ def _dotted(claim: Claim) -> str:
     target = claim.target
     if claim.repository is not None:
         target = claim.repository.path or claim.repository.name
-    return target.removesuffix(".py").replace("/", ".")
+    return _module(target)
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def declared(
@@ -242,26 +274,25 @@ def _attribution(
 ) -> tuple[Attribution, tuple[Declaration, ...]]:
     """Whether what stands within some lines is declared as of one of some families."""
     first, last = within
-    family = reference.family
-    own = {
-        one: family
-        for one in told.statements.claims
-        if (one.line <= last and one.end_line >= first) or one.line <= told.head
-        if _names_file(one, reference.path)
-    }
-    near = [
-        Declaration(claim.kind, told.path, claim.line, claim.text, named)
-        for claim, named in (*own.items(), *(one for one in told.claims if one[0] not in own))
-        if ((claim.line <= last and claim.end_line >= first) or claim.line <= told.head)
-        and (named in families or not _of_its_neighbour(claim, told.path))
-    ]
+    family, module = reference.family, _module(reference.path)
+    own: dict[tuple[str, int], str] = {}
+    near: list[Declaration] = []
+    for stated in told.claims:  # there may be very many, and findings too
+        claim = stated.claim
+        if (claim.line > last or claim.end_line < first) and claim.line > told.head:
+            continue
+        if not _names_file(stated.target, module):
+            near += (one for one in stated.said if one.family in families or not stated.neighbour)
+        elif len(own) < _MOST_DECLARATIONS:
+            own.setdefault((claim.kind, claim.line), claim.text)
+    near[:0] = (Declaration(kind, told.path, at, text, family) for (kind, at), text in own.items())
     listed: list[Declaration] = []
     if (count := len({one.family for one in near})) > _MOST_NAMED:
         listed += (_among(count, one) for one in near if one.family in families)
         near = []
     lines = [one for one in near if one.family in families]
     lines += (Declaration("copyright", path, line, text, family) for path, line, text in kept)
-    beside = [one for file in told.beside for one in file.named if one.family in families]
+    beside = [one for file in told.beside for one in file.of(families)]
     if told.listed > _MOST_NAMED:
         listed += (_among(told.listed, one) for one in beside)
     else:
@@ -271,14 +302,21 @@ def _attribution(
     attribution: Attribution = "declared" if lines else "undeclared"
     if not lines and near:
         attribution, lines = "declared elsewhere", near
-    return attribution, tuple(dict.fromkeys((*lines, *listed)))[:_MOST_DECLARATIONS]
+    said: dict[Declaration, None] = {}
+    for one in (*lines, *listed):
+        if len(said) == _MOST_DECLARATIONS:
+            break
+        said[one] = None
+    return attribution, tuple(said)
 
 
-def _names_file(claim: Claim, path: str) -> bool:
-    """Whether a claim names a reference file itself, by its path or dotted name: that of library
-    code tells no family, and that of a model in a folder of another one's tells the other."""
-    target, module = _dotted(claim), path.removesuffix(".py").replace("/", ".")
-    return target == module or ("." in module and f".{module}." in f".{target}.")
+def _names_file(target: str, module: str) -> bool:
+    """Whether what a claim names is a reference file itself, by its path or dotted name: that of
+    library code tells no family, and that of a model in a folder of another one's tells the
+    other."""
+    return module in target and (
+        target == module or ("." in module and f".{module}." in f".{target}.")
+    )
 
 
 def _among(count: int, one: Declaration) -> Declaration:
@@ -364,9 +402,10 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
 def _of_its_neighbour(claim: Claim, path: str) -> bool:
     """Whether a claim says that a file was generated from one of its own folder; where the file is
     scanned from inside that folder, or has been moved, its own name says so."""
+    if claim.kind != "generated":
+        return False
     folder, own = PurePosixPath(claim.target).parent.name, PurePosixPath(path)
-    beside = folder in ("", own.parent.name) or f"_{own.stem}".endswith(f"_{folder}")
-    return claim.kind == "generated" and beside
+    return folder in ("", own.parent.name) or f"_{own.stem}".endswith(f"_{folder}")
 
 
 _Kept = tuple[str, int, str]

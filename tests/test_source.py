@@ -457,7 +457,6 @@ def test_what_no_file_is_to_blame_for_asks_for_no_permission(
     assert all(remedy in one for one in reasons(source).values())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names that are no Unicode")
 @pytest.mark.parametrize("sign", ["\U0001fae9", "\u1c8a", "\U000323b0", "\u0378"])
 def test_a_sign_that_is_newer_than_python_is_shown_as_it_is(sign: str) -> None:
     """It was an escape in older releases of Python: another path, and another index."""
@@ -470,6 +469,7 @@ def test_what_no_release_of_python_shows_is_shown_by_none(sign: str) -> None:
     assert shown(sign) == sign.encode("unicode_escape").decode()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no Unicode")
 def test_names_that_are_no_unicode_are_shown_with_escapes(tmp_path: Path) -> None:
     for name in (b"caf\xe9.py", b"a\nb\x1b.py", "日本.py".encode()):
         with open(os.path.join(os.fsencode(tmp_path), name), "w") as file:
