@@ -209,7 +209,7 @@ _BSD_KINDS = (
     ("", "BSD-2-Clause"),
 )
 """What tells licences apart that begin with those words: the first that is there."""
-_DEFINED = re.compile(r"\b(?:means|refers? to) (?:either |both |the |an? |ordinary )*$")
+_DEFINED = re.compile(r"\b(?:means (?:either |both |the |an? )*|refer to the ordinary )$")
 _LONGEST_DEFINED = 60
 """What stands before a licence that a text only names, as the terms of another one do of licences
 that are compatible with it, or may be chosen instead."""

@@ -320,6 +320,19 @@ def test_licence_texts(text: str, expression: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("# Please refer to the Apache License, Version 2.0, for details.", "Apache-2.0"),
+        ("# Refer to the GNU General Public License, version 2.", "GPL-2.0-only"),
+        ("# This refers to the BSD 3-Clause License.", "BSD-3-Clause"),
+    ],
+)
+def test_who_is_to_refer_to_a_licence_is_told_it(text: str, expression: str) -> None:
+    """So people state one, too."""
+    assert [one.expression for one in statements(text.encode()).licenses] == [expression]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         '# "Secondary License" means either the GNU General Public License, Version 2.0, or any\n'
