@@ -15,7 +15,7 @@ from provenance.decode import Reason, plain_text, shown
 from provenance.errors import UsageError
 from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
-from provenance.model import NONE_WANTED, Audit, Family, Report
+from provenance.model import NONE_WANTED, OF_REFERENCE, Audit, Family, Report
 from provenance.patterns import Patterns
 from provenance.planning import Plan, inside, is_inside, under
 from provenance.policy import (
@@ -124,7 +124,8 @@ def without_policy(report: Report) -> Audit:
     """A report as an audit that no policy was given for: what is derived and not declared in the
     file itself fails, as by default; nothing is denied and nothing known."""
     policy = Policy()
-    some = report.files or any(one.reason != NONE_WANTED for one in report.skipped)
+    other = NONE_WANTED, OF_REFERENCE  # nothing of what was to be scanned
+    some = report.files or any(not one.reason.startswith(other) for one in report.skipped)
     missing = () if some else (_NO_FILE,)
     return Audit(
         report=report,

@@ -96,6 +96,8 @@ class Skipped:
     reason: str
 
 
+OF_REFERENCE = "in the reference: "
+"""What is said before why a file of the reference of a comparison was not read."""
 NONE_WANTED = "found no file that these globs want, expected one; look at include and exclude"
 """Why a scan with globs looked at nothing."""
 

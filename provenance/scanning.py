@@ -18,6 +18,7 @@ from provenance.errors import ProvenanceError, TooLongError, UsageError
 from provenance.given import jobs_of, path_of, paths_of, texts_of
 from provenance.model import (
     NONE_WANTED,
+    OF_REFERENCE,
     DaySource,
     FileResult,
     Finding,
@@ -492,5 +493,5 @@ def compare(
             limits=limits,
             progress=progress,
         )
-        unread = (Skipped(one.path, f"in the reference: {one.reason}") for one in built.skipped)
+        unread = (Skipped(one.path, f"{OF_REFERENCE}{one.reason}") for one in built.skipped)
         return replace(report, skipped=(*report.skipped, *unread))
