@@ -51,9 +51,12 @@ def path_of(name: str, given: object) -> str:
         if path and "\0" not in os.fsencode(path).decode("latin-1"):
             return path
     except UnicodeEncodeError as error:  # a lone surrogate, or what the locale does not have
+        remedy = (
+            "name another" if error.encoding == "utf-8" else "set PYTHONUTF8=1, or name another"
+        )
         raise UsageError(
             f"{name}: found {given!r}, expected a path that can be written in {error.encoding}; "
-            "name another, or set PYTHONUTF8=1"
+            f"{remedy}"
         ) from error
     except (TypeError, ValueError):
         pass

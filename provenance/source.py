@@ -296,7 +296,7 @@ def _open_fetched(text: str, patterns: Patterns, limits: Limits) -> Source:
 
 def _numbers(version: str) -> tuple[str, ...] | None:
     """The numbers of a version, however it is written: ``v1.0-RC.1`` has those of ``1rc1+any``."""
-    found = re.match(r"v?0*(\d+!)?(\d+(?:\.\d+)*)([^+]*)", version.lower())
+    found = re.match(r"v?0*!?0*(\d+!)?(\d+(?:\.\d+)*)([^+]*)", version.lower())
     if found is None:
         return None
     release = re.sub(r"(?:\.0+)+\Z", "", re.sub(r"\b0+(?=\d)", "", found[2]))

@@ -239,7 +239,7 @@ def test_damaged_cache_is_fetched_again(
     assert left == [archive.name, checksum.name]
 
 
-@pytest.mark.parametrize("version", ["1", "v1.0.0", "1.0+cpu"])
+@pytest.mark.parametrize("version", ["1", "v1.0.0", "0!1.0", "01.0+cpu"])
 def test_a_version_may_be_written_in_several_ways(
     version: str, shelf: Path, tmp_path: Path
 ) -> None:

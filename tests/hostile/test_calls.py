@@ -58,8 +58,9 @@ def test_a_source_is_a_path(place: Path) -> None:
     """Of any type that a path may have."""
     wrong: list[Any] = [5, None, [], "a\0b", LONE]
     for value in wrong:
-        with pytest.raises(UsageError, match="source"):
+        with pytest.raises(UsageError, match="source") as caught:
             provenance.scan(value, [place / "index.db"])
+        assert "PYTHONUTF8" not in str(caught.value), "UTF-8 has no such sign"
     right: list[Any] = [os.fsencode(place / "ours"), str(place / "ours"), place / "ours"]
     for value in right:
         assert provenance.scan(value, [place / "index.db"]).files
