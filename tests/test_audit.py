@@ -331,7 +331,7 @@ def test_a_licence_that_is_none_is_refused(clean: Path) -> None:
         (["--deny-family", "birds/m11"], "did you mean 'birds/m1'?"),
         (["--deny-country", "KR"], "deny-country has 'KR', as no country"),
         (["--deny-organisation", "Birds"], "deny-organisation has 'Birds', as no organisation"),
-        (["--deny-family", "BIRDS/M1", "--deny-family", "m11*"], ""),
+        (["--deny-family", "BIRDS/M1", "--deny-family", "m11*", "--deny-family", "m1"], ""),
     ],
 )
 def test_what_is_denied_by_a_name_that_no_index_has_is_told(
@@ -340,6 +340,16 @@ def test_what_is_denied_by_a_name_that_no_index_has_is_told(
     """It would never fail, and nobody would see that the name is a slip."""
     assert told in (output := run("audit", *arguments, code=0).output)
     assert ("nothing is denied by it" in output) == bool(told)
+
+
+def test_few_of_very_many_names_that_no_index_has_are_told(clean: Path) -> None:
+    """Each is compared with all that the indexes have, and none is shown at length."""
+    wrong = ", ".join(f"'{at}{'x' * 1_000}'" for at in range(100))
+    with (clean / "provenance.toml").open("a") as file:
+        file.write(f"deny-family = [{wrong}]\n")
+    told = [line for line in run("audit", code=0).output.split("\n") if "is denied by" in line]
+    assert len(told) == 20
+    assert max(map(len, told)) < 200
 
 
 def test_all_borrowing_can_be_forbidden(dirty: Path) -> None:

@@ -254,7 +254,7 @@ def test_sums_that_say_something_else_are_found(
 ) -> None:
     """They are at fault themselves, not the members that they leave out."""
     right = sums(members)
-    for wrong in (lines, right + b"00  more.txt\n", right[1:], right[right.index(b"\n") + 1 :]):
+    for wrong in (lines, right + b"00  more.txt\n", right[1:], right.replace(b".html", b".htm_")):
         members[SUMS] = wrong
         (tmp_path / "b.zip").write_bytes(packed(members))
         with pytest.raises(BundleError, match="found no list of all other members in SHA256SUMS"):

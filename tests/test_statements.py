@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from provenance.claims import Claim, Repository, repository_of
 from provenance.comments import head_lines
+from provenance.notices import notice_files
 from provenance.rights import Copyright, License, fold_holder, parties
 from provenance.statements import (
     MOST,
@@ -571,6 +572,11 @@ def test_very_many_verbs_are_looked_at_up_to_a_bound() -> None:
     """One that names nothing counts too: it takes as long."""
     text = "# copied from the\n#\n" * (MOST_VERBS - 1) + "# copied from a.b.c\n" * 2
     assert claims(text) == [("copied", 2 * MOST_VERBS - 1, "a.b.c")]
+    first, rest = "copied from the\n\n" * (MOST_VERBS - 1), "copied from a.b.c\n\n" * 2
+    files = notice_files([("LICENSE", first.encode()), ("NOTICE", rest.encode())])
+    assert [len(file.statements.claims) for file in files] == [0, 1]
+    lines = f"{first}{rest}".replace("copied", "# copied").encode()
+    assert len(of_cells(lines, [(1, 1), (2, 2 * MOST_VERBS - 1)]).claims) == 1
 
 
 def test_the_examples_of_the_docstrings_hold() -> None:
