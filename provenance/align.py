@@ -279,7 +279,10 @@ def renames(pairs: Mapping[tuple[str, str], int], *, certain: bool) -> tuple[Ren
 
 @lru_cache(maxsize=10_000)
 def _difference(suspect: str, reference: str) -> tuple[str, str]:
-    """The two names without the words they both begin with and both end with."""
+    """The two names without the words they both begin with and both end with; whole where one has
+    letters that are not ASCII, which are of no word to the family mark."""
+    if not (suspect.isascii() and reference.isascii()):
+        return suspect, reference
     left, right = words(suspect), words(reference)
     first = 0
     while first < min(len(left), len(right)) and left[first] == right[first]:

@@ -291,6 +291,8 @@ def test_a_renamed_family_is_one_rename() -> None:
         pytest.param("layer_idx", "position", ("position", "layer_idx")),
         pytest.param("n_exp", "experts", ("experts", "n_exp")),
         pytest.param("size", "head_dim", ("head_dim", "size")),
+        pytest.param("점수_1", "scores_2", ("scores_2", "점수_1"), id="letters-of-no-word"),
+        pytest.param("café", "cafe", ("cafe", "café"), id="a-letter-of-no-word"),
     ],
 )
 def test_a_rename_names_the_part_that_differs(

@@ -272,6 +272,27 @@ def test_a_link_opens_its_finding_with_both_sides_aligned(
     assert "weights → scores" in row.locator(".renames").inner_text()
 
 
+def test_renamed_names_of_any_script_are_marked_whole(open_page: Open, tmp_path: Path) -> None:
+    for name in ("reference", "suspect"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "reference" / "heads.py").write_text(REFERENCE, "utf-8")
+    renamed = {"weights": "\U00020000가중치", "LlamaScores": "점수_1", "query": "質問"}
+    text = REFERENCE
+    for old, new in renamed.items():
+        text = re.sub(rf"\b{old}\b", new, text)
+    (tmp_path / "suspect" / "mine.py").write_text(text, "utf-8")
+    made = provenance.compare(str(tmp_path / "suspect"), str(tmp_path / "reference"))
+    one = next(one for one in made.findings if one.suspect.name == "점수_1")
+    assert {(rename.reference, rename.suspect) for rename in one.renames} == {*renamed.items()}
+    page = open_page(written((made, tmp_path)), f"#{one.id}")
+    sides = page.locator(f'[id="{one.id}"] .sides')
+    sides.wait_for()
+    assert not sides.locator("mark.edited, .row.only").count()
+    for side, names in (("sus", renamed.values()), ("ref", renamed)):
+        marked = sides.locator(f".{side} mark.renamed").all_inner_texts()
+        assert set(marked) == {*names}
+
+
 def test_what_is_on_one_side_only_is_folded_and_says_how_much(
     report: tuple[Report, Path], open_page: Open
 ) -> None:

@@ -163,20 +163,21 @@
 
   // What differs inside two lines: names that stand for others throughout, and the rest. Null
   // where they share so little that they are two lines, not one that was changed.
-  const cut = (line) => [...line.matchAll(/\d[\w.]*|\w+|[^\w\s]/g)].map((found) => [found.index, found[0]]);
+  // Names are of the letters of any script: \w is ASCII alone.
+  const cut = (line) => [...line.matchAll(/\d[\p{L}\p{M}\p{N}_.]*|[\p{L}\p{M}\p{N}_]+|[^\p{L}\p{M}\p{N}_\s]/gu)].map((found) => [found.index, found[0]]);
   function marks(one, other, left, right) {
     const [x, y] = [cut(one), cut(other)];
     const pairs = heaviest(x.length, y.length, (a, b) => (x[a][1] === y[b][1] ? 1 : 0));
     if ((form(one) !== form(other) || !form(one).includes("_")) && pairs.length < 0.5 * Math.max(x.length, y.length)) return null;
     const differing = (side, kept, names) => side
-      .filter(([, word], at) => !kept.has(at) && /\w/.test(word))
+      .filter(([, word], at) => !kept.has(at) && /[\p{L}\p{M}\p{N}_]/u.test(word))
       .map(([at, word]) => [at, at + word.length, names.some((name) => word === name || (name.length > 2 && word.includes(name))) ? "renamed" : "edited"]);
     return [differing(x, new Set(pairs.map(([a]) => a)), left), differing(y, new Set(pairs.map(([, b]) => b)), right)];
   }
 
   // Which line of a block stands beside which: equal lines first, then lines of the same form
   // (names and literals aside), and what is between two pairs in order.
-  const form = (text) => text.replace(/(["']).*?\1/g, "'").replace(/[\w.]+/g, "_");
+  const form = (text) => text.replace(/(["']).*?\1/g, "'").replace(/[\p{L}\p{M}\p{N}_.]+/gu, "_");
   function paired(block, ours, theirs) {
     const n = block.suspect_end - block.suspect_start + 1;
     const m = block.reference_end - block.reference_start + 1;
