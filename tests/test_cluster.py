@@ -682,6 +682,18 @@ def test_a_report_that_reads_the_files_again_is_refused_of_a_table(given: list[s
     assert (ended.exit_code, "not read again of a table" in ended.output) == (2, True)
 
 
+def test_what_py4j_logs_of_an_interruption_is_not_shown() -> None:
+    script = (
+        "import logging\n"
+        "from provenance.cluster import session\n"
+        "with session._unlogged():\n"
+        "    logging.exception('KeyboardInterrupt while sending command.')\n"
+        "assert not logging.getLogger().handlers\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stderr == b""
+
+
 def test_of_several_settings_the_wrong_one_is_named() -> None:
     given = ["cluster", "export", "tables", "-o", "x.db", "--conf", "a=b", "--conf", "c"]
     ended = CliRunner().invoke(main, given)

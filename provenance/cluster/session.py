@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -87,7 +88,7 @@ def session(
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
     try:
-        with unshadowed():
+        with unshadowed(), _unlogged():
             spark = builder.getOrCreate()
     except (PySparkException, Py4JError, OSError, RuntimeError) as error:
         raise ClusterError(
@@ -95,12 +96,24 @@ def session(
             "that answers: look at JAVA_HOME and --master"
         ) from error
     try:
-        yield spark
+        with _unlogged():
+            yield spark
     except (PySparkException, Py4JError) as error:
         raise _failed(error) from error
     finally:
         with suppress(Py4JError, OSError):  # it may be gone
             spark.stop()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """What py4j logs of an interruption, a traceback, is not shown where nobody asked for logs."""
+    nobody = logging.NullHandler()
+    logging.getLogger().addHandler(nobody)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(nobody)
 
 
 @contextmanager
