@@ -36,9 +36,9 @@ _MOST_METADATA = 8  # one is looked for; archives of archives have more
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA|(?:[^/]+/)?PKG-INFO")
 _PROJECT_FILES = {"PKG-INFO", "pyproject.toml", "setup.py", "setup.cfg"}
 _VERSIONED = re.compile(r".+-v?\d[^/]*")
-_DATA = re.compile(r"[^/]+\.data/(?:purelib|platlib)/")
+_DATA = re.compile(r"(?<![^/])[^/]+\.data/(?:purelib|platlib)/")
 
-_NOT_UNPACKED = re.compile(r"[\x00-\x1f\x7f]|[ .]+\Z|;\d*\Z")
+_NOT_UNPACKED = re.compile(r"[\x00-\x1f\x7f]|(?<![ .])[ .]+\Z|;\d*\Z")
 """What Info-ZIP, or Windows, leaves out of a name."""
 _OTHER_NAME = Reason(
     "found a member name that some programs unpack as that of Python, expected one without control "

@@ -277,7 +277,7 @@ def _name(rest: str, weak: bool) -> str:
     first = re.split(r"[ '’-]", name, maxsplit=1)[0]
     if len(name) < 3 or first in _NO_NAMES or "et al" in name:
         return ""
-    if weak and not _CODE.search(text[:80]) and not re.search(r"[A-Z]\w*[a-z][A-Z]|_", name):
+    if weak and not _CODE.search(text[:80]) and not re.search(r"[A-Z]\w*[a-z][A-Z]|_", name[:80]):
         return ""
     return name[:80]
 

@@ -53,7 +53,7 @@ _LEAST_SHARE = 0.1
 _INHERITS = ("import", "subclass")
 
 
-_CLASS = re.compile(r"[A-Z]\w*[a-z0-9][A-Z]\w*")
+_CLASS = re.compile(r"(?=\w+\Z)[A-Z]\w*[a-z0-9][A-Z]\w*")
 """The name of a class, such as ``LlamaAttention``, with no module."""
 
 

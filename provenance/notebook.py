@@ -31,8 +31,9 @@ _NOT_PYTHON = frozenset(  # cell magics whose body is another language; unknown 
 )
 _PYTHON = re.compile(r"\b(?:python|pypy)[\d.]*\b")
 """What ``%%script`` may start."""
-_OWN_MAGIC = re.compile(r"alias_magic|register_\w*(?:magic|alias)")
-"""Where a notebook gives other meanings to names, those above say nothing any more."""
+_REGISTERS = re.compile(r"register_\w*")
+"""Where a notebook gives other meanings to names, by these of magics and aliases or by
+``alias_magic``, those above say nothing any more."""
 _TO_FILE = frozenset(("writefile", "file"))
 _PYTHON_FILE = re.compile(r"\.pyw?(?!\w)|[{$]")
 """What these may name that is Python, or that a variable may say is; options may stand behind."""
@@ -106,7 +107,7 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
     line, size = 1, 0
     try:
         sources = list(_cells(found))
-        own = any(_OWN_MAGIC.search(source) for _, source in sources)
+        own = any(_gives_names(source) for _, source in sources)
         for number, source in sources:
             size += len(source)
             if size > most:  # a list of lines takes many times as much
@@ -205,6 +206,12 @@ def _source(source: object, number: int) -> str:
 def _kind(value: object) -> str:
     kinds = {dict: "object", list: "list", str: "text", type(None): "missing value"}
     return kinds.get(type(value), "number or truth value")
+
+
+def _gives_names(source: str) -> bool:
+    """Whether the source of a cell gives another meaning to the name of a magic."""
+    named = (one[0] for one in _REGISTERS.finditer(source))
+    return "alias_magic" in source or any("magic" in one or "alias" in one for one in named)
 
 
 def _python(source: str, own: bool) -> str:

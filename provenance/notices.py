@@ -36,7 +36,9 @@ _NAME = re.compile(
     r"THIRD[-_. ]?PARTY.*)(?:[-_.][\w.-]*)?",
     re.IGNORECASE,
 )
-_ENDING = re.compile(r".*\.(?:txt|md|rst|adoc|[A-Z][\w-]*|[\d.]+)|[^.]+", re.IGNORECASE)
+_LONGEST_NAME = 255
+"""Signs of the name of a file: no file system has longer ones, an archive may."""
+_ENDING = re.compile(r".*\.(?:txt|md|rst|adoc|[A-Z][\w-]*|\d+)|[^.]+", re.IGNORECASE)
 _CODE = re.compile(r".*\.(?:py|ipynb|pyi|c|h|cc|cpp|cu|js|ts|json|ya?ml|toml|html?|csv|sh)", re.I)
 _PEOPLE = re.compile(r"(?:AUTHORS|CONTRIBUTORS)(?:[-_.].*)?", re.IGNORECASE)
 """Lists of people: a line of one that names no file says who they are, not whose code it is."""
@@ -88,6 +90,8 @@ def is_notice(name: str) -> bool:
     """Whether a file of this name, without folders, is a notice file."""
     if name == _REUSE:
         return True
+    if len(name) > _LONGEST_NAME:
+        return False
     return bool(_NAME.fullmatch(name) and _ENDING.fullmatch(name) and not _CODE.fullmatch(name))
 
 

@@ -73,10 +73,11 @@ _MOST_PARTS = 50
 _MOST_AGAIN = 4
 
 _COMMENTS = re.compile(rb"^(?:[ \t\f]*(?:#[^\n]*|\\)?\n)+", re.MULTILINE)
-_MOST_COMMENTS = 300
+_MOST_COMMENTS, _MOST_TIMES = 300, 10
 """Lines on end that hold nothing but comments. The grammar's scanner looks through all that follow
 at each of them, for the indent of what comes behind: 1,000 lines of 100 characters take .3 s,
-4,000 take 4.8 s, 100,000 would take an hour (measured)."""
+4,000 take 4.8 s, 100,000 would take an hour (measured). They are taken out, and where that was
+wrong, again, so many times at most: nobody has as many such runs that end a string."""
 _SIGNED = re.compile(rb"\n[ \t\f]*[#\\]")
 _COMMENT = re.compile(rb"^[ \t\f]*(?:#[^\n]*|\\$)", re.MULTILINE)
 _NO_ALIAS = re.compile(rb"type(?=[\s\\]*[(\[])")
@@ -413,7 +414,7 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
             for match in _COMMENTS.finditer(content)
             if match[0].count(b"\n") >= _MOST_COMMENTS
         ]
-    while True:
+    for left in reversed(range(_MOST_TIMES)):
         parsed = content
         if runs:
             blank = bytearray(content)
@@ -433,7 +434,8 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
                 again = True
         if not again:
             return parsed, tree
-        runs = kept
+        runs = kept if left > 1 else []
+    raise AssertionError("without runs nothing is taken out")
 
 
 def _signs(content: bytes, sign: bytes) -> int:

@@ -20,7 +20,7 @@ from provenance.errors import UsageError
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 10_000
 _MOST_SIGNS = 10_000_000
 _LONGEST, _MOST_STARS, _MOST_DEEP = 1_000, 3, 3

@@ -158,7 +158,8 @@ def fold_holder(holder: str) -> str:
 
 # --- licences -----------------------------------------------------------------------------
 
-_TAG = re.compile(r"SPDX-License-Identifier: *([^#*]{1,200}?)(?: *(?:\*/|-->|\*\)|\"\"\"))? *$")
+_TAG, _ENDS_TAG = "SPDX-License-Identifier:", ("*/", "-->", "*)", '"""')
+_LONGEST_TAG = 200
 _LATER = r"(?P<later>[^#]{0,250}?(?:or|any) (?:\(at your option\) )?(?:any )?later)?"
 _GNU = (
     r"gnu (?P<kind>lesser |library |affero )?general public licen[sc]e[^#]{0,60}?"
@@ -225,18 +226,31 @@ def licenses_in(block: Block) -> list[License]:
         found.setdefault((line, expression), License(line, expression, source, text))
 
     for at, written in enumerate(block.lines):
-        if "SPDX-License-Identifier:" in written:
-            tag = _TAG.search(written)
-            if tag is not None and tag[1].strip():
-                add(at, tag[1].strip(), "tag")
+        if expression := _tagged(written):
+            add(at, expression, "tag")
     told = {license_.expression for license_ in found.values()}
     # Without the holders a header is the same text in thousands of files. A tag is no text.
-    without = ("opyright (c)", "opyright 20", "SPDX-License-Identifier:")
+    without = ("opyright (c)", "opyright 20", _TAG)
     lines = tuple("" if any(one in s for one in without) else s for s in block.lines)
     for at, expression in _recognised(lines):
         if expression not in told:
             add(at, expression, "text")
     return sorted(found.values(), key=lambda license_: license_.line)
+
+
+def _tagged(line: str) -> str:
+    """The expression of a tag in a line, without what ends a comment behind it; empty for none."""
+    _, tag, rest = line.partition(_TAG)
+    while tag:
+        text = rest.strip()
+        for end in _ENDS_TAG:
+            if text.endswith(end):
+                text = text.removesuffix(end).strip()
+                break
+        if text and len(text) <= _LONGEST_TAG and not {"#", "*"} & set(text):
+            return text
+        _, tag, rest = rest.partition(_TAG)
+    return ""
 
 
 @lru_cache(maxsize=256)

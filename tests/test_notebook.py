@@ -350,7 +350,19 @@ def test_a_cell_is_read_in_proportion_to_its_length() -> None:
     """40,000 empty lines took seven seconds, by the square."""
     ends(
         _python_of,
-        ["\n", "!\f", "\x85", "x? ", "=\n", "... ", "a\\\r\n", " import", "\n import", "-a "],
+        [
+            "\n",
+            "!\f",
+            "\x85",
+            "x? ",
+            "=\n",
+            "... ",
+            "a\\\r\n",
+            " import",
+            "\n import",
+            "-a ",
+            "register_",
+        ],
     )
 
 

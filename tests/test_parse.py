@@ -471,6 +471,23 @@ def test_what_looks_like_comments_in_a_string_is_text(quotes: str, prefix: str, 
     assert views(text * 3)[1] == views(text.replace("# out\n", "") * 3)[1]
 
 
+def test_of_strings_with_comments_the_whole_is_not_read_again_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hundred kilobytes of them took ten seconds, by the square of their number."""
+    calls = []
+    tree = parse_module._tree
+
+    def counted(*given: Any) -> Any:
+        calls.append(given)
+        return tree(*given)
+
+    monkeypatch.setattr(parse_module, "_tree", counted)
+    of_one = 'x = """\n' + "#\n" * 300 + '# """\ny = 1\n'
+    assert views(of_one * 40)[0] == views('x = "a"\ny = 1\n' * 40)[0]
+    assert len(calls) < 20
+
+
 @pytest.mark.parametrize("line", ["# " + "c" * 100 + "\n", " # a\n   # b\n", "  # c\n\\\n"])
 def test_the_grammar_gets_no_long_run_of_comments(
     line: str, monkeypatch: pytest.MonkeyPatch

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ending import ends
 
 from provenance import policy
 from provenance.errors import UsageError
+from provenance.patterns import Patterns
 from provenance.policy import find, parsed, read, repository_root
+from provenance.report.rules import lessened
 from provenance.settings import SETTINGS, Declaration, Policy, starting
 
 PROJECT = "pyproject.toml"
@@ -210,6 +213,27 @@ ENDLESS = [
     "[[declared]]\n" * 50_000,
     "[[a.b]]\n" * 50_000,
 ]
+
+
+def _refused_glob(glob: str) -> None:
+    with pytest.raises(UsageError, match="found the glob"):
+        Patterns([glob])
+
+
+def test_no_glob_takes_longer_than_its_length() -> None:
+    """A bracket that nothing closes, with very many commas, took time by the square."""
+    ends(_refused_glob, ["{" + "," * 900_000])
+
+
+def _wide(origin: str) -> None:
+    declared = {"path": "a.py", "symbol": None, "origins": [origin]}
+    (told,) = lessened(SimpleNamespace(policy=[("declared", [declared])]))  # type: ignore[arg-type]
+    assert told[0] == "declared"
+
+
+def test_no_glob_of_origins_takes_longer_than_its_length() -> None:
+    """Brackets that nothing closes took time by the square: half an hour for the longest policy."""
+    ends(_wide, ["*/" + "[" * 900_000])
 
 
 def _refused(text: str) -> None:

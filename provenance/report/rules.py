@@ -171,7 +171,8 @@ def _names_none(glob: str) -> bool:
     [True, False, False]
     """
     package, slash, family = glob.partition("/")
-    named = re.sub(r"\[[^\]]*\]|[*?]", "", family)
+    closed, sign, behind = family.rpartition("]")  # no bracket behind it begins a class
+    named = re.sub(r"\[[^\]]*\]|[*?]", "", closed + sign) + re.sub(r"[*?]", "", behind)
     open_family = bool(slash) and named != family and len(named) < _FEWEST_LETTERS
     return bool(set("*?[") & set(package)) or open_family or glob.endswith("/")
 
