@@ -182,15 +182,6 @@ def test_a_name_that_others_unpack_as_python_is_told(name: str, tmp_path: Path) 
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "others"),
-    [
-        ("b.py", ["b.txt"]),
-        ("b.txt", ["b.py"]),
-        ("a.txt", ["a.md", "b.py"]),
-        ("b.py", ["b.md", "c"]),
-    ],
-)
 def _read(path: Path) -> None:
     source = open_source(str(path))
     assert [one.path for one in source.files()] == ["a.py"]
@@ -206,6 +197,15 @@ def test_names_of_members_are_looked_at_in_time_that_goes_with_their_length(tmp_
     ends(_read, [path])
 
 
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("b.py", ["b.txt"]),
+        ("b.txt", ["b.py"]),
+        ("a.txt", ["a.md", "b.py"]),
+        ("b.py", ["b.md", "c"]),
+    ],
+)
 def test_a_member_of_several_names_is_read_by_that_of_python(
     name: str, others: list[str], tmp_path: Path
 ) -> None:

@@ -35,6 +35,20 @@ TOKENS = (
     *(b"import a", b"from a import b\n", b"def f():\n", b"class A:\n", b"    pass\n", b"x = 1\n"),
     *(b"type ", b"lambda: ", b"if ", b"else ", b"async ", b'{"a":', b"null", b"!ls", b"%ls", b"a?"),
     *(b">>> ", b"... ", b"In [1]: ", b"adapted ", b"the ", b"rights ", b"modified", b"a/", b"../"),
+    *(
+        b"    ",
+        b"((((",
+        b"))))",
+        b"[((",
+        b"a = ",
+        b"a = b = ",
+        b"'a', ",
+        b'"llama", ',
+        b"{,",
+        b"[a",
+    ),
+    *(b"from a import b as c\n", b"model_type = ", b"register_", b"# ''' ", b'# """\n', b"a;"),
+    *(b"based on ", b"__all__ = [", b"a.b(c)(", b"@a\n", b"(c) 2020 ", b"class A(B, "),
 )
 
 
