@@ -424,14 +424,17 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
         tree = _tree(parsed, known, end)
         kept, again = [], False
         for at, (start, stop) in enumerate(runs):
-            if not _in_string(tree.root_node, start):
-                kept.append((start, stop))
-            elif quotes := _TRIPLE.search(content, start, stop):
+            within, quotes = _in_string(tree.root_node, start), None
+            if within or tree.root_node.has_error:  # a string that ends nowhere is none to it
+                quotes = _TRIPLE.search(content, start, stop)
+            if quotes is not None:
                 kept += [(quotes.end(), stop), *runs[at + 1 :]]
                 again = True
                 break
-            else:
+            if within:
                 again = True
+            else:
+                kept.append((start, stop))
         if not again:
             return parsed, tree
         runs = kept if left > 1 else []

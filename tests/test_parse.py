@@ -488,6 +488,14 @@ def test_of_strings_with_comments_the_whole_is_not_read_again_for_each(
     assert len(calls) < 20
 
 
+@pytest.mark.parametrize("times", [1, 2, 9])
+def test_comments_that_end_the_last_string_break_nothing(times: int) -> None:
+    """Without what ends it a string is none to the grammar, but an error from where it begins."""
+    text = ('x = """\n' + "#\n" * 300 + '# """\ny = 1\n') * times
+    assert views(text)[0] == views('x = "a"\ny = 1\n' * times)[0]
+    assert not parse(text.encode()).error_lines
+
+
 @pytest.mark.parametrize("line", ["# " + "c" * 100 + "\n", " # a\n   # b\n", "  # c\n\\\n"])
 def test_the_grammar_gets_no_long_run_of_comments(
     line: str, monkeypatch: pytest.MonkeyPatch
