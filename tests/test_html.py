@@ -610,7 +610,7 @@ NEAR = {
         ("findings.0.matched", -1, "matched: -1"),
         ("findings.0.lineage", [], "no blocks or no lineage"),
         ("findings.0.blocks", [], "no blocks or no lineage"),
-        ("findings.0.suspect.start_line", 0, "outside of its unit"),
+        ("findings.0.suspect.start_line", 0, "start_line: 0"),
         ("files.0.sha256", "##vso[task.x]", "the checksum '##vso"),
         ("index.0.checksum", "0", "the checksum '0'"),
         ("parameters.suspect_date", "\u0662\u0660\u0662\u0664-01-01", "the day"),
