@@ -145,7 +145,7 @@ def _language(found: object) -> str | None:
 
 
 def _cells(found: Any) -> Iterator[tuple[int, str]]:
-    """``(number among all cells, source)`` of the code cells, of nbformat 2 to 4, and of those of
+    """``(number among all cells, source)`` of the code cells, of nbformat 1 to 4, and of those of
     text that become comments.
 
     Jupyter looks at the number of the format for where cells and their code stand, and passes over
@@ -160,6 +160,8 @@ def _cells(found: Any) -> Iterator[tuple[int, str]]:
         raise _MalformedError(
             "found neither 'cells' nor 'worksheets', expected a notebook of nbformat 3 or 4"
         )
+    version = found.get("nbformat", 1)  # as Jupyter has it
+    keys = ("source", "input", "code") if version == 1 else ("source", "input")
     number = 0
     for sheet in sheets:
         cells = sheet.get("cells") if isinstance(sheet, dict) else None
@@ -172,18 +174,25 @@ def _cells(found: Any) -> Iterator[tuple[int, str]]:
                     f"found cell {number} to be a {_kind(cell)}, expected an object"
                 )
             if cell.get("cell_type") == "code":
-                held = [cell[key] for key in ("source", "input") if key in cell] or [None]
-                for source in dict.fromkeys(_source(one, number) for one in held):
+                held = [cell[key] for key in keys if key in cell] or [None]
+                for source in dict.fromkeys(_source(one, number, version) for one in held):
                     yield number, source
-            elif remark := _remark(cell.get("source")):
+            elif remark := _remark(cell.get("source"), version):
                 yield number, remark
 
 
-def _remark(source: object) -> str:
+def _joined(lines: list[str], version: object) -> str:
+    """A text that is kept as its lines: to nbformat 2 they have no ends, to nbformat 3 where the
+    first has none."""
+    bare = version == 2 or (version == 3 and not (lines and lines[0].endswith(("\n", "\r"))))
+    return ("\n" if bare else "").join(lines)
+
+
+def _remark(source: object, version: object) -> str:
     """A cell of text as comments, where it may state something; nothing of any other one, as of one
     that is no text, which Jupyter shows and does not run."""
     if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
+        source = _joined([part for part in source if isinstance(part, str)], version)
     text = source[:LONGEST_BLOCK] if isinstance(source, str) else ""
     if not may_state(text.encode("utf-8", "replace")):
         return ""
@@ -191,10 +200,10 @@ def _remark(source: object) -> str:
     return "\n".join(_comment(line[:LONGEST_LINE]) for line in lines)
 
 
-def _source(source: object, number: int) -> str:
+def _source(source: object, number: int, version: object) -> str:
     """The code of a cell as one text."""
     if isinstance(source, list) and all(isinstance(part, str) for part in source):
-        source = "".join(source)
+        source = _joined(source, version)
     if not isinstance(source, str):
         raise _MalformedError(
             f"found the source of cell {number} to be a {_kind(source)}, "

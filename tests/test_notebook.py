@@ -75,6 +75,35 @@ def test_nbformat_3_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "lines", "code"),
+    [
+        (2, ["# a", "b = 1"], b"# a\nb = 1\n"),
+        (3, ["# a", "b = 1"], b"# a\nb = 1\n"),
+        (3, ["# a\r", "b = 1"], b"# a\nb = 1\n"),
+        (4, ["# a", "b = 1"], b"# ab = 1\n"),
+    ],
+)
+def test_lines_of_old_formats_have_no_ends(number: int, lines: list[str], code: bytes) -> None:
+    """As IPython wrote them until 2013: behind a comment all of a cell was read as one."""
+    cells = [{"cell_type": "code", "input": lines}]
+    data = json.dumps({"nbformat": number, "worksheets": [{"cells": cells}]}).encode()
+    assert read_notebook(data) == (code, ((1, 1),))
+
+
+@pytest.mark.parametrize("format_", [{"nbformat": 1}, {}])
+@pytest.mark.parametrize("more", [{}, {"source": "b = 2"}, {"input": ""}])
+def test_nbformat_1_keeps_its_code_by_that_name(
+    format_: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Whatever else stands in the cell; and a notebook that has no number is one of that format."""
+    read = read_notebook(
+        json.dumps({**format_, "cells": [{"cell_type": "code", "code": "a = 1", **more}]}).encode()
+    )
+    assert not isinstance(read, Reason)
+    assert b"a = 1" in read[0].split(b"\n")
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {"cells": [{**cell("a = 1"), "language": "r"}]},

@@ -320,6 +320,19 @@ def test_licence_texts(text: str, expression: str) -> None:
     assert (found.line, found.expression, found.source) == (1, expression, "text")
 
 
+def test_each_text_of_the_bsd_kind_is_told() -> None:
+    """The first kind that a comment had once stood for all of them."""
+    begin = "# Redistribution and use in source and binary forms: retain the copyright notice.\n"
+    four = f"{begin}# All advertising materials must. Do not use names to endorse or promote.\n"
+    three = f"{begin}# Do not use names to endorse or promote products.\n"
+    found = statements((four + three + begin + three).encode()).licenses
+    assert [(one.line, one.expression) for one in found] == [
+        (1, "BSD-4-Clause"),
+        (3, "BSD-3-Clause"),
+        (5, "BSD-2-Clause"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "expression"),
     [
