@@ -9,6 +9,8 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from provenance.comments import LONGEST, Block, bare_line
 
@@ -106,8 +108,9 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 """The same in more words, which may begin on the line above."""
-_LEAD_SIGNS = 300
-"""So many signs before a verb are looked at: a line may have very many verbs."""
+_LEAD_SIGNS, _LEAD_WORDS = 300, 10
+"""So many signs before a verb are looked at, and words for a denial, which has no more: a line may
+have very many verbs."""
 _INSTEAD = re.compile(rf"\b(?:{_PARTICIPLES}),$", re.IGNORECASE)
 """What is denied of itself before another verb: "not modified, copied from"."""
 _CODE = re.compile(
@@ -202,7 +205,7 @@ def _sources(
     several = re.search(r" (?:or|nor) ", verb[0]) is not None
     instead = _INSTEAD.search(lead.rstrip()[-_LEAD_SIGNS // 10 :]) is not None and not several
     if _NEGATED.search(lead.rstrip()[-_LEAD_SIGNS // 10 :]) or (
-        _DENIED.search(whole.rstrip()) and not instead
+        _DENIED.search(_last_words(whole)) and not instead
     ):
         return [], at
     weak = bool(verb["based"] or verb["inspired"])
@@ -240,14 +243,24 @@ def _sources(
                         return [name], below
                 break
             last = below
-            for match in _ADDRESS.finditer(line):
-                if len(found) < 8:
-                    found.append(match[0].rstrip(".,:;*"))
+            found += _addresses(line)[: 8 - len(found)]
     if not found and named and verb["verb"] != "generated":
         name = _name(rest, weak)
         if name:
             found.append(name)
     return list(dict.fromkeys(source[:400] for source in found)), last
+
+
+@lru_cache(maxsize=8)
+def _addresses(line: str) -> tuple[str, ...]:
+    """The first addresses in a line; the verbs above ask for those of the same few lines."""
+    return tuple(match[0].rstrip(".,:;*") for match in islice(_ADDRESS.finditer(line), 8))
+
+
+def _last_words(text: str) -> str:
+    """The end of a text, of the words that may deny what follows."""
+    parts = text.rsplit(None, _LEAD_WORDS)
+    return text[len(parts[0]) :].rstrip() if len(parts) > _LEAD_WORDS else text.rstrip()
 
 
 def _is_told_below(rest: str) -> bool:

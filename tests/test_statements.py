@@ -679,3 +679,20 @@ def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> 
     source = text.format('"""Copied from birds/models/wren/modeling_wren.py"""')
     compile(source, "tried", "exec", dont_inherit=True)
     assert bool(statements(source.encode()).claims) is is_docstring
+
+
+_DENYING = "not never no longer nothing none neither zero way by means been of code a isn't copied"
+
+
+@given(
+    st.lists(
+        st.sampled_from(_DENYING.split()) | st.text(st.sampled_from("ab,.é(  "), max_size=4),
+        max_size=16,
+    ).map(" ".join)
+)
+def test_a_denial_is_in_the_last_words(lead: str) -> None:
+    """Theorem: no denial needs more words before a verb than are looked at, of very many verbs."""
+    claims = import_module("provenance.claims")
+    last = claims._last_words(lead)
+    assert lead.rstrip().endswith(last)
+    assert bool(claims._DENIED.search(last)) == bool(claims._DENIED.search(lead.rstrip()))
