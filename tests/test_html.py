@@ -372,7 +372,7 @@ def test_much_source_is_quoted_without_colours_and_the_page_says_so(
     assert "without colours" in read.said
 
 
-def test_colours_cost_time_by_the_length_of_a_text() -> None:
+def test_colours_cost_time_by_the_length_of_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are made where no time-out ends it. 200 KB of blank lines took eight minutes, as from
     each of them on a docstring was looked for; now each is taken by itself, before."""
     first, *_ = quoted._lexer()._tokens["root"]  # type: ignore[attr-defined]
@@ -380,6 +380,9 @@ def test_colours_cost_time_by_the_length_of_a_text() -> None:
     assert quoted.colours(" \n" * 9)[0] == " \n" * 9
     page = quoted.Quotes(*_quoted("x = f'" + "\\N{" * 500))
     assert page.plain == 1, "very long lines have no colours"
+    monkeypatch.setattr(quoted, "COLOURED", 500)
+    plain = [quoted.Quotes(*_quoted(f"{line}\n" * 100)).plain for line in ("long = b", "+-~b[c]+")]
+    assert plain == [0, 1], "each sign takes as long as a word"
 
 
 def _quoted(text: str) -> tuple[Report, list[Finding], dict[str, str], dict[Any, str]]:
