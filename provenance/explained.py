@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provenance.weigh import Weighing
 
 _PLAIN = re.compile(r"[\w./+-]+")
-_PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<name>[^:/\\]+)|:(?P<line>[1-9]\d{0,8}))")
+_PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<name>[^:/\\]+)|:(?P<line>[0-9]{1,18}))")
 _MOST_LISTED = 10
 MOST_FAMILIES = 40
 """Families that are weighed in one go: each of their units is compared, about 200 a family."""
@@ -83,7 +83,7 @@ def explained(
         limits=limits,
     )
     file = _named(report, path)
-    if line is not None and line > file.lines:
+    if line is not None and not 1 <= line <= file.lines:
         raise UsageError(
             f"{file.path}: found {number(file.lines, 'line')}, expected one of them, not {line}"
         )

@@ -413,6 +413,7 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
             match.span()
             for match in _COMMENTS.finditer(content)
             if match[0].count(b"\n") >= _MOST_COMMENTS
+            and content[match.start() - 2 : match.start()] != b"\\\n"  # a text that goes on
         ]
     for left in reversed(range(_MOST_TIMES)):
         parsed = content

@@ -49,14 +49,16 @@ _MEMBER_BYTES = 256  # of names, and of pax headers, per allowed member
 _MOST_FOR_ALL = 1 << 13  # bytes of the pax headers that tarfile goes through for every member
 _SLOW = re.compile(rb"[0-9]{100}|hdrcharset.*hdrcharset", re.DOTALL)
 """What tarfile takes time for by the square of its length."""
-_RECORD = re.compile(rb"([1-9][0-9]{0,9}) [^ \t\n=][^\n=]*=")
+_RECORD = re.compile(rb"([1-9][0-9]{0,9}) ([^ \t\n=][^\n=]*)=")
 _TOGETHER = (b"", b"x", b"X", b"L", b"K", b"LK", b"KL")
 """Kinds of headers that speak of one member. Of others, and of pax headers that are not as POSIX
 says, some programs believe this one and some that, and so unpack a file under another name."""
 _HEADER = 512
 _REST = 1 << 16  # bytes that are looked at together behind the end mark
 _PAX = (b"x", b"X", b"g")  # kinds of headers, the last for all members that follow
-_TEXT = (*_PAX, b"L", b"K")  # those whose text follows
+_LONG = (b"L", b"K")  # those of GNU, of a long name
+_TEXT = (*_PAX, *_LONG)  # those whose text follows
+_SIZE = slice(124, 136)  # where a header says how long it is
 _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may ask for 4 GB
 
 
@@ -267,6 +269,8 @@ class _Stream(io.RawIOBase):
         if not kind and not self.inside and size == _HEADER:
             found = self.last[156:157]
             self._kind = found if found in _TEXT else b""
+            if found in _LONG and not self.last[_SIZE].strip(b"0 \0"):  # a name of no signs
+                raise ValueError("a header that makes no sense")
             if self._kind != b"g":
                 self._kinds = self._kinds + found if self._kind else b""
             if self._kinds not in _TOGETHER:
@@ -305,12 +309,18 @@ class _Stream(io.RawIOBase):
 
 
 def _of_records(text: bytes) -> bool:
-    """Whether the text of a pax header is as POSIX says: records of the length that they state."""
+    """Whether the text of a pax header is as POSIX says, records of the length that they state, and
+    gives the members one path and size, where it gives any."""
     at = 0
+    given: set[bytes] = set()
     while match := _RECORD.match(text, at):
         at += int(match[1])
         if at <= match.end() or text[at - 1 : at] != b"\n":
             return False
+        if match[2] in (b"path", b"size"):
+            if match[2] in given or at == match.end() + 1:
+                return False
+            given.add(match[2])
     return not text[at:].strip(b"\0")
 
 

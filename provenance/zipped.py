@@ -145,6 +145,7 @@ def _unlisted(file: io.BufferedReader, archive: zipfile.ZipFile) -> Reason | Non
         coding = "utf-8" if info.flag_bits & 0x800 else "cp437"
         own = file.read(name).decode(coding, "replace")
         other = own != info.orig_filename and own.endswith(ENDINGS)
+        other |= not (own and _name(info))  # to unzip it is the member before it
         longer = not flags & 0x8 and size not in (info.compress_size, 0xFFFFFFFF)
         found += other or longer or method != info.compress_type
         at = max(at, info.header_offset + _LOCAL.size + name + extra + info.compress_size)

@@ -100,6 +100,8 @@ def test_a_file_is_named_as_a_user_would(root: Path, tmp_path: Path) -> None:
     [
         (("mine", "nothing.py"), "found no such Python file"),
         (("mine", "src/model.py:99999"), "expected one of them, not 99999"),
+        (("mine", "src/model.py:0"), "expected one of them, not 0"),
+        (("mine", f"src/model.py:{10**17}"), f"expected one of them, not {10**17}"),
         (("mine",), "found 2 files, expected one"),
         (("nowhere.py:3",), "cannot be opened"),
     ],

@@ -488,6 +488,14 @@ def test_of_strings_with_comments_the_whole_is_not_read_again_for_each(
     assert len(calls) < 20
 
 
+@pytest.mark.parametrize("end", ["# end'\n", "'\n", "\\\n  # end'\n"])
+def test_what_looks_like_comments_in_a_text_that_goes_on_is_text(end: str) -> None:
+    """Behind a line that ends in a backslash there is no comment."""
+    text = "x = 'abc\\\n" + "# c\\\n" * 320 + end + "y = 1\n"
+    assert views(text)[0] == views("x = 'a'\ny = 1\n")[0]
+    assert not parse(text.encode()).error_lines
+
+
 @pytest.mark.parametrize("times", [1, 2, 9])
 def test_comments_that_end_the_last_string_break_nothing(times: int) -> None:
     """Without what ends it a string is none to the grammar, but an error from where it begins."""

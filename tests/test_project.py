@@ -135,7 +135,7 @@ ALLOWED = {
     "report.codequality": "model report.evidence report.rules report.text",
     "report.markdown": "model report.evidence report.json report.rules report.text",
     "report.csv": "model report.evidence report.text",
-    "report.cyclonedx": "model report.evidence report.rules report.text verdict version",
+    "report.cyclonedx": "licenses model report.evidence report.rules report.text verdict version",
     "report.spdx": "model report.cyclonedx report.evidence report.rules report.text version",
     "report.formats": (
         "errors model report.audit report.codequality report.csv report.cyclonedx report.html "

@@ -88,6 +88,38 @@ def test_headers_of_pax_that_mean_what_they_say_are_read(tmp_path: Path) -> None
     assert len(found) == 43
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize(
+    "said",
+    [
+        record("path", "z.py") + record("path", "z.txt"),
+        record("path", "z.txt") + record("comment", "") + record("path", "z.py"),
+        record("path", ""),
+        record("path", "z.py") + record("path", ""),
+        record("size", "3") + record("size", "4"),
+    ],
+)
+def test_headers_that_give_a_member_two_names_or_none_are_refused(
+    kind: bytes, said: bytes, tmp_path: Path
+) -> None:
+    """Some programs take the first, some the last, some what stands behind: Python unseen."""
+    path = written(
+        tmp_path / "a.tar", member("a.py", GOOD), member("pax", said, kind), member("z.py", GOOD)
+    )
+    found = [*open_source(path).files()]
+    assert [one.path for one in found] == ["a.py", "a.tar"]
+    assert "makes no sense" in getattr(found[1], "reason", "")
+
+
+def test_a_long_name_of_no_signs_is_refused(tmp_path: Path) -> None:
+    """Some programs pass over it."""
+    path = written(
+        tmp_path / "a.tar", member("a.py", GOOD), member("L", b"", b"L"), member("z.py", GOOD)
+    )
+    found = [*open_source(path).files()]
+    assert [one.path for one in found] == ["a.py", "a.tar"]
+
+
 def test_names_cost_what_they_are_long(tmp_path: Path) -> None:
     """Every step into a folder copied the name, as did every ``./`` before it."""
     assert tidy("./" * 400_000 + "a/././b") == "a/./b"

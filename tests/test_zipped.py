@@ -129,6 +129,22 @@ def test_members_that_the_directory_does_not_list_are_told(tmp_path: Path, data:
     assert told(tmp_path / "a.zip", data)
 
 
+def test_a_member_without_a_name_is_told(tmp_path: Path) -> None:
+    """To unzip it is the member before it, which it writes over."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a.py", "x = 1\n")
+        archive.writestr("Q", "y = 2\n")
+    data = bytearray(stream.getvalue())
+    for mark, length in ((b"PK\3\4", 26), (b"PK\1\2", 28)):
+        at = data.rindex(mark) + length
+        data[at : at + 4] = struct.pack("<HH", 0, 1)  # the sign is an extra field now
+    (tmp_path / "a.zip").write_bytes(data)
+    found = [*open_source(str(tmp_path / "a.zip")).files()]
+    assert [one.path for one in found] == ["a.py", "a.zip"]
+    assert "does not list as they are" in getattr(found[1], "reason", "")
+
+
 def test_a_directory_elsewhere_is_told(tmp_path: Path) -> None:
     """Some programs go by where the end says that it begins, others by how long it is."""
     assert told(tmp_path / "a.zip", within(raw=True))

@@ -148,10 +148,10 @@ def descends(ruling: Ruling, files: Mapping[str, FileResult]) -> bool:
 @lru_cache(maxsize=1024)
 def expression(text: str) -> str | None:
     """The licence as a valid SPDX expression, None where it is none."""
-    from license_expression import get_spdx_licensing
+    from provenance.licenses import spdx_licensing
 
     try:
-        parsed = get_spdx_licensing().parse(text, validate=True)
+        parsed = spdx_licensing().parse(text, validate=True)
     except Exception:  # the library raises more than its own errors on text that is none
         return None
     return str(parsed) if parsed is not None else None
