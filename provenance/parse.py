@@ -73,6 +73,7 @@ _MOST_PARTS = 50
 _MOST_AGAIN = 4
 
 _COMMENTS = re.compile(rb"^(?:[ \t\f]*(?:#[^\n]*|\\)?\n)+", re.MULTILINE)
+_GOING_ON = re.compile(rb"(?:[^\n]*\\\n)*[^\n]*\n")
 _MOST_COMMENTS, _MOST_TIMES = 300, 10
 """Lines on end that hold nothing but comments. The grammar's scanner looks through all that follow
 at each of them, for the indent of what comes behind: 1,000 lines of 100 characters take .3 s,
@@ -409,12 +410,13 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
         _signs(content, b"#") + _signs(content, b"\\") >= _MOST_COMMENTS
         and 1 + len(_SIGNED.findall(content)) >= _MOST_COMMENTS
     ):
-        runs = [
-            match.span()
-            for match in _COMMENTS.finditer(content)
-            if match[0].count(b"\n") >= _MOST_COMMENTS
-            and content[match.start() - 2 : match.start()] != b"\\\n"  # a text that goes on
-        ]
+        for match in _COMMENTS.finditer(content):
+            start, stop = match.span()
+            if content[start - 2 : start] == b"\\\n":  # a text may go on, on lines that do so too
+                first = _GOING_ON.match(content, start, stop)
+                start = first.end() if first is not None else stop
+            if content.count(b"\n", start, stop) >= _MOST_COMMENTS:
+                runs.append((start, stop))
     for left in reversed(range(_MOST_TIMES)):
         parsed = content
         if runs:

@@ -310,18 +310,22 @@ class _Stream(io.RawIOBase):
 
 def _of_records(text: bytes) -> bool:
     """Whether the text of a pax header is as POSIX says, records of the length that they state, and
-    gives the members one path and size, where it gives any."""
+    gives the members one path and size, where it gives any; the name of a sparse file is another
+    path, which only that of one is to have."""
     at = 0
-    given: set[bytes] = set()
+    given: dict[bytes, bytes] = {}
     while match := _RECORD.match(text, at):
         at += int(match[1])
         if at <= match.end() or text[at - 1 : at] != b"\n":
             return False
-        if match[2] in (b"path", b"size"):
-            if match[2] in given or at == match.end() + 1:
-                return False
-            given.add(match[2])
-    return not text[at:].strip(b"\0")
+        value = text[match.end() : at - 1]
+        if match[2] in (b"path", b"size") and (match[2] in given or not value):
+            return False
+        given[match[2]] = value
+    sparse = given.keys() & {b"GNU.sparse.map", b"GNU.sparse.size"} or (
+        given.get(b"GNU.sparse.major") == b"1" and given.get(b"GNU.sparse.minor") == b"0"
+    )
+    return not text[at:].strip(b"\0") and bool(sparse or b"GNU.sparse.name" not in given)
 
 
 def _name(info: tarfile.TarInfo) -> str:

@@ -488,6 +488,16 @@ def test_of_strings_with_comments_the_whole_is_not_read_again_for_each(
     assert len(calls) < 20
 
 
+@pytest.mark.parametrize("before", ["x = 1 \\\n", "x = 1  # \\\n", "\\\n", "# a\n\\\n"])
+def test_comments_behind_a_line_that_goes_on_are_such(before: str) -> None:
+    """All but the first, which ends that line: 4,000 would take twenty seconds."""
+    content = f"{before}{'# a comment' * 9}\n".encode()
+    whole, _ = parse_module._whole(
+        content + b"# a comment of its own\n" * 400 + b"y = 2\n", parse_module.grammar(), 9e9
+    )
+    assert b"of its own" not in whole
+
+
 @pytest.mark.parametrize("end", ["# end'\n", "'\n", "\\\n  # end'\n"])
 def test_what_looks_like_comments_in_a_text_that_goes_on_is_text(end: str) -> None:
     """Behind a line that ends in a backslash there is no comment."""

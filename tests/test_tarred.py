@@ -97,6 +97,7 @@ def test_headers_of_pax_that_mean_what_they_say_are_read(tmp_path: Path) -> None
         record("path", ""),
         record("path", "z.py") + record("path", ""),
         record("size", "3") + record("size", "4"),
+        record("GNU.sparse.name", "z.py") + record("path", "z.txt"),
     ],
 )
 def test_headers_that_give_a_member_two_names_or_none_are_refused(
