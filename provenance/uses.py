@@ -231,6 +231,8 @@ class _File:
         self.classes: list[Node] = []
         self.read: set[int] = set()
         """Nodes of which all values have been read: one may name ``model_type`` very often."""
+        self.decorated: dict[int, str] = {}
+        """Names of definitions by their nodes: one may have very many decorators."""
 
     def bind(self, name: str, target: str) -> None:
         """That a name means a target, as the last import has it; and that some import does."""
@@ -565,11 +567,11 @@ def _decorated(file: _File, path: list[Node]) -> str:
     """The name of the definition a name decorates, ``""`` where it decorates none."""
     for above in path[-2:-7:-1]:
         if above.type == "decorated_definition":
-            if above.id in file.read:
-                return ""  # told at another of its decorators
-            file.read.add(above.id)
-            definition = above.child_by_field_name("definition")
-            return file.text(definition.child_by_field_name("name")) if definition else ""
+            if above.id not in file.decorated:
+                definition = above.child_by_field_name("definition")
+                name = definition.child_by_field_name("name") if definition else None
+                file.decorated[above.id] = file.text(name)
+            return file.decorated[above.id]
         if above.type not in ("decorator", "call", "attribute"):
             break
     return ""

@@ -179,6 +179,14 @@ def test_registrations() -> None:
     ]
 
 
+def test_each_decorator_that_registers_is_told() -> None:
+    said = found("import torch\n@register_model\n@register_config('x')\nclass LlamaModel: ...\n")
+    assert [one[:3] for one in said] == [
+        ("register", "LlamaModel", 2),
+        ("register", "LlamaModel", 3),
+    ]
+
+
 def test_loads_and_checkpoints() -> None:
     """The class that loads, and the checkpoint that is loaded or only named."""
     source = (
