@@ -158,7 +158,7 @@ def _cells(found: Any) -> Iterator[tuple[int, str]]:
         sheets += found["worksheets"]
     elif not sheets:
         raise _MalformedError(
-            "found neither 'cells' nor 'worksheets', expected a notebook of nbformat 3 or 4"
+            "found neither 'cells' nor 'worksheets', expected a notebook of nbformat 1 to 4"
         )
     version = found.get("nbformat", 1)  # as Jupyter has it
     keys = ("source", "input", "code") if version == 1 else ("source", "input")

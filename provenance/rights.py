@@ -269,12 +269,14 @@ def _recognised(lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     for pattern, name in _LICENSES:
         for match in _stating(pattern, joined):
             found.setdefault(_expression(name, match), match.start())
-    if not any(name in found for _, name in _BSD_KINDS):
-        before, *texts = joined.split(_BSD_TEXT)
-        at = len(before)
-        for text in texts:
-            found.setdefault(next(name for words, name in _BSD_KINDS if words in text), at)
-            at += len(_BSD_TEXT) + len(text)
+    titled = any(name in found for _, name in _BSD_KINDS)
+    before, *texts = joined.split(_BSD_TEXT)
+    at = len(before)
+    for text in texts:
+        told, name = next((words, name) for words, name in _BSD_KINDS if words in text)
+        if told or not titled:  # a text without words of its own is that of the title
+            found.setdefault(name, at)
+        at += len(_BSD_TEXT) + len(text)
     for match in _stating(_GNU_TEXT, joined):
         letter = {"lesser ": "L", "library ": "L", "affero ": "A"}.get(match["kind"] or "", "")
         version = match["version"] if "." in match["version"] else match["version"] + ".0"

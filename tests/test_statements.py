@@ -331,6 +331,12 @@ def test_each_text_of_the_bsd_kind_is_told() -> None:
         (3, "BSD-3-Clause"),
         (5, "BSD-2-Clause"),
     ]
+    title = "# BSD 3-Clause License\n"
+    found = statements((title + begin + three + four).encode()).licenses
+    assert [(one.line, one.expression) for one in found] == [
+        (1, "BSD-3-Clause"),
+        (5, "BSD-4-Clause"),
+    ]
 
 
 @pytest.mark.parametrize(
