@@ -55,8 +55,8 @@ _AFFIX = re.compile(
 @lru_cache(maxsize=10_000)
 def plain(part: str) -> tuple[str, str]:
     """A part of a module's name without ``modeling_`` and the like, and that folded."""
-    plain = _AFFIX.sub("", part)
-    return plain, fold(plain)
+    rest = _AFFIX.sub("", part)
+    return rest, fold(rest)
 
 
 def known_names(

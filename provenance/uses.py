@@ -39,6 +39,8 @@ names that one value is given to, and brackets around one."""
 _LONGEST = 200
 _AROUND = 8
 """Nodes around a place that are looked at."""
+_Span = tuple[int, int, bytes]
+"""The first byte of a place, the one behind its last, and what is sought there."""
 
 # --- reading ------------------------------------------------------------------------------
 
@@ -201,17 +203,13 @@ def _spellings(content: bytes) -> dict[bytes, list[bytes]]:
     return found
 
 
-def _checkpoint_places(content: bytes) -> Iterator[tuple[int, int]]:
+def _checkpoint_places(content: bytes) -> Iterator[_Span]:
     """Where a string, without its quotes, is the name of a checkpoint of a known owner."""
     for match in _CHECKPOINT.finditer(content):
         before = content[max(0, match.start() - 30) : match.start()]
         at = max(before.rfind(b'"'), before.rfind(b"'"))
         if at >= 0 and before[at + 1 :] in _OWNERS:
-            yield match.start() - len(before) + at + 1, match.end() - 1
-
-
-_Span = tuple[int, int, bytes]
-"""The first byte of a place, the one behind its last, and what is sought there."""
+            yield match.start() - len(before) + at + 1, match.end() - 1, b"/"
 
 
 class _File:
@@ -253,10 +251,8 @@ class _File:
 
     def spans(self, word: bytes) -> Iterator[_Span]:
         """Where a word, or what is read as it, stands in the text, in order."""
-        return merge(*(self._spelled(one, word) for one in (word, *self._spellings(word))))
-
-    def _spellings(self, word: bytes) -> list[bytes]:
-        return _spellings(self.content).get(word, [])
+        others = _spellings(self.content).get(word, ())
+        return merge(*(self._spelled(one, word) for one in (word, *others)))
 
     def _spelled(self, spelled: bytes, word: bytes) -> Iterator[_Span]:
         at = self.content.find(spelled)
@@ -326,7 +322,7 @@ def _found(file: _File) -> Iterator[Use]:
     spans = (
         *map(file.spans, _READERS),
         _importing(file),
-        _checkpoint_spans(file.content),
+        _checkpoint_places(file.content),
         _patched(file),
     )
     readers = {**_READERS, b"(": _named, b"/": _checkpoints, b"=": _assigned}
@@ -639,10 +635,6 @@ def _named(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
 def _checkpoints(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
     if path[-2].type == "string" and path[-3].type != "expression_statement":
         yield Use("checkpoint", file.text(path[-1]), _line(path[-1]))
-
-
-def _checkpoint_spans(content: bytes) -> Iterator[_Span]:
-    return ((first, stop, b"/") for first, stop in _checkpoint_places(content))
 
 
 # --- patches ------------------------------------------------------------------------------
