@@ -426,9 +426,10 @@ def _whole(content: bytes, known: _Grammar, end: float) -> tuple[bytes, Tree]:
             parsed = bytes(blank)
         tree = _tree(parsed, known, end)
         kept, again = [], False
+        endless = _endless(tree.root_node) if runs else inf
         for at, (start, stop) in enumerate(runs):
             within, quotes = _in_string(tree.root_node, start), None
-            if within or tree.root_node.has_error:  # a string that ends nowhere is none to it
+            if within or start > endless:
                 quotes = _TRIPLE.search(content, start, stop)
             if quotes is not None:
                 kept += [(quotes.end(), stop), *runs[at + 1 :]]
@@ -463,6 +464,20 @@ def _in_string(root: Node, at: int) -> bool:
     while node is not None and not (node.type == "string" and node.start_byte < at):
         node = node.parent
     return node is not None
+
+
+def _endless(root: Node) -> float:
+    """Where the first string in three quotes begins that ends nowhere: to the grammar it is none,
+    but an error of what begins it."""
+    first = inf
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type == "string_start" and node.end_byte - node.start_byte >= len('"""'):
+            first = min(first, node.start_byte)
+        elif node.has_error:
+            stack += (one for one in node.children if node.is_error or one.has_error)
+    return first
 
 
 def _tree(content: bytes, known: _Grammar, end: float, part: Range | None = None) -> Tree:

@@ -498,6 +498,15 @@ def test_comments_behind_a_line_that_goes_on_are_such(before: str) -> None:
     assert b"of its own" not in whole
 
 
+@pytest.mark.parametrize("before", ["x = = 1\n", 'x = "a\n', "x = 1 +\n", "f(\n"])
+def test_broken_syntax_before_comments_that_quote_leaves_them_taken_out(before: str) -> None:
+    """Unless three quotes end nowhere before them: 8,000 would take more than a minute."""
+    whole, _ = parse_module._whole(
+        before.encode() + b'# a comment of its own """\n' * 400, parse_module.grammar(), 9e9
+    )
+    assert b"of its own" not in whole
+
+
 @pytest.mark.parametrize("end", ["# end'\n", "'\n", "\\\n  # end'\n"])
 def test_what_looks_like_comments_in_a_text_that_goes_on_is_text(end: str) -> None:
     """Behind a line that ends in a backslash there is no comment."""
