@@ -20,10 +20,10 @@ from collections.abc import (
 )
 from functools import lru_cache
 from heapq import merge
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import PurePosixPath
 from typing import Literal, cast
-from unicodedata import normalize
+from unicodedata import lookup, normalize
 
 from tree_sitter import Node, Tree
 
@@ -33,9 +33,9 @@ from provenance.parse import LONGEST_IMPORT, Walked, syntax
 MOST = 2_000
 """Uses read of one file; no person writes more."""
 
-_MOST_MEANINGS, _MOST_NAMES = 4, 10
+_MOST_MEANINGS, _MOST_NAMES, _MOST_PARTS = 4, 10, 20
 """Packages that one name stands for in a file, of which what is reached through it is looked up;
-names that one value is given to, and brackets around one."""
+names that one value is given to; parts of a dotted name, and of a text, and brackets around one."""
 _LONGEST = 200
 _AROUND = 8
 """Nodes around a place that are looked at."""
@@ -70,7 +70,11 @@ _GAP = rb"[\s\\)]*(?:#[^\n]{0,200}\n[\s\\)]*){0,3}"
 _THROUGH = re.compile(
     rb"(?<![\w\x80-\xff.])(%b)((?:%b\.%b%b){1,12})" % (_IDENTIFIER, _GAP, _GAP, _IDENTIFIER)
 )
-_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))")
+_ESCAPE = re.compile(
+    r"\\(?:\n|N\{([A-Za-z -]+)\}|([0-7]{1,3})"
+    r"|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
+)
+_LAYOUT = ("comment", "line_continuation")
 _BETWEEN = re.compile(rb"#[^\n]*|[\s\\)]")
 _BEYOND = re.compile(rb"(?<![\w\x80-\xff])\w*[\x80-\xff][\w\x80-\xff]*")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
@@ -79,7 +83,6 @@ _NAMES_MODULE = re.compile(rb"from \.*\w[\w.]* import\b")
 _BY_NAME = ("import", "subclass", "register", "model_type")
 """What a name alone tells: in other code it is another thing that is called so. Families are called
 ``git``, ``van``, ``align``."""
-_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 
 
 def uses(
@@ -171,7 +174,8 @@ def _keys_in(statement: bytes) -> tuple[str, ...]:
     text = _name(statement.decode("utf-8", "replace"))
     match = _FROM.match(text)
     if match is None:
-        modules = [part.split()[0] for part in text[6:].split(",") if part.strip()]
+        parts_ = (part.split() for part in text[6:].replace("\\", " ").split(","))
+        modules = ["".join(takewhile(lambda word: word != "as", part)) for part in parts_]
     elif module := re.sub(r"[\s\\]", "", match[1]).strip("."):
         modules = [module]
     else:
@@ -298,17 +302,32 @@ class _File:
                         yield sought, path
                     break
 
+    def module(self, node: Node | None) -> str:
+        """A name in an import, whatever blanks and ends of lines are in it."""
+        if node is None:
+            return ""
+        raw = _BETWEEN.sub(b"", self.content[node.start_byte : node.end_byte])
+        return _name(raw[: 4 * _LONGEST].decode("utf-8", "replace"))[:_LONGEST]
+
+    def name(self, node: Node | None) -> str:
+        """A dotted name without layout and brackets; ``""`` for any other expression."""
+        parts: list[str] = []
+        node = _bare(node)
+        while node is not None and node.type == "attribute" and len(parts) < _MOST_PARTS:
+            parts.append(self.text(node.child_by_field_name("attribute")))
+            node = _bare(node.child_by_field_name("object"))
+        if node is None or node.type not in ("identifier", "dotted_name"):
+            return ""
+        return ".".join((self.text(node), *reversed(parts)))[:_LONGEST]
+
     def dotted(self, node: Node | None) -> str:
         """A name as the imports mean it; ``""`` for any other expression."""
-        text = self.text(node) if node is not None else ""
-        if not _NAME.match(text):
-            return ""
-        first, dot, rest = text.partition(".")
+        first, dot, rest = self.name(node).partition(".")
         return self.bound.get(first, first) + dot + rest
 
     def is_bound(self, node: Node | None) -> bool:
         """Whether a name begins with one that is imported."""
-        return node is not None and self.text(node).partition(".")[0] in self.bound
+        return self.name(node).partition(".")[0] in self.bound
 
 
 def _found(file: _File) -> Iterator[Use]:
@@ -338,6 +357,29 @@ def _line(node: Node) -> int:
     return node.start_point.row + 1
 
 
+def _inside(node: Node) -> list[Node]:
+    """What a node is made of: neither comments nor the ends of lines that go on."""
+    return [one for one in node.named_children if one.type not in _LAYOUT]
+
+
+def _bare(node: Node | None) -> Node | None:
+    """A value without the brackets around it."""
+    for _ in range(_MOST_PARTS):
+        if node is None or node.type != "parenthesized_expression":
+            break
+        inner = _inside(node)
+        node = inner[0] if len(inner) == 1 else None
+    return node
+
+
+def _above(path: list[Node], at: int) -> int:
+    """Where in a path that stands which a node of it is a part of, brackets aside."""
+    at -= 1
+    while path[at].type == "parenthesized_expression":
+        at -= 1
+    return at
+
+
 # --- imports and subclasses ---------------------------------------------------------------
 
 
@@ -356,7 +398,10 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
     elif statement.type == "import_from_statement":
         module, relative = _module(file, statement.child_by_field_name("module_name"))
         own = relative and plain(module.rpartition(".")[2])[1] in file.own
-        for child in statement.named_children[1:]:
+        of = statement.child_by_field_name("module_name")
+        for child in statement.named_children:
+            if child == of:
+                continue
             if child.type == "wildcard_import":
                 file.stars[module] = None
                 if not own:
@@ -374,13 +419,13 @@ def _imported(file: _File, node: Node) -> tuple[str, str]:
     """The name and the alias of a part of an import."""
     if node.type == "aliased_import":
         name, alias = node.child_by_field_name("name"), node.child_by_field_name("alias")
-        return file.text(name), file.text(alias)
-    return (file.text(node), "") if node.type == "dotted_name" else ("", "")
+        return file.module(name), file.text(alias)
+    return (file.module(node), "") if node.type == "dotted_name" else ("", "")
 
 
 def _module(file: _File, node: Node | None) -> tuple[str, bool]:
     """The absolute name of a module where the path tells it, and whether it was relative."""
-    text = re.sub(r"[\s\\]", "", file.text(node))
+    text = file.module(node)
     name = text.lstrip(".")
     level = len(text) - len(name)
     if not level:
@@ -399,16 +444,16 @@ def _subclasses(file: _File) -> Iterator[Use]:
         if bases is None:
             continue
         name = file.text(node.child_by_field_name("name"))
-        for base in bases.named_children[:50]:
-            inner = base.child_by_field_name("value") if base.type == "subscript" else base
-            if inner is None or inner.type not in ("identifier", "attribute"):
-                continue
+        for base in _inside(bases)[:50]:
+            inner = _bare(base)
+            if inner is not None and inner.type == "subscript":
+                inner = inner.child_by_field_name("value")
             target = file.dotted(inner)
             if target and file.is_bound(inner):
                 yield Use("subclass", target, _line(node), name)
             elif target and file.stars and target not in local and "." not in target:
                 for star, parts in stars[:20]:
-                    if not parts.isdisjoint(family_names(target)):
+                    if "." not in star or not parts.isdisjoint(family_names(target)):
                         yield Use("subclass", f"{star}.{target}", _line(node), name)
 
 
@@ -443,9 +488,7 @@ def _through(
 
     for word, path in file.nodes(spans()):
         target = word.decode()
-        at = -2
-        while path[at].type == "parenthesized_expression":
-            at -= 1
+        at = _above(path, -1)
         if path[at].type == "attribute" and (
             path[at].child_by_field_name("object") == path[at + 1] and target not in told
         ):
@@ -459,18 +502,18 @@ def _through(
 
 def _call_of(path: list[Node]) -> tuple[Node | None, Node | None]:
     """The object and the call of a method name: ``a.b(...)`` -> ``a`` and the whole."""
-    node, attribute, call = path[-1], path[-2], path[-3]
-    if node.type != "identifier" or attribute.type != "attribute" or call.type != "call":
+    node, attribute = path[-1], path[-2]
+    if attribute.type != "attribute" or attribute.child_by_field_name("attribute") != node:
         return None, None
-    called = call.child_by_field_name("function")
-    if called is None or called.end_byte != node.end_byte:
+    call = path[_above(path, -2)]
+    if call.type != "call":
         return None, None
     return attribute.child_by_field_name("object"), call
 
 
 def _called(path: list[Node]) -> Node | None:
     """The call in which a name, or the last one behind dots, is what is called."""
-    call = path[-3] if path[-2].type == "attribute" else path[-2]
+    call = path[_above(path, -2 if path[-2].type == "attribute" else -1)]
     return call if call.type == "call" else None
 
 
@@ -480,10 +523,10 @@ def _passed(file: _File, call: Node) -> list[tuple[str, Node]]:
     if arguments is None or arguments.type != "argument_list":
         return []
     passed = []
-    for node in arguments.named_children[:50]:
+    for node in _inside(arguments)[:50]:
         keyword = node.type == "keyword_argument"
         value = node.child_by_field_name("value") if keyword else node
-        if value is not None and value.type != "comment":
+        if value is not None:
             name = file.text(node.child_by_field_name("name")) if keyword else ""
             passed.append((name, value))
     return passed
@@ -499,32 +542,46 @@ def _given(file: _File, call: Node, *names: str) -> list[Node | None]:
     passed = _passed(file, call)
     plain = [value for name, value in passed if not name]
     named = {name: value for name, value in passed if name}
-    return [plain[at] if at < len(plain) else named.get(one) for at, one in enumerate(names)]
+    placed = [*plain, *(None for _ in names)]
+    return [named.get(one, placed[at]) for at, one in enumerate(names)]
 
 
 def _literal(file: _File, node: Node | None) -> str:
     """The text of a plain string of one line, in brackets or parts too, else ``""``."""
-    for _ in range(_MOST_NAMES):
-        if node is not None and node.type == "parenthesized_expression":
-            node = node.named_child(0) if node.named_child_count == 1 else None
-    if node is None or node.end_byte - node.start_byte > _LONGEST:
+    node = _bare(node)
+    if node is None:
         return ""
-    if node.type == "concatenated_string":
-        parts = [_literal(file, part) for part in node.named_children]
-        return "".join(parts) if all(parts) else ""
-    if node.type != "string":
-        return ""
+    joined = node.type == "concatenated_string"
+    texts = [_plain_text(file, one) for one in (_inside(node)[:_MOST_PARTS] if joined else [node])]
+    text = "".join(one for one in texts if one)
+    return "" if None in texts or len(text) > _LONGEST else text
+
+
+def _plain_text(file: _File, node: Node) -> str | None:
+    """The text of a plain string, None of anything else."""
+    if node.type != "string" or node.end_byte - node.start_byte > _MOST_NAMES * _LONGEST:
+        return None
     inner = node.named_children
-    if len(inner) != 3 or inner[1].type != "string_content":
+    if len(inner) == 2:
         return ""
-    if inner[1].named_child_count:
-        return _ESCAPE.sub(_escaped, file.text(inner[1]))
-    return file.text(inner[1])
+    if len(inner) != 3 or inner[1].type != "string_content":
+        return None
+    raw = file.content[inner[1].start_byte : inner[1].end_byte].decode("utf-8", "replace")
+    text = _ESCAPE.sub(_escaped, raw) if inner[1].named_child_count else raw
+    return " ".join(text.split())
 
 
 def _escaped(match: re.Match[str]) -> str:
     """The sign that an escape in a string stands for; the escape where there is none."""
-    code = int(match[1], 8) if match[1] else int((match[2] or match[3] or match[4]), 16)
+    if match[0] == "\\\n":
+        return ""
+    if match[1]:
+        try:
+            sign = lookup(match[1])
+        except KeyError:
+            return match[0]
+        return sign if sign.isascii() else match[0]  # others are not known to every Python
+    code = int(match[2], 8) if match[2] else int((match[3] or match[4] or match[5]), 16)
     return chr(code) if code < 0x110000 else match[0]
 
 
@@ -547,8 +604,8 @@ def _loads(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
 def _registers(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
     object_, call = _call_of(path)
     if object_ is not None and call is not None:
-        registry = file.text(object_)
-        if not _REGISTRY.search(registry):
+        registry = file.name(object_) or file.text(object_)
+        if not (_REGISTRY.search(registry) or _REGISTRY.search(file.dotted(object_))):
             return
         by = f"{registry}.{word.decode()}"
         for value in _arguments(file, call)[:8]:
@@ -561,14 +618,14 @@ def _registers(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
 
 def _decorated(file: _File, path: list[Node]) -> str:
     """The name of the definition a name decorates, ``""`` where it decorates none."""
-    for above in path[-2:-7:-1]:
+    for above in path[-2 : -2 - _MOST_PARTS : -1]:
         if above.type == "decorated_definition":
             if above.id not in file.decorated:
                 definition = above.child_by_field_name("definition")
                 name = definition.child_by_field_name("name") if definition else None
                 file.decorated[above.id] = file.text(name)
             return file.decorated[above.id]
-        if above.type not in ("decorator", "call", "attribute"):
+        if above.type not in ("decorator", "call", "attribute", "parenthesized_expression"):
             break
     return ""
 
@@ -580,7 +637,8 @@ _DEFAULTS = ("default_parameter", "typed_default_parameter")
 
 
 def _model_types(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
-    for above in path[-2:-8:-1]:
+    around = path[-2 : -2 - _MOST_PARTS : -1]
+    for above in [one for one in around if one.type != "parenthesized_expression"][:6]:
         if above.type in ("block", "module", "expression_statement") or above.id in file.read:
             break
         values: list[Node | None] = []
@@ -605,8 +663,9 @@ def _alternatives(value: Node | None) -> list[Node | None]:
     for _ in range(_MOST_NAMES):
         if value is not None and value.type == "assignment":
             value = value.child_by_field_name("right")
+    value = _bare(value)
     if value is not None and value.type in ("tuple", "list", "set", "conditional_expression"):
-        return [*value.named_children]
+        return [*_inside(value)]
     return [value]
 
 
@@ -664,9 +723,14 @@ def _assigned(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
 
 
 def _set(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
-    call = path[-2]
-    values = _arguments(file, call) if call.type == "call" else []
-    if len(values) == 3 and file.is_bound(values[0]) and (target := file.dotted(values[0])):
+    call = _called(path)
+    values = _arguments(file, call) if call is not None else []
+    if (
+        call is not None
+        and len(values) == 3
+        and file.is_bound(values[0])
+        and (target := file.dotted(values[0]))
+    ):
         name = _literal(file, values[1])
         if name.isidentifier():
             yield Use("patch", f"{target}.{name}", _line(call), file.text(values[2])[:80])
