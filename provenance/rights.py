@@ -269,13 +269,14 @@ def _recognised(lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     for pattern, name in _LICENSES:
         for match in _stating(pattern, joined):
             found.setdefault(_expression(name, match), match.start())
-    titled = any(name in found for _, name in _BSD_KINDS)
+    titles = {name for _, name in _BSD_KINDS if name in found}
     before, *texts = joined.split(_BSD_TEXT)
     at = len(before)
     for text in texts:
         told, name = next((words, name) for words, name in _BSD_KINDS if words in text)
-        if told or not titled:  # a text without words of its own is that of the title
+        if told or not titles:  # a text without words of its own is that of the title
             found.setdefault(name, at)
+        titles.discard(name)  # what follows its text is another one
         at += len(_BSD_TEXT) + len(text)
     for match in _stating(_GNU_TEXT, joined):
         letter = {"lesser ": "L", "library ": "L", "affero ": "A"}.get(match["kind"] or "", "")

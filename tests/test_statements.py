@@ -337,6 +337,11 @@ def test_each_text_of_the_bsd_kind_is_told() -> None:
         (1, "BSD-3-Clause"),
         (5, "BSD-4-Clause"),
     ]
+    found = statements((title + begin + three + begin).encode()).licenses
+    assert [(one.line, one.expression) for one in found] == [
+        (1, "BSD-3-Clause"),
+        (5, "BSD-2-Clause"),
+    ]
 
 
 @pytest.mark.parametrize(
