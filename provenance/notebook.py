@@ -177,7 +177,7 @@ def _cells(found: Any) -> Iterator[tuple[int, str]]:
                 held = [cell[key] for key in keys if key in cell] or [None]
                 for source in dict.fromkeys(_source(one, number, version) for one in held):
                     yield number, source
-            elif remark := _remark(cell.get("source"), version):
+            elif remark := _remark(cell.get("source", cell.get("text")), version):
                 yield number, remark
 
 

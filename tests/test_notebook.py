@@ -103,6 +103,13 @@ def test_nbformat_1_keeps_its_code_by_that_name(
     assert b"a = 1" in read[0].split(b"\n")
 
 
+@pytest.mark.parametrize("format_", [{"nbformat": 1}, {}])
+def test_nbformat_1_keeps_its_text_by_that_name(format_: dict[str, Any]) -> None:
+    cells = [{"cell_type": "text", "text": "Copied from\nhttps://github.com/a/b"}]
+    read = read_notebook(json.dumps({**format_, "cells": cells}).encode())
+    assert read == (b"# Copied from\n# https://github.com/a/b\n", ((1, 1),))
+
+
 @pytest.mark.parametrize(
     "more",
     [
