@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from provenance.decode import Reason, shown
-from provenance.patterns import Patterns, is_bounded
+from provenance.patterns import Patterns, is_bounded, spec_of
 from provenance.regular import is_there, opened_folder, read_file, read_within, unreadable
 from provenance.tracked import LONGEST_PATH, Tracked
 
@@ -496,26 +496,22 @@ def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
 def _rules_in(data: bytes | Reason) -> GitIgnoreSpec | Reason:
     if isinstance(data, Reason):
         return data
-    from pathspec import GitIgnoreSpec
-
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     lines = [line.removesuffix("\r") for line in text.split("\n")]  # no other sign ends one
     lines = [line for line in lines if line.strip() and line[0] != "#"]
     # What is passed over hides nothing.
     lines = [line for line in lines if is_bounded(line, _MOST_STARS)][:_MOST_RULES]
     try:
-        return GitIgnoreSpec.from_lines(lines)
+        return spec_of(lines)
     except (ValueError, re.error):
-        return GitIgnoreSpec.from_lines(_readable(lines))
+        return spec_of(_readable(lines))
 
 
 def _readable(lines: list[str]) -> Iterator[str]:
     """The patterns that can be read; git passes over the others as well."""
-    from pathspec import GitIgnoreSpec
-
     for line in lines:
         try:
-            GitIgnoreSpec.from_lines([line])
+            spec_of([line])
         except (ValueError, re.error):
             continue
         yield line

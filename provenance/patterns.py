@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 from provenance.errors import UsageError
@@ -124,11 +125,55 @@ def _beginning(glob: str, depth: int) -> GitIgnoreSpec | None:
     return _spec(["/" + "/".join(parts)], False) if parts else None
 
 
-def is_bounded(line: str, stars: int) -> bool:
-    """Whether a pattern is matched in bounded time. Wildcards become a regular expression that goes
-    back and forth: with dozens of them in a part of a path, or of folders of any depth, a single
-    name could hold a scan up for years. No honest pattern has so many.
+def spec_of(lines: Iterable[str]) -> GitIgnoreSpec:
+    """Lines of a ``.gitignore``, which match a path in time that goes with its length.
+
+    Raises:
+        ValueError, re.error: one cannot be read.
     """
+    from pathspec import GitIgnoreSpec
+
+    made = GitIgnoreSpec.from_lines(lines, backend="simple")
+    for pattern in made.patterns:
+        regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
+        if regex is not None and (said := _straight(regex.pattern)) != regex.pattern:
+            pattern.regex = re.compile(said)
+    return GitIgnoreSpec(made.patterns, backend="simple")
+
+
+_STAR = re.compile(r"\[\^/\]\*((?:(?!\[\^/\]\*)(?:\[\^/\]|[^/]))*)(?=\[\^/\]\*)")
+_DEEP = "(?:/.+)?/"
+_SET = re.compile(r"\\.|(?P<set>\[(?!\^/\])\^?\]?(?:\\.|[^\]\\])*\])")
+"""An escape, or one of several signs: ``/`` is none of them to git, to pathspec one of ``[!a]``."""
+
+
+def _straight(regex: str) -> str:
+    """The expression that pathspec makes of a pattern, such that no ``*`` is tried again behind
+    which another one follows in its part, and no ``**`` before another one: where what stands
+    between is found first, it is found at all, and what follows has the most room. It would go
+    back and forth, and take years for ``a*a*/a*a*/a*a*/b`` and a name of many a.
+
+    >>> _straight("^a[^/]*b[^/]*c$")
+    '^a(?=(?P<w0>[^/]*?b))(?P=w0)[^/]*c$'
+    """
+    number = count()
+    regex = _SET.sub(lambda found: f"(?!/){found[0]}" if found["set"] else found[0], regex)
+
+    def first(begins: str, goes_on: str, behind: str = "") -> str:
+        name = f"w{next(number)}"
+        return f"(?=(?P<{name}>{begins}{goes_on}){behind})(?P={name})"
+
+    head, *deep = _STAR.sub(lambda found: first("[^/]*?", found[1]), regex).split(_DEEP)
+    if not deep:
+        return head
+    if head.startswith("^(?:.+/)?"):
+        head = "^" + first("(?:.+?/)??", head.removeprefix("^(?:.+/)?"), "/")
+    between = [first("(?:/.+?)??/", one, "/") for one in deep[:-1]]
+    return head + "".join(between) + _DEEP + deep[-1]
+
+
+def is_bounded(line: str, stars: int) -> bool:
+    """Whether a pattern has no more wildcards than an honest one."""
     parts = line.split("/")
     deep = sum(part.strip() == "**" for part in parts)
     return (
@@ -141,8 +186,6 @@ def is_bounded(line: str, stars: int) -> bool:
 def _spec(globs: Sequence[str], braces: bool) -> GitIgnoreSpec | None:
     if not globs:
         return None
-    from pathspec import GitIgnoreSpec
-
     spelt = expand_braces(globs) if braces else globs
     patterns = [pattern.removeprefix("./") for pattern in spelt]
     for pattern in patterns:
@@ -152,7 +195,7 @@ def _spec(globs: Sequence[str], braces: bool) -> GitIgnoreSpec | None:
                 f"{_MOST_DEEP} ** and {_LONGEST:,} characters; write several simpler ones"
             )
     try:
-        return GitIgnoreSpec.from_lines(patterns)
+        return spec_of(patterns)
     except (ValueError, re.error) as error:
         raise UsageError(
             f"found a glob that cannot be read ({error}), expected one as in .gitignore, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -19,6 +20,7 @@ import pytest
 from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
 from sources import (
     EXPECTED,
     KINDS,
@@ -36,7 +38,7 @@ from provenance.errors import SourceError, UsageError
 from provenance.folder import IN_THE_SAME_TREE, find_named
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
-from provenance.patterns import Patterns, expand_braces
+from provenance.patterns import Patterns, expand_braces, spec_of
 from provenance.release import from_metadata, from_project, license_of, normalised
 from provenance.source import open_named, open_source
 
@@ -223,6 +225,52 @@ def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path) -> None:
         put(tmp_path / str(number), "a" * 200 + ".py", "hidden.py")
         put(tmp_path / str(number), ".gitignore", text=rule + "\nhidden.py\n")
     ends(_ruled, [tmp_path / str(number) for number in range(len(rules))])
+
+
+SLOW_GLOBS = [  # each with a path, which it does not match
+    ("a*a*/" * 60 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
+    ("**/" + "a*a*a*/" * 40 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
+    ("**/a/**/a/**/b", "a/" * 2_000 + "c.py"),
+    ("*a*a*b", "a" * 4_000 + ".py"),
+]
+
+
+def _unmatched(given: tuple[str, str]) -> None:
+    glob, path = given
+    assert all(Patterns(exclude=[glob]).wants(path) for _ in range(20))
+
+
+def test_a_glob_with_few_wildcards_in_each_part_is_held_against_a_path_in_time() -> None:
+    """Of many parts each was tried in all its ways with all those of the others, for years: a
+    policy, a ``.gitignore`` or a ``REUSE.toml`` could do that by one line."""
+    ends(_unmatched, SLOW_GLOBS)
+
+
+def test_globs_match_what_the_expressions_of_pathspec_match() -> None:
+    """But for ``/``, which is no sign of a set, as it is none to git."""
+    drawn = random.Random(28)
+    signs = ["a", "b", "*", "*", "?", "[ab]", "[!a]", "[+-9]", "\\*", "."]
+    told = 0
+    for _ in range(3_000):
+        parts = ["".join(drawn.choices(signs, k=drawn.randrange(1, 6))) for _ in range(4)]
+        parts = [drawn.choice((part, part, "**", "*")) for part in parts[drawn.randrange(4) :]]
+        line = drawn.choice(("", "/", "**/")) + "/".join(parts) + drawn.choice(("", "/"))
+        for plain, ours in zip(
+            GitIgnoreSpec.from_lines([line]).patterns, spec_of([line]).patterns, strict=True
+        ):
+            if plain.regex is None or ours.regex is None:
+                continue
+            as_git = re.compile(re.sub(r"(?=\[(?:ab|\^a|\+-9)\])", "(?!/)", plain.regex.pattern))
+            for _ in range(10):
+                path = "/".join("".join(drawn.choices("aab.*", k=3)) for _ in range(5))
+                path = path[drawn.randrange(8) :] + drawn.choice(("", "/"))
+                found = [regex.search(path) for regex in (as_git, ours.regex)]
+                one, two = (
+                    match and (match.span(), match.groupdict().get("ps_d")) for match in found
+                )
+                assert one == two, (line, path)
+                told += one is not None
+    assert told > 1_000
 
 
 @pytest.mark.parametrize("back", ["!a/x.py", "./!a/x.py", "{!a/x.py,zz}"])
