@@ -40,6 +40,8 @@ DEEPEST = 100
 """Definitions nested deeper than this are no units of their own, but parts of the one around
 them: Python itself reads no more levels of indentation, and each would be hashed again with all
 that is inside. A file of 1.2 MB in 99 levels takes a third more to parse."""
+_LONGEST_NAME = 1_000
+"""Characters of a qualified name, the last ones: all that is in a class has its name."""
 
 _LEFT_OUT = (
     "comment line_continuation type type_parameter string_start string_end escape_sequence "
@@ -660,6 +662,7 @@ def _units(
         parent = open_units[-1]
         if parent:
             name = f"{outer.name}.{name}"
+        name = name[-_LONGEST_NAME:]
         open_units.append(len(units))
         outer = Unit(name, kind, first_line, last_line, first, stop, parent)
         units.append(outer)

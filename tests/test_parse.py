@@ -674,6 +674,15 @@ def test_units_are_told_as_deep_as_python_reads() -> None:
     assert [unit.name.rpartition(".")[2] for unit in units[1:]] == [f"f{n}" for n in range(99)]
 
 
+def test_the_name_of_a_class_is_not_kept_whole_by_all_that_is_in_it() -> None:
+    """A thousand methods of a class whose name has half a megabyte would have half a gigabyte."""
+    methods = "".join(f"    def f{number}(self): return a.b(c)\n" for number in range(100))
+    units = parse(f"class {'A' * 500_000}:\n{methods}".encode()).units
+    assert len(units) == 102
+    assert max(len(unit.name) for unit in units) == 1_000
+    assert {unit.name.rpartition("A.")[2] for unit in units[2:]} == {f"f{n}" for n in range(100)}
+
+
 def test_ten_thousand_nested_definitions() -> None:
     """50 MB of nothing but indentation, beyond what a source lets through."""
     text = "".join(" " * depth + f"def f{depth}():\n" for depth in range(_DEEP))
