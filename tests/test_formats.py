@@ -759,6 +759,28 @@ def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Text
     )
 
 
+def test_a_file_of_an_spdx_document_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each finding in it: a file of megabytes may have ten thousand."""
+    from provenance.report import spdx
+
+    content = b"x = 1\n" * 99
+    found = [finding(number) for number in range(1, 9)]
+    path = found[0].suspect.path
+    found = [replace(one, suspect=replace(one.suspect, path=path)) for one in found]
+    whole = audit(tuple(map(ruling, found)))
+    files = tuple(
+        replace(file, path=path, sha256=sha256(content).hexdigest())
+        for file in whole.report.files[:1]
+    )
+    whole = replace(whole, report=replace(whole.report, files=files))
+    asked: list[str] = []
+    plain = spdx._file
+    monkeypatch.setattr(spdx, "_file", lambda name, data: asked.append(name) or plain(name, data))
+    document = json.loads(named("spdx").write(whole, Texts(contents={path: content})))
+    assert len(document["snippets"]) == 8
+    assert asked == [path]
+
+
 def test_the_day_of_an_spdx_document_is_given(scanned: tuple[Audit, Texts]) -> None:
     def created(audit: Audit, given: str | None = None) -> str:
         document = json.loads(named("spdx").write(audit, Texts(created=given)))

@@ -150,7 +150,9 @@ class _Drawn:
                 self.annotation(f"ruling {ruling.id}: {ruling.path}: {why}{words}")
             )
             return
-        file = self.files.setdefault(ruling.path, _file(ruling.path, content))["SPDXID"]
+        if ruling.path not in self.files:  # to hash it for each would take long
+            self.files[ruling.path] = _file(ruling.path, content)
+        file = self.files[ruling.path]["SPDXID"]
         identity = f"SPDXRef-Snippet-{_plain(ruling.id)}"
         self.snippets.append(
             {
