@@ -125,13 +125,13 @@ def _expression(words: object) -> str | None:
 
 def _classified(classifiers: list[str]) -> str | None:
     """The licences of the trove classifiers."""
-    found = []
+    found: dict[str, None] = {}  # there may be very many
     for classifier in classifiers:
         parts = [part.strip() for part in classifier.split("::")]
         if parts[0] == "License" and parts[-1] not in ("License", "OSI Approved"):
             name = license_of(parts[-1])
-            if name and name not in found:
-                found.append(name)
+            if name:
+                found[name] = None
     return ", ".join(found)[:_LONGEST_EXPRESSION] or None
 
 

@@ -775,7 +775,12 @@ def test_a_file_of_an_spdx_document_is_hashed_once(monkeypatch: pytest.MonkeyPat
     whole = replace(whole, report=replace(whole.report, files=files))
     asked: list[str] = []
     plain = spdx._file
-    monkeypatch.setattr(spdx, "_file", lambda name, data: asked.append(name) or plain(name, data))
+
+    def told(name: str, data: bytes) -> dict[str, Any]:
+        asked.append(name)
+        return plain(name, data)
+
+    monkeypatch.setattr(spdx, "_file", told)
     document = json.loads(named("spdx").write(whole, Texts(contents={path: content})))
     assert len(document["snippets"]) == 8
     assert asked == [path]

@@ -227,6 +227,16 @@ def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path) -> None:
     ends(_ruled, [tmp_path / str(number) for number in range(len(rules))])
 
 
+def _classified(number: int) -> None:
+    said = from_project({"classifiers": [f"License :: a{at}" for at in range(number)]})
+    assert said.license == ", ".join(f"a{at}" for at in range(99))[:200]
+
+
+def test_very_many_licences_of_a_project_are_read_in_time() -> None:
+    """Each was looked for among all before it: a megabyte of them took more than a minute."""
+    ends(_classified, [300_000])
+
+
 SLOW_GLOBS = [  # each with a path, which it does not match
     ("a*a*/" * 60 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
     ("**/" + "a*a*a*/" * 40 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
