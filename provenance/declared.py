@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -428,11 +428,7 @@ def keeps_holders(told: Said, reference: Statements, whole: bool = False) -> lis
     publishers, the lines that name these."""
     there = continuity(NOTHING, reference)  # publishers stand apart
     own = there.missing_holders or (there.publishers if whole else ())
-    here = {
-        fold_holder(party): (told.path, line.line, line.text)
-        for line in reversed(told.statements.copyrights)
-        for party in parties(line.holder)
-    }
+    here = _holders_here(told.path, told.statements.copyrights)
     found = []
     for holder in own:
         key = fold_holder(holder)
@@ -441,6 +437,17 @@ def keeps_holders(told: Said, reference: Statements, whole: bool = False) -> lis
             return []
         found.append(place)
     return found
+
+
+@lru_cache(maxsize=1)
+def _holders_here(path: str, copyrights: tuple[Copyright, ...]) -> Mapping[str, _Kept]:
+    """The first line of a file that names each copyright holder, folded; asked for again for each
+    reference that names others."""
+    return {
+        fold_holder(party): (path, line.line, line.text)
+        for line in reversed(copyrights)
+        for party in parties(line.holder)
+    }
 
 
 def _statements(holders: tuple[str, ...], licenses: tuple[str, ...]) -> Statements:

@@ -31,7 +31,7 @@ from provenance.notices import (
 )
 from provenance.rights import Copyright, parties
 from provenance.source import open_source
-from provenance.statements import NOTHING, Statements
+from provenance.statements import Statements
 
 HEAD = """\
 # Copyright 2024 Example Labs
@@ -527,13 +527,14 @@ def test_notice_files_are_gone_through_once_for_all_files(monkeypatch: pytest.Mo
     text = "".join(f"(c) 2024 A{at}, B{at} and C{at}\n" for at in range(20)).encode()
     read = notice_files([(f"NOTICE-{at}", text) for at in range(5)])
     files = tuple(Beside(one, None) for one in read)  # type: ignore[arg-type]
-    told = Said("a.py", NOTHING, (), (), files)
+    own = Statements(copyrights=tuple(Copyright(at, f"A {at}", "", "") for at in range(30)))
+    told = Said("a.py", own, (), (), files)
     asked = Statements(copyrights=(Copyright(1, "C19", "", ""),))
     assert [place[:2] for place in keeps_holders(told, asked)] == [("NOTICE-0", 20)]
     for at in range(100):
         asked = Statements(copyrights=(Copyright(1, f"Nobody {at}", "", ""),))
         assert keeps_holders(told, asked) == []
-    assert len([one for one in parted if one.startswith("A")]) == 5 * 20
+    assert len([one for one in parted if one.startswith("A")]) == 5 * 20 + 30
 
 
 def test_braces_of_a_reuse_file_are_no_alternatives() -> None:

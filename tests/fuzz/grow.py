@@ -49,7 +49,10 @@ TOKENS = (
     ),
     *(b"from a import b as c\n", b"model_type = ", b"register_", b"# ''' ", b'# """\n', b"a;"),
     *(b"based on ", b"__all__ = [", b"a.b(c)(", b"@a\n", b"(c) 2020 ", b"class A(B, "),
+    *(b"@@", b"a@@", b"'@@', ", b'"License::@@", ', b"Classifier: License :: @@\n"),
 )
+_NUMBER = b"@@"
+"""Another number each time: what is looked for among all before it must differ from them."""
 
 
 def grown(drawn: random.Random, begun: list[bytes]) -> Callable[[int], bytes]:
@@ -65,7 +68,15 @@ def grown(drawn: random.Random, begun: list[bytes]) -> Callable[[int], bytes]:
         piece = base[start : start + drawn.randrange(1, 30)]
     at = drawn.randrange(len(base) + 1)
     before, behind = base[:at] + tokens(0, 0, 1, 2), tokens(0, 0, 1, 2) + base[at:]
-    return lambda size: before + piece * (size // len(piece)) + behind
+
+    def made(size: int) -> bytes:
+        repeated = piece * (size // len(piece))
+        if _NUMBER in repeated:
+            parts = enumerate(repeated.split(_NUMBER))
+            repeated = b"".join(b"%d%b" % (number, part) for number, part in parts)
+        return before + repeated + behind
+
+    return made
 
 
 def slow(name: str, seconds: float, seed: int) -> Iterator[str]:
