@@ -192,7 +192,10 @@ def _is_docstring(content: bytes, start: int, end: int) -> bool:
 
 
 _COLON = re.compile(rb":[ \t\f]*#")
-_GOES_ON = re.compile(rb"[ \t\f]*[^\s#;\\'\"]|(?:#[^\n]*\n|\\\n|\s)*[)\]},]")
+_GAP = rb"(?:#[^\n]*\n|\\\n|\s)*"
+_GOES_ON = re.compile(
+    rb"[ \t\f]*[^\s#;\\'\"]|%b(?:(?:'[^'\\\n]*'|\"[^\"\\\n]*\")%b){0,9}[)\]},]" % (_GAP, _GAP)
+)
 _NO_SIGN = re.compile(
     "[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff]"
 )

@@ -683,6 +683,8 @@ def test_who_says_that_nothing_is_from_there_claims_nothing(text: str) -> None:
         ("a = {{'b':\n    {}  # more\n\n}}\n", False),
         ("a = f(lambda:\n    {}.b)\n", False),
         ("a[1:\n  {} \\\n]\n", False),
+        ("a = {{'b':\n    {} 'c'\n  # more\n  \"d\"}}\n", False),
+        ("def f():\n    {} 'c'\n    (a, b) = c\n", True),
     ],
 )
 def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> None:
