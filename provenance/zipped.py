@@ -1,4 +1,8 @@
-"""zipped: a wheel or zip -> its Python files, read in place and in bounded memory."""
+"""zipped: a wheel or zip -> its Python files, read in place and in bounded memory.
+
+``zipfile`` goes by the directory at the end, other programs by the headers of the members, from
+front to end. So all must agree, and nothing be between them: else that is told.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING
-from zlib import crc32
+from zlib import crc32, decompressobj, error
 
 from provenance.archive import (
     LONGEST_METADATA,
@@ -41,11 +45,16 @@ if TYPE_CHECKING:
 
     from provenance.limits import Found, Limits
 
-_UNICODE_PATH = 0x7075
-_LOCAL_MARK, _LISTED_MARK, _END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-_LOCAL = struct.Struct("<6xHH8xI4xHH")  # of a header: flags, method, size, lengths of name, extra
-_END = struct.Struct("<10xH4xI2x")  # of the directory's end: count of members, where it begins
-_LONGEST_END = (1 << 16) + _END.size
+_ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # kinds of extra fields
+_FOLLOWED = 0x0008  # the flag of a member whose sizes stand behind it
+_LOCAL = struct.Struct("<4s2xHH4xLLLHH")  # mark, flags, method, CRC, sizes, lengths of name, extra
+_LISTED = 46  # bytes of a header in the directory, without its name and what follows that
+_FORMS = {12: "<LLL", 16: "<LLLL", 20: "<LQQ", 24: "<LLQQ"}  # of what follows, by its length
+_END = struct.Struct("<4sHHHHLLH")
+_END64 = struct.Struct("<4sQHHLLQQQQ")
+_LOCATOR = struct.Struct("<4sLQL")
+_FULL, _FULL_COUNT = 0xFFFFFFFF, 0xFFFF  # in place of what a zip64 record says
+_PART = 1 << 16
 _MEMBER_BYTES = 256  # of the directory, per allowed member: 46 and a long name
 
 
@@ -62,7 +71,14 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
         infos = archive.infolist()
         if len(infos) > limits.max_members:
             raise too_many(shown_name, limits)
-        listing.lost = _unlisted(file, archive)
+        try:
+            _check(file, archive, limits)
+        except _OddError as odd:
+            listing.lost = Reason(
+                f"found {odd}, which programs unpack in several ways, expected members as they are "
+                "listed, one behind the other; pack the archive again with 'git archive' or "
+                "'python -m build'"
+            )
         for info in infos:
             name = tidy(_name(info))
             problem = _zip_problem(info, name, limits)
@@ -127,61 +143,140 @@ class _BoundedFile(io.BufferedReader):
         return super().read(size)
 
 
-def _unlisted(file: io.BufferedReader, archive: zipfile.ZipFile) -> Reason | None:
-    """Why there may be members that the directory, as ``zipfile`` finds it, does not list: another
-    program may find another directory, or none, and unpack them (APPNOTE 4.3.6)."""
+class _OddError(ValueError):
+    """Something stands in a zip that usual programs do not write."""
+
+
+def _check(file: io.BufferedReader, archive: zipfile.ZipFile, limits: Limits) -> None:
+    """That a zip is just its members, each as the directory lists it, the directory, and the end
+    (APPNOTE 4.3.6): who unpacks it, whichever way, then unpacks the same.
+
+    Raises:
+        _OddError: it is not, with what was found.
+    """
     infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
-    at, found, end = 0, 0, file.seek(0, io.SEEK_END)
-    for info in infos:
-        if not at <= info.header_offset <= end:  # within another one, or nowhere
-            found += 1
+    starts = [*(info.header_offset for info in infos), archive.start_dir]
+    if starts[0] != 0:
+        raise _OddError("bytes before the first member")
+    left = limits.max_total_bytes
+    for info, end in zip(infos, starts[1:], strict=True):
+        if info.flag_bits & _FOLLOWED:
+            left -= info.file_size
+        if left < 0:
+            raise _OddError(f"more than {limits.max_total_bytes:,} bytes in members of such sizes")
+        _check_member(file, info, end)
+    size = sum(_LISTED + len(_raw(one)) + len(one.extra) + len(one.comment) for one in infos)
+    _check_end(file, len(infos), archive.start_dir, size)
+
+
+def _check_member(file: io.BufferedReader, info: zipfile.ZipInfo, end: int) -> None:
+    """That the header of a member says what the directory does (APPNOTE 4.3.7), and that nothing
+    stands between its data and ``end`` but its sizes, where they are due (4.3.9)."""
+    file.seek(info.header_offset)
+    head = file.read(_LOCAL.size)
+    if len(head) < _LOCAL.size or head[:4] != b"PK\3\4":
+        raise _OddError("no member where one is listed")
+    _, flags, method, crc, packed, size, name_length, extra_length = _LOCAL.unpack(head)
+    name, extra = file.read(name_length), file.read(extra_length)
+    own, listed = _fields(extra), _fields(info.extra)
+    if not name or b"\0" in name or name != _raw(info):
+        raise _OddError("a member whose name is not the one that is listed, or none")
+    if own.get(_UNICODE_PATH) != listed.get(_UNICODE_PATH) or not _is_said(info, listed):
+        raise _OddError("a member of several names")
+    due = (info.CRC, info.compress_size, info.file_size)
+    if (flags, method, info.volume) != (info.flag_bits, info.compress_type, 0):
+        raise _OddError("a member that is packed in another way than is listed")
+    wide = own.get(_ZIP64, b"")
+    if len(wide) == 16 and packed == size == _FULL:
+        size, packed = struct.unpack("<QQ", wide)
+    followed = bool(flags & _FOLLOWED)
+    for said_here, listed_so in zip((crc, packed, size), due, strict=True):
+        if said_here != listed_so and (said_here or not followed):
+            raise _OddError("a member of another size or sum than is listed")
+    start = file.tell()
+    gap = end - start - info.compress_size
+    if not followed and gap:
+        raise _OddError("bytes between members, or members one over the other")
+    if followed:
+        form = struct.Struct(_FORMS.get(gap, ""))
+        mark = (0x08074B50,) * (gap in (16, 24))
+        if not _ends_there(file, info):
+            raise _OddError("a member that ends before its end")
+        if not form.size or file.read(gap) != form.pack(*mark, *due):
+            raise _OddError("a member of another size or sum than is listed")
+
+
+def _ends_there(file: io.BufferedReader, info: zipfile.ZipInfo) -> bool:
+    """Whether who does not know how long a member is finds its end where it is listed: that of
+    what is deflated, or the first mark of what follows."""
+    inflate = info.compress_type == 8 and not info.flag_bits & 0x1
+    unpacker = decompressobj(-15)
+    left, size, before = info.compress_size, 0, b""
+    while left and (part := file.read(min(left, _PART))):
+        left -= len(part)
+        if not inflate:
+            if b"PK\7\x08" in (before := before[-3:] + part):
+                return False
             continue
-        found += _headers(file, at, info.header_offset)
-        file.seek(info.header_offset)
-        head = file.read(_LOCAL.size)
-        if len(head) < _LOCAL.size or head[:4] != _LOCAL_MARK:
-            continue  # told where it is read
-        flags, method, size, name, extra = _LOCAL.unpack(head)
-        coding = "utf-8" if info.flag_bits & 0x800 else "cp437"
-        own = file.read(name).decode(coding, "replace")
-        other = own != info.orig_filename and own.endswith(ENDINGS)
-        other |= not (own and _name(info))  # to unzip it is the member before it
-        longer = not flags & 0x8 and size not in (info.compress_size, 0xFFFFFFFF)
-        found += other or longer or method != info.compress_type
-        at = max(at, info.header_offset + _LOCAL.size + name + extra + info.compress_size)
-    found += at > archive.start_dir
-    found += at <= archive.start_dir and _headers(file, at, archive.start_dir)
-    size = sum(46 + len(_raw(one)) + len(one.extra) + len(one.comment) for one in infos)
-    found += _headers(file, archive.start_dir + size, end)
-    file.seek(max(0, end - _LONGEST_END))
-    tail = file.read(_LONGEST_END)
-    ends = tail[tail.rfind(_END_MARK) :][: _END.size]
-    if len(ends) == _END.size:
-        count, start = _END.unpack(ends)
-        file.seek(start)
-        elsewhere = start not in (archive.start_dir, 0xFFFFFFFF) and file.read(4) == _LISTED_MARK
-        found += elsewhere or count not in (len(infos) & 0xFFFF, 0xFFFF)
-    if not found:
-        return None
-    return Reason(
-        "found members that the directory at the end of the archive does not list as they are, "
-        "expected it to list all; pack the archive again"
-    )
+        while part and not unpacker.eof and size <= info.file_size:
+            try:
+                size += len(unpacker.decompress(part, _PART))
+            except error:
+                return False
+            part = unpacker.unconsumed_tail
+        if size > info.file_size or (unpacker.eof and (unpacker.unused_data or left)):
+            return False
+    return not left and (not inflate or unpacker.eof)
 
 
-def _headers(file: io.BufferedReader, start: int, stop: int) -> int:
-    """How many headers of members, of either kind, a part of the file has where none is due."""
-    found, last = 0, b""
-    file.seek(start)
-    while start < stop:
-        part = file.read(min(1 << 16, stop - start))
-        if not part:
-            break
-        start += len(part)
-        part = last + part
-        found += part.count(_LOCAL_MARK) + part.count(_LISTED_MARK)
-        last = part[-3:]
+def _check_end(file: io.BufferedReader, count: int, start: int, size: int) -> None:
+    """That behind the directory there is but the end, and all that it says true, with a record of
+    zip64 before it or not (APPNOTE 4.3.14 to 4.3.16)."""
+    file.seek(start + size)
+    tail = file.read(_END64.size + _LOCATOR.size + _END.size + _FULL_COUNT + 1)
+    wide = 0
+    due = (0, 0, count, count, size, start)
+    if tail[:4] == b"PK\6\6" and len(tail) >= _END64.size + _LOCATOR.size:
+        wide = _END64.size + _LOCATOR.size
+        _, length, _, _, *said_here = _END64.unpack_from(tail)
+        locator = struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1)
+        if (length, *said_here) != (_END64.size - 12, *due) or tail[_END64.size : wide] != locator:
+            raise _OddError("a record of zip64 that says what is not so")
+    if tail[wide : wide + 4] != b"PK\5\6" or len(tail) < wide + _END.size:
+        raise _OddError("bytes behind the directory")
+    _, *said_here, comment = _END.unpack_from(tail, wide)
+    full = (0, 0, _FULL_COUNT, _FULL_COUNT, _FULL, _FULL)
+    for one, listed_so, instead in zip(said_here, due, full, strict=True):
+        if one != listed_so and not (wide and one == instead):
+            raise _OddError("an end that says another thing of the directory than it is")
+    if len(tail) < wide + _END.size + comment or tail[wide + _END.size + comment :].strip(b"\0"):
+        raise _OddError("bytes behind the end")
+
+
+def _fields(extra: bytes) -> dict[int, bytes]:
+    """The extra fields of a header (APPNOTE 4.5.1) that say what it is called, or its sizes."""
+    found: dict[int, bytes] = {}
+    at = 0
+    while at < len(extra):
+        kind, size = struct.unpack_from("<HH", extra.ljust(at + 4, b"\xff"), at)
+        at += 4 + size
+        if at > len(extra) or kind in found:
+            raise _OddError("extra fields that are cut, or there twice")
+        if kind in (_ZIP64, _UNICODE_PATH):
+            found[kind] = extra[at - size : at]
     return found
+
+
+def _is_said(info: zipfile.ZipInfo, listed: dict[int, bytes]) -> bool:
+    """Whether the extra field of a member's name, where it has one, is of the same name, which it
+    is for names that are not ASCII alone."""
+    field = listed.get(_UNICODE_PATH)
+    if field is None:
+        return True
+    text = field[5:].decode("utf-8", "replace")
+    same = text.endswith(ENDINGS) == info.orig_filename.endswith(ENDINGS)
+    fits = field[:5] == struct.pack("<BI", 1, crc32(_raw(info)))
+    return fits and "\0" not in text and same and not text.isascii()
 
 
 def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | Reason:

@@ -56,7 +56,8 @@ ALLOWED = {
     "folder": "decode patterns regular tracked",
     "archive": "decode errors folder limits notices patterns regular release",
     "zipped": "archive decode errors folder limits notices patterns regular release",
-    "tarred": "archive decode errors limits notices patterns regular release",
+    "tarred": "archive decode errors folder limits notices patterns regular release ustar",
+    "ustar": "",
     "aside": "",
     "pypi": "aside errors regular release",
     "source": (
