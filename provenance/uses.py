@@ -658,12 +658,17 @@ def _model_types(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
             break
 
 
+def _right(statement: Node | None) -> Node | None:
+    """What an assignment gives to one name or, by others in it, to several; else what is given."""
+    for _ in range(_MOST_NAMES):
+        if statement is not None and statement.type == "assignment":
+            statement = statement.child_by_field_name("right")
+    return statement
+
+
 def _alternatives(value: Node | None) -> list[Node | None]:
     """The values of a value: of a list or a choice, or what is assigned to several names."""
-    for _ in range(_MOST_NAMES):
-        if value is not None and value.type == "assignment":
-            value = value.child_by_field_name("right")
-    value = _bare(value)
+    value = _bare(_right(value))
     if value is not None and value.type in ("tuple", "list", "set", "conditional_expression"):
         return [*_inside(value)]
     return [value]
@@ -710,7 +715,7 @@ def _patched(file: _File) -> Iterator[_Span]:
 
 def _assigned(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
     statement = path[-2]
-    right = statement.child_by_field_name("right") if statement.type == "assignment" else None
+    right = _right(statement) if statement.type == "assignment" else None
     target = file.dotted(path[-1])
     parts = target.split(".")
     is_class = any(part[:1].isupper() for part in parts[-2:])

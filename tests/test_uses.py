@@ -284,12 +284,15 @@ def test_patches() -> None:
         "modeling_qwen2_5_vl.Qwen2_5_VLMLP = Mine\n"
         "self.forward = forward\n"
         "Qwen2_5_VLVisionAttention.scale == 2\n"
+        "Qwen2_5_VLVisionAttention.forward = modeling_qwen2_5_vl.Qwen2_5_VLMLP = mine\n"
     )
     base = "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl"
     assert [use[1:3] for use in found(source) if use[0] == "patch"] == [
         (f"{base}.Qwen2_5_VLVisionAttention.forward", 4),
         (f"{base}.Qwen2_5_VLMLP.forward", 5),
         (f"{base}.Qwen2_5_VLMLP", 6),
+        (f"{base}.Qwen2_5_VLVisionAttention.forward", 9),
+        (f"{base}.Qwen2_5_VLMLP", 9),
     ]
 
 
