@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -361,9 +361,18 @@ def _permits(node: Any, allow: Sequence[str], deny: Sequence[str], depth: int) -
     names += [f"{one[1]}-{'or-later' if one[2] else 'only'}" for one in named]
 
     def like(globs: Sequence[str]) -> bool:
-        return any(fnmatchcase(name, glob.casefold()) for name in names for glob in globs)
+        plain, others = _globs(tuple(globs))
+        return any(name in plain or any(one.match(name) for one in others) for name in names)
 
     return (not allow or like(allow)) and not like(deny)
+
+
+@lru_cache(maxsize=4)
+def _globs(globs: tuple[str, ...]) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Names, and globs to match with, case aside; of which a policy may have very many."""
+    folded = dict.fromkeys(glob.casefold() for glob in globs)
+    plain = frozenset(glob for glob in folded if set("*?[").isdisjoint(glob))
+    return plain, tuple(re.compile(translate(glob)) for glob in folded if glob not in plain)
 
 
 @cache
@@ -378,6 +387,11 @@ def is_license(name: str) -> bool:
     """Whether a name is a licence of SPDX, one of our own (``LicenseRef-``), or a glob."""
     if name.casefold().startswith("licenseref-") or any(sign in name for sign in "*?["):
         return True
+    return name.casefold() in _names()
+
+
+@cache
+def _names() -> frozenset[str]:
+    """The licences of SPDX, without exceptions; case aside."""
     symbols = spdx_licensing().known_symbols
-    known = {str(key).casefold() for key, one in symbols.items() if not one.is_exception}
-    return name.casefold() in known
+    return frozenset(str(key).casefold() for key, one in symbols.items() if not one.is_exception)

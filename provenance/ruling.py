@@ -127,6 +127,7 @@ class _Judge:
         self._named: dict[int, str] = {}  # declarations at a place, with an origin found there
         self._kept = " ".join(scope.kept.replace("\\", "").split()).casefold()
         self._named_there: dict[str, bool] = {}
+        self._licensed: dict[str, str | None] = {}
 
     # --- what a policy says of one thing --------------------------------------------------
 
@@ -161,10 +162,13 @@ class _Judge:
             return None
         if license_ is None:
             return "its licence is not known" if policy.allow_license else None
-        if permitted(license_, policy.allow_license, policy.deny_license):
-            return None
-        denied = not permitted(license_, (), policy.deny_license)
-        return f"{license_} is {'denied' if denied else 'not among the licences allowed'}"
+        if license_ not in self._licensed:
+            said = None
+            if not permitted(license_, policy.allow_license, policy.deny_license):
+                denied = not permitted(license_, (), policy.deny_license)
+                said = f"{license_} is {'denied' if denied else 'not among the licences allowed'}"
+            self._licensed[license_] = said
+        return self._licensed[license_]
 
     def declared_by(
         self, path: str, symbol: str | None, origins: Sequence[str]
