@@ -116,7 +116,7 @@ def _reaches(glob: str, folder: str, depth: int) -> bool:
     return spec is None or spec.match_file(folder)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=4 * _MOST_ALTERNATIVES)
 def _beginning(glob: str, depth: int) -> GitIgnoreSpec | None:
     """So many parts of a glob, or those before the first ``**``; None for none."""
     parts = glob.strip("/").split("/")[:depth]

@@ -256,6 +256,16 @@ def test_a_glob_with_few_wildcards_in_each_part_is_held_against_a_path_in_time()
     ends(_unmatched, SLOW_GLOBS)
 
 
+def _within(number: int) -> None:
+    wanted = Patterns([f"a{at}/*/b" for at in range(10_000)])
+    assert not any(wanted.wants_within(f"c/d{at}") for at in range(number))
+
+
+def test_very_many_globs_are_asked_of_links_to_folders_in_time() -> None:
+    """Their beginnings were compiled anew for each link, in seconds."""
+    ends(_within, [300])
+
+
 def test_globs_match_what_the_expressions_of_pathspec_match() -> None:
     """But for ``/``, which is no sign of a set, as it is none to git."""
     drawn = random.Random(28)
