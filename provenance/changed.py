@@ -25,6 +25,8 @@ SECONDS = 120
 """So long may git take for one answer."""
 
 _LONGEST = 100_000_000
+_MOST_BASES = 50
+"""Commits that a branch may have begun at, each to be listed; of more, each file is changed."""
 _HASH = re.compile(r"[0-9a-f]{4,64}")
 _NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d*)*)")
 
@@ -84,8 +86,9 @@ def _tree(root: str, base: str) -> dict[str, str]:
                     f"--diff {base}: found no commit that it has in common with HEAD, expected "
                     "one; fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)"
                 )
-            before = None
-            for top in began.stdout.decode("ascii", "replace").split():
+            tops = began.stdout.decode("ascii", "replace").split()
+            before: dict[str, str] | None = {} if len(tops) > _MOST_BASES else None
+            for top in tops if before is None else ():
                 listed = told("ls-tree", "-r", "-z", "--full-tree", top)
                 if listed is None:
                     before = None

@@ -167,6 +167,9 @@ def test_where_branches_were_merged_crosswise_nothing_that_the_base_took_away_co
         git("commit", "-q", "-m", "with it")
         assert len(git("merge-base", "--all", "main", "HEAD").split()) == 2
         assert paths(audited("--diff", "main", code=1)) == ["src/old.py"]
+    with monkeypatch.context() as bounded:
+        bounded.setattr("provenance.changed._MOST_BASES", 1)  # of more, all files are looked at
+        assert len(paths(audited("--diff", "main", code=1))) > 1
     git("checkout", "-q", "main")
     git("merge", "-q", "--no-edit", "work")
     assert (branch / "src" / "old.py").exists()
