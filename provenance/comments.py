@@ -96,6 +96,7 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
     head_end = head.end() if head is not None else 0
     position, count, done = 0, len(hits), 0
     line, counted = 1, 0
+    depth, asked = 0, 0
     for token in _tokens(content):
         while position < count and hits[position] < max(token.start(), done):
             position += 1
@@ -109,9 +110,14 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
         else:
             start, stop = token.span()
             stop = min(stop, hits[position] + LONGEST_BLOCK)
-            notices = not content[head_end:start].strip(_PREFIX) if start >= head_end else False
-            if not (notices or _is_docstring(content, *token.span())):
+            notices = head_end <= start <= head_end + 2  # behind a prefix
+            notices = notices and not content[head_end:start].strip(_PREFIX)
+            if not (notices or _is_below(content, start)) or _GOES_ON.match(content, token.end()):
                 continue
+            if not notices:
+                depth, asked = _depth(depth, content[asked:start]), start
+                if depth:
+                    continue
         line += content.count(b"\n", counted, start)
         counted = start
         found: list[int] = []
@@ -174,11 +180,8 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
     return first, min(stop, highest)
 
 
-def _is_docstring(content: bytes, start: int, end: int) -> bool:
-    """Whether a string begins on a line of its own after a colon, comments in between aside, and is
-    no part of more, such as of a dictionary."""
-    if _GOES_ON.match(content, end):
-        return False
+def _is_below(content: bytes, start: int) -> bool:
+    """Whether a string begins on a line of its own after a colon, comments in between aside."""
     before = content[max(0, start - LONGEST_LINE) : start].rstrip(_PREFIX)
     stripped = before.rstrip()
     if b"\n" not in before[len(stripped) :]:
@@ -191,11 +194,20 @@ def _is_docstring(content: bytes, start: int, end: int) -> bool:
     return True
 
 
+def _depth(depth: int, content: bytes) -> int:
+    """How many brackets are open behind a part of a file, where so many were in front: none where
+    a definition begins, whatever is wrong above."""
+    code = _TOKEN.sub(b'"', content)
+    begins = [one.end() for one in _DEFINES.finditer(code)][-1:]
+    if begins:
+        depth, code = 0, code[begins[0] :]
+    opened = sum(map(code.count, (b"(", b"[", b"{")))
+    return max(0, depth + opened - sum(map(code.count, (b")", b"]", b"}"))))
+
+
+_DEFINES = re.compile(rb"^[ \t]*(?:async[ \t]+)?(?:def|class)\b", re.MULTILINE)
 _COLON = re.compile(rb":[ \t\f]*#")
-_GAP = rb"(?:#[^\n]*\n|\\\n|\s)*"
-_GOES_ON = re.compile(
-    rb"[ \t\f]*[^\s#;\\'\"]|%b(?:(?:'[^'\\\n]*'|\"[^\"\\\n]*\")%b){0,9}[)\]},]" % (_GAP, _GAP)
-)
+_GOES_ON = re.compile(rb"(?:[ \t\f]|\\\n|'[^'\\\n]*'|\"[^\"\\\n]*\")*[^\s#;'\"\\]")
 _NO_SIGN = re.compile(
     "[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff]"
 )

@@ -673,6 +673,10 @@ def test_who_says_that_nothing_is_from_there_claims_nothing(text: str) -> None:
         assert statements(f"# {lead} from {text.split()[-1]}\n".encode()).claims
 
 
+CONTINUED = (".d(1)", "f'd'", "'d' r'e'", "'d\\n'", "'d' " * 12, "% 3", "if d else 3", "+ 'd'")
+"""What a text in brackets may go on with in the next line."""
+
+
 @pytest.mark.parametrize(
     ("text", "is_docstring"),
     [
@@ -685,6 +689,11 @@ def test_who_says_that_nothing_is_from_there_claims_nothing(text: str) -> None:
         ("a[1:\n  {} \\\n]\n", False),
         ("a = {{'b':\n    {} 'c'\n  # more\n  \"d\"}}\n", False),
         ("def f():\n    {} 'c'\n    (a, b) = c\n", True),
+        *((f"a = {{{{'b':\n    {{}}\n    {behind}}}}}\n", False) for behind in CONTINUED),
+        ("def f(a={{\n    'b':\n    {}\n    + c}}): ...\n", False),
+        ("def f():\n    {} \\\n    % c\n", False),
+        ("def f():\n    {} \\\n    'c'\n", True),
+        ("def f(\n    a={{'b': [1]}},\n) -> c[1]:\n    {}\n", True),
     ],
 )
 def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> None:
@@ -692,6 +701,11 @@ def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> 
     source = text.format('"""Copied from birds/models/wren/modeling_wren.py"""')
     compile(source, "tried", "exec", dont_inherit=True)
     assert bool(statements(source.encode()).claims) is is_docstring
+
+
+def test_a_bracket_that_nothing_closes_hides_no_docstring_of_what_is_defined_below() -> None:
+    said = statements(b'a = (  # never closed\nclass A(b[1]):  # (\n    "Copied from c/d.py"\n')
+    assert [claim.target for claim in said.claims] == ["c/d.py"]
 
 
 _DENYING = "not never no longer nothing none neither zero way by means been of code a isn't copied"
