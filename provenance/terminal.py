@@ -418,8 +418,8 @@ def write_bytes(data: bytes) -> None:
 
 
 def check_place(path: Path, option: str) -> None:
-    """That a name in a repository, which may have brought a link of that name, is one of a place in
-    that repository; and that no code stands there, which nothing of ours is written over.
+    """That a name in a repository, which may have brought links, is no link and behind none; and
+    that no code stands there, which nothing of ours is written over.
 
     Raises:
         UsageError: it is not.
@@ -431,16 +431,18 @@ def check_place(path: Path, option: str) -> None:
             f"{path}: found code there, expected a file that may be written; it would be lost: "
             f"name another with {option}"
         )
-    named = os.path.abspath(path)
-    root = repository_root(os.path.dirname(named))
-    if root is None or not os.path.lexists(path.parent):
-        return
-    real = os.path.realpath(named)
-    if not real.startswith(os.path.join(os.path.realpath(root), "")):
-        raise UsageError(
-            f"{path}: found a link that leads out of the repository {root}, which is not followed; "
-            f"name its target, {real}, with {option}"
-        )
+    place = named = os.path.abspath(path)
+    root = repository_root(os.path.dirname(named)) if os.path.lexists(path.parent) else None
+    while root is not None:
+        while place != root:
+            if os.path.islink(place):
+                raise UsageError(
+                    f"{path}: found a link in the repository {root}, which is not followed, as "
+                    f"anyone may have brought it; name its target, {os.path.realpath(named)}, with "
+                    f"{option}"
+                )
+            place = os.path.dirname(place)
+        root = repository_root(os.path.dirname(root)) if os.path.islink(root) else None
 
 
 def open_as(path: Path) -> int | None:

@@ -827,20 +827,28 @@ def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> N
         (tmp_path / "link.txt").unlink()
 
 
-@pytest.mark.parametrize("link", ["out", "folder"])
-def test_a_link_that_leads_out_of_a_repository_is_not_written_to(
+@pytest.mark.parametrize(
+    "link", ["out", "folder", "head", "model.sarif"], ids=["out", "in", "of git", "to code"]
+)
+def test_a_link_in_a_repository_is_not_written_to(
     link: str, mine: Path, index: Path, tmp_path: Path
 ) -> None:
     """A repository may bring along a link of the name under which CI writes a report."""
     place, repository = tmp_path / "place", tmp_path / "repository"
     (repository / ".git").mkdir(parents=True)
     place.mkdir()
-    target = place / "precious"
+    (place / ".git").mkdir()  # a repository, too
+    targets = {
+        "out": place / "precious",
+        "folder": place,
+        "head": repository / ".git" / "HEAD",
+        "model.sarif": repository / "model.py",
+    }
+    target = place / "precious" if link == "folder" else targets[link]
     target.write_text("precious")
-    (repository / "out").symlink_to(target)
-    (repository / "folder").symlink_to(place)
-    (repository / "within.txt").symlink_to(repository / "other.txt")
-    name = repository / link / "precious" if link == "folder" else repository / link
+    name = repository / link
+    name.symlink_to(targets[link])
+    name = name / "precious" if link == "folder" else name
     scan = ("scan", mine, "--no-default-index", "--index", index)
     build = ("index", "build", mine)
     for arguments in (
@@ -854,10 +862,11 @@ def test_a_link_that_leads_out_of_a_repository_is_not_written_to(
     ):
         result = run(*arguments, "-o", name)
         assert result.exit_code == 2, result.output
-        assert "a link that leads out of the repository" in result.stderr
+        assert f"a link in the repository {repository}" in result.stderr
     assert run(*scan, "--html", name).exit_code == 2
     assert target.read_text() == "precious"
-    assert run(*scan, "-o", repository / "within.txt").exit_code == 0
+    (tmp_path / "checkout").symlink_to(repository)  # that the whole stands behind one is no matter
+    assert run(*scan, "-o", tmp_path / "checkout" / "other.txt").exit_code == 0
     assert (repository / "other.txt").is_file()
 
 
