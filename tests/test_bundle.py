@@ -289,6 +289,20 @@ def test_a_view_that_says_something_else_is_found_by_the_new_scan(
     assert [what for what, state in found.items() if state == "differs"] == [name]
 
 
+def test_another_version_that_a_bundle_says_it_has_hides_nothing(
+    repository: Path, members: Members, tmp_path: Path
+) -> None:
+    """Its report has the version, too."""
+    about = json.loads(members["bundle.json"])
+    about["tool"]["version"] = "0.0.9"
+    members["bundle.json"] = json.dumps(about).encode()
+    members["README.txt"] += b"Run this.\n"
+    members[SUMS] = sums(members)
+    (tmp_path / "b.zip").write_bytes(packed(members))
+    found = states(tmp_path / "b.zip", str(repository), [index_of(repository)])
+    assert (found["bundle.json"], found["README.txt"]) == ("differs", "differs")
+
+
 def test_what_a_bundle_counts_is_found_by_the_new_scan(
     repository: Path, members: Members, tmp_path: Path
 ) -> None:

@@ -1150,3 +1150,13 @@ def test_a_file_whose_name_is_a_very_long_number_is_no_descriptor(
     result = run("scan", mine / "own.py", "--format", "json", "-o", path)
     assert result.exit_code == 3
     assert "a fault of ours" not in result.stderr
+
+
+def test_names_that_a_shell_puts_where_one_is_expected_are_shown_as_all_others(
+    tmp_path: Path,
+) -> None:
+    """Whoever made the folder may have named a file so that a log takes it for a command."""
+    result = run("scan", tmp_path, "z\x1b[31m.py", "z\n::error::x.py")
+    assert result.exit_code == 2
+    assert "z\\x1b[31m.py z\\n::error::x.py" in result.stderr
+    assert "\x1b" not in result.stderr
