@@ -150,9 +150,8 @@ def _told() -> Iterator[None]:
     except (click.exceptions.Exit, click.Abort):
         raise
     except click.ClickException as wrong:  # click ends with 1 where it cannot be written
-        from provenance.decode import shown
-
-        wrong.message = shown(wrong.message)  # a shell may have put names of files there
+        # a shell may have put names of files there
+        wrong.message = printable(wrong.message).replace("\n", "\\n")
         with suppress(OSError):
             wrong.show()
         _let_go()
