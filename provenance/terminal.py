@@ -150,10 +150,10 @@ def _told() -> Iterator[None]:
     except (click.exceptions.Exit, click.Abort):
         raise
     except click.ClickException as wrong:  # click ends with 1 where it cannot be written
-        said = io.StringIO()
-        wrong.show(said)  # names of files, where a shell put them there
+        shown = io.StringIO()
+        wrong.show(shown)  # names of files, where a shell put them there
         with suppress(OSError):
-            click.echo(printable(said.getvalue()), err=True, nl=False)
+            click.echo(printable(shown.getvalue()), err=True, nl=False)
         _let_go()
         raise click.exceptions.Exit(wrong.exit_code) from None
     except ProvenanceError as error:
