@@ -435,7 +435,7 @@ def _may_hold(root: str, prefix: str, patterns: Patterns) -> bool:
 def _ignored(path: str, rules: _Rules) -> bool:
     """Whether git ignores a path, relative to the git root; the innermost rule decides."""
     for base, spec in reversed(rules):
-        decision = _decision(path[len(base) :], spec)
+        decision = _decision(_by_bytes(os.fsencode(path[len(base) :])), spec)
         if decision is not None:
             return decision
     return False
@@ -496,15 +496,29 @@ def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
 def _rules_in(data: bytes | Reason) -> GitIgnoreSpec | Reason:
     if isinstance(data, Reason):
         return data
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    text = _by_bytes(data.removeprefix(b"\xef\xbb\xbf"))
     lines = [line.removesuffix("\r") for line in text.split("\n")]  # no other sign ends one
-    lines = [line for line in lines if line.strip() and line[0] != "#"]
+    lines = [_kept(line) for line in lines if line.strip(" ") and line[0] != "#"]
     # What is passed over hides nothing.
     lines = [line for line in lines if is_bounded(line, _MOST_STARS)][:_MOST_RULES]
     try:
         return spec_of(lines)
     except (ValueError, re.error):
         return spec_of(_readable(lines))
+
+
+def _by_bytes(text: bytes) -> str:
+    """A text of which each sign is a byte: to git ``?`` and a set take one of them, be it a part
+    of a sign."""
+    return text.decode("latin-1")
+
+
+def _kept(line: str) -> str:
+    """A line of which nothing is taken off that git keeps: at its end all blanks but spaces."""
+    bare = line.rstrip(" ")
+    if not bare[-1].isspace() or bare[-2:-1] == "\\":
+        return line
+    return f"{bare[:-1]}[{bare[-1]}]"
 
 
 def _readable(lines: list[str]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, simplefilter
 
 from provenance.errors import UsageError
 
@@ -133,11 +134,13 @@ def spec_of(lines: Iterable[str]) -> GitIgnoreSpec:
     """
     from pathspec import GitIgnoreSpec
 
-    made = GitIgnoreSpec.from_lines(lines, backend="simple")
-    for pattern in made.patterns:
-        regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
-        if regex is not None and (said := _straight(regex.pattern)) != regex.pattern:
-            pattern.regex = re.compile(said)
+    with catch_warnings():
+        simplefilter("ignore", FutureWarning)  # what "[[" may mean one day
+        made = GitIgnoreSpec.from_lines(lines, backend="simple")
+        for pattern in made.patterns:
+            regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
+            if regex is not None and (said := _straight(regex.pattern)) != regex.pattern:
+                pattern.regex = re.compile(said)
     return GitIgnoreSpec(made.patterns, backend="simple")
 
 

@@ -24,7 +24,7 @@ from sources import (
     reasons,
 )
 
-from provenance.decode import Reason
+from provenance.decode import Reason, shown
 from provenance.folder import BY_RULE
 from provenance.source import open_source
 from provenance.tracked import Tracked, entries, git_directory
@@ -51,6 +51,30 @@ def test_git_itself_ignores_the_same(tmp_path: Path) -> None:
             text=True,
         )
         assert paths(opened(root)) == sorted(listed.stdout.split()), number
+
+
+def test_git_itself_takes_bytes_and_keeps_all_blanks_but_spaces(tmp_path: Path) -> None:
+    """``?`` is a part of a sign outside of ASCII: what git does not ignore is looked at."""
+    put(tmp_path, "a.py", "ab/a.py", "\u00e9/a.py", "\u00e9.py", "\ud55c/b.py", "a\t.py", "[.py")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    lines = ["?/", "??/", "???/", "[!a].py", "[^a]/", "[\u00e9]*/", "\u00e9/", "?.py", "??.py"]
+    lines += [
+        "??.py\t",
+        "*.py\u00a0",
+        "*\t",
+        "a.py \t ",
+        "a.py  ",
+        "\t",
+        "a\t.py",
+        "[[b]*",
+        "*/a.py\x0b",
+    ]
+    for line in lines:
+        put(tmp_path, ".gitignore", text=f"{line}\n")
+        call = ["git", "ls-files", "-z", "--others", "--exclude-standard", "*.py"]
+        listed = subprocess.run(call, cwd=tmp_path, check=True, capture_output=True).stdout
+        seen = {shown(os.fsdecode(one)) for one in listed.split(b"\0") if one}
+        assert set(paths(opened(tmp_path))) == seen, line
 
 
 @pytest.mark.parametrize("version", ["2", "3", "4"])
