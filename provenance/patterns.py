@@ -144,7 +144,7 @@ def spec_of(lines: Iterable[str]) -> GitIgnoreSpec:
     return GitIgnoreSpec(made.patterns, backend="simple")
 
 
-_STAR = re.compile(r"\[\^/\]\*((?:(?!\[\^/\]\*)(?:\[\^/\]|[^/]))*)(?=\[\^/\]\*)")
+_STAR = re.compile(r"\[\^/\]\*((?:(?!\[\^/\]\*)(?:\[\^/\]|\(\?!/\)|[^/]))*)(?=\[\^/\]\*)")
 _DEEP = "(?:/.+)?/"
 _SET = re.compile(r"\\.|(?P<set>\[(?!\^/\])\^?\]?(?:\\.|[^\]\\])*\])")
 """An escape, or one of several signs: ``/`` is none of them to git, to pathspec one of ``[!a]``."""
