@@ -44,6 +44,10 @@ _OTHER_NAME = Reason(
     "found a member name that some programs unpack as that of Python, expected one without control "
     "characters that ends in none but letters; pack it again under its own name"
 )
+CUT_NAME = Reason(
+    "found a member name that some programs cut after 100 bytes, to one of Python, expected a "
+    "shorter one; leave it out with --exclude, or pack it again under another"
+)
 _LEFT_OUT = Reason(
     "left out, by its name or marks an environment, caches or installed code, though the archive "
     "has it; unpack it and scan it by itself"
@@ -95,6 +99,7 @@ class Listing:
     def add(self, name: str, day: str | None, problem: Reason | None) -> None:
         """Take note of one member, a folder's name ending in ``/``."""
         position, self.count = self.count, self.count + 1
+        cut = problem is CUT_NAME
         if (
             len(name) > _LONGEST_NAME or name.count("/") > _DEEPEST_NAME
         ):  # a tar may hold thousands of names of 16 MB each
@@ -113,7 +118,7 @@ class Listing:
             self.top_files.add(last)
         if last in ENVIRONMENT_MARKS or folder.endswith("/conda-meta"):
             self.environments.add(folder.removesuffix("/conda-meta"))
-        if last.endswith(ENDINGS):
+        if last.endswith(ENDINGS) or cut:
             self.found.append(Member(name, name, position, day, unsafe or problem))
         elif _NOT_UNPACKED.sub("", last).endswith(ENDINGS):
             self.found.append(Member(name, name, position, day, _OTHER_NAME))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from provenance.archive import (
+    CUT_NAME,
     LONGEST_METADATA,
     NO_ROOM,
     Archive,
@@ -45,6 +46,7 @@ from provenance.ustar import (
     LINK,
     LONG_LINK,
     LONG_NAME,
+    LONGEST_NAME,
     OF_ALL,
     SPARSE,
     SPARSE_NAME,
@@ -71,13 +73,15 @@ _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may a
 
 @dataclass(frozen=True)
 class _Tarred:
-    """A member. ``cost`` is how many bytes headers take to say what it is called."""
+    """A member. ``cost`` is how many bytes headers take to say what it is called; ``cut`` is
+    whether its own one has only the beginning of that, and this is a name of Python."""
 
     name: str
     kind: bytes
     size: int
     mtime: float
     cost: int
+    cut: bool
 
 
 def open_tar(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> Archive:
@@ -217,7 +221,7 @@ def _tar_members(path: str, limits: Limits) -> Iterator[tuple[_Tarred, _Stream]]
 
 def _tarred(head: Header, more: dict[bytes, bytes], cost: int) -> _Tarred:
     """A member by its header and what other headers say of it: where these give it other names,
-    and one of all is of Python, that one, which some programs go by."""
+    and one of all is of Python, that one, which some programs go by; but for one that is cut."""
     if int(more.get(b"size", head.size)) != head.size:
         raise OddError("a pax header with another size than the member's", "the same")
     others = [more[key] for key in (SPARSE_NAME, b"path") if key in more]
@@ -226,8 +230,17 @@ def _tarred(head: Header, more: dict[bytes, bytes], cost: int) -> _Tarred:
         for name in (*others, head.name)
     ]
     name = next((name for name in names if name.endswith(ENDINGS)), names[0])
+    cut = name not in names[:-1] and any(head.name in _beginnings(one) for one in others)
     kind = SPARSE if any(key.startswith(b"GNU.sparse.") for key in more) else head.kind
-    return _Tarred(name, kind, head.size, float(more.get(b"mtime", head.mtime)), cost)
+    mtime = float(more.get(b"mtime", head.mtime))
+    return _Tarred(names[0] if cut else name, kind, head.size, mtime, cost, cut)
+
+
+def _beginnings(name: bytes) -> tuple[bytes, bytes]:
+    """What programs write of a long name where there is room for 100 bytes, as Python does those
+    of pax in ASCII."""
+    text = name.decode("utf-8", "surrogateescape")
+    return name[:LONGEST_NAME], text[:LONGEST_NAME].encode("ascii", "replace")
 
 
 def _told(error: Exception) -> str:
@@ -348,5 +361,7 @@ def _tar_problem(info: _Tarred, limits: Limits) -> Reason | None:
         return not_followed("a hard link")
     if info.kind not in FILES:
         return not_followed("no regular file")
+    if info.cut:
+        return CUT_NAME
     limit = limits.of(info.name)
     return too_large(f"{info.size:,}", limit) if info.size > limit else None

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 BLOCK = 512
+LONGEST_NAME = 100
 FILES = (b"0", b"\0", b"7")
 HARD_LINK, LINK, FOLDER = b"1", b"2", b"5"
 LONG_NAME, LONG_LINK = b"L", b"K"
@@ -24,7 +25,7 @@ _KINDS = (*FILES, *_EMPTY, *TEXTS)
 _UNUSED = {bytes(8): 345, b"ustar\x0000": 500, b"ustar  \0": 345}
 """From where on a header is empty, by its magic: of Unix V7, of POSIX, of GNU."""
 _NAMES = {
-    "name": slice(0, 100),
+    "name": slice(0, LONGEST_NAME),
     "linkname": slice(157, 257),
     "uname": slice(265, 297),
     "gname": slice(297, 329),
@@ -57,7 +58,7 @@ _VALUES = {
     b"path": re.compile(rb"[^\0]+"),
     b"linkpath": re.compile(rb"[^\0]+"),
     b"size": re.compile(rb"[0-9]{1,20}"),
-    b"mtime": re.compile(rb"-?[0-9]{1,20}(?:\.[0-9]*)?(?:e[+-][0-9]{1,3})?"),
+    b"mtime": re.compile(rb"-?[0-9]{1,20}(?:\.[0-9]{0,40})?(?:e[+-][0-9]{1,3})?"),
     SPARSE_NAME: re.compile(rb"[^\0]+"),
     b"hdrcharset": re.compile(rb"BINARY|ISO-IR 10646 2000 UTF-8"),
 }

@@ -49,8 +49,9 @@ def record(key: str, value: str) -> bytes:
         (tarfile.XHDTYPE, b"9" * 2_000_000, "not as long as they say"),
         (tarfile.XHDTYPE, b"1 hdrcharset=" * 200_000, "not as long as they say"),
         (tarfile.XGLTYPE, b"".join(record(f"k{n}", "v") for n in range(9_000)), "says 'k0'"),
+        (tarfile.XGLTYPE, record("mtime", "0." + "1" * 2_000_000), "with the 'mtime'"),
     ],
-    ids=["digits", "charsets", "for all members"],
+    ids=["digits", "charsets", "for all members", "time of all members"],
 )
 def test_headers_that_cost_more_than_their_size_are_refused(
     kind: bytes, text: bytes, said: str, tmp_path: Path
@@ -86,6 +87,24 @@ def test_headers_of_pax_that_mean_what_they_say_are_read(tmp_path: Path) -> None
     assert not [one for one in found if isinstance(one, Skipped)]
     assert {name, "last.py", "l/" + "g" * 400 + ".py", "39.py"} <= {one.path for one in found}
     assert len(found) == 43
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+@pytest.mark.parametrize("sign", ["d", "\ud55c"])
+def test_a_long_name_that_a_header_cuts_to_one_of_python_is_no_other_file(
+    form: int, sign: str, tmp_path: Path
+) -> None:
+    """Python writes so, and the stub of ``.pyi`` was read in place of the file beside it."""
+    long = f"pkg-1.0/{sign}/" + "n" * (87 if sign == "d" or form == tarfile.PAX_FORMAT else 85)
+    with tarfile.open(tmp_path / "a.tar", "w", format=form, encoding="utf-8") as archive:
+        for name, data in [(long + ".py", GOOD), (long + ".pyi", b""), (long + ".pyx", b"")]:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    found = [*open_source(str(tmp_path / "a.tar")).files()]
+    assert [one.path[-4:] for one in found] == ["n.py", ".pyi", ".pyx"]
+    assert getattr(found[0], "content", b"") == GOOD
+    assert all("cut after 100 bytes" in getattr(one, "reason", "") for one in found[1:])
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
