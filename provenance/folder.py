@@ -499,12 +499,23 @@ def _rules_in(data: bytes | Reason) -> GitIgnoreSpec | Reason:
     text = _by_bytes(data.removeprefix(b"\xef\xbb\xbf"))
     lines = [line.removesuffix("\r") for line in text.split("\n")]  # no other sign ends one
     lines = [_kept(line) for line in lines if line.strip(" ") and line[0] != "#"]
-    # What is passed over hides nothing.
-    lines = [line for line in lines if is_bounded(line, _MOST_STARS)][:_MOST_RULES]
+    lines = [*_few(lines)]
     try:
         return spec_of(lines)
     except (ValueError, re.error):
         return spec_of(_readable(lines))
+
+
+def _few(lines: list[str]) -> Iterator[str]:
+    """Those that are read. What is passed over hides nothing: where it would take something back,
+    all is taken back."""
+    for line in lines[:_MOST_RULES]:
+        if is_bounded(line, _MOST_STARS):
+            yield line
+        elif line[0] == "!":
+            yield "!*"
+    if any(line[0] == "!" for line in lines[_MOST_RULES:]):
+        yield "!*"
 
 
 def _by_bytes(text: bytes) -> str:
@@ -514,8 +525,11 @@ def _by_bytes(text: bytes) -> str:
 
 
 def _kept(line: str) -> str:
-    """A line of which nothing is taken off that git keeps: at its end all blanks but spaces."""
+    """A line that says what it says to git: at its end all blanks but spaces are part of it, and
+    ``a/**/`` is any folder in ``a``, not ``a``."""
     bare = line.rstrip(" ")
+    if bare.endswith("/**/"):
+        return f"{bare}*/"
     if not bare[-1].isspace() or bare[-2:-1] == "\\":
         return line
     return f"{bare[:-1]}[{bare[-1]}]"

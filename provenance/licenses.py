@@ -383,6 +383,28 @@ def spdx_licensing() -> Licensing:
     return get_spdx_licensing()
 
 
+_WORD = re.compile(r"[\w.+-]+")
+
+
+@lru_cache(maxsize=1024)
+def spdx_expression(text: str) -> str | None:
+    """A licence as an expression of SPDX, None where it is none. Names are those of SPDX, case
+    aside, or older ones of licences of GNU; the library also takes others for one: ``GPL`` for
+    ``GPL-1.0-or-later``."""
+    known = spdx_licensing()
+    try:
+        parsed = known.parse(text, validate=True, strict=not _GNU.fullmatch(text.casefold()))
+    except Exception:  # the library raises more than its own errors on text that is none
+        return None
+    said = set(_WORD.findall(text.casefold()))
+    older = [found for name in said if (found := _GNU.fullmatch(name))]
+    said |= {f"{one[1]}-{'or-later' if one[2] else 'only'}" for one in older}
+    keys = {str(one.key).casefold() for one in known.license_symbols(parsed, decompose=True)}
+    if not keys or not keys <= said or any(key.startswith("licenseref-") for key in keys):
+        return None
+    return str(parsed)
+
+
 def is_license(name: str) -> bool:
     """Whether a name is a licence of SPDX, one of our own (``LicenseRef-``), or a glob."""
     if name.casefold().startswith("licenseref-") or any(sign in name for sign in "*?["):

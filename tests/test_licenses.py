@@ -9,7 +9,7 @@ from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provenance.licenses import duties, is_license, permitted
+from provenance.licenses import duties, is_license, permitted, spdx_expression
 from provenance.notices import notice_files
 
 KNOWN = (
@@ -210,3 +210,22 @@ def test_very_many_licences_of_a_policy_are_looked_up_in_time() -> None:
     """A megabyte of names took three minutes and more, one of globs seconds for each finding."""
     ends(_many_names, ["MIT"])
     ends(_many_globs, ["MIT"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mit", "MIT"),
+        ("Apache-2.0 or (mit AND isc)", "Apache-2.0 OR (MIT AND ISC)"),
+        ("gpl-2.0+", "GPL-2.0-or-later"),
+        ("LGPL-2.1", "LGPL-2.1-only"),
+        ("GPL-2.0-only WITH Classpath-exception-2.0",) * 2,
+        ("GPL-2.0-with-classpath-exception",) * 2,
+        *((text, None) for text in ("GPL", "bzip2-1.0.5", "Nunit", "Net-SNMP", "BSD", "(((", "")),
+        *((text, None) for text in ("Classpath-exception-2.0", "MIT OR Classpath-exception-2.0")),
+        ("LicenseRef-scancode-net-snmp", None),
+    ],
+)
+def test_an_expression_names_no_other_licence(text: str, expected: str | None) -> None:
+    """The library takes many names for a licence that they do not name for sure."""
+    assert spdx_expression(text) == expected

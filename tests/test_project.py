@@ -137,7 +137,9 @@ ALLOWED = {
     "report.markdown": "model report.evidence report.json report.rules report.text",
     "report.csv": "model report.evidence report.text",
     "report.cyclonedx": "licenses model report.evidence report.rules report.text verdict version",
-    "report.spdx": "model report.cyclonedx report.evidence report.rules report.text version",
+    "report.spdx": (
+        "licenses model report.cyclonedx report.evidence report.rules report.text version"
+    ),
     "report.formats": (
         "errors model report.audit report.codequality report.csv report.cyclonedx report.html "
         "report.junit report.markdown report.sarif report.spdx"

@@ -58,23 +58,24 @@ def test_git_itself_takes_bytes_and_keeps_all_blanks_but_spaces(tmp_path: Path) 
     put(tmp_path, "a.py", "ab/a.py", "\u00e9/a.py", "\u00e9.py", "\ud55c/b.py", "a\t.py", "[.py")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     lines = ["?/", "??/", "???/", "[!a].py", "[^a]/", "[\u00e9]*/", "\u00e9/", "?.py", "??.py"]
-    lines += [
-        "??.py\t",
-        "*.py\u00a0",
-        "*\t",
-        "a.py \t ",
-        "a.py  ",
-        "\t",
-        "a\t.py",
-        "[[b]*",
-        "*/a.py\x0b",
-    ]
+    lines += ["??.py\t", "*.py\u00a0", "*\t", "a.py \t ", "a.py  ", "\t", "a\t.py", "[[b]*"]
+    lines += ["*/a.py\x0b", "ab/**/", "/**/", "**/", "*/**/", "a\t/**/ "]
     for line in lines:
         put(tmp_path, ".gitignore", text=f"{line}\n")
         call = ["git", "ls-files", "-z", "--others", "--exclude-standard", "*.py"]
         listed = subprocess.run(call, cwd=tmp_path, check=True, capture_output=True).stdout
         seen = {shown(os.fsdecode(one)) for one in listed.split(b"\0") if one}
         assert set(paths(opened(tmp_path))) == seen, line
+
+
+def test_a_rule_that_is_passed_over_and_would_take_back_takes_back_all(tmp_path: Path) -> None:
+    """What stands behind the first 5,000 rules, or has very many wildcards."""
+    put(tmp_path, "a.py", "big_model.py")
+    for rules in ("*.py\n!*b*g*d*.py\n", "*.py\n" + "x\n" * 5_000 + "!big_model.py\n"):
+        put(tmp_path, ".gitignore", text=rules)
+        assert "big_model.py" in paths(opened(tmp_path))
+    put(tmp_path, ".gitignore", text="*.py\n" + "x\n" * 5_000 + "*b*g*d*.py\n")
+    assert paths(opened(tmp_path)) == []
 
 
 @pytest.mark.parametrize("version", ["2", "3", "4"])

@@ -17,10 +17,10 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
+from provenance.licenses import spdx_expression
 from provenance.model import Audit, FileResult, Ruling
 from provenance.report.evidence import (
     files_of,
@@ -145,18 +145,6 @@ def descends(ruling: Ruling, files: Mapping[str, FileResult]) -> bool:
     return derives(ruling, files) and known
 
 
-@lru_cache(maxsize=1024)
-def expression(text: str) -> str | None:
-    """The licence as a valid SPDX expression, None where it is none."""
-    from provenance.licenses import spdx_licensing
-
-    try:
-        parsed = spdx_licensing().parse(text, validate=True)
-    except Exception:  # the library raises more than its own errors on text that is none
-        return None
-    return str(parsed) if parsed is not None else None
-
-
 # --- the components -----------------------------------------------------------------------
 
 
@@ -236,7 +224,7 @@ def _component(named: Named) -> _Json:
     if named.version:
         made["version"] = _text(named.version)
     if named.license:
-        valid = expression(named.license)
+        valid = spdx_expression(named.license)
         made["licenses"] = (
             [{"expression": valid}] if valid else [{"license": {"name": _text(named.license)}}]
         )

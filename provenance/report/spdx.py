@@ -20,8 +20,9 @@ from hashlib import sha1, sha256
 from typing import Any
 from uuid import uuid5
 
+from provenance.licenses import spdx_expression
 from provenance.model import Audit, FileResult, Ruling
-from provenance.report.cyclonedx import NAMESPACE, Named, derives, descends, expression, named_of
+from provenance.report.cyclonedx import NAMESPACE, Named, derives, descends, named_of
 from provenance.report.evidence import (
     evidence,
     files_of,
@@ -222,7 +223,7 @@ def _file(path: str, content: bytes) -> _Json:
 
 
 def _package(named: Named) -> _Json:
-    valid = expression(named.license) if named.license else None
+    valid = spdx_expression(named.license) if named.license else None
     words = "\0".join((named.package, named.version, named.origin, named.license))
     made: _Json = {
         "SPDXID": "SPDXRef-Package-" + uuid5(NAMESPACE, utf8(words)).hex,
