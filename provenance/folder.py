@@ -510,12 +510,21 @@ def _few(lines: list[str]) -> Iterator[str]:
     """Those that are read. What is passed over hides nothing: where it would take something back,
     all is taken back."""
     for line in lines[:_MOST_RULES]:
-        if is_bounded(line, _MOST_STARS):
+        if is_bounded(line, _MOST_STARS) and not _has_escape_in_set(line):
             yield line
         elif line[0] == "!":
             yield "!*"
     if any(line[0] == "!" for line in lines[_MOST_RULES:]):
         yield "!*"
+
+
+def _has_escape_in_set(line: str) -> bool:
+    """Whether a set, closed or not, has a backslash: to git an escape, to pathspec a sign of it."""
+    found = _WITHOUT.match(line)
+    return found is not None and "\\" in line[found.end() + 1 :]
+
+
+_WITHOUT = re.compile(r"(?:\\.|[^\[\\]|\[(?:[!^]|(?![!^]))(?:\]|(?!\]))[^\]\\]*\])*")
 
 
 def _by_bytes(text: bytes) -> str:

@@ -59,6 +59,7 @@ def test_git_itself_takes_bytes_and_keeps_all_blanks_but_spaces(tmp_path: Path) 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     lines = ["?/", "??/", "???/", "[!a].py", "[^a]/", "[\u00e9]*/", "\u00e9/", "?.py", "??.py"]
     lines += ["??.py\t", "*.py\u00a0", "*\t", "a.py \t ", "a.py  ", "\t", "a\t.py", "[[b]*"]
+    lines += ["[a\\]*", "*[\\]*", "\\[.py", "\\[\\a/*", "a\\b/*", "[!]a\\]*"]
     lines += ["*/a.py\x0b", "ab/**/", "/**/", "**/", "*/**/", "a\t/**/ "]
     for line in lines:
         put(tmp_path, ".gitignore", text=f"{line}\n")
@@ -69,9 +70,10 @@ def test_git_itself_takes_bytes_and_keeps_all_blanks_but_spaces(tmp_path: Path) 
 
 
 def test_a_rule_that_is_passed_over_and_would_take_back_takes_back_all(tmp_path: Path) -> None:
-    """What stands behind the first 5,000 rules, or has very many wildcards."""
+    """What stands behind the first 5,000 rules, has very many wildcards or escapes in sets."""
     put(tmp_path, "a.py", "big_model.py")
-    for rules in ("*.py\n!*b*g*d*.py\n", "*.py\n" + "x\n" * 5_000 + "!big_model.py\n"):
+    late = "x\n" * 5_000 + "!big_model.py"
+    for rules in (f"*.py\n{one}\n" for one in ("!*b*g*d*.py", "![b\\]i]*", late)):
         put(tmp_path, ".gitignore", text=rules)
         assert "big_model.py" in paths(opened(tmp_path))
     put(tmp_path, ".gitignore", text="*.py\n" + "x\n" * 5_000 + "*b*g*d*.py\n")
