@@ -545,10 +545,12 @@ def _kept(line: str) -> str:
 
 
 def _readable(lines: list[str]) -> Iterator[str]:
-    """The patterns that can be read; git passes over the others as well."""
+    """The patterns that can be read; git passes over most of the others as well."""
     for line in lines:
         try:
             spec_of([line])
         except (ValueError, re.error):
+            if line[0] == "!" and line[1:]:
+                yield "!*"
             continue
         yield line
