@@ -393,15 +393,23 @@ def spdx_expression(text: str) -> str | None:
     ``GPL-1.0-or-later``."""
     known = spdx_licensing()
     try:
-        parsed = known.parse(text, validate=True, strict=not _GNU.fullmatch(text.casefold()))
+        parsed = known.parse(text, validate=True)
     except Exception:  # the library raises more than its own errors on text that is none
         return None
     said = set(_WORD.findall(text.casefold()))
     older = [found for name in said if (found := _GNU.fullmatch(name))]
     said |= {f"{one[1]}-{'or-later' if one[2] else 'only'}" for one in older}
-    keys = {str(one.key).casefold() for one in known.license_symbols(parsed, decompose=True)}
+    keys = {str(one.key).casefold() for one in known.license_symbols(parsed)}
     if not keys or not keys <= said or any(key.startswith("licenseref-") for key in keys):
         return None
+    for one in known.license_symbols(parsed, decompose=False):
+        exception: Any = getattr(one, "exception_symbol", None)
+        licensed: Any = getattr(one, "license_symbol", one)
+        whole = _GNU.fullmatch(str(licensed.key).casefold())  # to the library an exception, too
+        if licensed.is_exception and not whole:
+            return None
+        if exception is not None and not exception.is_exception:
+            return None
     return str(parsed)
 
 

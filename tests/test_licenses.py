@@ -221,9 +221,11 @@ def test_very_many_licences_of_a_policy_are_looked_up_in_time() -> None:
         ("LGPL-2.1", "LGPL-2.1-only"),
         ("GPL-2.0-only WITH Classpath-exception-2.0",) * 2,
         ("GPL-2.0-with-classpath-exception",) * 2,
+        ("MIT OR GPL-2.0-with-classpath-exception",) * 2,
         *((text, None) for text in ("GPL", "bzip2-1.0.5", "Nunit", "Net-SNMP", "BSD", "(((", "")),
         *((text, None) for text in ("Classpath-exception-2.0", "MIT OR Classpath-exception-2.0")),
         ("LicenseRef-scancode-net-snmp", None),
+        ("MIT WITH Apache-2.0", None),
     ],
 )
 def test_an_expression_names_no_other_licence(text: str, expected: str | None) -> None:
