@@ -7,20 +7,17 @@ No symbolic link is followed, nothing is opened but regular files, and the walk 
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from provenance.decode import Reason, shown
-from provenance.patterns import Patterns, is_bounded, spec_of
+from provenance.ignored import Rules, ignored, rules_in
+from provenance.patterns import Patterns
 from provenance.regular import is_there, opened_folder, read_file, read_within, unreadable
 from provenance.tracked import LONGEST_PATH, Tracked
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 ENDINGS = (".py", ".ipynb")
 
@@ -46,11 +43,6 @@ _IGNORED, _ENVIRONMENT, _OTHERS = (
 )
 _MOST_LOOKED_AT = 2_000
 _LONGEST_IGNORE_FILE = 1_000_000
-_MOST_RULES, _MOST_STARS = 5_000, 2
-_DIRECTORY_MARK = "ps_d"  # the group by which pathspec tells that a pattern matched a folder
-
-_Rules = tuple[tuple[str, "GitIgnoreSpec"], ...]
-"""``(folder, rules)``, outermost first; the folder relative to the git root, ending in ``/``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ class _Place:
     of it is read but what git has, None where all is."""
 
     prefix: str
-    rules: _Rules
+    rules: Rules
     checkout: _Checkout
     aside: str | None
 
@@ -206,11 +198,11 @@ class _Tree:
         if ".gitignore" in entries:
             instead = "shorten or remove it"
             path = f"{prefix}.gitignore"
-            spec = _rules_in(read_within(self.root, path, _LONGEST_IGNORE_FILE, instead=instead))
-            if isinstance(spec, Reason):
-                problem = spec
+            data = read_within(self.root, path, _LONGEST_IGNORE_FILE, instead=instead)
+            if isinstance(data, Reason):
+                problem = data
             else:
-                rules = (*rules, (self._inner + prefix, spec))
+                rules = (*rules, (os.fsencode(self._inner + prefix), rules_in(data)))
         place = _Place(prefix, rules, checkout, aside)
         self.places[prefix] = place
         return place, problem
@@ -224,7 +216,7 @@ class _Tree:
         if why is not None:
             self.places[prefix] = None
             return why
-        held = held or (_IGNORED if _ignored(path, here.rules) else None)
+        held = held or (_IGNORED if ignored(os.fsencode(path), here.rules) else None)
         return _Place(prefix, here.rules, here.checkout, held)
 
     def why_not(self, path: str, here: _Place) -> Reason | None:
@@ -399,12 +391,12 @@ def _may_be_wanted(name: str, path: str, place: str, patterns: Patterns) -> bool
     return name.endswith(ENDINGS) and patterns.wants(shown(path))
 
 
-def _why_not(path: str, checkout: _Checkout, rules: _Rules, aside: str | None) -> Reason | None:
+def _why_not(path: str, checkout: _Checkout, rules: Rules, aside: str | None) -> Reason | None:
     """Why an entry is left out, None where it is not; its path from the git root, that of a folder
     ending in ``/``. What git has is never left out."""
     if checkout.has(path):  # asked first: rules take time by their number
         return None
-    why = aside or (_IGNORED if _ignored(path, rules) else None)
+    why = aside or (_IGNORED if ignored(os.fsencode(path), rules) else None)
     return None if why is None else checkout.reason(why)
 
 
@@ -432,40 +424,7 @@ def _may_hold(root: str, prefix: str, patterns: Patterns) -> bool:
     return False
 
 
-def _ignored(path: str, rules: _Rules) -> bool:
-    """Whether git ignores a path, relative to the git root; the innermost rule decides."""
-    for base, spec in reversed(rules):
-        decision = _decision(_by_bytes(os.fsencode(path[len(base) :])), spec)
-        if decision is not None:
-            return decision
-    return False
-
-
-def _decision(path: str, spec: GitIgnoreSpec) -> bool | None:
-    """What the last pattern says that matches this very entry, a folder's path ending in ``/``.
-
-    ``GitIgnoreSpec`` itself judges files alone, without their folders: it lets ``!/a`` bring
-    back ``a/b`` that ``b`` ignores, and ``a/**`` match ``a``. Walking down as git does, each
-    entry is judged for itself, and what matches through one of its folders does not count.
-    """
-    for pattern in reversed([*spec.patterns]):
-        regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
-        if pattern.include is None or regex is None:
-            continue
-        if _DIRECTORY_MARK not in regex.groupindex:
-            if regex.search(path.removesuffix("/")):
-                return pattern.include
-            continue
-        match = regex.search(path)
-        if match is None:
-            continue
-        end = match.end(_DIRECTORY_MARK)
-        if end in (-1, len(path)) or (match.start() == end - 1 and path.endswith("/")):
-            return pattern.include  # the last: "*/", whose regex is the mark alone
-    return None
-
-
-def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
+def _outer_rules(root: str) -> tuple[Rules, str, Tracked | None]:
     """The rules from above the root up to the enclosing git root, the path in between, and what
     git has there.
 
@@ -483,74 +442,11 @@ def _outer_rules(root: str) -> tuple[_Rules, str, Tracked | None]:
     for depth in range(len(parts)):
         base = "".join(part + "/" for part in parts[:depth])
         places.append((base, os.path.join(top, base, ".gitignore")))
-    rules: _Rules = ()
+    rules: Rules = ()
     for base, path in places:
-        if base and _ignored(base, rules):
+        if base and ignored(os.fsencode(base), rules):
             return (), inner, Tracked(top)
-        spec = _rules_in(read_file(path, _LONGEST_IGNORE_FILE))
-        if not isinstance(spec, Reason):
-            rules = (*rules, (base, spec))
-    return (() if inner and _ignored(inner, rules) else rules), inner, Tracked(top)
-
-
-def _rules_in(data: bytes | Reason) -> GitIgnoreSpec | Reason:
-    if isinstance(data, Reason):
-        return data
-    text = _by_bytes(data.removeprefix(b"\xef\xbb\xbf"))
-    lines = [line.removesuffix("\r") for line in text.split("\n")]  # no other sign ends one
-    lines = [_kept(line) for line in lines if line.strip(" ") and line[0] != "#"]
-    lines = [*_few(lines)]
-    try:
-        return spec_of(lines)
-    except (ValueError, re.error):
-        return spec_of(_readable(lines))
-
-
-def _few(lines: list[str]) -> Iterator[str]:
-    """Those that are read. What is passed over hides nothing: where it would take something back,
-    all is taken back."""
-    for line in lines[:_MOST_RULES]:
-        if is_bounded(line, _MOST_STARS) and not _has_escape_in_set(line):
-            yield line
-        elif line[0] == "!":
-            yield "!*"
-    if any(line[0] == "!" for line in lines[_MOST_RULES:]):
-        yield "!*"
-
-
-def _has_escape_in_set(line: str) -> bool:
-    """Whether a set, closed or not, has a backslash: to git an escape, to pathspec a sign of it."""
-    found = _WITHOUT.match(line)
-    return found is not None and "\\" in line[found.end() + 1 :]
-
-
-_WITHOUT = re.compile(r"(?:\\.|[^\[\\]|\[(?:[!^]|(?![!^]))(?:\]|(?!\]))[^\]\\]*\])*")
-
-
-def _by_bytes(text: bytes) -> str:
-    """A text of which each sign is a byte: to git ``?`` and a set take one of them, be it a part
-    of a sign."""
-    return text.decode("latin-1")
-
-
-def _kept(line: str) -> str:
-    """A line that says what it says to git: at its end all blanks but spaces are part of it, and
-    ``a/**/`` is any folder in ``a``, not ``a``."""
-    bare = line.rstrip(" ")
-    if bare.endswith("/**/"):
-        return f"{bare}*/"
-    if not bare[-1].isspace() or bare[-2:-1] == "\\":
-        return line
-    return f"{bare[:-1]}[{bare[-1]}]"
-
-
-def _readable(lines: list[str]) -> Iterator[str]:
-    """The patterns that can be read; git passes over most of the others as well."""
-    for line in lines:
-        try:
-            spec_of([line])
-        except (ValueError, re.error):
-            if line[0] == "!" and line[1:]:
-                yield "!*"
-            continue
-        yield line
+        data = read_file(path, _LONGEST_IGNORE_FILE)
+        if not isinstance(data, Reason):
+            rules = (*rules, (os.fsencode(base), rules_in(data)))
+    return (() if inner and ignored(os.fsencode(inner), rules) else rules), inner, Tracked(top)

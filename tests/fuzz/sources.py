@@ -12,10 +12,11 @@ from programs import program
 
 from fuzz.indexes import library
 from fuzz.place import inside, source_file
-from provenance import changed, folder, history
+from provenance import changed, history
 from provenance.align import align, blocks
 from provenance.declared import beside, said, used
 from provenance.decode import Reason, decode, printable
+from provenance.ignored import ignored, rules_in
 from provenance.model import Parameters, Parsed
 from provenance.notebook import read_notebook
 from provenance.notices import notice_files
@@ -127,10 +128,9 @@ def fuzz_notebook(data: bytes) -> None:
 
 def fuzz_ignore(data: bytes) -> None:
     """A ``.gitignore`` -> whether paths are taken."""
-    spec = folder._rules_in(data)
-    if not isinstance(spec, Reason):
-        for name in ("a.py", "models/llama/modeling_llama.py", "models/", "a" * 60 + ".py"):
-            folder._ignored(name, (("", spec),))
+    rules = ((b"", rules_in(data)),)
+    for name in (b"a.py", b"models/llama/modeling_llama.py", b"models/", b"a" * 60 + b".py"):
+        ignored(name, rules)
 
 
 def fuzz_git(data: bytes) -> None:
