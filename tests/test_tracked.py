@@ -111,15 +111,15 @@ def test_no_rule_is_asked_of_what_git_has(tmp_path: Path, monkeypatch: pytest.Mo
     put(tmp_path, ".gitignore", text="*a*b1\n*a*b2\n")
     committed(tmp_path)
     put(tmp_path, "new.py")
-    asked: list[str] = []
+    asked: list[bytes] = []
 
-    def counted(path: str, _: object) -> bool:
+    def counted(path: bytes, _: object) -> bool:
         asked.append(path)
         return False
 
-    monkeypatch.setattr("provenance.folder._ignored", counted)
+    monkeypatch.setattr("provenance.folder.ignored", counted)
     assert paths(opened(tmp_path)) == ["a.py", "b/c.py", "new.py"]
-    assert sorted(asked) == ["b/", "new.py"]
+    assert sorted(asked) == [b"b/", b"new.py"]
 
 
 def test_a_submodule_has_files_of_its_own(tmp_path: Path) -> None:
