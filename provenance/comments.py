@@ -54,7 +54,6 @@ group tells that nothing closes three quotes."""
 _COMMENT = re.compile(rb"#[^\n]*")
 
 _HEAD = re.compile(rb"(?:[ \t\f]*(?:#[^\n]*)?\n)*[ \t\f]*(?:#[^\n]*)?")
-_PREFIX = b"rRuUbBfF"
 _TEXT_PREFIXES, _QUOTES = (b"r", b"R", b"u", b"U"), (b'"', b"'")
 
 
@@ -94,40 +93,47 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
     """The comments and docstrings with hits, each with the positions of its lines with hits."""
     head = _HEAD.match(content)
     head_end = head.end() if head is not None else 0
-    position, count, done = 0, len(hits), 0
-    line, counted = 1, 0
-    depth, asked = 0, 0
+    position, count = 0, len(hits)
+    line = 1
+    counted = done = text_end = asked = 0
+    place = _Place()
     for token in _tokens(content):
         while position < count and hits[position] < max(token.start(), done):
             position += 1
         if position == count:
             return
+        is_comment = content[token.start()] == 35  # '#'
+        floor = max(done, text_end)
+        if not is_comment:
+            text_end = token.end()
         if token.end() <= hits[position]:
             continue
-        if content[token.start()] == 35:  # '#'
-            start, stop = _comment_run(content, token.start(), done)
+        if is_comment:
+            start, end = _comment_run(content, token.start(), floor)
             notices = True
         else:
-            start, stop = token.span()
-            stop = min(stop, hits[position] + LONGEST_BLOCK)
-            notices = head_end <= start <= head_end + 2  # behind a prefix
-            notices = notices and not content[head_end:start].strip(_PREFIX)
-            if not (notices or _is_below(content, start)) or _GOES_ON.match(content, token.end()):
-                continue
+            start, end = token.span()
+            code = start - (content[start - 1 : start] in _TEXT_PREFIXES)
+            notices = code == head_end
             if not notices:
-                depth, asked = _depth(depth, content[asked:start]), start
-                if depth:
+                place.go_on(content[asked:code])
+                asked = start
+                if not place.is_docstring:
                     continue
-        line += content.count(b"\n", counted, start)
-        counted = start
-        found: list[int] = []
-        while position < count and hits[position] < stop:
-            found.append(content.count(b"\n", start, hits[position]))
-            position += 1
-        done = stop
-        lines = content[start:stop].decode("utf-8", "replace").split("\n")
-        block = Block(line, tuple(_clean(text[:LONGEST_LINE]) for text in lines), notices)
-        yield block, sorted(set(found))
+            if _GOES_ON.match(content, end):
+                continue
+        while position < count and hits[position] < end:
+            stop = min(end, hits[position] + LONGEST_BLOCK)
+            line += content.count(b"\n", counted, start)
+            counted = start
+            found: list[int] = []
+            while position < count and hits[position] < stop:
+                found.append(content.count(b"\n", start, hits[position]))
+                position += 1
+            lines = content[start:stop].decode("utf-8", "replace").split("\n")
+            block = Block(line, tuple(_clean(text[:LONGEST_LINE]) for text in lines), notices)
+            yield block, sorted(set(found))
+            start = done = stop
 
 
 def _tokens(content: bytes) -> Iterator[re.Match[bytes]]:
@@ -180,33 +186,41 @@ def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
     return first, min(stop, highest)
 
 
-def _is_below(content: bytes, start: int) -> bool:
-    """Whether a string begins on a line of its own after a colon, comments in between aside."""
-    before = content[max(0, start - LONGEST_LINE) : start].rstrip(_PREFIX)
-    stripped = before.rstrip()
-    if b"\n" not in before[len(stripped) :]:
-        return False
-    while not stripped.endswith(b":"):
-        above, _, line = stripped.rpartition(b"\n")
-        if not line.lstrip().startswith(b"#"):
-            return _COLON.search(line) is not None
-        stripped = above.rstrip()
-    return True
+class _Place:
+    """Whether what stands next in a file is the docstring of a definition: told by the code up to
+    there, part by part. What is wrong above a definition does not matter to it."""
+
+    def __init__(self) -> None:
+        self.is_docstring = False
+        self._in_header = False
+        self._depth = 0
+
+    def go_on(self, content: bytes) -> None:
+        """Look at the next part, which begins and ends between comments and strings."""
+        code = _TOKEN.sub(_string_sign, content)
+        begins = [one.end() for one in _DEFINES.finditer(code)][-1:]
+        if begins:
+            self._in_header, self._depth, code = True, 0, code[begins[0] :]
+        if self._in_header:
+            self.is_docstring = False
+            for sign in _SIGNS.finditer(code):
+                if sign[0] in b"([{":
+                    self._depth += 1
+                elif sign[0] in b")]}":
+                    self._depth = max(0, self._depth - 1)
+                elif not self._depth:
+                    self._in_header, self.is_docstring, code = False, True, code[sign.end() :]
+                    break
+        if code.strip(b" \t\f\n\\"):
+            self.is_docstring = False
 
 
-def _depth(depth: int, content: bytes) -> int:
-    """How many brackets are open behind a part of a file, where so many were in front: none where
-    a definition begins, whatever is wrong above."""
-    code = _TOKEN.sub(b'"', content)
-    begins = [one.end() for one in _DEFINES.finditer(code)][-1:]
-    if begins:
-        depth, code = 0, code[begins[0] :]
-    opened = sum(map(code.count, (b"(", b"[", b"{")))
-    return max(0, depth + opened - sum(map(code.count, (b")", b"]", b"}"))))
+def _string_sign(token: re.Match[bytes]) -> bytes:
+    return b"" if token[0].startswith(b"#") else b'"'
 
 
-_DEFINES = re.compile(rb"^[ \t]*(?:async[ \t]+)?(?:def|class)\b", re.MULTILINE)
-_COLON = re.compile(rb":[ \t\f]*#")
+_SIGNS = re.compile(rb"[()\[\]{}:]")
+_DEFINES = re.compile(rb"^[ \t\f]*(?:async[ \t]+)?(?:def|class)\b", re.MULTILINE)
 _GOES_ON = re.compile(rb"(?:[ \t\f]|\\\n|'[^'\\\n]*'|\"[^\"\\\n]*\")*[^\s#;'\"\\]")
 _NO_SIGN = re.compile(
     "[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2066-\u2069\u3000\ufeff]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 from importlib import import_module
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.claims import Claim, Repository, claims_in, repository_of
-from provenance.comments import Block, head_lines
+from provenance.comments import LONGEST_BLOCK, Block, head_lines
 from provenance.notices import notice_files
 from provenance.rights import Copyright, License, fold_holder, parties
 from provenance.statements import (
@@ -578,6 +579,10 @@ SLOW: list[bytes] = [
     (b"# SPDX-License-Identifier:" + b" " * 960 + b"#\n") * 1_000,
     b"# copied from A\n" + b"# SPDX-SnippetBegin\n" * 50_000 + b"# SPDX-SnippetEnd\n" * 50_000,
     b'def f():\n    """Copied from a.b."""' + b" " * 1_000_000 + b"\n    x = 1\n",
+    b'def f(): "Copied from a.b"; b = "Copied from a.b"\n' * 20_000,
+    b'def f("Copied from a.b",' + b'"Copied from a.b", (' * 50_000,
+    b'a = """# Copied from a.b"""\n# Copied from a.b\n' * 20_000,
+    b'"""' + b"copied from a.b" + b"\n#" * 500_000 + b'copied from a.b"""',
 ]
 
 
@@ -694,13 +699,48 @@ CONTINUED = (".d(1)", "f'd'", "'d' r'e'", "'d\\n'", "'d' " * 12, "% 3", "if d el
         ("def f():\n    {} \\\n    % c\n", False),
         ("def f():\n    {} \\\n    'c'\n", True),
         ("def f(\n    a={{'b': [1]}},\n) -> c[1]:\n    {}\n", True),
+        ("class A(B): {}\n", True),
+        ("class A(b[1:2]): {}; c = 1\n", True),
+        ("async def f(a: 'b' = {{1: 2}}) -> 'c': {}  # d\n", True),
+        ("def f(): \\\n    {}\n", True),
+        ("def f():  # b\n" + "    # noqa\n" * 200 + "    {}\n", True),
+        ("def f():\n" + " " * 2000 + "\n    {}\n", True),
+        ("class A: b: {}\n", False),
+        ("a: {}\n", False),
+        ("def f(a: {}): ...\n", False),
+        ("def f(a=lambda: {}): ...\n", False),
+        ("def f():\n    b{}\n", False),
+        ("def f():\n    f{}\n", False),
+        ("b{}\n", False),
+        ("def f():\n    ''\n    {}\n", False),
+        ("if a:\n    {}\n", False),
+        ("try:\n    a\nfinally:\n    {}\n", False),
+        ("a = 1  # such as: # b\n{}\n", False),
+        ("a = 1\n# as here:\n{}\n", False),
     ],
 )
 def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> None:
-    """Though it stands on a line of its own behind a colon."""
+    """Though it stands behind a colon: docstrings are those of Python."""
     source = text.format('"""Copied from birds/models/wren/modeling_wren.py"""')
-    compile(source, "tried", "exec", dont_inherit=True)
+    held = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = ast.walk(ast.parse(source))
+    assert is_docstring is any(isinstance(one, held) and ast.get_docstring(one) for one in nodes)
     assert bool(statements(source.encode()).claims) is is_docstring
+
+
+def test_a_docstring_is_read_to_its_end() -> None:
+    """However far a declaration stands behind another one."""
+    below = "x\n" * LONGEST_BLOCK
+    text = f'def f():\n    """Copied from a/b.py\n{below}Copied from c/d.py"""\n'
+    assert claims(text) == [("copied", 2, "a/b.py"), ("copied", 3 + LONGEST_BLOCK, "c/d.py")]
+
+
+def test_a_line_of_a_string_is_none_of_the_comment_below_it() -> None:
+    said = statements(
+        b'a = """\n# SPDX-License-Identifier: MIT\n# Copied"""\n# from a/b.py\n# Copyright 2024 A\n'
+    )
+    assert (said.claims, said.licenses) == ((), ())
+    assert [one.line for one in said.copyrights] == [5]
 
 
 def test_a_bracket_that_nothing_closes_hides_no_docstring_of_what_is_defined_below() -> None:
