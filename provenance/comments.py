@@ -160,6 +160,24 @@ def head_lines(content: bytes) -> int:
     return content.count(b"\n", 0, end) + 1
 
 
+def decorated(content: bytes) -> dict[int, int]:
+    """The lines of definitions, and for each that of its first decorator."""
+    found: dict[int, int] = {}
+    depth, first, goes_on = 0, 0, False
+    code = _TOKEN.sub(lambda token: b"_" + b"\n" * token[0].count(b"\n"), content)
+    for number, line in enumerate(code.split(b"\n"), 1):
+        if _DEFINES.match(line):
+            if first:
+                found[number] = first
+            depth, first = 0, 0
+        elif not (depth or goes_on) and line.strip(b" \t\f_"):
+            first = 0 if line.lstrip(b" \t\f")[:1] != b"@" else first or number
+        depth += sum(map(line.count, _OPENING)) - sum(map(line.count, _CLOSING))
+        depth = max(0, depth)
+        goes_on = line.endswith(b"\\")
+    return found
+
+
 def _comment_run(content: bytes, start: int, floor: int) -> tuple[int, int]:
     """The run of whole comment lines around a comment; only itself where code precedes it."""
     stop = content.find(b"\n", start)
@@ -204,9 +222,9 @@ class _Place:
         if self._in_header:
             self.is_docstring = False
             for sign in _SIGNS.finditer(code):
-                if sign[0] in b"([{":
+                if sign[0] in _OPENING:
                     self._depth += 1
-                elif sign[0] in b")]}":
+                elif sign[0] in _CLOSING:
                     self._depth = max(0, self._depth - 1)
                 elif not self._depth:
                     self._in_header, self.is_docstring, code = False, True, code[sign.end() :]
@@ -219,6 +237,7 @@ def _string_sign(token: re.Match[bytes]) -> bytes:
     return b"" if token[0].startswith(b"#") else b'"'
 
 
+_OPENING, _CLOSING = (b"(", b"[", b"{"), (b")", b"]", b"}")
 _SIGNS = re.compile(rb"[()\[\]{}:]")
 _DEFINES = re.compile(rb"^[ \t\f]*(?:async[ \t]+)?(?:def|class)\b", re.MULTILINE)
 _GOES_ON = re.compile(rb"(?:[ \t\f]|\\\n|'[^'\\\n]*'|\"[^\"\\\n]*\")*[^\s#;'\"\\]")
@@ -232,11 +251,11 @@ def _clean(text: str) -> str:
     return _NO_SIGN.sub(" ", text).strip()
 
 
-_OPENING = re.compile(r"[rRuU]?(?:\"\"\"|'''|\"|')")
+_OPENS_TEXT = re.compile(r"[rRuU]?(?:\"\"\"|'''|\"|')")
 
 
 def bare_line(line: str) -> str:
     """A line without its comment sign, quotes and bullets."""
-    if line[:1] != "#" and (opening := _OPENING.match(line)):
+    if line[:1] != "#" and (opening := _OPENS_TEXT.match(line)):
         line = line[opening.end() :]
     return line.lstrip("# ").lstrip("-*>=~| ").rstrip()

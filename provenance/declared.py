@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from provenance.claims import Claim
-from provenance.comments import LONGEST, head_lines
+from provenance.comments import LONGEST, decorated, head_lines
 from provenance.known import Use, resolve
 from provenance.library import Library
 from provenance.licenses import duties
@@ -139,6 +139,7 @@ class Said:
     beside: tuple[Beside, ...] = ()
     listed: int = 0  # families that the notice files name, all in all
     head: int = _HEAD_LINES  # lines in which a claim speaks of the whole file
+    decorated: Mapping[int, int] = field(default_factory=dict)  # lines of definitions: their first
 
 
 def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
@@ -178,7 +179,8 @@ def said(
     covering = tuple(one for one in notices if one.file.covers(file.path))
     listed = len(set[str]().union(*(one.families for one in covering)))
     claims, head = tuple(_claimed(stated, file.path, library)), head_lines(file.content)
-    return Said(file.path, stated, claims, reuse, covering, listed, max(_HEAD_LINES, head))
+    above = decorated(file.content) if claims else {}
+    return Said(file.path, stated, claims, reuse, covering, listed, max(_HEAD_LINES, head), above)
 
 
 def _claimed(stated: Statements, path: str, library: Library) -> Iterator[Stated]:
@@ -244,17 +246,19 @@ def declared(
 def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_Kept]) -> Finding:
     """The finding with whether it is declared, and the lines that say so.
 
-    Declared: a comment above, around or inside the unit, or at the file's head, names its family,
-    one that has it as well or the reference file, or a notice file beside or above the file names
-    a family; all of the reference's own holders are named in copyright lines, here or in notice
-    files; or, where no comment names a family, the file imports or extends code of it. Declared
-    elsewhere: comments name other families only. What the file imports then stands among its uses:
-    an import says what the code needs, not where its text is from. Comments and notice files that
-    name very many families declare none by it; their lines are ``listed``, with how many they name.
+    Declared: a comment above, around or inside the unit and its decorators, or at the file's head,
+    names its family, one that has it as well or the reference file, or a notice file beside or
+    above the file names a family; all of the reference's own holders are named in copyright lines,
+    here or in notice files; or, where no comment names a family, the file imports or extends code
+    of it. Declared elsewhere: comments name other families only. What the file imports then stands
+    among its uses: an import says what the code needs, not where its text is from. Comments and
+    notice files that name very many families declare none by it; their lines are ``listed``, with
+    how many they name.
     """
     reference, suspect = finding.reference, finding.suspect
     families = {reference.family, *(library.family(origin).name for origin in finding.also)}
-    lines = (suspect.start_line - _LINES_ABOVE, suspect.end_line)
+    first = told.decorated.get(suspect.start_line, suspect.start_line)
+    lines = (first - _LINES_ABOVE, suspect.end_line)
     uses = tuple(
         Declaration(use.kind, told.path, use.line, use.target, reference.family)
         for use in told.uses

@@ -159,6 +159,25 @@ def test_snippet_tags_declare_what_they_enclose(inside: str, index: Path, tmp_pa
         assert {finding.attribution for finding in report.findings} == {"undeclared"}
 
 
+LONG = "@marked(\n" + "    one,\n" * 20 + ")\n"
+"""A decorator of more lines than a comment may stand above what it speaks of."""
+
+
+@pytest.mark.parametrize(
+    "decorators", [LONG, "@a\n" * 20, "@a\n{}" + LONG, "@marked(\n    {}" + LONG[9:]]
+)
+def test_a_comment_above_or_among_decorators_speaks_of_what_they_stand_on(
+    decorators: str, index: Path, tmp_path: Path
+) -> None:
+    before, sign, after = program(1).partition("class ")
+    comment = "# Copied from birds.models.wren.modeling_wren\n"
+    above = decorators.format(comment) if "{}" in decorators else comment + decorators
+    report = scan("import os\n" + "\n" * 99 + before + above + sign + after, index, tmp_path)
+    told = {one.suspect.name: one.attribution for one in report.findings}
+    assert told.pop(after.partition(":")[0].partition("(")[0]) == "declared"
+    assert set(told.values()) == {"undeclared"}
+
+
 def test_what_is_declared_elsewhere_shows_what_is_named(index: Path, tmp_path: Path) -> None:
     head = "# Copied from birds.models.owl.modeling_owl.Owl\n"
     report = scan(head + renamed(program(1)), index, tmp_path)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.claims import Claim, Repository, claims_in, repository_of
-from provenance.comments import LONGEST_BLOCK, Block, head_lines
+from provenance.comments import LONGEST_BLOCK, Block, decorated, head_lines
 from provenance.notices import notice_files
 from provenance.rights import Copyright, License, fold_holder, parties
 from provenance.statements import (
@@ -726,6 +726,23 @@ def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> 
     nodes = ast.walk(ast.parse(source))
     assert is_docstring is any(isinstance(one, held) and ast.get_docstring(one) for one in nodes)
     assert bool(statements(source.encode()).claims) is is_docstring
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@a\ndef f(): ...\nclass A:\n    @b  # c\n\n    # d\n    @c(\n1)\n    async def g(): ...\n",
+        "@a. \\\n  b\nclass A:\n    def f(): ...\n    @b\n    class B: ...\n",
+        "a = (b\n@ c)\n\n\ndef f(): ...\na = [b\n@(c)]\nclass A: ...\n",
+        "@a('''\n@b\ndef f(): ...\n'''\n)\n@b[')']\ndef f(a=')'): ...\n",
+        "a = b \\\n@ c\ndef f(): ...\n",
+    ],
+)
+def test_definitions_begin_at_their_first_decorator(text: str) -> None:
+    nodes = ast.walk(ast.parse(text))
+    defined = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [one for one in nodes if isinstance(one, defined) and one.decorator_list]
+    assert decorated(text.encode()) == {one.lineno: one.decorator_list[0].lineno for one in found}
 
 
 def test_a_docstring_is_read_to_its_end() -> None:
