@@ -23,11 +23,14 @@ import provenance
 from provenance.errors import UsageError
 from provenance.model import (
     Ancestor,
+    Attribution,
     Audit,
     Direction,
     Fixed,
     Identity,
+    Level,
     Near,
+    Rule,
     Scores,
     Skipped,
     SuspectSeen,
@@ -522,6 +525,22 @@ def test_sarif_points_at_the_lines(scanned: tuple[Audit, Texts]) -> None:
     known = [one for one in run["results"] if one["baselineState"] == "unchanged"]
     assert all(one["suppressions"] for one in known)
     assert any(one["suppressions"][0].get("justification") for one in known)
+
+
+@pytest.mark.parametrize("level", ["error", "warning", "note"])
+@pytest.mark.parametrize("said", ["in the file", "in the policy"])
+def test_what_fails_or_warns_is_not_accepted_to_sarif(said: str, level: Level) -> None:
+    """A licence that is denied fails though declared: a viewer hides what has a suppression."""
+    attribution: Attribution = "declared" if said == "in the file" else "undeclared"
+    by = "pyproject.toml:12" if said == "in the policy" else None
+    rule: Rule = "license" if level == "error" else "allowed"
+    breaks = (rule,) if level == "error" else ()
+    one = ruling(finding(attribution=attribution), rule=rule, breaks=breaks, level=level)
+    for status in ("new", "known"):
+        made = audit((replace(one, status=status, declared_by=by),))
+        (result,) = json.loads(named("sarif").write(made, Texts()))["runs"][0]["results"]
+        accepted = len(result["suppressions"])
+        assert accepted == (level == "note") + (status == "known")
 
 
 def test_code_scanning_finds_what_it_requires(scanned: tuple[Audit, Texts]) -> None:

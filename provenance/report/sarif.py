@@ -342,15 +342,17 @@ def _reference(finding: Finding) -> _Json:
 
 def _suppressions(ruling: Ruling, identity: Identity | None) -> list[_Json]:
     """Why a result needs no look: what the source itself declares, what the configuration declares,
-    what the baseline has."""
+    what the baseline has. One that fails or warns although declared has none: a viewer takes what
+    is accepted for no problem (3.27.23)."""
     found: list[_Json] = []
     because = {"justification": _text(ruling.reason)} if ruling.reason else {}
     says = ruling.finding or identity
-    if ruling.rule == "allowed" and says and says.attribution == "declared":
+    passes = breaks_nothing(ruling)
+    if passes and says and says.attribution == "declared":
         lines = (f"Declared in {one.path}, line {one.line}." for one in says.declarations)
         words = _text(next(lines, "Declared in the source."))
         found.append({"kind": "inSource", "status": "accepted", "justification": words})
-    if ruling.declared_by and ruling.rule != "declaration":
+    if passes and ruling.declared_by:
         by = {"properties": {"declaredBy": _text(ruling.declared_by)}}
         found.append({"kind": "external", "status": "accepted", **because, **by})
     if ruling.status == "known":
