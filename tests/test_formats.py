@@ -901,6 +901,29 @@ def test_an_equal_file_that_is_older_descends_from_nothing(
     assert (row["verdict"], row["direction"]) == (verdict, direction)
 
 
+def test_a_bill_of_materials_says_what_is_used_and_who_else_has_a_file() -> None:
+    same = Identity(
+        "a/x", "a", None, (), "m.py", None, None, True, ("b/y", "c/z"), attribution="declared"
+    )
+    whole = replace(
+        ruling(finding(0)), id="1", finding=None, start_line=1, end_line=20, origin="a/x"
+    )
+    use = replace(whole, id="2", rule="origin", start_line=3, end_line=3, origin="d/used")
+    made = audit((whole, use))
+    files = (file_result(whole.path, identical=same),)
+    made = replace(made, report=replace(made.report, files=files))
+    bom = json.loads(named("cyclonedx").write(made, Texts()))
+    said = {
+        one["bom-ref"]: one["additionalContext"]
+        for part in bom["components"]
+        for one in part.get("evidence", {}).get("occurrences", ())
+    }
+    assert said == {
+        "finding:1": "lines 1-20; undeclared, new; also in b/y, c/z",
+        "finding:2": "use of d/used, no copy; line 3; origin, new",
+    }
+
+
 def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Texts]) -> None:
     bom = json.loads(written("cyclonedx", scanned))
     techniques = [

@@ -205,7 +205,7 @@ def _file(
 def _of_file(ruling: Ruling, files: Mapping[str, FileResult]) -> str | None:
     """Why a ruling is an occurrence of its file and of no release, None where it is of one."""
     if named_of(ruling, files) is None:
-        return "use of code of others, no copy; "
+        return f"use of {_text(ruling.origin)}, no copy; "
     if derives(ruling, files):
         return None
     if ruling.finding is not None and ruling.finding.verdict == "common":
@@ -266,7 +266,9 @@ def _method(ruling: Ruling, files: Mapping[str, FileResult]) -> _Json:
 
 
 def _occurrence(ruling: Ruling, words: str, files: Mapping[str, FileResult]) -> _Json:
-    also = ruling.finding.also if ruling.finding else ()
+    same = ruling.finding or identity_of(ruling, files)
+    also = same.also if same else ()
+    held = "as close in" if ruling.finding else "also in"
     line = {"line": max(1, ruling.start_line)} if has_lines(ruling.path) else {}
     return {
         "bom-ref": f"finding:{utf8(ruling.id)}",
@@ -275,7 +277,7 @@ def _occurrence(ruling: Ruling, words: str, files: Mapping[str, FileResult]) -> 
         "symbol": subject(ruling, files),
         "additionalContext": words
         + f"{place(ruling)}; {ruling.rule}, {ruling.status}"
-        + (f"; as close in {_text(', '.join(also[:8]))}" if also else "")
+        + (f"; {held} {_text(', '.join(also[:8]))}" if also else "")
         + (f" and {len(also) - 8} more" if len(also) > 8 else ""),
     }
 
