@@ -33,6 +33,7 @@ from provenance.model import (
     Rule,
     Scores,
     Skipped,
+    Status,
     SuspectSeen,
     Vendored,
     Verdict,
@@ -598,6 +599,17 @@ def test_a_result_is_small_enough_for_all_that_are_accepted() -> None:
         return len(gzip.compress(sarif(many).encode()))
 
     assert (log(1_000) - log(0)) * MOST_RESULTS // 1_000 < MOST_BYTES
+
+
+@pytest.mark.parametrize("status", ["new", "known"])
+@pytest.mark.parametrize("level", ["error", "note"])
+def test_junit_says_what_was_found_of_every_ruling(status: Status, level: Level) -> None:
+    """Of what the baseline knows, too: that its licence is denied stands in the message alone."""
+    one = ruling(finding(), status=status, level=level, message="GPL is denied")
+    (case,) = fromstring(named("junit").write(audit((one,)), Texts()))[0].iter("testcase")
+    told = [case.find("failure"), case.find("system-out")]
+    (said,) = (f"{x.get('message')} {x.text}" for x in told if x is not None)
+    assert said.count("GPL is denied") == 1
 
 
 @pytest.mark.parametrize("number", [0, 1, 30, 3000])
