@@ -12,7 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from xml.etree.ElementTree import fromstring
 
 import jsonschema  # type: ignore[import-untyped, unused-ignore]
@@ -25,6 +25,7 @@ from provenance.model import (
     Ancestor,
     Attribution,
     Audit,
+    Declaration,
     Direction,
     Fixed,
     Identity,
@@ -934,6 +935,31 @@ def test_a_bill_of_materials_says_what_is_used_and_who_else_has_a_file() -> None
         "finding:1": "lines 1-20; undeclared, new; also in b/y, c/z",
         "finding:2": "use of d/used, no copy; line 3; origin, new",
     }
+
+
+@pytest.mark.parametrize("said", get_args(Attribution))
+def test_every_format_says_whether_a_reference_file_as_it_is_is_declared(said: Attribution) -> None:
+    """As of a finding; the page says by which lines."""
+    line = Declaration("copied", "a.py", 7, "# Copied from the quux", "quux")
+    same = Identity("a/x", "a", None, (), "m.py", None, None, True, (), attribution=said)
+    same = replace(same, declarations=(line,))
+    one = replace(ruling(finding(0)), finding=None, start_line=1, end_line=20, origin="a/x")
+    one = replace(one, path="a.py", rule="allowed", level="note")
+    made = audit((one,))
+    content = b"x = 1\n" * 20
+    file = file_result("a.py", identical=same, sha256=sha256(content).hexdigest())
+    vendored = (Vendored("f", "r", "p", None, None, 1, 1, 1),)
+    made = replace(made, report=replace(made.report, files=(file,), vendored=vendored))
+    texts = {
+        name: named(name).write(made, Texts(contents={"a.py": content}))
+        for name in ("sarif", "junit", "markdown", "spdx", "csv", "html")
+    }
+    texts["scan"] = provenance.text_report(made.report)
+    where = {"sarif": f'"{said}"', "csv": f",{said},", "scan": f"  1 {said}\n"}
+    where |= {"markdown": f", derived, {said} ", "html": f'attribution.{said}">{said}</span><br>'}
+    for name, text in texts.items():
+        assert where.get(name, f"attribution: {said}") in text, name
+    assert ">a.py</bdi>:7</span> <code><bdi># Copied from the quux<" in texts["html"]
 
 
 def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Texts]) -> None:

@@ -97,6 +97,7 @@ def evidence(ruling: Ruling, identity: Identity | None) -> tuple[tuple[str, str]
         found += [
             ("reference", f"{release} {identity.path}"),
             ("equal", "byte for byte" if identity.exact else "but for layout and comments"),
+            ("attribution", identity.attribution),
             ("first seen", identity.first_seen),
             ("reference is", None if identity.direction == "unknown" else identity.direction),
             ("also in", _names(identity.also)),

@@ -188,8 +188,10 @@ def _full(ruling: Ruling, files: dict[str, FileResult]) -> list[str]:
 
 
 def _line(ruling: Ruling, files: dict[str, FileResult]) -> str:
-    finding = ruling.finding
+    finding, same = ruling.finding, identity_of(ruling, files)
     verdict = f", {finding.verdict}, {finding.attribution}" if finding else ""
+    if same:
+        verdict = f", {files[ruling.path].verdict}, {same.attribution}"
     said = code(ruling.origin) + verdict
     if finding and finding.verdict == "common":  # it tells no origin
         said = f"common, in {number(finding.families, 'family', 'families')}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Context
 from math import floor
+from typing import get_args
 
 from provenance.decode import shown
 from provenance.model import (
+    Attribution,
     Block,
     Direction,
     FileResult,
@@ -119,6 +121,9 @@ def _vendored(report: Report, width: int) -> Iterator[str]:
         if one.younger:
             text += f"; the reference is younger than {one.younger} of them"
         yield from wrapped(text + (f"; {safe(one.license)}" if one.license else ""), width, "  ")
+    said = Counter(file.identical.attribution for file in report.files if file.identical)
+    told = [f"{said[kind]:,} {kind}" for kind in get_args(Attribution) if said[kind]]
+    yield from wrapped(", ".join(told), width, "  ")
     yield ""
 
 
