@@ -674,6 +674,28 @@ def test_of_one_thing_no_format_speaks_as_of_several(one: Any) -> None:
         assert not [said for said in wrong if said.split()[-1] not in ("fails", "counts")], wrong
 
 
+def test_the_text_of_an_audit_says_what_was_skipped() -> None:
+    """Once: what makes it incomplete stands there; what may be skipped, or is ignored, here."""
+    skipped = (Skipped("bad.py", "no text"), Skipped("ignored/", "left out, as .gitignore says"))
+    made = audit((), incomplete=("bad.py: no text",))
+    made = replace(made, report=replace(made.report, skipped=skipped))
+    text = named("text").write(made, Texts())
+    assert "Not complete (1):\n  bad.py: no text\n" in text
+    assert "Skipped (1):\n  ignored/: left out, as .gitignore says\n" in text
+    assert text.count("bad.py") == 1
+    many = tuple(Skipped(f"{at}.py", "no text") for at in range(30))
+    text = named("text").write(replace(made, report=replace(made.report, skipped=many)), Texts())
+    assert "  19.py: no text\n  and 10 more\n" in text
+    assert "20.py" not in text
+
+
+def test_names_with_blanks_can_be_told_apart_in_csv() -> None:
+    also = ("my model/llama", "b/y")
+    table = named("csv").write(audit((ruling(finding(also=also)),)), Texts())
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert [one.replace(r"\x20", " ") for one in row["also"].split()] == [*also]
+
+
 def test_the_text_says_derivation_of_what_is_derived_alone() -> None:
     """Two units of a file, of one origin, for one reason, but of two verdicts."""
     from provenance.report.audit import audit_text

@@ -117,6 +117,14 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
             yield from wrapped(safe(missing), width, "  ")
         yield from _more(len(audit.incomplete))
         yield ""
+    told_above = set(audit.incomplete)
+    skipped = [f"{one.path}: {one.reason}" for one in audit.report.skipped]
+    if left_out := [one for one in skipped if one not in told_above]:
+        yield f"Skipped ({len(left_out)}):"
+        for missing in left_out[:_MOST_LISTED]:
+            yield from wrapped(safe(missing), width, "  ")
+        yield from _more(len(left_out))
+        yield ""
     yield from wrapped(_summary(audit), width, "")
     for who, less in lessens(audit):
         said = "; ".join(f"{key} {', '.join(map(safe, values))}" for key, values in less)

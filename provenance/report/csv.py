@@ -67,6 +67,11 @@ def _cell(value: object) -> str:
     return "".join(f"'{one}" if _QUOTED.sub("", one).startswith(_FORMULA) else one for one in parts)
 
 
+def _names(names: tuple[str, ...]) -> str:
+    """Names with blanks between them; those inside of one are escapes."""
+    return " ".join(one.replace(" ", r"\x20") for one in names)
+
+
 def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
     row: dict[str, object] = {
         "id": ruling.id,
@@ -97,7 +102,7 @@ def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
             "reference_containment": finding.reference_containment,
             "false_alarm_rate": finding.false_alarm_rate,
             "families": finding.families,
-            "also": " ".join(finding.also),
+            "also": _names(finding.also),
             "first_seen": reference.first_seen,
             "direction": finding.direction,
             "package": reference.package,
@@ -112,7 +117,7 @@ def _row(ruling: Ruling, files: dict[str, FileResult]) -> dict[str, object]:
         row |= {
             "verdict": files[ruling.path].verdict,
             "attribution": identity.attribution,
-            "also": " ".join(identity.also),
+            "also": _names(identity.also),
             "first_seen": identity.first_seen,
             "direction": identity.direction,
             "package": identity.package,
