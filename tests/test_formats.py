@@ -479,6 +479,27 @@ def test_files_with_broken_syntax_are_named(name: str, scanned: tuple[Audit, Tex
     assert "line 1" in text
 
 
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
+@pytest.mark.parametrize("units", [0, 1, 1234])
+def test_that_limits_leave_candidates_out_is_told(one: Any, units: int) -> None:
+    """Wherever more than a list of findings is."""
+    files = tuple(
+        replace(file, limited=units * (at == 0))
+        for at, file in enumerate(map(file_result, ("a.py", "b.py")))
+    )
+    empty = audit(())
+    text = one.write(replace(empty, report=replace(empty.report, files=files)), Texts())
+    CHECKS.get(one.name, lambda _: None)(text)
+    if one.name == "json":
+        assert json.loads(text)["report"]["counts"]["units_limited"] == units
+    elif one.name not in ("csv", "codequality"):
+        text = text.partition('<script type="application/json"')[0]
+        said = re.search(
+            r"Of ([\d,]+) units? only the likeliest references", " ".join(text.split())
+        )
+        assert (int(said[1].replace(",", "")) if said else 0) == units
+
+
 def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Texts]) -> None:
     """The validators validate: one missing member is found."""
     log = json.loads(written("sarif", scanned))

@@ -31,7 +31,7 @@ from provenance.report.evidence import (
     subject,
     utf8,
 )
-from provenance.report.rules import broken_files, undated
+from provenance.report.rules import broken_files, limited, undated
 from provenance.report.text import number, safe
 from provenance.verdict import score
 from provenance.version import VERSION
@@ -102,6 +102,7 @@ def cyclonedx(audit: Audit) -> str:
             *(_property("incomplete", words) for words in audit.incomplete),
             *(_property("skipped", f"{one.path}: {one.reason}") for one in audit.report.skipped),
             *(_property("undated", words) for words in filter(None, [undated(audit)])),
+            *(_property("limited", said) for said in filter(None, [limited(audit.report)])),
             *(_property("syntax", f"{path}: {said}") for path, said in broken_files(audit.report)),
             *(_property("index", f"{one.name} {one.checksum}") for one in audit.report.indexes),
             _property(

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from provenance.model import Audit, Ruling
 from provenance.report.evidence import evidence, files_of, identity_of, place, subject
-from provenance.report.rules import PREFIX, broken_files, undated
+from provenance.report.rules import PREFIX, broken_files, limited, undated
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -53,6 +53,9 @@ def junit(audit: Audit) -> str:
     if words := undated(audit):
         case = SubElement(run, "testcase", {"classname": "provenance", "name": "git had its days"})
         SubElement(case, "skipped", {"message": safe(words)})
+    if words := limited(audit.report):
+        where = {"classname": "provenance", "name": "all references were looked at"}
+        SubElement(SubElement(run, "testcase", where), "skipped", {"message": words})
     for path, words in broken_files(audit.report):
         where = {"classname": safe(path), "name": "all of the file was looked at"}
         case = SubElement(run, "testcase", where)

@@ -22,7 +22,15 @@ from provenance.report.evidence import (
     subject,
 )
 from provenance.report.json import counts
-from provenance.report.rules import RULES, broken, excused, lessens, own_references, undated
+from provenance.report.rules import (
+    RULES,
+    broken,
+    excused,
+    lessens,
+    limited,
+    own_references,
+    undated,
+)
 from provenance.report.text import number, safe
 
 MOST = 65_000
@@ -102,6 +110,9 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
         yield ""
     if words := undated(audit):
         yield prose(words)
+        yield ""
+    if words := limited(audit.report):
+        yield words
         yield ""
     if by_rule:
         yield "| rule | failing | means |"

@@ -33,7 +33,7 @@ from provenance.report.evidence import (
     utf8,
 )
 from provenance.report.json import counts
-from provenance.report.rules import PREFIX, RULES, help_markdown, help_text, undated
+from provenance.report.rules import PREFIX, RULES, help_markdown, help_text, limited, undated
 from provenance.report.text import number, safe
 from provenance.version import VERSION
 
@@ -195,6 +195,7 @@ _NOTIFICATIONS = (
     ("cut", "The log has fewer results than were found, or a viewer shows fewer."),
     ("left-out", "Results that need no look are not in this log."),
     ("undated", "Git could not say of all files since when their lines are there."),
+    ("limited", "Of some units only the likeliest references were looked at."),
 )
 
 
@@ -222,6 +223,8 @@ def _notifications(audit: Audit) -> Iterator[_Json]:
         yield _notification("skipped", "warning", f"Skipped: {number(more, 'more file')}.")
     if words := undated(audit):
         yield _notification("undated", "warning", _text(words))
+    if words := limited(report):
+        yield _notification("limited", "warning", words)
     broken = [file for file in report.files if file.error_lines]
     for file in broken[:_MOST_NOTIFICATIONS]:
         words = f"Syntax is broken at line {file.error_lines[0]}."

@@ -32,7 +32,7 @@ from provenance.report.evidence import (
     shortened,
     utf8,
 )
-from provenance.report.rules import broken_files, undated
+from provenance.report.rules import broken_files, limited, undated
 from provenance.report.text import safe
 from provenance.version import VERSION
 
@@ -98,6 +98,10 @@ def spdx(audit: Audit, contents: Mapping[str, bytes], created: str | None = None
                 for one in audit.report.skipped
             ),
             *(drawn.annotation(f"undated: {words}") for words in filter(None, [undated(audit)])),
+            *(
+                drawn.annotation(f"limited: {said}")
+                for said in filter(None, [limited(audit.report)])
+            ),
             *(
                 drawn.annotation(f"syntax: {path}: {words}")
                 for path, words in broken_files(audit.report)
