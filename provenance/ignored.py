@@ -26,7 +26,7 @@ def rules_in(data: bytes) -> GitIgnoreSpec:
     """What a ``.gitignore`` says; what cannot be read, or is too much, hides nothing."""
     text = _by_bytes(data.removeprefix(b"\xef\xbb\xbf"))
     lines = [line.removesuffix("\r") for line in text.split("\n")]  # no other sign ends one
-    lines = [_kept(line) for line in lines if line.strip(" ") and line[0] != "#"]
+    lines = [line for line in lines if line.strip(" ") and line[0] != "#"]
     lines = [*_few(lines)]
     try:
         return spec_of(lines)
@@ -38,21 +38,25 @@ def _few(lines: list[str]) -> Iterator[str]:
     """Those that are read. What is passed over hides nothing: where it would take something back,
     all is taken back."""
     for line in lines[:_MOST_RULES]:
-        if is_bounded(line, _MOST_STARS) and not _has_escape_in_set(line):
-            yield line
-        elif line[0] == "!":
+        takes_back = line[0] == "!"
+        if not is_bounded(line, _MOST_STARS) or not _ALIKE.fullmatch(line):
+            yield from ["!*"] * takes_back
+        elif takes_back and _REACHES.search(line):
             yield "!*"
+        else:
+            yield _kept(line)
     if any(line[0] == "!" for line in lines[_MOST_RULES:]):
         yield "!*"
 
 
-def _has_escape_in_set(line: str) -> bool:
-    """Whether a set, closed or not, has a backslash: to git an escape, to pathspec a sign of it."""
-    found = _WITHOUT.match(line)
-    return found is not None and "\\" in line[found.end() + 1 :]
-
-
-_WITHOUT = re.compile(r"(?:\\.|[^\[\\]|\[(?:[!^]|(?![!^]))(?:\]|(?!\]))[^\]\\]*\])*")
+_ALIKE = re.compile(
+    r"(?:\\[^\0]|[^\0\[\\]"
+    r"|\[(?:[!^]|(?![!^]))(?:\]|(?!\]))(?:[^\0\]\\/\[]|\[(?![:.=]))*\])*"
+)
+"""What git and pathspec read alike: to git ``\\`` in a set is an escape, ``/`` a sign of it, ``[:``
+begins a class, what is open at the end matches nothing, and NUL ends the line."""
+_REACHES = re.compile(r"[^/!]\*\*(?:/|$)")
+"""Two stars behind other signs: to git they cross ``/`` where these have no wildcard."""
 
 
 def _by_bytes(text: bytes) -> str:
@@ -63,12 +67,15 @@ def _by_bytes(text: bytes) -> str:
 
 def _kept(line: str) -> str:
     """A line that says what it says to git: at its end all blanks but spaces are part of it, and
-    ``a/**/`` is any folder in ``a``, not ``a``."""
+    one space behind an odd number of backslashes; ``a/**/`` is any folder in ``a``, not ``a``."""
     bare = line.rstrip(" ")
     if bare.endswith("/**/"):
         return f"{bare}*/"
+    odd = (len(bare) - len(bare.rstrip("\\"))) % 2
+    if odd:
+        return f"{bare} "
     if not bare[-1].isspace() or bare[-2:-1] == "\\":
-        return line
+        return bare
     return f"{bare[:-1]}[{bare[-1]}]"
 
 
@@ -86,6 +93,7 @@ def _readable(lines: list[str]) -> Iterator[str]:
 
 def ignored(path: bytes, rules: Rules) -> bool:
     """Whether git ignores a path, relative to the git root; the innermost rule decides."""
+    path = path.replace(b"\n", b"\0")  # which "." takes, and no rule names either
     for base, spec in reversed(rules):
         decision = _decision(_by_bytes(path[len(base) :]), spec)
         if decision is not None:

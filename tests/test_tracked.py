@@ -56,17 +56,42 @@ def test_git_itself_ignores_the_same(tmp_path: Path) -> None:
 def test_git_itself_takes_bytes_and_keeps_all_blanks_but_spaces(tmp_path: Path) -> None:
     """``?`` is a part of a sign outside of ASCII: what git does not ignore is looked at."""
     put(tmp_path, "a.py", "ab/a.py", "\u00e9/a.py", "\u00e9.py", "\ud55c/b.py", "a\t.py", "[.py")
+    put(tmp_path, "a]/a.py", "ab/x/b.py", "n\nn/b.py", "\\/a.py")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     lines = ["?/", "??/", "???/", "[!a].py", "[^a]/", "[\u00e9]*/", "\u00e9/", "?.py", "??.py"]
     lines += ["??.py\t", "*.py\u00a0", "*\t", "a.py \t ", "a.py  ", "\t", "a\t.py", "[[b]*"]
     lines += ["[a\\]*", "*[\\]*", "\\[.py", "\\[\\a/*", "a\\b/*", "[!]a\\]*"]
     lines += ["*/a.py\x0b", "ab/**/", "/**/", "**/", "*/**/", "a\t/**/ "]
+    lines += ["[\t", "\\\\ ", "n?n/b.py", "a[]b]/"]
     for line in lines:
         put(tmp_path, ".gitignore", text=f"{line}\n")
-        call = ["git", "ls-files", "-z", "--others", "--exclude-standard", "*.py"]
-        listed = subprocess.run(call, cwd=tmp_path, check=True, capture_output=True).stdout
-        seen = {shown(os.fsdecode(one)) for one in listed.split(b"\0") if one}
-        assert set(paths(opened(tmp_path))) == seen, line
+        assert set(paths(opened(tmp_path))) == _not_ignored(tmp_path), line
+
+
+def test_what_git_takes_otherwise_hides_nothing(tmp_path: Path) -> None:
+    """Classes and ``/`` in sets, NUL, two stars behind other signs, a line feed in a name."""
+    put(tmp_path, "a.py", "a]/a.py", "\\/a.py", "ab/x/b.py", "n\nn/b.py", "n.py", "[.py")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    for line in ["[[:alpha:]]/", "[[:alpha:]]", "[!]\t"]:
+        put(tmp_path, ".gitignore", text=f"{line}\n")
+        assert set(paths(opened(tmp_path))) >= _not_ignored(tmp_path), line
+    for line in [
+        "![!/].py",
+        "![a/b].py",
+        "!/a**",
+        "!a**/b.py",
+        "!a.py\0b",
+        "!b.py",
+        "!\\\\ \n!a.py",
+    ]:
+        put(tmp_path, ".gitignore", text=f"*\n!*]/\n!ab/\n!n*/\n!x/\n{line}\n!\\[.py\n")
+        assert set(paths(opened(tmp_path))) >= _not_ignored(tmp_path), line
+
+
+def _not_ignored(root: Path) -> set[str]:
+    call = ["git", "ls-files", "-z", "--others", "--exclude-standard", "*.py"]
+    listed = subprocess.run(call, cwd=root, check=True, capture_output=True).stdout
+    return {shown(os.fsdecode(one)) for one in listed.split(b"\0") if one}
 
 
 def test_a_rule_that_is_passed_over_and_would_take_back_takes_back_all(tmp_path: Path) -> None:
