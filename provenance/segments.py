@@ -9,6 +9,7 @@ at once, and no segment is made. An index that is added to is joined with them a
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from hashlib import blake2b
@@ -242,10 +243,12 @@ class Segments:
         else:
             self.builder.finish(measure, most)
         self._release()
-        for folder in self.target.parent.glob(f".{self.target.name}.*.segments"):
-            take_away(folder)
-            if not folder.exists():
-                forget(folder)
+        ours = re.compile(re.escape(f".{self.target.name}.") + r"[0-9a-f]{12}\.segments")
+        for folder in self.target.parent.iterdir():
+            if ours.fullmatch(folder.name):
+                take_away(folder)
+                if not folder.exists():
+                    forget(folder)
 
     def _added_to(self) -> list[str]:
         """The index that is added to, shut: Windows puts nothing in the place of an open file."""

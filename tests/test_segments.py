@@ -60,6 +60,17 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return put
 
 
+@pytest.mark.usefixtures("small")
+def test_segments_are_those_of_the_very_name(tmp_path: Path) -> None:
+    """A name was read as a pattern: ``i[1].db`` left its own behind, and took those of ``i1.db``;
+    ``i`` took those of ``i.db``."""
+    others = [tmp_path / f".{name}.{'ab' * 6}.segments" for name in ("i1.db", "i[1].db.db")]
+    for folder in others:
+        folder.mkdir()
+    provenance.build_index(_sources(tmp_path), tmp_path / "i[1].db", date="2025-01-01")
+    assert sorted(tmp_path.glob(".*")) == sorted(others)
+
+
 @pytest.mark.parametrize("large", [10**9, 10])
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.usefixtures("small")
