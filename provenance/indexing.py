@@ -34,6 +34,7 @@ from provenance.source import Source, open_source
 from provenance.statements import Statements, of_cells
 from provenance.version import VERSION
 from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
+from provenance.writing import NewIndex
 
 _SAVE_EVERY = 60.0  # seconds
 
@@ -278,10 +279,12 @@ def build_default(
             release.
     """
     manifest = manifest or load()
-    path = Path(output)
+    path = NewIndex(Path(output)).target
     decided = repr((manifest, Parameters(), FORMAT_VERSION))
     stamp = hashlib.sha256(decided.encode()).hexdigest()[:12]
     partial = path.with_name(f".{path.name}.{stamp}.partial")
+    if partial.is_symlink():  # anyone may have put it there, and what it leads to is not ours
+        partial.unlink()
     files = parsed = 0
     missing: list[Missing] = []
     skipped: list[Skipped] = []

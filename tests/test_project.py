@@ -166,7 +166,8 @@ ALLOWED = {
     ),
     "indexing": (
         "aside baseline errors given index integrity merge model origins ours parse pypi "
-        "references.manifest release schema segments sketch source statements version workers"
+        "references.manifest release schema segments sketch source statements version workers "
+        "writing"
     ),
     "terminal": "aside errors policy report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before

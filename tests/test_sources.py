@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -198,6 +200,46 @@ def test_an_interrupted_build_goes_on(
     assert shelf.asked == [("nest", "0.9")] if saves else len(shelf.asked) == 3
     assert built.parsed == (1 if saves else 5)
     assert sum("kept from the last run" in line for line in told) == (2 if saves else 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+def test_what_stands_where_an_index_is_built_is_not_written_through(
+    shelf: Shelf, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout may have a link of the name under which a build is kept: what it leads to became
+    an index. A link at the place itself stays one."""
+    monkeypatch.setattr("provenance.indexing._SAVE_EVERY", -1.0)
+    path, precious = out / "default.db", out / "precious"
+    shelf.gone.add(("nest", "0.9"))
+    build_default(path, manifest=shelf.manifest)
+    (partial,) = out.glob(".default.db.*.partial")
+    partial.unlink()
+    partial.symlink_to(precious)
+    precious.write_text("precious")
+    shelf.gone.clear()
+    build_default(path, manifest=shelf.manifest)
+    assert precious.read_text() == "precious"
+    whole = path.read_bytes()
+    (out / "link.db").symlink_to(path)
+    path.write_bytes(b"old")
+    build_default(out / "link.db", manifest=shelf.manifest)
+    assert (out / "link.db").is_symlink()
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("what", ["pipe", "folder", "nowhere/i.db"])
+def test_what_is_no_file_is_not_replaced_by_an_index(what: str, shelf: Shelf, out: Path) -> None:
+    """A pipe was, and /dev/null would have been; a folder was told when all was built."""
+    os.mkfifo(out / "pipe")
+    (out / "folder").mkdir()
+    before = sorted(out.iterdir())
+    result = run("sources", "build", "-o", out / what, "--jobs", 1)
+    assert result.exit_code == 3
+    assert f"{out / what}: found no place for an index file" in result.stderr
+    assert sorted(out.iterdir()) == before
+    assert (out / "pipe").is_fifo()
+    assert not shelf.asked
 
 
 def test_what_is_missing_is_listed_and_nothing_put_in_place(shelf: Shelf, out: Path) -> None:
