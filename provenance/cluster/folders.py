@@ -159,6 +159,10 @@ def _held(folder: Path, path: str) -> IO[bytes]:
         if folder.is_symlink():  # what is in its target is not ours to take away
             folder.unlink()
         folder.mkdir(parents=True, exist_ok=True)
+        for inner in (folder, folder / "work"):  # nor is what is in those of links that it has
+            for one in inner.glob("*"):
+                if one.is_symlink():
+                    one.unlink()
         lock = hold(folder)
     except OSError as error:
         raise UsageError(
