@@ -263,6 +263,8 @@ def _build(
     from provenance.indexing import build_index
     from provenance.report.text import number
 
+    if not extend:
+        check_apart(None, Path(output), sources)
     check_place(Path(output), "-o" if not extend else "FILE")
     with progress_bar("Indexing") as progress:
         built = build_index(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.cli_explain import DAYS
-from provenance.cli_report import EXIT_CODES, REPORT, deliver, write_page
+from provenance.cli_report import EXIT_CODES, REPORT, check_apart, deliver, write_page
 from provenance.errors import UsageError
 from provenance.terminal import BOUNDS, FILES, Group, check_place, limits, options, printable
 
@@ -92,7 +92,7 @@ def cluster_build(
       provenance cluster build one.whl two.tar.gz -o references
       provenance cluster build --parquet hdfs:///code.parquet -o hdfs:///refs
     """
-    check_place(Path(output), "-o")
+    check_place(Path(output.removeprefix("file:")), "-o")
     from provenance.cluster.assembling import Shape
     from provenance.cluster.building import build_tables
     from provenance.cluster.session import session
@@ -180,6 +180,7 @@ def cluster_scan(
     from provenance.cluster.session import session
     from provenance.report.formats import format_of, named
 
+    check_apart(html, output, (source,))
     one = named(format_) if format_ else format_of(str(output)) if output else named("text")
     if parquet and (html or one.quotes):
         raise UsageError(
@@ -239,7 +240,7 @@ def cluster_import(file: str, output: str, master: str | None, conf: dict[str, s
     Example
       provenance cluster import references.db -o references
     """
-    check_place(Path(output), "-o")
+    check_place(Path(output.removeprefix("file:")), "-o")
     from provenance.cluster.importing import import_index
     from provenance.cluster.session import session
     from provenance.report.text import number

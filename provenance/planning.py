@@ -94,7 +94,7 @@ def planned(
         inner = tuple(dict.fromkeys(shown(_inner(root, place)) for place in named))
         only = None if "." in inner else inner
     places = _places(policy, given, home or root, _bound(root, file if config else None))
-    _check_apart(places, file)
+    _check_apart(places, file, paths)
     return Plan(
         source=paths[0] if archive else os.path.relpath(root),
         root=start if archive else root,
@@ -143,7 +143,9 @@ def _places(
     return places
 
 
-def _check_apart(places: Mapping[str, tuple[str, ...]], file: str | None) -> None:
+def _check_apart(
+    places: Mapping[str, tuple[str, ...]], file: str | None, paths: Iterable[str]
+) -> None:
     """That each report has a place of its own, and none is written over what an audit reads: it
     would be lost.
 
@@ -161,6 +163,12 @@ def _check_apart(places: Mapping[str, tuple[str, ...]], file: str | None) -> Non
                     f"another with --{key}"
                 )
             written.add(real)
+    for path in paths:
+        if os.path.realpath(path) in written:
+            raise UsageError(
+                f"{shown(path)}: found what is audited, and an output too, expected another file, "
+                "as it would be lost; name one with --output or --bundle"
+            )
     for key in ("baseline", "notices-file", "index"):
         for path in places[key]:
             if os.path.realpath(path) in written:

@@ -433,18 +433,15 @@ def check_place(path: Path, option: str) -> None:
             f"{path}: found code there, expected a file that may be written; it would be lost: "
             f"name another with {option}"
         )
-    place = named = os.path.abspath(path)
-    root = repository_root(os.path.dirname(named)) if os.path.lexists(path.parent) else None
-    while root is not None:
-        while place != root:
-            if os.path.islink(place):
-                raise UsageError(
-                    f"{path}: found a link in the repository {root}, which is not followed, as "
-                    f"anyone may have brought it; name its target, {os.path.realpath(named)}, with "
-                    f"{option}"
-                )
-            place = os.path.dirname(place)
-        root = repository_root(os.path.dirname(root)) if os.path.islink(root) else None
+    named = Path(os.getcwd(), path)  # ``..`` stays: behind a link it is where that leads
+    for place in (named, *named.parents):
+        if not os.path.islink(place):
+            continue
+        if root := repository_root(os.path.realpath(place.parent)):
+            raise UsageError(
+                f"{path}: found a link in the repository {root}, which is not followed, as anyone "
+                f"may have brought it; name its target, {os.path.realpath(named)}, with {option}"
+            )
 
 
 def open_as(path: Path) -> int | None:

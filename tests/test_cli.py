@@ -870,6 +870,56 @@ def test_a_link_in_a_repository_is_not_written_to(
     assert (repository / "other.txt").is_file()
 
 
+def test_an_archive_is_not_lost_to_what_is_made_of_it(index: Path, tmp_path: Path) -> None:
+    """An index or a bundle was put in the place of the archive that it is of."""
+    place, same = tmp_path / "a.zip", tmp_path / "same.zip"
+    with zipfile.ZipFile(place, "w") as opened:
+        opened.writestr("a.py", "a = 1\n")
+    same.symlink_to(place)
+    before = place.read_bytes()
+    using = ("--no-default-index", "--index", index)
+    for output in (place, same):
+        for arguments in (
+            ("index", "build", place, "-o", output),
+            ("audit", place, *using, "--bundle", output),
+            ("cluster", "scan", place, "tables", "--format", "json", "-o", output),
+        ):
+            result = run(*arguments)
+            assert result.exit_code == 2, result.output
+            assert "as it would be lost" in result.stderr
+    assert place.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["repository/link/../x", "repository/link/own/x", "out/back/x", "out/up/../x"]
+)
+def test_a_link_in_a_repository_is_seen_however_it_is_named(
+    name: str, mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """``..`` behind a link was taken away with it, and what is outside of the repository, or in one
+    inside of it, told no more that the link is in one."""
+    repository, out = tmp_path / "repository", tmp_path / "out"
+    (repository / "sub" / "deep").mkdir(parents=True)
+    (repository / ".git").mkdir()
+    (out / "deep" / "own" / ".git").mkdir(parents=True)
+    (repository / "link").symlink_to(out / "deep")
+    (repository / "sub" / "x").symlink_to(out / "x")
+    (out / "back").symlink_to(repository / "sub")
+    (out / "up").symlink_to(repository / "sub" / "deep")
+    scan = ("scan", mine, "--no-default-index", "--index", index, "--format", "json")
+    before = sorted(tmp_path.rglob("*"))
+    for arguments, place in (
+        (scan, tmp_path),
+        (("index", "build", mine), tmp_path),
+        (("cluster", "build", mine), f"file://{tmp_path}"),
+        (("cluster", "import", index), f"file:{tmp_path}"),
+    ):
+        result = run(*arguments, "-o", f"{place}/{name}")
+        assert result.exit_code == 2, result.output
+        assert f"a link in the repository {repository}" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_what_stands_where_a_report_is_on_its_way_is_not_written_to(
     mine: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -348,12 +348,6 @@ def test_a_report_of_nothing_is_a_page(scanned: tuple[Report, Path]) -> None:
     assert catalogue("en")["no_findings"] in _Page(html_report(report)).said
 
 
-def test_only_what_cannot_be_seen_is_coloured_as_such() -> None:
-    """And not a sign that is newer than this Python, or pages would differ by its release."""
-    assert quoted.colours("'\u0378'") == ("'\u0378'", "s3")
-    assert quoted.colours("'\u202e'") == ("'\\u202e'", "s1x6s1")
-
-
 @SEEDED
 @hypothesis.given(st.text(st.characters(codec=None), max_size=60))
 def test_coloured_source_is_the_text_with_the_unseen_written_out(text: str) -> None:

@@ -648,8 +648,6 @@ def test_a_glob_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
         ("", None),
         (None, None),
         ("words " * 50, None),
-        ("ours\x07\u202e alone", "ours alone"),
-        ("ours \u0378 alone", "ours \u0378 alone"),  # newer than Python, if it becomes a sign
     ],
 )
 def test_licences_said_plainly_become_spdx(words: str | None, expected: str | None) -> None:
@@ -862,7 +860,6 @@ def test_a_pointer_to_content_that_is_elsewhere_is_told(
         "# xet version of the model\n",
         "# xet version 0.1 of the model\n",
         "# xet version 0\nhash = 'x'\n",
-        f"# xet version 0\nfilesize = 1\nhash = 'x'\n{'#' * 65_536}\n",
         "# in .git/annex/objects/00/11\n",
     ],
 )
