@@ -36,6 +36,7 @@ from provenance.model import (
     Skipped,
     Status,
     SuspectSeen,
+    UseOf,
     Vendored,
     Verdict,
 )
@@ -1003,6 +1004,25 @@ def test_every_format_says_whether_a_reference_file_as_it_is_is_declared(said: A
     for name, text in texts.items():
         assert where.get(name, f"attribution: {said}") in text, name
     assert ">a.py</bdi>:7</span> <code><bdi># Copied from the quux<" in texts["html"]
+
+
+def test_a_use_in_a_reference_file_of_one_line_is_a_use() -> None:
+    """Of its own family, which is denied: it has the lines and the origin of the whole file."""
+    from provenance.ruling import Scope, rulings
+    from provenance.settings import Policy
+
+    same = Identity("a/x", "a", None, (), "m.py", None, None, True, ())
+    use = UseOf("import", "a.x", 1, "a/x", "X")
+    file = file_result("m.py", lines=1, identical=same, uses=(use,))
+    empty = audit(())
+    report = replace(empty.report, files=(file,))
+    told = rulings(report, Policy(deny_family=("a/x",)), Scope({}))
+    made = replace(empty, report=report, rulings=told)
+    table = csv.DictReader(io.StringIO(named("csv").write(made, Texts())))
+    assert sorted((row["name"], row["package"]) for row in table) == [
+        ("use", ""),
+        ("whole file", "a"),
+    ]
 
 
 def test_an_equal_file_is_known_by_its_checksum(scanned: tuple[Audit, Texts]) -> None:

@@ -29,7 +29,9 @@ def identity_of(ruling: Ruling, files: Mapping[str, FileResult]) -> Identity | N
         return None
     same, lines = file.identical, (ruling.start_line, ruling.end_line)
     whole = lines == (1, file.lines) and same is not None and same.origin == ruling.origin
-    return same if whole else None
+    told = ruling.message.startswith  # a use of its own family, in a file of one line
+    used = whole and any(told(f"{one.kind} of {one.target}, ") for one in file.uses)
+    return same if whole and not used else None
 
 
 def subject(ruling: Ruling, files: Mapping[str, FileResult]) -> str:
