@@ -392,6 +392,33 @@ def test_what_is_too_common_proposes_nobody_and_is_counted(
     assert sum(built.capped.keys.values()) > 0
 
 
+def test_the_checksum_of_tables_does_not_follow_the_partitions(spark: Any, made: Any) -> None:
+    """Spark numbers rows by the partitions that they come in. Of very many contents the checksum
+    is that of the rows."""
+    from pyspark.sql import functions as sql
+
+    from provenance.cluster.exchange import _checksum
+    from provenance.cluster.folders import Tables
+
+    class Changed(Tables):
+        def read(self, name: str) -> Any:
+            rows = super().read(name)
+            for column, kind in rows.dtypes:
+                if column == changed and kind == "bigint":
+                    rows = rows.withColumn(column, sql.col(column) * 3 + 1)
+                elif column == changed and kind == "array<bigint>":
+                    rows = rows.withColumn(column, sql.transform(column, lambda one: one * 3 + 1))
+            return rows
+
+    sums = {}
+    for changed in ("", "number", "numbers", "classes", "trees", "held", "stands"):
+        tables = Changed(spark, made[1])
+        sums[changed] = _checksum(tables, tables.header)
+    whole = sums.pop("")
+    differ = [name for name, checksum in sums.items() if checksum != whole]
+    assert differ == ["held", "stands"]
+
+
 def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path) -> None:
     from provenance.cluster.building import table_of
     from provenance.cluster.exchange import export_index
@@ -449,11 +476,16 @@ def test_each_table_of_several_has_columns_of_its_own(spark: Any, tmp_path: Path
 
     row = "a.py", b"x = 1", "o", "1", "2025-01-01"
     columns = "path string, content binary, origin string, version string, date string"
-    for name, more in (("one", {"license": "MIT"}), ("two", {"licence": "0BSD", "package": "p"})):
+    given = {
+        "[2]": {"license": "MIT"},
+        "two": {"licence": "0BSD", "package": "p"},
+        "2": {"license": "other"},  # which the first would mean, were it a pattern
+    }
+    for name, more in given.items():
         schema = ", ".join([columns, *(f"{key} string" for key in more)])
         made = spark.createDataFrame([(*row, *more.values())], schema)
         made.write.parquet(str(tmp_path / name))
-    both = [str(tmp_path / "one"), str(tmp_path / "two")]
+    both = [str(tmp_path / "[2]"), str(tmp_path / "t*")]
     for paths in (both, both[::-1]):
         table = table_of(spark, paths, gather.SOURCE_COLUMNS, "package")
         read = {(one["license"], one["package"]) for one in table.collect()}

@@ -176,7 +176,10 @@ def _table(
     from provenance.cluster.session import said
 
     try:
-        found = spark.read.parquet(path)
+        try:  # of this very name, whatever signs of a pattern are in it
+            found = spark.read.option("__globPaths__", "false").parquet(path)
+        except (PySparkException, Py4JError):
+            found = spark.read.parquet(path)
     except (PySparkException, Py4JError) as error:
         raise SourceError(
             f"{path}: cannot be read as Parquet ({said(error)}); expected files that every "
