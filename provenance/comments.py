@@ -38,6 +38,7 @@ _WORDS = (
     b"/blob/",
     b"copyright",
     b"licen",
+    b"spdx-snippet",
 )
 """Lower-case. "ed from" is copied, adapted, modified, ported ...; "en from" is taken; what
 follows may stand between, as in "copied directly from". Between the two a line may end."""
@@ -74,12 +75,9 @@ def may_state(content: bytes) -> bool:
 
 
 def hits_in(lower: bytes) -> list[int]:
-    """Where one of the words stands, ascending; snippet tags only where there is another one."""
+    """Where one of the words stands, ascending."""
     words = _WORDS if lower.isascii() else (*_WORDS, *_OTHER_WORDS)
-    hits = [at for word in words for at in islice(_finds(lower, word), _MOST_HITS)]
-    if hits:
-        hits += islice(_finds(lower, b"spdx-snippet"), _MOST_HITS)
-    return sorted(hits)
+    return sorted(at for word in words for at in islice(_finds(lower, word), _MOST_HITS))
 
 
 def _finds(lower: bytes, word: bytes) -> Iterator[int]:

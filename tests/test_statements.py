@@ -251,6 +251,12 @@ def test_the_parts_of_an_address(url: str, expected: Repository | None) -> None:
     assert repository_of(url) == expected
 
 
+def test_snippet_tags_are_read_where_no_other_word_stands() -> None:
+    text = "x = 1\n# SPDX-SnippetBegin\n# SPDX-SnippetName: a.b.C\ny = 2\n# SPDX-SnippetEnd\n"
+    (snippet,) = statements(text.encode()).claims
+    assert (snippet.line, snippet.end_line, snippet.target) == (2, 5, "a.b.C")
+
+
 def test_snippet_tags_enclose_what_they_speak_of() -> None:
     """SPDX 2.3, annex H: from begin to end, with the source, holder and licence inside."""
     text = (
