@@ -451,6 +451,10 @@ def test_tables_that_are_none_are_refused(spark: Any, made: Any, tmp_path: Path)
         Folder(spark, "refs:v1")
     with pytest.raises(IndexFileError, match="refs:v1: found no table 'meta'"):
         Tables(spark, "refs:v1")
+    (tmp_path / "link").symlink_to("nowhere")
+    began = Folder(spark, str(tmp_path / "link"))
+    with pytest.raises(UsageError, match=r"link: cannot be put in place.* \S+/\.link\.part"), began:
+        pass
     max(other.glob("unit/*.parquet"), key=lambda file: file.stat().st_size).unlink()
     with pytest.raises(IndexFileError, match=r"rows in table 'unit', not the \d+ written"):
         Tables(spark, str(other)).read("unit")
@@ -732,6 +736,15 @@ def test_a_report_that_reads_the_files_again_is_refused_of_a_table(given: list[s
     """Before the work is done: what it says of them would be wrong."""
     ended = CliRunner().invoke(main, ["cluster", "scan", "--parquet", "s", "t", *given])
     assert (ended.exit_code, "not read again of a table" in ended.output) == (2, True)
+
+
+def test_what_failed_is_told_by_its_cause() -> None:
+    text = (
+        "An error occurred while calling o6.f.\n: java.io.IOException: No host: ///a\n\tat a.b(c)\n"
+    )
+    assert session.said(RuntimeError(text)) == "IOException: No host: ///a"
+    text += "Caused by: java.net.UnknownHostException: a\n\tat a.b(c)\n"
+    assert session.said(RuntimeError(text)) == "UnknownHostException: a"
 
 
 def test_what_py4j_logs_of_an_interruption_is_not_shown() -> None:

@@ -71,7 +71,11 @@ class Folder:
             if name not in TABLES:
                 self._delete(f"{self._part}/{name}")
         if not system.rename(self._hadoop(self._part), self._hadoop(self.path)):
-            raise UsageError(f"{self.path}: cannot be put in place; look at its permissions")
+            raise UsageError(
+                f"{self.path}: cannot be put in place, expected a name that nothing has, not even "
+                f"a link, in a folder that can be written; mend that, and start again what made "
+                f"{self._part}, or delete it"
+            )
         forget(self._noted)
 
     def go_on(self, made_of: str, *written: str) -> None:

@@ -22,7 +22,7 @@ _QUIET = Path(__file__).with_name("log4j2.properties")
 _OURS = re.compile(r"provenance\.errors\.(?:\w+Error): (.+)")
 _UNREAD = re.compile(r"Encountered error while reading file (\S+)\.(?:\s|$)")
 _CAUSES = re.compile(
-    r"^(?:Caused by: |py4j[\w.]*: |pyspark[\w.]*: )?"
+    r"^(?:Caused by: |: |py4j[\w.]*: |pyspark[\w.]*: )?"
     r"((?:org|java|py4j|pyspark)[\w.$]+(?:Exception|Error)|[A-Z]\w+(?:Error|Exception)): (.+)$",
     re.MULTILINE,
 )
