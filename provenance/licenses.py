@@ -405,10 +405,12 @@ def spdx_expression(text: str) -> str | None:
     for one in known.license_symbols(parsed, decompose=False):
         exception: Any = getattr(one, "exception_symbol", None)
         licensed: Any = getattr(one, "license_symbol", one)
-        whole = _GNU.fullmatch(str(licensed.key).casefold())  # to the library an exception, too
-        if licensed.is_exception and not whole:
+        # An identifier of GNU that holds an exception is one of these to the library.
+        if licensed.is_exception and not _GNU.fullmatch(str(licensed.key).casefold()):
             return None
-        if exception is not None and not exception.is_exception:
+        if exception is not None and (
+            not exception.is_exception or _GNU.fullmatch(str(exception.key).casefold())
+        ):
             return None
     return str(parsed)
 

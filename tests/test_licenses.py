@@ -226,6 +226,7 @@ def test_very_many_licences_of_a_policy_are_looked_up_in_time() -> None:
         *((text, None) for text in ("Classpath-exception-2.0", "MIT OR Classpath-exception-2.0")),
         ("LicenseRef-scancode-net-snmp", None),
         ("MIT WITH Apache-2.0", None),
+        ("MIT WITH GPL-2.0-with-classpath-exception", None),
     ],
 )
 def test_an_expression_names_no_other_licence(text: str, expected: str | None) -> None:
