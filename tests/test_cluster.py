@@ -169,7 +169,7 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
     from provenance.cluster.folders import Tables
 
     root = tmp_path_factory.mktemp("made")
-    killed = _build_and_be_killed(references, f"{root}/killed/zoo.db")
+    killed = _build_and_be_killed(references, f"{root}/kill\u00e9/zoo.db")
     rows: list[tuple[Any, ...]] = [
         (file.relative_to(references).as_posix(), file.read_bytes(), "zoo", None, "2025-01-01")
         for file in sorted(references.rglob("*.*"))
@@ -183,8 +183,8 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
     table.write.parquet(f"{root}/sources")
     _, said = killed.communicate()
     assert killed.returncode == -signal.SIGKILL, said.decode()
-    assert [one.name for one in (root / "killed").iterdir()] == [".zoo.db.part"]
-    shutil.copytree(root / "killed", root / "tables[1]")  # nobody built it there
+    assert [one.name for one in (root / "kill\u00e9").iterdir()] == [".zoo.db.part"]
+    shutil.copytree(root / "kill\u00e9", root / "tables[1]")  # nobody built it there
     for one in (root / "tables[1]").rglob("*.parquet"):
         one.write_bytes(b"of somebody else")
     with pytest.raises(IndexFileError, match="no table 'meta'"):
@@ -197,7 +197,8 @@ def made(spark: Any, references: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[bytes]:
-    """Build in another process that is killed in the middle."""
+    """Build in another process that is killed in the middle, to whose C library no name has a sign
+    that is not ASCII."""
     script = (
         "import os, signal, sys\n"
         "from provenance.cluster import assembling, building, session\n"
@@ -208,6 +209,7 @@ def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[byte
     )
     return subprocess.Popen(
         [sys.executable, "-c", script, str(references), output, repr(SETTINGS)],
+        env={**os.environ, "LC_ALL": "C"},
         stderr=subprocess.PIPE,
     )
 
@@ -232,7 +234,7 @@ def test_a_build_that_was_killed_goes_on_with_what_it_wrote_whole(
     from provenance.cluster.exchange import export_index
     from provenance.cluster.folders import Tables
 
-    place = Path(made[1]).parents[1] / "killed"
+    place = Path(made[1]).parents[1] / "kill\u00e9"
     part = place / ".zoo.db.part"
     shutil.rmtree(part / "tree")
     next((part / "work" / "standing").glob("*.parquet")).write_bytes(b"no more")

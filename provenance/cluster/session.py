@@ -70,6 +70,8 @@ def session(
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if sys.flags.utf8_mode:  # as under LC_ALL=C; Java is to read names of files as Python does
+        os.environ["LC_ALL"] = "C.UTF-8"
     builder = SparkSession.builder.appName("provenance")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
         builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
