@@ -13,6 +13,7 @@ import reprlib
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -223,7 +224,10 @@ def _compared(
         words = "its rulings fit the findings; 'provenance audit' makes them again from the policy"
         yield Check("audit.json", "open", words)
     # The report names its version: here it is this one, whatever bundle.json says.
-    same = about_bytes(audit, about.quoted, about.call) == content["bundle.json"]
+    references = (one.reference for one in report.findings)
+    quotable = {(one.package, one.version or "", one.path) for one in references}
+    quoted = sorted(quotable & {tuple(one) for one in about.quoted})
+    same = about_bytes(audit, quoted, about.call) == content["bundle.json"]
     yield Check("bundle.json", "holds" if same else "differs", _BYTES[same])
     same = content["README.txt"] == README.encode()
     yield Check("README.txt", "holds" if same else "differs", _README[same])
@@ -319,7 +323,7 @@ def _audit(packed: bytes, report: Report) -> Audit | None:
 
     findings = {one.id: one for one in report.findings}
     try:
-        told = json.loads(packed)
+        told = json.loads(packed, parse_float=_finite, parse_constant=_finite)
         if sorted(one["finding"] for one in told["rulings"] if one["finding"]) != sorted(findings):
             return None  # one ruling for each finding, no more, no less
         rulings = tuple(
@@ -341,6 +345,13 @@ def _audit(packed: bytes, report: Report) -> Audit | None:
         )
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _finite(text: str) -> float:
+    """A number that JSON can hold: not all that Python reads as such is one, as ``NaN``."""
+    if not isfinite(value := float(text)):
+        raise ValueError(text)
+    return value
 
 
 def _is_shallow(value: Any, depth: int) -> bool:
@@ -375,6 +386,8 @@ class _About:
         self.call = Call(self.texts("include"), self.texts("exclude"), only)
         self.inputs = self._rows("inputs", ("path", "sha256"))
         self.indexes = self._rows("indexes", ("name", "checksum"))
+        if not self.indexes:
+            raise self._wrong("indexes", "one at least")
         quoted = self.said.get("quoted")
         if not isinstance(quoted, list) or not all(
             isinstance(row, list) and all(isinstance(text, str) for text in row) for row in quoted

@@ -315,6 +315,37 @@ def test_what_a_bundle_counts_is_found_by_the_new_scan(
         assert "differs" in (found["audit.json"], found["report.sarif"])
 
 
+@pytest.mark.parametrize(
+    "quoted", [[["birds", "1.0", "gone.py"]], [[]], [["llama", "1.0", "models"], ["", "", ""]]]
+)
+def test_what_no_finding_names_is_not_quoted(
+    quoted: list[list[str]], repository: Path, members: Members, tmp_path: Path
+) -> None:
+    """A page of somebody else's was only not checked where its bundle said that it quotes what
+    nobody has, and bundle.json held."""
+    about = json.loads(members["bundle.json"])
+    about["quoted"] = quoted
+    members["bundle.json"] = (json.dumps(about, indent=2) + "\n").encode()
+    members[SUMS] = sums(members)
+    (tmp_path / "b.zip").write_bytes(packed(members))
+    found = states(tmp_path / "b.zip", str(repository), [index_of(repository)])
+    assert (found["bundle.json"], found["report.html"]) == ("differs", "open")
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_are_none_are_no_crash(
+    number: str, repository: Path, members: Members, tmp_path: Path
+) -> None:
+    """Python reads what it does not write."""
+    policy = members["audit.json"].replace(b'"fail-on": ', b'"jobs": %b, "fail-on": ')
+    members["audit.json"] = policy.replace(b"%b", number.encode())
+    assert number.encode() in members["audit.json"]
+    members[SUMS] = sums(members)
+    (tmp_path / "b.zip").write_bytes(packed(members))
+    found = states(tmp_path / "b.zip", str(repository), [index_of(repository)])
+    assert found["audit.json"] == "differs"
+
+
 def test_a_ruling_that_was_taken_out_is_found_by_the_new_scan(
     repository: Path, members: Members, tmp_path: Path
 ) -> None:
@@ -385,6 +416,7 @@ def test_what_a_bundle_left_out_is_told(repository: Path, tmp_path: Path) -> Non
         lambda about: about["call"].update(source={}),
         lambda about: about.update(inputs=[{"path": 1}]),
         lambda about: about.update(indexes={}),
+        lambda about: about.update(indexes=[]),
         lambda about: about.update(tool=None),
         lambda about: about.update(quoted=[1]),
         lambda about: about["call"].update(as_of="soon"),
