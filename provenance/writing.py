@@ -103,8 +103,9 @@ class NewIndex:
         """The error that says that the file could not be written."""
         return IndexFileError(
             f"{self.output}: the index could not be written ({error}); expected room and "
-            "permission for it in a folder that can be written; free some, permit it, or write it "
-            "elsewhere; the old file, if any, is as it was"
+            "permission for it in a folder that can be written, and as much room in that of "
+            "temporary files (TMPDIR, else /var/tmp); free some, permit it, or write it elsewhere; "
+            "the old file, if any, is as it was"
         )
 
     def write(
