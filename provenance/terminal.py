@@ -150,8 +150,9 @@ def _told() -> Iterator[None]:
     except (click.exceptions.Exit, click.Abort):
         raise
     except click.ClickException as wrong:  # click ends with 1 where it cannot be written
-        shown = io.StringIO()
-        wrong.show(shown)  # names of files, where a shell put them there
+        shown = io.StringIO()  # names of files are in it, where a shell put them there
+        vars(wrong)["message"] = wrong.message.replace("\n", "\\n")
+        wrong.show(shown)
         with suppress(OSError):
             click.echo(printable(shown.getvalue()), err=True, nl=False)
         _let_go()

@@ -1009,6 +1009,15 @@ def test_the_name_of_a_new_index_cannot_steer_the_terminal(mine: Path, tmp_path:
     assert "\x1b" not in run("index", "add", database, mine).output
 
 
+def test_no_name_that_a_shell_puts_makes_lines_of_its_own(tmp_path: Path) -> None:
+    """A message of click names arguments as they are: a line of theirs would read as ours."""
+    for arguments in (("verify-bundle", tmp_path, "x\nClean"), ("audit", "--no\nClean", tmp_path)):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert not any(line.startswith("Clean") for line in result.output.splitlines())
+        assert "\\nClean" in result.output
+
+
 def test_no_text_of_an_index_makes_lines_of_its_own(mine: Path, tmp_path: Path) -> None:
     """A line "checksum ..." of theirs would read as ours."""
     database = tmp_path / "i.db"
