@@ -1217,5 +1217,5 @@ def test_names_that_a_shell_puts_where_one_is_expected_are_shown_as_all_others(
     """Whoever made the folder may have named a file so that a log takes it for a command."""
     result = run("scan", tmp_path, "z\x1b]0;x\x07.py", "z\n::error::x.py")
     assert result.exit_code == 2
-    assert "z\\x1b]0;x\\x07.py z\n\\x3a:error::x.py" in result.stderr
+    assert "z\\x1b]0;x\\x07.py z\\n::error::x.py" in result.stderr
     assert "\x1b" not in result.stderr
