@@ -8,9 +8,11 @@ code uses says nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+
+from provenance.fstring import end_of, has_fields
 
 LONGEST = 200
 """Characters of a line that are shown."""
@@ -21,6 +23,7 @@ LONGEST_BLOCK = 20_000
 """Bytes of a comment or docstring that are read at a time."""
 
 _MOST_HITS = 20_000
+_MOST_BROKEN = 100  # strings with fields that Python does not read; what follows is read without
 
 _WORDS = (
     b"ed from",
@@ -53,6 +56,7 @@ _TOKEN = re.compile(
 """Comments and strings. Every branch matches to its end whatever follows, so time is linear. A
 group tells that nothing closes three quotes."""
 _COMMENT = re.compile(rb"#[^\n]*")
+_HASH = ord("#")
 
 _HEAD = re.compile(rb"(?:[ \t\f]*(?:#[^\n]*)?\n)*[ \t\f]*(?:#[^\n]*)?")
 _TEXT_PREFIXES, _QUOTES = (b"r", b"R", b"u", b"U"), (b'"', b"'")
@@ -95,28 +99,28 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
     line = 1
     counted = done = text_end = asked = 0
     place = _Place()
-    for token in _tokens(content):
-        while position < count and hits[position] < max(token.start(), done):
+    for begin, behind in _tokens(content):
+        while position < count and hits[position] < max(begin, done):
             position += 1
         if position == count:
             return
-        is_comment = content[token.start()] == 35  # '#'
+        is_comment = content[begin] == _HASH
         floor = max(done, text_end)
         if not is_comment:
-            text_end = token.end()
-        if token.end() <= hits[position]:
+            text_end = behind
+        if behind <= hits[position]:
             continue
         if is_comment:
-            start, end = _comment_run(content, token.start(), floor)
+            start, end = _comment_run(content, begin, floor)
             notices = True
         else:
-            start, end = token.span()
+            start, end = begin, behind
             code = start - (content[start - 1 : start] in _TEXT_PREFIXES)
             notices = code == head_end
             if not notices:
-                place.go_on(content[asked:code])
-                asked = start
-                if not place.is_docstring:
+                is_docstring = place.is_docstring_behind(content[asked:code])
+                asked = end
+                if not is_docstring:
                     continue
             if _GOES_ON.match(content, end):
                 continue
@@ -134,16 +138,32 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
             start = done = stop
 
 
-def _tokens(content: bytes) -> Iterator[re.Match[bytes]]:
-    """Comments and strings; behind three quotes that nothing closes, which Python does not read
-    either, the lines that are comments."""
-    for token in _TOKEN.finditer(content):
-        yield token
-        if token.lastindex:
-            for found in _COMMENT.finditer(content, token.start()):
+def _tokens(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where comments and strings begin and end; behind three quotes that nothing closes, which
+    Python does not read either, the lines that are comments."""
+    at, left = 0, _MOST_BROKEN
+    while token := _TOKEN.search(content, at):
+        start, at = token.span()
+        if left and b"{" in token[0] and content[start] != _HASH and has_fields(content, start):
+            end = end_of(content, start)
+            at, left = (at, left - 1) if end is None else (end, left)
+        yield start, at
+        if at == token.end() and token.lastindex:
+            for found in _COMMENT.finditer(content, start):
                 if not content[content.rfind(b"\n", 0, found.start()) + 1 : found.start()].strip():
-                    yield found
+                    yield found.span()
             return
+
+
+def _code(content: bytes, sign: Callable[[bytes], bytes]) -> bytes:
+    """A text with signs in place of its comments and strings."""
+    parts: list[bytes] = []
+    at = 0
+    for start, end in _tokens(content):
+        if start >= at:
+            parts += (content[at:start], sign(content[start:end]))
+            at = end
+    return b"".join((*parts, content[at:]))
 
 
 def head_lines(content: bytes) -> int:
@@ -162,7 +182,7 @@ def decorated(content: bytes) -> dict[int, int]:
     """The lines of definitions, and for each that of its first decorator."""
     found: dict[int, int] = {}
     depth, first, goes_on = 0, 0, False
-    code = _TOKEN.sub(lambda token: b"_" + b"\n" * token[0].count(b"\n"), content)
+    code = _code(content, lambda token: b"_" + b"\n" * token.count(b"\n"))
     for number, line in enumerate(code.split(b"\n"), 1):
         if _DEFINES.match(line):
             if first:
@@ -207,32 +227,31 @@ class _Place:
     there, part by part. What is wrong above a definition does not matter to it."""
 
     def __init__(self) -> None:
-        self.is_docstring = False
         self._in_header = False
         self._depth = 0
 
-    def go_on(self, content: bytes) -> None:
-        """Look at the next part, which begins and ends between comments and strings."""
-        code = _TOKEN.sub(_string_sign, content)
+    def is_docstring_behind(self, content: bytes) -> bool:
+        """Whether a string is, behind the next part, which begins behind the last string that was
+        asked of and ends where this one begins."""
+        code = _code(content, _string_sign)
         begins = [one.end() for one in _DEFINES.finditer(code)][-1:]
         if begins:
             self._in_header, self._depth, code = True, 0, code[begins[0] :]
+        begun = False
         if self._in_header:
-            self.is_docstring = False
             for sign in _SIGNS.finditer(code):
                 if sign[0] in _OPENING:
                     self._depth += 1
                 elif sign[0] in _CLOSING:
                     self._depth = max(0, self._depth - 1)
                 elif not self._depth:
-                    self._in_header, self.is_docstring, code = False, True, code[sign.end() :]
+                    self._in_header, begun, code = False, True, code[sign.end() :]
                     break
-        if code.strip(b" \t\f\n\\"):
-            self.is_docstring = False
+        return begun and not code.strip(b" \t\f\n\\")
 
 
-def _string_sign(token: re.Match[bytes]) -> bytes:
-    return b"" if token[0].startswith(b"#") else b'"'
+def _string_sign(token: bytes) -> bytes:
+    return b"" if token.startswith(b"#") else b'"'
 
 
 _OPENING, _CLOSING = (b"(", b"[", b"{"), (b")", b"]", b"}")

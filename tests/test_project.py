@@ -68,7 +68,8 @@ ALLOWED = {
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",
     "binding": "",
-    "comments": "",
+    "comments": "fstring",
+    "fstring": "",
     "claims": "comments",
     "rights": "comments",
     "statements": "claims comments rights",

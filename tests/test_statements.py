@@ -589,6 +589,10 @@ SLOW: list[bytes] = [
     b'def f("Copied from a.b",' + b'"Copied from a.b", (' * 50_000,
     b'a = """# Copied from a.b"""\n# Copied from a.b\n' * 20_000,
     b'"""' + b"copied from a.b" + b"\n#" * 500_000 + b'copied from a.b"""',
+    b"f'{\n" * 200_000 + b"# copied from a.b",
+    b"f'{'a'," * 200_000 + b"\n# copied from a.b",
+    b"f'{a:{'\n" * 100_000 + b"# copied from a.b",
+    b"f'{a['b']}'\n" * 80_000 + b"# copied from a.b",
 ]
 
 
@@ -732,6 +736,33 @@ def test_a_string_that_code_uses_says_nothing(text: str, is_docstring: bool) -> 
     nodes = ast.walk(ast.parse(source))
     assert is_docstring is any(isinstance(one, held) and ast.get_docstring(one) for one in nodes)
     assert bool(statements(source.encode()).claims) is is_docstring
+
+
+QUOTES = '"' * 3
+FIELDS = [
+    rf"""f'{{a.replace('{QUOTES}', '')}}' """,
+    r"""f'{a['b']}' f"{a["''" + f"{b["'"]:{c["'"]}}"]}" """,
+    r"""F"{rf'{'\"'}' f"'\"{'---'!r:\">10}"}" """,
+    r"""f'{ {1: '}'}['{'](lambda: '#')[b:"c"]}{{{'"'}' """,
+    "f" + QUOTES + """{f'''{"'" # ' " '''\n}''' + f'{''' - '''\n}'}""" + QUOTES,
+    r"""rf'\{f"{'"'=}"}' f'\N{QUOTATION MARK}{'"'}' f'' """,
+    "f'{" * 140 + "a" + "}'" * 140,
+]
+
+
+@pytest.mark.parametrize("text", FIELDS)
+def test_strings_in_fields_of_strings_hide_no_comment_and_make_none(text: str) -> None:
+    """From Python 3.12 on they may have the quotes of the string that they stand in (PEP 701)."""
+    said = "# Copied from birds/models/wren/modeling_wren.py\n"
+    assert len(claims(f"a = {text}\n{said}b = '''\n{said}'''\n")) == 1
+    below = text.count("\n") + 2
+    code = f"a = {text}\n@b({text})\nclass A: ..."
+    assert decorated(code.encode()) == {code.count("\n") + 1: below}
+
+
+@pytest.mark.parametrize("text", ["f'{'", "f'{a:'", "f'{a)}'", "f'{(('", "f'{'a", "f'{" * 200])
+def test_a_string_that_is_none_ends_where_its_line_does(text: str) -> None:
+    assert len(claims(f"a = {text}\n# Copied from birds/models/wren/modeling_wren.py\n")) == 1
 
 
 @pytest.mark.parametrize(
