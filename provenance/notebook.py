@@ -19,6 +19,13 @@ _MOST_VALUES = 4_000_000
 """Values of JSON in a notebook, none of which takes more than some 60 bytes beside its text: it is
 read where nothing bounds memory. Pictures are one each; a million numbers of a plot are as many."""
 
+_DEEPEST = 500
+"""Values of JSON within each other: releases of Python read 990, 1,100 or 9,000."""
+_NO_JSON = Reason(  # Python's own words for what is wrong are others in each release
+    f"found no valid JSON with values at most {_DEEPEST} deep, expected a notebook; "
+    "save it again with Jupyter"
+)
+
 Cells = tuple[tuple[int, int], ...]
 """``(cell, line)``: 1-based number among all cells, 1-based line at which its code starts."""
 
@@ -92,13 +99,10 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
             f"found the invalid byte 0x{data[error.start]:02x} at byte {error.start}, expected a "
             "notebook in UTF-8; save it again with Jupyter"
         )
-    except RecursionError:
-        return Reason("found JSON nested too deep, expected a notebook; save it again with Jupyter")
-    except ValueError as error:
-        return Reason(
-            f"found no valid JSON ({str(error)[:80]}), expected a notebook; "
-            "save it again with Jupyter"
-        )
+    except (RecursionError, ValueError):
+        return _NO_JSON
+    if _is_deep(found):
+        return _NO_JSON
     language = _language(found)
     if language is not None and "python" not in language.lower():
         return Reason(f"found a notebook in {language[:40]!r}, expected one in Python")
@@ -388,6 +392,19 @@ def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
     if len(quote) == 1 and not line.endswith("\\"):
         quote = ""
     return depth, quote, remark
+
+
+def _is_deep(found: object) -> bool:
+    """Whether values of JSON are nested deeper than a notebook's."""
+    level = [found]
+    for _ in range(_DEEPEST):
+        level = [
+            within
+            for value in level
+            if isinstance(value, list | dict)
+            for within in (value.values() if isinstance(value, dict) else value)
+        ]
+    return bool(level)
 
 
 def _inside(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
