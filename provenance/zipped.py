@@ -79,16 +79,19 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                 "listed, one behind the other; pack the archive again with 'git archive' or "
                 "'python -m build'"
             )
-        for info in infos:
+        stops = _stops(archive)
+        for info, stop in zip(infos, stops, strict=True):
             name = tidy(_name(info))
             problem = _zip_problem(info, name, limits)
             listing.add(name, day_of_parts(*info.date_time[:3]), problem)
             if listing.lacks_metadata(name) and info.file_size <= LONGEST_METADATA:
-                data = _read_zip_member(archive, info, LONGEST_METADATA)
+                data = problem or _read_zip_member(archive, info, stop, LONGEST_METADATA)
                 if not isinstance(data, Reason):
                     listing.metadata[name] = data
             elif listing.lacks_notice(name, info.file_size):
-                listing.notices[name] = problem or _read_zip_member(archive, info, LONGEST_FILE)
+                listing.notices[name] = problem or _read_zip_member(
+                    archive, info, stop, LONGEST_FILE
+                )
         total = sum(
             min(info.file_size, limits.of(name))
             for info, name in ((info, _name(info)) for info in infos)
@@ -108,7 +111,8 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
                 if member.problem is not None:
                     found = member.problem
                 else:
-                    found = _read_zip_member(again, infos[member.position], limits.of(member.path))
+                    at = member.position
+                    found = _read_zip_member(again, infos[at], stops[at], limits.of(member.path))
                 yield member.path, found, member.day
 
     notices = notices_of(listing, patterns)
@@ -279,8 +283,32 @@ def _is_said(info: zipfile.ZipInfo, listed: dict[int, bytes]) -> bool:
     return fits and "\0" not in text and same and not text.isascii()
 
 
-def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | Reason:
+def _end(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Where the data of a member end, going by its own header and the size that is listed."""
+    assert archive.fp is not None
+    archive.fp.seek(info.header_offset)
+    head = archive.fp.read(_LOCAL.size)
+    size: int = info.header_offset + len(head) + info.compress_size
+    return size + (sum(_LOCAL.unpack(head)[-2:]) if len(head) == _LOCAL.size else 0)
+
+
+def _stops(archive: zipfile.ZipFile) -> list[int]:
+    """Where what stands behind each member begins."""
+    infos = archive.infolist()
+    order = sorted(range(len(infos)), key=lambda at: infos[at].header_offset)
+    starts = [*(infos[at].header_offset for at in order), archive.start_dir]
+    return [stop for _, stop in sorted(zip(order, starts[1:], strict=True))]
+
+
+def _read_zip_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, stop: int, limit: int
+) -> bytes | Reason:
     try:
+        if _end(archive, info) > stop:  # newer releases of Python refuse some of these, or warn
+            return Reason(
+                "found a member that lies over what stands behind it, expected one that ends "
+                "before; fetch or pack the archive again"
+            )
         with archive.open(info) as file:
             data = read_at_most(file.read, limit)
     except MemoryError:

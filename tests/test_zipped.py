@@ -239,3 +239,21 @@ def test_a_member_of_several_names_is_read_by_that_of_python(
     found = [*open_source(str(tmp_path / "a.zip")).files()]
     assert [one.path for one in found] == ["a.zip", "b.py"]
     assert SEVERAL in getattr(found[0], "reason", "")
+
+
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_a_member_that_lies_over_another_is_not_read(more: int, tmp_path: Path) -> None:
+    """Some releases of Python's zipfile refuse it, others read or warn: reports would differ. Here
+    the directory says that the first member goes on so far over the second."""
+    data = bytearray(packed("a.py", "b.py"))
+    at, start, second = data.index(b"PK\1\2"), data.index(b"name"), data.index(b"PK\3\4", 4)
+    size = second - start + more
+    own = bytes(data[start : start + size])
+    struct.pack_into("<III", data, at + 16, crc32(own), size, size)
+    path = tmp_path / "a.zip"
+    path.write_bytes(data)
+    found = {one.path: one for one in open_source(str(path)).files() if one.path != "a.zip"}
+    assert isinstance(found["b.py"], SourceFile)
+    first = found["a.py"]
+    told = isinstance(first, Skipped) and "lies over what stands behind it" in first.reason
+    assert told is (more > 0)
