@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 from zlib import crc32, decompressobj, error
 
 from provenance.archive import (
@@ -285,11 +285,11 @@ def _is_said(info: zipfile.ZipInfo, listed: dict[int, bytes]) -> bool:
 
 def _end(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
     """Where the data of a member end, going by its own header and the size that is listed."""
-    assert archive.fp is not None
-    archive.fp.seek(info.header_offset)
-    head = archive.fp.read(_LOCAL.size)
-    size: int = info.header_offset + len(head) + info.compress_size
-    return size + (sum(_LOCAL.unpack(head)[-2:]) if len(head) == _LOCAL.size else 0)
+    file = cast("IO[bytes]", archive.fp)
+    file.seek(info.header_offset)
+    head = file.read(_LOCAL.size)
+    lengths: tuple[int, ...] = _LOCAL.unpack(head)[-2:] if len(head) == _LOCAL.size else ()
+    return info.header_offset + len(head) + sum(lengths) + info.compress_size
 
 
 def _stops(archive: zipfile.ZipFile) -> list[int]:
