@@ -134,7 +134,8 @@ class Weighing:
         if best is None:
             return "hidden"
         if found is not None and found.scores is not None:
-            return "not compared" if alike(best.scores, found.scores, elements) else "lower"
+            close = alike(best.scores, found.scores, elements)
+            return "not compared" if close and not self._was_compared(position, best) else "lower"
         if found is None and self._around(position) is not None:
             return "inside"
         by_text = elements < parameters.large  # so small a unit is looked up by its text only
@@ -144,8 +145,11 @@ class Weighing:
             return "below"
         if found is not None:
             return "part"
-        compared = [(one.number, one.unit) for one in self.looked.compared.get(position, ())]
-        return "alone" if (best.number, best.unit) in compared else "not compared"
+        return "alone" if self._was_compared(position, best) else "not compared"
+
+    def _was_compared(self, position: int, best: Scored) -> bool:
+        compared = self.looked.compared.get(position, ())
+        return (best.number, best.unit) in [(one.number, one.unit) for one in compared]
 
     def _placed(self, said: Weighed, position: int, best: Scored) -> Weighed:
         """With the unit that scores most, paired with the suspect's."""

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from audits import ROUNDED, with_shares
 from click.testing import CliRunner, Result
-from programs import inserted, program
+from programs import inserted, program, renamed
 
 import provenance
 from provenance.cli import main
 from provenance.explained import weigh
+from provenance.finding import ALIKE
 from provenance.library import Library, resemblance, score, shingled
 from provenance.model import SourceFile, UnitWeighed
 from provenance.parse import parse
@@ -236,3 +237,37 @@ def test_no_score_is_said_to_be_all_or_none_that_is_not(share: float, root: Path
     assert ROUNDED.search(text) is None
     assert ("<0.01" if share < 0.5 else ">0.99") in text
     assert ("% of this is not in that") in text
+
+
+def test_what_is_not_as_equal_as_what_is_named_was_compared(tmp_path: Path) -> None:
+    """Where something has a unit's very structure, nothing else is as close, however near."""
+    package = tmp_path / "birds"
+    lines = TEXT.split("\n")
+    at = next(at for at, line in enumerate(lines) if line.startswith("class "))
+    below = next(at for at in range(at, len(lines)) if lines[at].strip().startswith("return"))
+    near = [*lines[:below], lines[below].replace("return", "del x; return"), *lines[below + 1 :]]
+    for family, text in (("equal", TEXT), ("near", "\n".join(near))):
+        (package / "models" / family).mkdir(parents=True)
+        (package / "models" / family / "modeling.py").write_text(text)
+    index = tmp_path / "i.db"
+    provenance.build_index([str(package)], index, date=EARLY)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "mine.py").write_text(renamed(TEXT))
+    report = provenance.scan(str(mine), [index])
+    (file,) = open_source(str(mine)).files()
+    assert isinstance(file, SourceFile)
+    with Library([str(index)]) as library:
+        weighing = weigh(file, report.findings, library, library.origins_like("near"))
+        unit = weighing.unit(
+            next(at for at, one in enumerate(weighing.parsed.units) if one.kind == "class")
+        )
+    (said,) = unit.weighed
+    assert unit.finding is not None
+    assert unit.finding.scores is not None
+    assert said.near is not None
+    assert 0 < unit.finding.scores.score - said.near.scores.score <= ALIKE
+    assert said.near in unit.nearest
+    assert said.reason == "lower"
+    told = of_unit(report, unit, width=1_000)
+    assert "and the very structure of this unit: where something has that, nothing else" in told

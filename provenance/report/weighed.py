@@ -13,6 +13,8 @@ from provenance.verdict import score
 
 _SOME = 0.25
 """Score below which a unit that is nearest speaks neither for nor against: a choice."""
+_ALIKE = 0.02
+"""As ``finding.ALIKE``."""
 _LISTED = ("named", "as close", "lower", "part", "below", "not compared", "alone", "hidden")
 
 
@@ -169,10 +171,17 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
     if said.reason in ("named", "as close"):
         return _why_close(unit, said)
     if said.reason == "lower" and near and found and found.scores:
+        less = found.scores.score - near.scores.score
+        told = f"; up to {_ALIKE} would not tell the two apart"
+        if less <= _ALIKE:
+            told = (
+                f", and the very {'text' if found.scores.text == 1 else 'structure'} of this unit: "
+            )
+            told += "where something has that, nothing else is named"
         return (
-            f"it scores {found.scores.score - near.scores.score:.2f} less than what is named, "
+            f"it scores {abs(less):.2f} {'less' if less >= 0 else 'more'} than what is named, "
             f"{safe(found.reference.origin)} {safe(found.reference.name)} with "
-            f"{_scores(found.scores)}; up to 0.02 would not tell the two apart"
+            f"{_scores(found.scores)}{told}"
         )
     if said.reason == "tiny":
         return "so small a unit is not looked up"
