@@ -64,13 +64,15 @@ def _tree(root: str, base: str) -> dict[str, str]:
     """The hash of every file of the commit where the branch began, by path; of several, of what is
     the same in all."""
     found = repository(root)
-    git = program()
+    git = program(root)
     if not isinstance(found, Repository):
         raise SourceError(
             f"{root}: {found or 'found no git repository'}; --diff {base} expects one"
         )
     if git is None:
-        raise SourceError(f"found no git program, --diff {base} expects one; install git")
+        raise SourceError(
+            f"found no git program outside of it, --diff {base} expects one; install git"
+        )
     try:
         with temporary("provenance-git-") as place:
             skeleton(Path(place), found)

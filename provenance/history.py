@@ -192,9 +192,11 @@ def _asked(
         return NOTHING
     if isinstance(found, Reason):
         return History({}, str(found))
-    git = program()
+    git = program(root)
     if git is None:
-        return History({}, "found a git repository, but no git program; install git for its days")
+        return History(
+            {}, "found a git repository, but no git program outside of it; install git for its days"
+        )
     try:
         with temporary("provenance-git-") as place:
             skeleton(Path(place), found)
@@ -232,12 +234,26 @@ def _all(told: Callable[[Wanted], _Answer], wanted: Sequence[Wanted], jobs: int)
             raise
 
 
-def program() -> str | None:
-    """The git program, of the absolute folders of the path only: never one of the scanned tree."""
+def program(root: str) -> str | None:
+    """The git program, of the absolute folders of the path: none that stands in the repository of
+    ``root`` or in one around it, where whoever commits may have put it.
+
+    Raises:
+        SourceError: nobody can say where these begin.
+    """
     name = "git.exe" if sys.platform == "win32" else "git"
+    top = at = os.path.realpath(root)
+    while (above := os.path.dirname(at)) != at:
+        top = at if is_there(os.path.join(at, ".git")) else top
+        at = above
+    within = os.path.join(top, "")
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         place = os.path.join(folder, name)
-        if os.path.isabs(folder) and os.path.isfile(place) and os.access(place, os.X_OK):
+        if not (os.path.isabs(folder) and os.path.isfile(place) and os.access(place, os.X_OK)):
+            continue
+        if not any(
+            os.path.join(os.path.realpath(one), "").startswith(within) for one in (folder, place)
+        ):
             return place
     return None
 

@@ -239,6 +239,29 @@ def test_no_git_program_is_a_reason_and_no_error(
 
 
 @pytest.mark.skipif(ON_WINDOWS, reason="needs a shell script")
+def test_a_git_program_of_the_repository_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one of a repository around it: CI puts folders of a checkout into PATH."""
+    outer = repository(tmp_path / "o", [(TEXT, FIRST, FIRST)])
+    root = repository(outer / "r", [(TEXT, FIRST, FIRST)])
+    due = history(str(root), wanted(root))
+    own = tmp_path / "bin"
+    own.mkdir()
+    for folder in (root / "bin", outer / "bin"):
+        folder.mkdir()
+        put = folder / "git"
+        put.write_text(f"#!/bin/sh\ntouch '{tmp_path}/was-run'\n")
+        put.chmod(0o755)
+    (own / "git").symlink_to(outer / "bin" / "git")
+    path = [str(root / "bin"), str(outer / "bin"), str(own), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    assert history(str(root), wanted(root)) == due
+    assert due.lines
+    assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="needs a shell script")
 def test_git_is_given_so_long_and_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
