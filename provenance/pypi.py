@@ -250,6 +250,7 @@ def _run_pip(arguments: Sequence[str], target: str) -> tuple[bool, str]:
         **os.environ,
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), target),  # gone with it, however pip ends
         "PIP_REQUIRE_VIRTUALENV": "0",  # nothing is installed
+        "PYTHONSAFEPATH": "1",  # from 3.13 on Python imports before the guard does anything
         "PYTHONIOENCODING": "utf-8:backslashreplace",
     }
     for name in ("PIP_QUIET", "PIP_VERBOSE", "PIP_LOG"):

@@ -202,7 +202,8 @@ def test_a_folder_named_pip_where_the_user_stands_is_not_run(
     """The scanned repository may well be the current folder."""
     marker = tmp_path / "ran"
     (tmp_path / "pip").mkdir()
-    for name in ("pip/__init__.py", "pip/__main__.py", "runpy.py", "shutil.py"):
+    modules = [f"{name}.py" for name in sys.stdlib_module_names]
+    for name in ("pip/__init__.py", "pip/__main__.py", *modules):
         (tmp_path / name).write_text(f"open({str(marker)!r}, 'w').close()\n")
     monkeypatch.chdir(tmp_path)
     put_wheel(shelf)
