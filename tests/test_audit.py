@@ -142,7 +142,7 @@ def test_one_command_is_the_way_out_and_an_edit_elsewhere_does_not_undo_it(dirty
     """The notices name holder, licence and lines; the declaration names file and origin."""
     output = run("notices", "--write", "--reason", "agreed", code=0).output
     assert "# Adapted from m0.py of birds." in output
-    assert "# Copyright The Aviary Team" in output
+    assert "# Copyright (c) The Aviary Team" in output
     notices = Path("THIRD_PARTY_NOTICES.md").read_text()
     for part in ("birds, MIT", "Copyright The Aviary Team", "src/borrowed.py, lines", "MIT, para"):
         assert part in notices
@@ -168,6 +168,23 @@ def test_the_header_comment_alone_declares_as_well(dirty: Path) -> None:
     place = Path("src/borrowed.py")
     place.write_text(header + "\n" + place.read_text())
     assert run("audit", code=0).output.startswith("Clean")
+
+
+def test_the_header_comment_names_holders_of_any_name(tmp_path: Path, clean: Path) -> None:
+    """One in small letters was not read where it stood as it was suggested."""
+    folder = tmp_path / "signs" / "models" / "owl"
+    folder.mkdir(parents=True)
+    head = "# Copyright (c) 2024 clefourrier and the owl team\n# SPDX-License-Identifier: MIT\n"
+    (folder / "modeling_owl.py").write_text(head + program(7))
+    provenance.build_index([str(tmp_path / "signs")], tmp_path / "signs.db", license="MIT")
+    policy = Path("provenance.toml")
+    policy.write_text(policy.read_text().replace("index = [", "index = ['../signs.db', "))
+    place = Path("src/signs.py")
+    place.write_text(renamed(program(7)))
+    header = run("notices", code=0).output.split("src/signs.py\n\n")[-1]
+    assert "# Copyright (c) clefourrier\n" in header
+    place.write_text(header + "\n" + place.read_text())
+    assert run("audit", "--require-notices", code=0).output.startswith("Clean")
 
 
 def test_what_a_policy_elsewhere_cannot_declare_is_told(dirty: Path) -> None:

@@ -102,7 +102,8 @@ def headers(audit: Audit) -> dict[str, str]:
         sources, holders, licenses = found.setdefault(one.path, ([], [], []))
         sources.append(f"# Adapted from {_line(path)} of {_line(package)}.")
         for notice in _notices(files, one):
-            holders += [f"# Copyright {_line(holder)}" for holder in _holders(notice)]
+            # without the sign a name in small letters would not be read as a holder's
+            holders += [f"# Copyright (c) {_line(holder)}" for holder in _holders(notice)]
         if one.license:
             licenses.append(f"# SPDX-License-Identifier: {_line(one.license)}")
     return {
