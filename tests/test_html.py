@@ -632,6 +632,17 @@ def test_a_result_that_is_none_is_refused(
         report_of(text, "result.json")
 
 
+def test_a_report_nested_nearly_too_deep_is_refused(scanned: tuple[Report, Path]) -> None:
+    """What could just be read could not be shown in the message."""
+    held = json.loads(json_report(scanned[0]))
+    for deep in range(800, 1_000):
+        text = json.dumps({**held, "findings": 0}).replace(
+            '"findings": 0', f'"findings": {"[" * deep}{"]" * deep}'
+        )
+        with pytest.raises(provenance.SourceError, match=r"result\.json: found"):
+            report_of(text, "result.json")
+
+
 def test_the_report_of_an_audit_is_told_as_such() -> None:
     with pytest.raises(provenance.SourceError, match="found the report of an audit"):
         report_of('{"format_version": 1, "rulings": [], "report": {}}', "result.json")

@@ -77,7 +77,7 @@ def report_of(text: str, name: str) -> Report:
             },
             "",
         )
-    except _UnfitError as error:
+    except (_UnfitError, RecursionError) as error:
         raise _refused(name, str(error)) from error
     if (day := _no_day(report.as_of, report.suspect_date)) is not None:
         raise _refused(name, f"the day {day[:40]!r}")
