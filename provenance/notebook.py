@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from provenance.comments import LONGEST_BLOCK, LONGEST_LINE, may_state
@@ -26,6 +27,9 @@ _NO_JSON = Reason(  # Python's own words for what is wrong are others in each re
     f"found no valid JSON with values at most {_DEEPEST} deep, expected a notebook; "
     "save it again with Jupyter"
 )
+
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_SIGNS = bytes(sign for sign in range(256) if sign not in (*_STEPS, ord('"')))
 
 Cells = tuple[tuple[int, int], ...]
 """``(cell, line)``: 1-based number among all cells, 1-based line at which its code starts."""
@@ -90,6 +94,8 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
             f"found some {values:,} values, expected a notebook of at most {_MOST_VALUES:,}; clear "
             "its outputs with 'jupyter nbconvert --clear-output'"
         )
+    if _is_deep(data):
+        return _NO_JSON
     try:
         # a number of thousands of digits is no part of any notebook, and slow to convert
         found = json.loads(
@@ -101,8 +107,6 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
             "notebook in UTF-8; save it again with Jupyter"
         )
     except (RecursionError, ValueError):
-        return _NO_JSON
-    if _is_deep(found):
         return _NO_JSON
     language = _language(found)
     if language is not None and "python" not in language.lower():
@@ -395,17 +399,12 @@ def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
     return depth, quote, remark
 
 
-def _is_deep(found: object) -> bool:
-    """Whether values of JSON are nested deeper than a notebook's."""
-    level = [found]
-    for _ in range(_DEEPEST):
-        level = [
-            within
-            for value in level
-            if isinstance(value, list | dict)
-            for within in (value.values() if isinstance(value, dict) else value)
-        ]
-    return bool(level)
+def _is_deep(data: bytes) -> bool:
+    """Whether brackets stand within each other deeper than a notebook's: to read them would take
+    the stack of the thread, in newer releases of Python beyond its end."""
+    signs = data.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NO_SIGNS)
+    outside = b"".join(signs.split(b'"')[::2])
+    return max(accumulate(map(_STEPS.__getitem__, outside)), default=0) > _DEEPEST
 
 
 def _inside(line: str, depth: int, quote: str) -> tuple[int, str, bool]:

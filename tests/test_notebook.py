@@ -369,6 +369,16 @@ def test_a_notebook_of_very_many_values_costs_no_memory(value: bytes) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("sign", ["[", '"[', '\\"[{', "\\\\", "]"])
+def test_brackets_in_texts_are_no_nesting(sign: str) -> None:
+    """Which is counted before JSON is read: newer releases of Python overrun a small stack."""
+    deep = "[" * 498 + json.dumps(sign * 600) + "]" * 498
+    data = f'{{"nbformat": 4, "metadata": {{"a": {deep}}}, "cells": []}}'.encode()
+    assert read_notebook(data) == (b"", ())
+    more = data.replace(b'{"a": ', b'{"a": [').replace(b'}, "cells"', b']}, "cells"')
+    assert "at most 500 deep" in reason_of(more)
+
+
 def test_objects_of_a_notebook_count_by_what_they_take() -> None:
     """One of a value takes 232 bytes: 1.3 million of them, of which each was counted as three,
     took 300 MB."""
