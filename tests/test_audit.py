@@ -170,20 +170,24 @@ def test_the_header_comment_alone_declares_as_well(dirty: Path) -> None:
     assert run("audit", code=0).output.startswith("Clean")
 
 
-def test_the_header_comment_names_holders_of_any_name(tmp_path: Path, clean: Path) -> None:
-    """One in small letters was not read where it stood as it was suggested."""
+@pytest.mark.parametrize("released", ["Apache-2.0", "MIT", None])
+def test_the_header_comment_names_all_that_an_audit_asks_for(
+    tmp_path: Path, clean: Path, released: str | None
+) -> None:
+    """A holder in small letters was not read where it stood as it was suggested, and a licence that
+    only the file names was left out."""
     folder = tmp_path / "signs" / "models" / "owl"
     folder.mkdir(parents=True)
     head = "# Copyright (c) 2024 clefourrier and the owl team\n# SPDX-License-Identifier: MIT\n"
     (folder / "modeling_owl.py").write_text(head + program(7))
-    provenance.build_index([str(tmp_path / "signs")], tmp_path / "signs.db", license="MIT")
+    provenance.build_index([str(tmp_path / "signs")], tmp_path / "signs.db", license=released)
     policy = Path("provenance.toml")
     policy.write_text(policy.read_text().replace("index = [", "index = ['../signs.db', "))
     place = Path("src/signs.py")
     place.write_text(renamed(program(7)))
-    header = run("notices", code=0).output.split("src/signs.py\n\n")[-1]
+    header = run("notices", code=0).output.split("src/signs.py\n\n")[-1].split("\n\n")[0]
     assert "# Copyright (c) clefourrier\n" in header
-    place.write_text(header + "\n" + place.read_text())
+    place.write_text(header + "\n\n" + place.read_text())
     assert run("audit", "--require-notices", code=0).output.startswith("Clean")
 
 

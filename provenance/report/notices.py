@@ -104,8 +104,11 @@ def headers(audit: Audit) -> dict[str, str]:
         for notice in _notices(files, one):
             # without the sign a name in small letters would not be read as a holder's
             holders += [f"# Copyright (c) {_line(holder)}" for holder in _holders(notice)]
-        if one.license:
-            licenses.append(f"# SPDX-License-Identifier: {_line(one.license)}")
+        said = (
+            one.license,
+            *(name for notice in _notices(files, one) for name in notice.missing_licenses),
+        )
+        licenses += [f"# SPDX-License-Identifier: {_line(name)}" for name in said if name]
     return {
         path: "\n".join(_unique(line for part in parts for line in part)) + "\n"
         for path, parts in found.items()
