@@ -71,7 +71,8 @@ def _tree(root: str, base: str) -> dict[str, str]:
         )
     if git is None:
         raise SourceError(
-            f"found no git program outside of it, --diff {base} expects one; install git"
+            f"found no git program outside of the repository and of those around it, --diff {base} "
+            "expects one; install git"
         )
     try:
         with temporary("provenance-git-") as place:

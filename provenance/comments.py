@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from provenance.fstring import end_of, has_fields
+from provenance.fstring import has_fields, passed
 
 LONGEST = 200
 """Characters of a line that are shown."""
@@ -23,7 +23,6 @@ LONGEST_BLOCK = 20_000
 """Bytes of a comment or docstring that are read at a time."""
 
 _MOST_HITS = 20_000
-_MOST_BROKEN = 100  # strings with fields that Python does not read; what follows is read without
 
 _WORDS = (
     b"ed from",
@@ -139,30 +138,42 @@ def blocks(content: bytes, hits: list[int]) -> Iterator[tuple[Block, list[int]]]
 
 
 def _tokens(content: bytes) -> Iterator[tuple[int, int]]:
-    """Where comments and strings begin and end; behind three quotes that nothing closes, which
-    Python does not read either, the lines that are comments."""
-    at, left = 0, _MOST_BROKEN
-    while token := _TOKEN.search(content, at):
-        start, at = token.span()
-        if left and b"{" in token[0] and content[start] != _HASH and has_fields(content, start):
-            end = end_of(content, start)
-            at, left = (at, left - 1) if end is None else (end, left)
-        yield start, at
-        if at == token.end() and token.lastindex:
-            for found in _COMMENT.finditer(content, start):
+    """Where comments and strings begin and end; before a string, the comments in its fields; behind
+    three quotes that nothing closes, which Python does not read either, the lines that are
+    comments."""
+    for token, end, within in _read(content):
+        yield from within
+        yield token.start(), end
+        if end == token.end() and token.lastindex:
+            for found in _COMMENT.finditer(content, token.start()):
                 if not content[content.rfind(b"\n", 0, found.start()) + 1 : found.start()].strip():
                     yield found.span()
             return
+
+
+def _read(content: bytes) -> Iterator[tuple[re.Match[bytes], int, list[tuple[int, int]]]]:
+    """Comments and strings, with where they end, and the comments in their fields. Strings that are
+    none to Python are looked at for as many bytes in all as there are, so that time is linear."""
+    at, left = 0, len(content)
+    while token := _TOKEN.search(content, at):
+        start, at = token.span()
+        within: list[tuple[int, int]] = []
+        if left > 0 and b"{" in token[0] and content[start] != _HASH and has_fields(content, start):
+            reached, ends, comments = passed(content, start)
+            if ends:
+                at, within = reached, comments
+            else:
+                left -= reached - start
+        yield token, at, within
 
 
 def _code(content: bytes, sign: Callable[[bytes], bytes]) -> bytes:
     """A text with signs in place of its comments and strings."""
     parts: list[bytes] = []
     at = 0
-    for start, end in _tokens(content):
-        if start >= at:
-            parts += (content[at:start], sign(content[start:end]))
-            at = end
+    for token, end, _ in _read(content):
+        parts += (content[at : token.start()], sign(content[token.start() : end]))
+        at = end
     return b"".join((*parts, content[at:]))
 
 

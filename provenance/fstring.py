@@ -39,20 +39,25 @@ def has_fields(content: bytes, start: int) -> bool:
     return _PREFIX.search(content, max(0, start - 3), start) is not None
 
 
-def end_of(content: bytes, start: int) -> int | None:
-    """Behind the last quote of the string with fields whose first quote is at ``start``; None where
-    Python reads none, or one too long."""
+def passed(content: bytes, start: int) -> tuple[int, bool, list[tuple[int, int]]]:
+    """Read the string with fields whose first quote is at ``start``.
+
+    Returns:
+        Up to where it was read; whether it ends there, or else is none to Python or is too long;
+        and where the comments in its fields begin and end.
+    """
     stop = min(len(content), start + LONGEST)
+    comments: list[tuple[int, int]] = []
     opening = _QUOTE.match(content, start)
     if opening is None:
-        return None
+        return start, False, comments
     at = opening.end()
     parts: list[tuple[bytes, int]] = [(opening[0], _TEXT)]  # what is open, with its string's quote
     while parts:
         quote, depth = parts[-1]
         found = _SIGNS[min(depth, 0), quote].search(content, at, stop)
         if found is None or len(parts) > _DEEPEST:
-            return None
+            return stop if found is None else at, False, comments
         sign, at = found[0], found.end()
         if depth < 0:
             if sign == b"{":
@@ -60,7 +65,7 @@ def end_of(content: bytes, start: int) -> int | None:
             elif sign == (quote if depth == _TEXT else b"}"):
                 parts.pop()
             elif sign[:1] != b"\\" and sign != b"{{":
-                return None
+                return at, False, comments
         elif sign in (b"(", b"[", b"{"):
             parts[-1] = (quote, depth + 1)
         elif sign in (b")", b"]", b"}"):
@@ -69,19 +74,21 @@ def end_of(content: bytes, start: int) -> int | None:
             elif sign == b"}":
                 parts.pop()
             else:
-                return None
+                return at, False, comments
         elif sign == b":":
             if not depth:
                 parts[-1] = (quote, _FORMAT)
         elif sign == b"#":
-            at = content.find(b"\n", at, stop)
-            if at < 0:
-                return None
+            end = content.find(b"\n", at, stop)
+            if end < 0:
+                return stop, False, comments
+            comments.append((found.start(), end))
+            at = end
         elif has_fields(content, found.start()):
             parts.append((sign, _TEXT))
         else:
             plain = _PLAIN[sign].match(content, at, stop)
             if plain is None:
-                return None
+                return stop, False, comments
             at = plain.end()
-    return at
+    return at, True, comments

@@ -195,7 +195,9 @@ def _asked(
     git = program(root)
     if git is None:
         return History(
-            {}, "found a git repository, but no git program outside of it; install git for its days"
+            {},
+            "found a git repository, but no git program outside of it and of those around it; "
+            "install git for its days",
         )
     try:
         with temporary("provenance-git-") as place:
@@ -248,13 +250,12 @@ def program(root: str) -> str | None:
         at = above
     within = os.path.join(top, "")
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        place = os.path.join(folder, name)
+        place = Path(folder, name)
         if not (os.path.isabs(folder) and os.path.isfile(place) and os.access(place, os.X_OK)):
             continue
-        if not any(
-            os.path.join(os.path.realpath(one), "").startswith(within) for one in (folder, place)
-        ):
-            return place
+        way = (os.path.join(os.path.realpath(one), "") for one in (place, *place.parents))
+        if not any(one.startswith(within) for one in way):  # nor behind a link that leads out
+            return str(place)
     return None
 
 

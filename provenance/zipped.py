@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
@@ -293,11 +294,11 @@ def _end(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
 
 
 def _stops(archive: zipfile.ZipFile) -> list[int]:
-    """Where what stands behind each member begins."""
-    infos = archive.infolist()
-    order = sorted(range(len(infos)), key=lambda at: infos[at].header_offset)
-    starts = [*(infos[at].header_offset for at in order), archive.start_dir]
-    return [stop for _, stop in sorted(zip(order, starts[1:], strict=True))]
+    """Where what stands behind each member begins: of several that begin at one place, there."""
+    starts = [info.header_offset for info in archive.infolist()]
+    places = sorted(starts)
+    behind = [*places[1:], archive.start_dir]
+    return [behind[bisect_left(places, at)] for at in starts]
 
 
 def _read_zip_member(

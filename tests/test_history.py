@@ -254,7 +254,12 @@ def test_a_git_program_of_the_repository_is_not_run(
         put.write_text(f"#!/bin/sh\ntouch '{tmp_path}/was-run'\n")
         put.chmod(0o755)
     (own / "git").symlink_to(outer / "bin" / "git")
-    path = [str(root / "bin"), str(outer / "bin"), str(own), os.environ["PATH"]]
+    evil = tmp_path / "evil"
+    shutil.copytree(root / "bin", evil)
+    (root / "link").symlink_to(evil)
+    (tmp_path / "alias").symlink_to(outer)
+    path = [str(root / "bin"), str(outer / "bin"), str(own), str(root / "link")]
+    path += [str(tmp_path / "alias" / "r" / "link"), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
     assert history(str(root), wanted(root)) == due
     assert due.lines

@@ -593,6 +593,7 @@ SLOW: list[bytes] = [
     b"f'{'a'," * 200_000 + b"\n# copied from a.b",
     b"f'{a:{'\n" * 100_000 + b"# copied from a.b",
     b"f'{a['b']}'\n" * 80_000 + b"# copied from a.b",
+    (b"x = 1\n" + b'f"{" ' * 100 + b'"" ' * 6_466 + b'\n"# copied from"\n') * 40,
 ]
 
 
@@ -758,6 +759,14 @@ def test_strings_in_fields_of_strings_hide_no_comment_and_make_none(text: str) -
     below = text.count("\n") + 2
     code = f"a = {text}\n@b({text})\nclass A: ..."
     assert decorated(code.encode()) == {code.count("\n") + 1: below}
+
+
+@pytest.mark.parametrize("quote", ["'", '"', "'''"])
+def test_comments_in_fields_of_strings_are_comments(quote: str) -> None:
+    """As they are to Python from 3.12 on."""
+    said = "# Copied from birds/models/wren/modeling_wren.py\n"
+    text = f"a = f{quote}b {{c\n{said}  # d {quote}\n}}{quote}\n"
+    assert [line for _, line, _ in claims(text)] == [2]
 
 
 @pytest.mark.parametrize("text", ["f'{'", "f'{a:'", "f'{a)}'", "f'{(('", "f'{'a", "f'{" * 200])

@@ -241,6 +241,19 @@ def test_a_member_of_several_names_is_read_by_that_of_python(
     assert SEVERAL in getattr(found[0], "reason", "")
 
 
+def test_of_members_at_one_place_none_is_read(tmp_path: Path) -> None:
+    """Releases of Python do not agree which of them is."""
+    data = packed("a.py")
+    at = data.index(b"PK\1\2")
+    entry, end = data[at : data.index(b"PK\5\6")], bytearray(data[data.index(b"PK\5\6") :])
+    struct.pack_into("<HHI", end, 8, 2, 2, 2 * len(entry))
+    path = tmp_path / "a.zip"
+    path.write_bytes(data[:at] + entry + entry + bytes(end))
+    found = [one for one in open_source(str(path)).files() if one.path == "a.py"]
+    assert found
+    assert all(isinstance(one, Skipped) for one in found)
+
+
 @pytest.mark.parametrize("more", [0, 1, 5])
 def test_a_member_that_lies_over_another_is_not_read(more: int, tmp_path: Path) -> None:
     """Some releases of Python's zipfile refuse it, others read or warn: reports would differ. Here
