@@ -244,11 +244,9 @@ def program(root: str) -> str | None:
         SourceError: nobody can say where these begin.
     """
     name = "git.exe" if sys.platform == "win32" else "git"
-    top = at = os.path.realpath(root)
-    while (above := os.path.dirname(at)) != at:
-        top = at if is_there(os.path.join(at, ".git")) else top
-        at = above
-    within = os.path.join(top, "")
+    start = Path(os.path.realpath(root))
+    tops = [one for one in (start, *start.parents) if is_there(str(one / ".git"))]
+    within = os.path.join(tops[-1] if tops else start, "")
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         place = Path(folder, name)
         if not (os.path.isabs(folder) and os.path.isfile(place) and os.access(place, os.X_OK)):

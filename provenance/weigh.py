@@ -134,8 +134,11 @@ class Weighing:
         if best is None:
             return "hidden"
         if found is not None and found.scores is not None:
-            close = alike(best.scores, found.scores, elements)
-            return "not compared" if close and not self._was_compared(position, best) else "lower"
+            if not alike(best.scores, found.scores, elements):
+                return "lower"
+            if not accepted(best.structure, best.text, best.size, parameters.large):
+                return "below"
+            return "lower" if self._was_compared(position, best) else "not compared"
         if found is None and self._around(position) is not None:
             return "inside"
         by_text = elements < parameters.large  # so small a unit is looked up by its text only

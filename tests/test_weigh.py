@@ -239,7 +239,9 @@ def test_no_score_is_said_to_be_all_or_none_that_is_not(share: float, root: Path
     assert ("% of this is not in that") in text
 
 
-def test_what_is_not_as_equal_as_what_is_named_was_compared(tmp_path: Path) -> None:
+def test_what_is_not_as_equal_as_what_is_named_was_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where something has a unit's very structure, nothing else is as close, however near."""
     package = tmp_path / "birds"
     lines = TEXT.split("\n")
@@ -259,9 +261,11 @@ def test_what_is_not_as_equal_as_what_is_named_was_compared(tmp_path: Path) -> N
     assert isinstance(file, SourceFile)
     with Library([str(index)]) as library:
         weighing = weigh(file, report.findings, library, library.origins_like("near"))
-        unit = weighing.unit(
-            next(at for at, one in enumerate(weighing.parsed.units) if one.kind == "class")
-        )
+        at = next(at for at, one in enumerate(weighing.parsed.units) if one.kind == "class")
+        unit = weighing.unit(at)
+        with monkeypatch.context() as patched:  # too little is alike of it, and of it alone
+            patched.setattr("provenance.weigh.accepted", lambda *_: False)
+            assert weighing.unit(at).weighed[0].reason == "below"
     (said,) = unit.weighed
     assert unit.finding is not None
     assert unit.finding.scores is not None

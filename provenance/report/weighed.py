@@ -172,14 +172,14 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
         return _why_close(unit, said)
     if said.reason == "lower" and near and found and found.scores:
         less = found.scores.score - near.scores.score
-        told = f"; up to {_ALIKE} would not tell the two apart"
-        if less <= _ALIKE:
-            told = (
-                f", and the very {'text' if found.scores.text == 1 else 'structure'} of this unit: "
-            )
-            told += "where something has that, nothing else is named"
+        words = f"{abs(less):.2f} {'less' if less >= 0 else 'more'} than"
+        told = f"; up to {_ALIKE} would not tell the two apart" if less > _ALIKE else ""
+        if less <= _ALIKE and found.scores.structure == 1:
+            same = "text" if found.scores.text == 1 else "structure"
+            told = f", and the very {same} of this unit: where something has that, nothing else is "
+            told += "named"
         return (
-            f"it scores {abs(less):.2f} {'less' if less >= 0 else 'more'} than what is named, "
+            f"it scores {'as much as' if round(less, 2) == 0 else words} what is named, "
             f"{safe(found.reference.origin)} {safe(found.reference.name)} with "
             f"{_scores(found.scores)}{told}"
         )
