@@ -64,5 +64,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what starts a Spark session behind all else."""
-    items.sort(key=lambda item: "spark" in getattr(item, "fixturenames", ()))
+    """Put what starts a Spark session behind all else, with its file: one process has it."""
+    late = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path in late, "spark" in getattr(item, "fixturenames", ())))
