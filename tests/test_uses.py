@@ -364,8 +364,7 @@ SLOW: list[bytes] = [
     b"model_type = " * 20_000 + b"x",
     b"import transformers\n"
     + b"".join(
-        b"(" * 2_000 + b"transformers" + b")" * 2_000 + b".LlamaModel%d\n" % at
-        for at in range(100)
+        b"(" * 2_000 + b"transformers" + b")" * 2_000 + b".LlamaModel%d\n" % at for at in range(100)
     ),
     b"import transformers as t\n" + b"t" + b")" * 500_000 + b"t # a\n" * 100_000,
     b"import transformers as t\n" + b"t\n#t\n" * 100_000,
