@@ -21,7 +21,7 @@ import numpy as np
 from provenance.candidates import EQUAL_STRUCTURE, EQUAL_TEXT
 from provenance.chain import chain
 from provenance.composition import named, near_to, nearest, weight
-from provenance.finding import ALIKE, Entry, Scored, finding_of, span
+from provenance.finding import Entry, Scored, finding_of, span
 from provenance.library import Library, resemblances, score, shingled
 from provenance.model import (
     FileResult,
@@ -33,7 +33,7 @@ from provenance.model import (
 )
 from provenance.near import near
 from provenance.sketch import body, digest
-from provenance.verdict import judged, of_file, of_file_rates, rarity
+from provenance.verdict import ALIKE, judged, of_file, of_file_rates, rarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -34,13 +34,11 @@ from provenance.model import (
 )
 from provenance.parse import grammar
 from provenance.sketch import body, mix, positions, unmixed
-from provenance.verdict import is_common, rarity, rate
+from provenance.verdict import ALIKE, is_common, rarity, rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALIKE = 0.02
-"""Scores that differ by less than this do not tell two origins apart; a choice, as is TWIN."""
 TWIN = 0.1
 """Nor do units of equal structure whose text resemblance differs by no more than this, and what
 two names changed in one place make of it (each is in five shingles)."""

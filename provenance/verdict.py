@@ -33,6 +33,9 @@ COMMON = 0.05
 transformers 4.57.1 the null moves little between 2 % and 10 % (benchmarks/README.md)."""
 LEAST_FAMILIES = 3
 """What fewer families share is common in no index, however small it is."""
+ALIKE = 0.02
+"""Scores that differ by less than this do not tell two origins apart; a choice, as is ``TWIN`` of
+``finding``."""
 DERIVED = 0.001
 """A unit, or a file, that scores so high is *derived* where at most one of a thousand unrelated
 pairs does."""

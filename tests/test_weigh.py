@@ -13,12 +13,12 @@ from programs import inserted, program, renamed
 import provenance
 from provenance.cli import main
 from provenance.explained import weigh
-from provenance.finding import ALIKE
 from provenance.library import Library, resemblance, score, shingled
 from provenance.model import SourceFile, UnitWeighed
 from provenance.parse import parse
 from provenance.report.weighed import of_file, of_unit
 from provenance.source import open_source
+from provenance.verdict import ALIKE
 
 EARLY, LATE = "2024-01-01", "2025-01-01"
 TEXT = program(1, functions=3, classes=2)

@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from provenance.model import FileResult, Finding, Near, Report, Scores, UnitWeighed, Weighed
 from provenance.report.text import number, percent, rate, safe, span, wrapped
-from provenance.verdict import score
+from provenance.verdict import ALIKE, score
 
 _SOME = 0.25
 """Score below which a unit that is nearest speaks neither for nor against: a choice."""
-_ALIKE = 0.02
-"""As ``finding.ALIKE``."""
 _LISTED = ("named", "as close", "lower", "part", "below", "not compared", "alone", "hidden")
 
 
@@ -173,8 +171,8 @@ def _why(report: Report, unit: UnitWeighed, said: Weighed) -> str:
     if said.reason == "lower" and near and found and found.scores:
         less = found.scores.score - near.scores.score
         words = f"{abs(less):.2f} {'less' if less >= 0 else 'more'} than"
-        told = f"; up to {_ALIKE} would not tell the two apart" if less > _ALIKE else ""
-        if less <= _ALIKE and found.scores.structure == 1:
+        told = f"; up to {ALIKE} would not tell the two apart" if less > ALIKE else ""
+        if less <= ALIKE and found.scores.structure == 1:
             same = "text" if found.scores.text == 1 else "structure"
             told = f", and the very {same} of this unit: where something has that, nothing else is "
             told += "named"
