@@ -12,8 +12,8 @@ from typing import Any
 
 from provenance.model import Audit, Ruling
 from provenance.report.json import plain
-from provenance.report.rules import broken, excused, lessens, limited, own_references, undated
-from provenance.report.text import number, safe, wrapped
+from provenance.report.rules import broken, excused, lessens, own_references, undated
+from provenance.report.text import limited, number, safe, wrapped
 from provenance.verdict import score
 
 FORMAT_VERSION = 1
@@ -129,11 +129,8 @@ def _lines(audit: Audit, width: int) -> Iterator[str]:
     for who, less in lessens(audit):
         said = "; ".join(f"{key} {', '.join(map(safe, values))}" for key, values in less)
         yield from wrapped(f"{safe(who)}: {said}.", width, "")
-    told = (
-        *(broken(audit), own_references(audit), excused(audit), undated(audit)),
-        limited(audit.report),
-    )
-    for said in filter(None, told):
+    told = [broken(audit), own_references(audit), excused(audit), undated(audit)]
+    for said in filter(None, [*told, limited(audit.report)]):
         yield from wrapped(safe(said), width, "")
     if any(rule in one.breaks for one in audit.failures for rule in ("undeclared", "elsewhere")):
         yield "To declare what is listed: provenance notices --write"

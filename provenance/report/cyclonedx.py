@@ -31,8 +31,8 @@ from provenance.report.evidence import (
     subject,
     utf8,
 )
-from provenance.report.rules import broken_files, limited, undated
-from provenance.report.text import number, safe
+from provenance.report.rules import broken_files, undated
+from provenance.report.text import limited, number, safe
 from provenance.verdict import score
 from provenance.version import VERSION
 

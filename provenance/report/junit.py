@@ -13,8 +13,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from provenance.model import Audit, Ruling
 from provenance.report.evidence import evidence, files_of, identity_of, place, subject
-from provenance.report.rules import PREFIX, broken_files, limited, undated
-from provenance.report.text import safe
+from provenance.report.rules import PREFIX, broken_files, undated
+from provenance.report.text import limited, safe
 from provenance.version import VERSION
 
 

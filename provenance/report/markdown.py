@@ -27,11 +27,10 @@ from provenance.report.rules import (
     broken,
     excused,
     lessens,
-    limited,
     own_references,
     undated,
 )
-from provenance.report.text import number, safe
+from provenance.report.text import limited, number, safe
 
 MOST = 65_000
 """Characters; GitHub refuses a comment of more than 65,536."""

@@ -228,17 +228,6 @@ def undated(audit: Audit) -> str:
     return f"Days of git are missing: {audit.report.history}." if audit.report.history else ""
 
 
-def limited(report: Report) -> str:
-    """That of some units not all was looked at, in a sentence; empty where of none."""
-    units = sum(file.limited for file in report.files)
-    if not units:
-        return ""
-    return (
-        f"Of {number(units, 'unit')} only the likeliest references were looked at, as too many "
-        "share something with them."
-    )
-
-
 def excused(audit: Audit) -> str:
     """What the days of git or of an archive excuse, in a sentence; empty where they excuse nothing:
     of what was there before its reference nothing is derived, and who commits or packs sets the

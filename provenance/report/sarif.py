@@ -33,8 +33,8 @@ from provenance.report.evidence import (
     utf8,
 )
 from provenance.report.json import counts
-from provenance.report.rules import PREFIX, RULES, help_markdown, help_text, limited, undated
-from provenance.report.text import number, safe
+from provenance.report.rules import PREFIX, RULES, help_markdown, help_text, undated
+from provenance.report.text import limited, number, safe
 from provenance.version import VERSION
 
 SCHEMA = (

@@ -32,8 +32,8 @@ from provenance.report.evidence import (
     shortened,
     utf8,
 )
-from provenance.report.rules import broken_files, limited, undated
-from provenance.report.text import safe
+from provenance.report.rules import broken_files, undated
+from provenance.report.text import limited, safe
 from provenance.version import VERSION
 
 UNDATED = "1970-01-01T00:00:00Z"

@@ -82,12 +82,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from wrapped(f"Days of git are missing: {safe(report.history)}.", width, "")
         yield ""
     total = counts(report)
-    if total["units_limited"]:
-        limits = (
-            f"Of {number(total['units_limited'], 'unit')} only the likeliest references were "
-            "looked at, as too many share something with them (in each file: --format json)."
-        )
-        yield from wrapped(limits, width, "")
+    if limits := limited(report):
+        yield from wrapped(f"{limits.removesuffix('.')} (in each file: --format json).", width, "")
         yield ""
     summary = (
         f"{number(total['findings'], 'match', 'matches')} in {total['files_with_findings']} of "
@@ -106,6 +102,17 @@ def _lines(report: Report, width: int) -> Iterator[str]:
             width,
             "",
         )
+
+
+def limited(report: Report) -> str:
+    """That of some units not all was looked at, in a sentence; empty where of none."""
+    units = sum(file.limited for file in report.files)
+    if not units:
+        return ""
+    return (
+        f"Of {number(units, 'unit')} only the likeliest references were looked at, as too many "
+        "share something with them."
+    )
 
 
 def _vendored(report: Report, width: int) -> Iterator[str]:
