@@ -101,14 +101,12 @@ def headers(audit: Audit) -> dict[str, str]:
         package, _, path = _source(files, one)
         sources, holders, licenses = found.setdefault(one.path, ([], [], []))
         sources.append(f"# Adapted from {_line(path)} of {_line(package)}.")
+        said = [one.license] if one.license else []
         for notice in _notices(files, one):
             # without the sign a name in small letters would not be read as a holder's
             holders += [f"# Copyright (c) {_line(holder)}" for holder in _holders(notice)]
-        said = (
-            one.license,
-            *(name for notice in _notices(files, one) for name in notice.missing_licenses),
-        )
-        licenses += [f"# SPDX-License-Identifier: {_line(name)}" for name in said if name]
+            said += notice.missing_licenses
+        licenses += [f"# SPDX-License-Identifier: {_line(name)}" for name in said]
     return {
         path: "\n".join(_unique(line for part in parts for line in part)) + "\n"
         for path, parts in found.items()
