@@ -39,12 +39,11 @@ def _few(lines: list[str]) -> Iterator[str]:
     all is taken back."""
     for line in lines[:_MOST_RULES]:
         takes_back = line[0] == "!"
-        if not is_bounded(line, _MOST_STARS) or not _ALIKE.fullmatch(line):
-            yield from ["!*"] * takes_back
-        elif takes_back and _REACHES.search(line):
-            yield "!*"
-        else:
+        reaches = takes_back and _REACHES.search(line)
+        if is_bounded(line, _MOST_STARS) and _ALIKE.fullmatch(line) and not reaches:
             yield _kept(line)
+        elif takes_back:
+            yield "!*"
     if any(line[0] == "!" for line in lines[_MOST_RULES:]):
         yield "!*"
 

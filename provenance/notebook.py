@@ -138,6 +138,14 @@ def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, 
     return content, tuple(cells)
 
 
+def _is_deep(data: bytes) -> bool:
+    """Whether brackets stand within each other deeper than a notebook's: to read them would take
+    the stack of the thread, in newer releases of Python beyond its end."""
+    signs = data.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NO_SIGNS)
+    outside = b"".join(signs.split(b'"')[::2])
+    return max(accumulate(map(_STEPS.__getitem__, outside)), default=0) > _DEEPEST
+
+
 class _MalformedError(ValueError):
     """This is not how a notebook is built."""
 
@@ -397,14 +405,6 @@ def _after(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
     if len(quote) == 1 and not line.endswith("\\"):
         quote = ""
     return depth, quote, remark
-
-
-def _is_deep(data: bytes) -> bool:
-    """Whether brackets stand within each other deeper than a notebook's: to read them would take
-    the stack of the thread, in newer releases of Python beyond its end."""
-    signs = data.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NO_SIGNS)
-    outside = b"".join(signs.split(b'"')[::2])
-    return max(accumulate(map(_STEPS.__getitem__, outside)), default=0) > _DEEPEST
 
 
 def _inside(line: str, depth: int, quote: str) -> tuple[int, str, bool]:
