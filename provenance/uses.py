@@ -13,7 +13,6 @@ import re
 from collections.abc import (
     Callable,
     Container,
-    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -22,25 +21,38 @@ from functools import lru_cache
 from heapq import merge
 from itertools import chain, islice, takewhile
 from pathlib import PurePosixPath
-from typing import Literal, cast
-from unicodedata import lookup, normalize
+from typing import Literal
 
 from tree_sitter import Node, Tree
 
+from provenance.expression import (
+    BETWEEN,
+    LONGEST,
+    MOST_PARTS,
+    File,
+    Span,
+    alternatives,
+    arguments,
+    as_read,
+    assigned,
+    bare,
+    called,
+    given,
+    holding,
+    inside,
+    line_of,
+    method_call,
+    spellings,
+    text_of,
+)
 from provenance.known import GENERIC, Use, family_names, plain, resolve
 from provenance.parse import LONGEST_IMPORT, Walked, syntax
 
 MOST = 2_000
 """Uses read of one file; no person writes more."""
 
-_MOST_MEANINGS, _MOST_NAMES, _MOST_PARTS = 4, 10, 20
-"""Packages that one name stands for in a file, of which what is reached through it is looked up;
-names that one value is given to; parts of a dotted name, and of a text, and brackets around one."""
-_LONGEST = 200
-_AROUND = 8
-"""Nodes around a place that are looked at."""
-_Span = tuple[int, int, bytes]
-"""The first byte of a place, the one behind its last, and what is sought there."""
+_MOST_MEANINGS = 4
+"""Packages that one name stands for in a file, of which what is reached through it is looked up."""
 
 # --- reading ------------------------------------------------------------------------------
 
@@ -70,13 +82,6 @@ _GAP = rb"[\s\\)]*(?:#[^\n]{0,200}\n[\s\\)]*){0,3}"
 _THROUGH = re.compile(
     rb"(?<![\w\x80-\xff.])(%b)((?:%b\.%b%b){1,12})" % (_IDENTIFIER, _GAP, _GAP, _IDENTIFIER)
 )
-_ESCAPE = re.compile(
-    r"\\(?:\n|N\{([A-Za-z -]+)\}|([0-7]{1,3})"
-    r"|x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))"
-)
-_LAYOUT = ("comment", "line_continuation")
-_BETWEEN = re.compile(rb"#[^\n]*|[\s\\)]")
-_BEYOND = re.compile(rb"(?<![\w\x80-\xff])\w*[\x80-\xff][\w\x80-\xff]*")
 _FRAMEWORKS = (b"torch", b"transformers", b"vllm", b"sglang", b"jax", b"mlx", b"flax", b"paddle")
 _FROM = re.compile(r"from\b([\w.\s\\]*)\bimport\b")
 _NAMES_MODULE = re.compile(rb"from \.*\w[\w.]* import\b")
@@ -133,7 +138,7 @@ def is_worth_reading(walked: Walked, path: str, known: Mapping[str, str]) -> boo
     """Whether a file has one of the words, imports what may be of a known family, or names a
     checkpoint: most have nothing to read."""
     texts, content = walked.texts, walked.content
-    if _spellings(content):
+    if spellings(content):
         return True
     if (
         any(word in texts for word in _WORDS)
@@ -171,7 +176,7 @@ def _keys_of(statement: bytes) -> tuple[str, ...]:
 
 @lru_cache(maxsize=10_000)
 def _keys_in(statement: bytes) -> tuple[str, ...]:
-    text = _name(statement.decode("utf-8", "replace"))
+    text = as_read(statement.decode("utf-8", "replace"))
     match = _FROM.match(text)
     if match is None:
         parts_ = (part.split() for part in text[6:].replace("\\", " ").split(","))
@@ -187,27 +192,11 @@ def _keys_in(statement: bytes) -> tuple[str, ...]:
 
 def _is_about_models(content: bytes) -> bool:
     return any(word in content for word in _FRAMEWORKS) or any(
-        word in _spellings(content) for word in _FRAMEWORKS
+        word in spellings(content) for word in _FRAMEWORKS
     )
 
 
-def _name(text: str) -> str:
-    """A name as Python reads it: in NFKC (PEP 3131)."""
-    return text if text.isascii() else normalize("NFKC", text)
-
-
-@lru_cache(maxsize=1)
-def _spellings(content: bytes) -> dict[bytes, list[bytes]]:
-    """What else than ASCII a file has that Python reads as a name in ASCII, by that name."""
-    found: dict[bytes, list[bytes]] = {}
-    for word in () if content.isascii() else dict.fromkeys(_BEYOND.findall(content)):
-        name = _name(word[: 4 * _LONGEST].decode("utf-8", "replace"))
-        if name.isascii() and name.isidentifier():
-            found.setdefault(name.encode(), []).append(word)
-    return found
-
-
-def _checkpoint_places(content: bytes) -> Iterator[_Span]:
+def _checkpoint_places(content: bytes) -> Iterator[Span]:
     """Where a string, without its quotes, is the name of a checkpoint of a known owner."""
     for match in _CHECKPOINT.finditer(content):
         before = content[max(0, match.start() - 30) : match.start()]
@@ -216,118 +205,22 @@ def _checkpoint_places(content: bytes) -> Iterator[_Span]:
             yield match.start() - len(before) + at + 1, match.end() - 1, b"/"
 
 
-class _File:
-    """A file, its trees, and the names its imports bind."""
+class _File(File):
+    """A file as its uses are read."""
 
     def __init__(self, content: bytes, path: str, roots: Sequence[Node]) -> None:
-        self.content = content
-        self.roots = roots
+        super().__init__(content, roots)
         pure = PurePosixPath(path)
         self.folders = pure.parts[:-1]
         stem = pure.stem if pure.stem != "__init__" else ""
         own = (stem, *self.folders[-1:])
         self.own = {plain(part)[1] for part in own if part} - GENERIC
-        self.bound: dict[str, str] = {}
-        self.packages: dict[str, dict[str, None]] = {}
         self.stars: dict[str, None] = {}
         self.classes: list[Node] = []
         self.read: set[int] = set()
         """Nodes of which all values have been read: one may name ``model_type`` very often."""
         self.decorated: dict[int, str] = {}
         """Names of definitions by their nodes: one may have very many decorators."""
-
-    def bind(self, name: str, target: str) -> None:
-        """That a name means a target, as the last import has it; and that some import does."""
-        self.bound[name] = target
-        self.packages.setdefault(name, {})[target] = None
-
-    def text(self, node: Node | None) -> str:
-        """A node as written, in one line, no longer than can be a name; a name as it is read."""
-        if node is None:
-            return ""
-        raw = self.content[node.start_byte : min(node.end_byte, node.start_byte + 4 * _LONGEST)]
-        text = " ".join(raw.decode("utf-8", "replace")[:_LONGEST].split())
-        return text if node.type == "string_content" else _name(text)
-
-    def places(self, *words: bytes) -> Iterator[tuple[bytes, list[Node]]]:
-        """Where some words stand as leaves, or what is read as one of them; see ``nodes``."""
-        return self.nodes(merge(*map(self.spans, words)))
-
-    def spans(self, word: bytes) -> Iterator[_Span]:
-        """Where a word, or what is read as it, stands in the text, in order."""
-        others = _spellings(self.content).get(word, ())
-        return merge(*(self._spelled(one, word) for one in (word, *others)))
-
-    def _spelled(self, spelled: bytes, word: bytes) -> Iterator[_Span]:
-        at = self.content.find(spelled)
-        while at >= 0:
-            yield at, at + len(spelled), word
-            at = self.content.find(spelled, at + len(spelled))
-
-    def nodes(self, spans: Iterable[_Span]) -> Iterator[tuple[bytes, list[Node]]]:
-        """Places, given in their order, the outer one first, that are exactly a node.
-
-        Yields:
-            What is sought there, and the nodes from the root, which stands ``_AROUND`` times, to
-            the smallest one of the place. The list is the walk's own, which goes on with it.
-        """
-        roots = iter(self.roots)  # a notebook has a tree for each cell
-        root = next(roots, None)
-        path: list[Node] = []
-        for first, stop, sought in spans:
-            while root is not None and root.end_byte <= first:
-                root, path = next(roots, None), []
-            if root is None:
-                return
-            if not path:
-                cursor, path = root.walk(), [root] * _AROUND
-            while True:
-                node = path[-1]
-                exact = node.byte_range == (first, stop)
-                if node.end_byte <= first:
-                    if cursor.goto_next_sibling():
-                        path[-1] = cast("Node", cursor.node)
-                    elif len(path) > _AROUND and path[-2].end_byte <= first:
-                        cursor.goto_parent()
-                        path.pop()
-                    else:
-                        break  # behind the last one in what is around
-                elif node.start_byte > first or node.end_byte < stop:
-                    break
-                elif node.child_count == 1 or (node.child_count and not exact):
-                    cursor.goto_first_child()
-                    path.append(cast("Node", cursor.node))
-                else:
-                    if exact:
-                        yield sought, path
-                    break
-
-    def module(self, node: Node | None) -> str:
-        """A name in an import, whatever blanks and ends of lines are in it."""
-        if node is None:
-            return ""
-        raw = _BETWEEN.sub(b"", self.content[node.start_byte : node.end_byte])
-        return _name(raw[: 4 * _LONGEST].decode("utf-8", "replace"))[:_LONGEST]
-
-    def name(self, node: Node | None) -> str:
-        """A dotted name without layout and brackets; ``""`` for any other expression."""
-        parts: list[str] = []
-        node = _bare(node)
-        while node is not None and node.type == "attribute" and len(parts) < _MOST_PARTS:
-            parts.append(self.text(node.child_by_field_name("attribute")))
-            node = _bare(node.child_by_field_name("object"))
-        if node is None or node.type not in ("identifier", "dotted_name"):
-            return ""
-        return ".".join((self.text(node), *reversed(parts)))[:_LONGEST]
-
-    def dotted(self, node: Node | None) -> str:
-        """A name as the imports mean it; ``""`` for any other expression."""
-        first, dot, rest = self.name(node).partition(".")
-        return self.bound.get(first, first) + dot + rest
-
-    def is_bound(self, node: Node | None) -> bool:
-        """Whether a name begins with one that is imported."""
-        return self.name(node).partition(".")[0] in self.bound
 
 
 def _found(file: _File) -> Iterator[Use]:
@@ -349,35 +242,8 @@ def _found(file: _File) -> Iterator[Use]:
         yield from readers[word](file, word, path)
 
 
-def _outer_first(span: _Span) -> tuple[int, int]:
+def _outer_first(span: Span) -> tuple[int, int]:
     return span[0], -span[1]
-
-
-def _line(node: Node) -> int:
-    return node.start_point.row + 1
-
-
-def _inside(node: Node) -> list[Node]:
-    """What a node is made of: neither comments nor the ends of lines that go on."""
-    return [one for one in node.named_children if one.type not in _LAYOUT]
-
-
-def _bare(node: Node | None) -> Node | None:
-    """A value without the brackets around it."""
-    for _ in range(_MOST_PARTS):
-        if node is None or node.type != "parenthesized_expression":
-            break
-        inner = _inside(node)
-        node = inner[0] if len(inner) == 1 else None
-    return node
-
-
-def _above(path: list[Node], at: int) -> int:
-    """Where in a path that stands which a node of it is a part of, brackets aside."""
-    at -= 1
-    while path[at].type == "parenthesized_expression":
-        at -= 1
-    return at
 
 
 # --- imports and subclasses ---------------------------------------------------------------
@@ -394,7 +260,7 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
                 file.bind(
                     alias or name.partition(".")[0], name if alias else name.partition(".")[0]
                 )
-                yield Use("import", name, _line(child), alias)
+                yield Use("import", name, line_of(child), alias)
     elif statement.type == "import_from_statement":
         module, relative = _module(file, statement.child_by_field_name("module_name"))
         own = relative and plain(module.rpartition(".")[2])[1] in file.own
@@ -405,14 +271,14 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
             if child.type == "wildcard_import":
                 file.stars[module] = None
                 if not own:
-                    yield Use("import", f"{module}.*", _line(child))
+                    yield Use("import", f"{module}.*", line_of(child))
                 continue
             name, alias = _imported(file, child)
             if name:
                 target = module + name if module.endswith(".") else f"{module}.{name}"
                 file.bind(alias or name, target)
                 if not own:
-                    yield Use("import", target, _line(child), alias)
+                    yield Use("import", target, line_of(child), alias)
 
 
 def _imported(file: _File, node: Node) -> tuple[str, str]:
@@ -444,17 +310,17 @@ def _subclasses(file: _File) -> Iterator[Use]:
         if bases is None:
             continue
         name = file.text(node.child_by_field_name("name"))
-        for base in _inside(bases)[:50]:
-            inner = _bare(base)
+        for base in inside(bases)[:50]:
+            inner = bare(base)
             if inner is not None and inner.type == "subscript":
                 inner = inner.child_by_field_name("value")
             target = file.dotted(inner)
             if target and file.is_bound(inner):
-                yield Use("subclass", target, _line(node), name)
+                yield Use("subclass", target, line_of(node), name)
             elif target and file.stars and target not in local and "." not in target:
                 for star, parts in stars[:20]:
                     if "." not in star or not parts.isdisjoint(family_names(target)):
-                        yield Use("subclass", f"{star}.{target}", _line(node), name)
+                        yield Use("subclass", f"{star}.{target}", line_of(node), name)
 
 
 def _through(
@@ -474,12 +340,12 @@ def _through(
     told: set[str] = set()
     origins: dict[str, str | None] = {}
 
-    def spans() -> Iterator[_Span]:
+    def spans() -> Iterator[Span]:
         for match in _THROUGH.finditer(file.content) if packages else ():
-            for package in packages.get(_name(match[1].decode("utf-8", "replace")), ()):
-                reached = _name(_BETWEEN.sub(b"", match[2]).decode("utf-8", "replace"))
+            for package in packages.get(as_read(match[1].decode("utf-8", "replace")), ()):
+                reached = as_read(BETWEEN.sub(b"", match[2]).decode("utf-8", "replace"))
                 target = package + reached
-                if len(target) > _LONGEST or target in told:
+                if len(target) > LONGEST or target in told:
                     continue
                 if target not in origins:
                     origins[target] = resolve(Use("import", target, 0), known)
@@ -488,137 +354,52 @@ def _through(
 
     for word, path in file.nodes(spans()):
         target = word.decode()
-        at = _above(path, -1)
+        at = holding(path, -1)
         if path[at].type == "attribute" and (
             path[at].child_by_field_name("object") == path[at + 1] and target not in told
         ):
             told.add(target)
-            if (_line(path[-1]), origins[target]) not in lines:
-                yield Use("import", target, _line(path[-1]))
+            if (line_of(path[-1]), origins[target]) not in lines:
+                yield Use("import", target, line_of(path[-1]))
 
 
 # --- calls --------------------------------------------------------------------------------
-
-
-def _call_of(path: list[Node]) -> tuple[Node | None, Node | None]:
-    """The object and the call of a method name: ``a.b(...)`` -> ``a`` and the whole."""
-    node, attribute = path[-1], path[-2]
-    if attribute.type != "attribute" or attribute.child_by_field_name("attribute") != node:
-        return None, None
-    call = path[_above(path, -2)]
-    if call.type != "call":
-        return None, None
-    return attribute.child_by_field_name("object"), call
-
-
-def _called(path: list[Node]) -> Node | None:
-    """The call in which a name, or the last one behind dots, is what is called."""
-    call = path[_above(path, -2 if path[-2].type == "attribute" else -1)]
-    return call if call.type == "call" else None
-
-
-def _passed(file: _File, call: Node) -> list[tuple[str, Node]]:
-    """The values a call is given, each with its keyword, which is empty where it has none."""
-    arguments = call.child_by_field_name("arguments")
-    if arguments is None or arguments.type != "argument_list":
-        return []
-    passed = []
-    for node in _inside(arguments)[:50]:
-        keyword = node.type == "keyword_argument"
-        value = node.child_by_field_name("value") if keyword else node
-        if value is not None:
-            name = file.text(node.child_by_field_name("name")) if keyword else ""
-            passed.append((name, value))
-    return passed
-
-
-def _arguments(file: _File, call: Node) -> list[Node]:
-    """The values a call is given, by keyword too."""
-    return [value for _, value in _passed(file, call)]
-
-
-def _given(file: _File, call: Node, *names: str) -> list[Node | None]:
-    """The values of a call for parameters, by place or by keyword; None where it has none."""
-    passed = _passed(file, call)
-    plain = [value for name, value in passed if not name]
-    named = {name: value for name, value in passed if name}
-    placed = [*plain, *(None for _ in names)]
-    return [named.get(one, placed[at]) for at, one in enumerate(names)]
-
-
-def _literal(file: _File, node: Node | None) -> str:
-    """The text of a plain string of one line, in brackets or parts too, else ``""``."""
-    node = _bare(node)
-    if node is None:
-        return ""
-    joined = node.type == "concatenated_string"
-    texts = [_plain_text(file, one) for one in (_inside(node)[:_MOST_PARTS] if joined else [node])]
-    text = "".join(one for one in texts if one)
-    return "" if None in texts or len(text) > _LONGEST else text
-
-
-def _plain_text(file: _File, node: Node) -> str | None:
-    """The text of a plain string, None of anything else."""
-    if node.type != "string" or node.end_byte - node.start_byte > _MOST_NAMES * _LONGEST:
-        return None
-    inner = node.named_children
-    if len(inner) == 2:
-        return ""
-    if len(inner) != 3 or inner[1].type != "string_content":
-        return None
-    raw = file.content[inner[1].start_byte : inner[1].end_byte].decode("utf-8", "replace")
-    text = _ESCAPE.sub(_escaped, raw) if inner[1].named_child_count else raw
-    return " ".join(text.split())
-
-
-def _escaped(match: re.Match[str]) -> str:
-    """The sign that an escape in a string stands for; the escape where there is none."""
-    if match[0] == "\\\n":
-        return ""
-    if match[1]:
-        try:
-            sign = lookup(match[1])
-        except KeyError:
-            return match[0]
-        return sign if sign.isascii() else match[0]  # others are not known to every Python
-    code = int(match[2], 8) if match[2] else int((match[3] or match[4] or match[5]), 16)
-    return chr(code) if code < 0x110000 else match[0]
 
 
 def _loads(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
     kind: Literal["from_pretrained", "from_config"] = (
         "from_pretrained" if word == b"from_pretrained" else "from_config"
     )
-    object_, call = _call_of(path)
+    object_, call = method_call(path)
     if object_ is None or call is None:
         return
     by = f"{file.text(object_)}.{kind}"
     if file.is_bound(object_) and (target := file.dotted(object_)):
-        yield Use(kind, target, _line(path[-1]), by)
-    for value in (*_given(file, call, _CHECKPOINT_OF), *_arguments(file, call)[:1]):
-        if literal := _literal(file, value):
-            yield Use(kind, literal, _line(path[-1]), by)
+        yield Use(kind, target, line_of(path[-1]), by)
+    for value in (*given(file, call, _CHECKPOINT_OF), *arguments(file, call)[:1]):
+        if literal := text_of(file, value):
+            yield Use(kind, literal, line_of(path[-1]), by)
             break
 
 
 def _registers(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
-    object_, call = _call_of(path)
+    object_, call = method_call(path)
     if object_ is not None and call is not None:
         registry = file.name(object_) or file.text(object_)
         if not (_REGISTRY.search(registry) or _REGISTRY.search(file.dotted(object_))):
             return
         by = f"{registry}.{word.decode()}"
-        for value in _arguments(file, call)[:8]:
-            target = _literal(file, value) or file.dotted(value)
+        for value in arguments(file, call)[:8]:
+            target = text_of(file, value) or file.dotted(value)
             if target and target not in ("True", "False", "None"):
-                yield Use("register", target, _line(path[-1]), by)
+                yield Use("register", target, line_of(path[-1]), by)
     if word != b"register" and (name := _decorated(file, path)):
-        yield Use("register", name, _line(path[-1]), f"@{word.decode()}")
+        yield Use("register", name, line_of(path[-1]), f"@{word.decode()}")
 
 
 def _decorated(file: _File, path: list[Node]) -> str:
     """The name of the definition a name decorates, ``""`` where it decorates none."""
-    for above in path[-2 : -2 - _MOST_PARTS : -1]:
+    for above in path[-2 : -2 - MOST_PARTS : -1]:
         if above.type == "decorated_definition":
             if above.id not in file.decorated:
                 definition = above.child_by_field_name("definition")
@@ -637,7 +418,7 @@ _DEFAULTS = ("default_parameter", "typed_default_parameter")
 
 
 def _model_types(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
-    around = path[-2 : -2 - _MOST_PARTS : -1]
+    around = path[-2 : -2 - MOST_PARTS : -1]
     for above in [one for one in around if one.type != "parenthesized_expression"][:6]:
         if above.type in ("block", "module", "expression_statement") or above.id in file.read:
             break
@@ -649,73 +430,57 @@ def _model_types(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
         elif above.type in ("keyword_argument", "pair", *_DEFAULTS):
             values = [above.child_by_field_name("value")]
         for value in values:
-            for one in _alternatives(value):
-                text = _literal(file, one)
+            for one in alternatives(value):
+                text = text_of(file, one)
                 if text and text != "model_type":
-                    yield Use("model_type", text, _line(one or path[-1]), above.type)
+                    yield Use("model_type", text, line_of(one or path[-1]), above.type)
         if values:
             file.read.add(above.id)
             break
 
 
-def _right(statement: Node | None) -> Node | None:
-    """What an assignment gives to one name or, by others in it, to several; else what is given."""
-    for _ in range(_MOST_NAMES):
-        if statement is not None and statement.type == "assignment":
-            statement = statement.child_by_field_name("right")
-    return statement
-
-
-def _alternatives(value: Node | None) -> list[Node | None]:
-    """The values of a value: of a list or a choice, or what is assigned to several names."""
-    value = _bare(_right(value))
-    if value is not None and value.type in ("tuple", "list", "set", "conditional_expression"):
-        return [*_inside(value)]
-    return [value]
-
-
-def _importing(file: _File) -> Iterator[_Span]:
+def _importing(file: _File) -> Iterator[Span]:
     """Where ``import_module`` stands by another name."""
     names = {name for name, target in file.bound.items() if target == "importlib.import_module"}
     for match in _WORD.finditer(file.content) if names - {"import_module"} else ():
-        if _name(match[0].decode("utf-8", "replace")) in names:
+        if as_read(match[0].decode("utf-8", "replace")) in names:
             yield *match.span(), b"("
 
 
 def _named(file: _File, word: bytes, path: list[Node]) -> Iterator[Use]:
     """Modules and model types that are named to what imports or makes them."""
-    call = _called(path)
+    call = called(path)
     if call is None:
         return
     kind: Literal["import", "model_type"] = "model_type" if word == b"for_model" else "import"
     first = "name" if kind == "import" else "model_type"
-    target, package = (_literal(file, value) for value in _given(file, call, first, "package"))
+    target, package = (text_of(file, value) for value in given(file, call, first, "package"))
     if target:
         if kind == "import" and target.startswith("."):
             target = package + target
-        yield Use(kind, target, _line(path[-1]), file.text(path[-1]))
+        yield Use(kind, target, line_of(path[-1]), file.text(path[-1]))
 
 
 def _checkpoints(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
     if path[-2].type == "string" and path[-3].type != "expression_statement":
-        yield Use("checkpoint", file.text(path[-1]), _line(path[-1]))
+        yield Use("checkpoint", file.text(path[-1]), line_of(path[-1]))
 
 
 # --- patches ------------------------------------------------------------------------------
 
 
-def _patched(file: _File) -> Iterator[_Span]:
+def _patched(file: _File) -> Iterator[Span]:
     """Where something is assigned to a dotted name of what is imported."""
     for match in _ASSIGNED.finditer(file.content) if file.bound else ():
-        before = file.content[max(0, match.start() - _LONGEST) : match.start()]
+        before = file.content[max(0, match.start() - LONGEST) : match.start()]
         name = before[len(before.rstrip(_OF_NAMES)) :]
-        if _name(name.partition(b".")[0].decode("utf-8", "replace")) in file.bound:
+        if as_read(name.partition(b".")[0].decode("utf-8", "replace")) in file.bound:
             yield match.start() - len(name), match.end(1), b"="
 
 
 def _assigned(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
     statement = path[-2]
-    right = _right(statement) if statement.type == "assignment" else None
+    right = assigned(statement) if statement.type == "assignment" else None
     target = file.dotted(path[-1])
     parts = target.split(".")
     is_class = any(part[:1].isupper() for part in parts[-2:])
@@ -724,29 +489,29 @@ def _assigned(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
         and right.type in ("identifier", "attribute", "lambda", "call")
         and (is_class or parts[-1] == "forward")
     ):
-        yield Use("patch", target, _line(statement), file.text(right)[:80])
+        yield Use("patch", target, line_of(statement), file.text(right)[:80])
 
 
 def _set(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
-    call = _called(path)
-    values = _arguments(file, call) if call is not None else []
+    call = called(path)
+    values = arguments(file, call) if call is not None else []
     if (
         call is not None
         and len(values) == 3
         and file.is_bound(values[0])
         and (target := file.dotted(values[0]))
     ):
-        name = _literal(file, values[1])
+        name = text_of(file, values[1])
         if name.isidentifier():
-            yield Use("patch", f"{target}.{name}", _line(call), file.text(values[2])[:80])
+            yield Use("patch", f"{target}.{name}", line_of(call), file.text(values[2])[:80])
 
 
 def _made_method(file: _File, _: bytes, path: list[Node]) -> Iterator[Use]:
-    call = _called(path)
-    values = _arguments(file, call) if call is not None else []
+    call = called(path)
+    values = arguments(file, call) if call is not None else []
     target = file.dotted(values[0]) if values and file.is_bound(values[0]) else ""
     if call is not None and target:
-        yield Use("patch", target, _line(call), file.text(call)[:80])
+        yield Use("patch", target, line_of(call), file.text(call)[:80])
 
 
 _Reader = Callable[[_File, bytes, list[Node]], Iterator[Use]]
