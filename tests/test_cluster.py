@@ -279,6 +279,32 @@ def test_nothing_of_the_working_folder_is_run(spark: Any, made: Any, hostile: Pa
     assert sorted(one.suffix for one in hostile.iterdir()) == [".py"] * 4
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs shell scripts")
+def test_spark_is_not_taken_from_beside_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PySpark looks there first, as if it were begun in the folder of its own sources."""
+    pytest.importorskip("pyspark")
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "src").mkdir()
+    for name in ("bin/spark-submit", "java/bin/java"):
+        put = tmp_path / name
+        put.parent.mkdir(parents=True)
+        put.write_text(f"#!/bin/sh\ntouch '{tmp_path}/{put.name}-was-run'\nexit 1\n")
+        put.chmod(0o755)
+    environment = {**os.environ, "JAVA_HOME": str(tmp_path / "java")}
+    environment.pop("SPARK_HOME", None)
+    ended = subprocess.run(
+        [sys.executable, "-m", "provenance", "cluster", "build", ".", "-o", "tables"],
+        cwd=tmp_path / "src",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert [one.name for one in tmp_path.glob("*-was-run")] == ["java-was-run"]
+
+
 def test_tables_are_exported_to_the_very_bytes_of_the_index(
     spark: Any, made: Any, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def session(
     reason = missing()
     if reason:
         raise ClusterError(reason)
+    import pyspark
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
@@ -74,6 +75,11 @@ def session(
         os.environ["LC_ALL"] = "C.UTF-8"
     builder = SparkSession.builder.appName("provenance")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
+        # PySpark looks beside the working folder first, where a repository may have a bin
+        module = Path(pyspark.__file__).resolve().parent
+        homes = (module / "spark-distribution", module, module.parent.parent)
+        known = next((one for one in homes if (one / "bin" / "spark-submit").is_file()), module)
+        os.environ.setdefault("SPARK_HOME", str(known))
         builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
         more = (settings or {}).get("spark.driver.extraJavaOptions", "")
         place = re.sub(r'(["\\])', r"\\\1", os.getcwd())  # a folder of any name is no option
