@@ -1,15 +1,20 @@
 """Nothing of what is scanned is run: not imported, not started, not even found on a path.
 
 The scanned folder is full of traps: modules with the names of all that Provenance and the standard
-library import, configuration of git that starts programs, files that Python or pytest run by
-themselves. Each trap would leave a mark. Audit hooks watch what the scan does besides.
+library import, programs of a folder in PATH, configuration of git that starts programs, files that
+Python or pytest run by themselves. Each trap would leave a mark. Audit hooks watch what the scan
+does besides, and every Python that is started says where it begins: none may where it would look
+for modules in that folder, whichever its release imports by itself.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -17,12 +22,17 @@ from programs import program
 
 import provenance
 
-TRAPS = (
-    "numpy provenance datasketch pathspec click tqdm json zlib tree_sitter tree_sitter_python "
-    "selectors multiprocessing concurrent pickle sqlite3 hashlib platformdirs jinja2 pygments "
-    "license_expression markupsafe random typing sitecustomize usercustomize conftest setup "
-    "tomllib string struct socket secrets"
-).split()
+_OURS = filter(str.isidentifier, packages_distributions())
+TRAPS = {*sys.stdlib_module_names, *_OURS, "sitecustomize", "usercustomize", "conftest", "setup"}
+"""All that may be imported; where it is looked for in the scanned folder first, that is run."""
+
+SAYS = """
+import os, sys
+with open(os.environ["STARTED"], "a") as file:
+    safe = getattr(sys.flags, "safe_path", False)
+    file.write(repr((safe, os.getcwd(), sys.orig_argv)) + "\\n")
+"""
+"""Run by every Python that is started, from a folder that is trusted: where it begins."""
 
 WATCH = """
 import os, sys
@@ -62,9 +72,12 @@ def trapped(tmp_path: Path) -> Path:
     folder.mkdir()
     trap = f"open({str(tmp_path / 'sprung')!r}, 'a').write(__name__ + chr(10))\n"
     for name in TRAPS:
-        (folder / f"{name}.py").write_text(trap + program(1), "utf-8")
-        (folder / name).mkdir()
-        (folder / name / "__init__.py").write_text(trap, "utf-8")
+        (folder / f"{name}.py").write_text(trap, "utf-8")
+    (folder / "bin").mkdir()
+    for name in ("git", "python", "python3", "pip", "sh", "uname", "rustc", "lsb_release"):
+        put = folder / "bin" / name
+        put.write_text(f"#!/bin/sh\necho {name} >> '{tmp_path / 'sprung'}'\n")
+        put.chmod(0o755)
     (folder / "evil.pth").write_text(f"import os; {trap}", "utf-8")
     text = "".join(program(seed) for seed in range(30))
     for number in range(1 + 4_000_000 // len(text)):
@@ -88,8 +101,20 @@ def trapped(tmp_path: Path) -> Path:
 
 
 def _run(trapped: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more}
-    environment.pop("PYTHONPATH", None)
+    """From inside the repository, of which CI has put a folder into PATH."""
+    own = trapped.parent / "own"
+    own.mkdir()
+    (own / "sitecustomize.py").write_text(SAYS, "utf-8")
+    environment = {
+        **os.environ,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(own),
+        "PATH": os.pathsep.join(["bin", "", str(trapped / "bin"), os.environ["PATH"]]),
+        "TARGET": str(trapped),
+        "MARKS": str(trapped.parent / "marks"),
+        "STARTED": str(trapped.parent / "started"),
+        **more,
+    }
     return subprocess.run(
         command, cwd=trapped, capture_output=True, text=True, env=environment, timeout=300
     )
@@ -105,15 +130,58 @@ def index(tmp_path: Path) -> str:
     return str(tmp_path / "ours.db")
 
 
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    """Where pip finds a wheel."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "wren-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("wren/model.py", program(1))
+        about = "wren-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: wren\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    return folder
+
+
+def _apart(trapped: Path, started: Path) -> bool:
+    """Whether each Python that was started begins where it finds nothing of the repository."""
+    told = [ast.literal_eval(line) for line in started.read_text("utf-8").splitlines()]
+    for safe, folder, begun in told[1:]:  # the first is ours, started by a script elsewhere
+        guarded = sys.version_info < (3, 11) and any("sys.path = [" in one for one in begun)
+        assert safe or guarded or not Path(folder).is_relative_to(trapped), (folder, begun)
+    return len(told) > 1
+
+
 def test_nothing_scanned_is_run(trapped: Path, index: str, tmp_path: Path) -> None:
     """From inside the repository, by several workers."""
     script = tmp_path / "watch.txt"
     script.write_text(WATCH, "utf-8")
     marks = tmp_path / "marks"
     scan = ("scan", ".", "--no-default-index", "--index", index, "--jobs", "2")
-    watched = {"TARGET": str(trapped), "MARKS": str(marks)}
-    done = _run(trapped, sys.executable, str(script), *scan, **watched)
+    done = _run(trapped, sys.executable, str(script), *scan)
     assert done.returncode == 0, done.stderr
     assert "big0.py" in done.stdout
     assert not (tmp_path / "sprung").exists(), (tmp_path / "sprung").read_text()
     assert not marks.exists(), marks.read_text()
+    assert _apart(trapped, tmp_path / "started")
+
+
+def test_nothing_is_run_where_pip_fetches(trapped: Path, index: str, tmp_path: Path) -> None:
+    """Whatever it imports before it does anything: Python 3.13 imports more than older ones."""
+    script = tmp_path / "start.txt"
+    script.write_text("from provenance.cli import main\nmain()\n", "utf-8")
+    with zipfile.ZipFile(tmp_path / "wren-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("wren/model.py", program(1))
+        about = "wren-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: wren\nVersion: 1.0\n")
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    scan = ("scan", "pypi:wren==1.0", "--no-default-index", "--index", index)
+    done = _run(
+        trapped, sys.executable, str(script), *scan, PROVENANCE_CACHE=str(tmp_path / "cache"), **pip
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "sprung").exists(), (tmp_path / "sprung").read_text()
+    assert _apart(trapped, tmp_path / "started")
