@@ -51,8 +51,8 @@ _PYTHON_FILE = re.compile(r"\.pyw?(?!\w)|[{$]")
 """What these may name that is Python, or that a variable may say is; options may stand behind."""
 _ENDS = r"\v\f\x1c-\x1e\x85\u2028\u2029"
 """Where a line ends for IPython, but none of Python."""
-_BLANK = re.compile(rf"\A((?:[^\S\n]*\n)*)[^\S\n]*[{_ENDS}]")
-"""What it takes off in front."""
+_FRONT = re.compile(rf"\A\s*[{_ENDS}]")
+"""What it takes off in front, from the start of its last line on."""
 _CELL_MAGIC = re.compile(rf"[ \t]*%%(!|\w+)?([^{_ENDS}]*)")
 _HELP = re.compile(r"\s*%%\w+\?")  # asks what it is: the rest of the cell is Python
 _MAYBE = re.compile(
@@ -243,7 +243,7 @@ def _gives_names(source: str) -> bool:
 def _python(source: str, own: bool) -> str:
     """The source of a cell with all that is no Python commented out, line for line; where names of
     magics are the notebook's ``own``, that of every cell magic is Python."""
-    plain = _BLANK.sub(r"\1", source.replace("\r\n", "\n").replace("\r", "\n"))
+    plain = _without_front(source.replace("\r\n", "\n").replace("\r", "\n"))
     if not _MAYBE.search(plain):
         return plain
     if "\\\r" in source:  # stays for a while: a magic does not go on there
@@ -261,6 +261,16 @@ def _python(source: str, own: bool) -> str:
         if other and not _LIKE_PYTHON.search(plain):
             return "\n".join(_comment(line) for line in lines)
     return "\n".join(_without_magics(lines))
+
+
+def _without_front(source: str) -> str:
+    """The source without what IPython takes off in front: blanks that end a line for it alone, and
+    those before them in that line. No pattern that goes back over lines: each would take memory."""
+    front = _FRONT.match(source)
+    if front is None:
+        return source
+    start = source.rfind("\n", 0, front.end()) + 1
+    return source[:start] + source[front.end() :]
 
 
 def _comment(line: str) -> str:
