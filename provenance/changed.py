@@ -85,9 +85,10 @@ def _tree(root: str, base: str) -> dict[str, str]:
             commit = _commit(found, base, told)
             began = ask(git, place, found, ("merge-base", "--all", commit, "HEAD"), SECONDS)
             if began.returncode == 1 and not began.stderr:  # else something is damaged
+                fetch = "fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)"
                 raise SourceError(
                     f"--diff {base}: found no commit that it has in common with HEAD, expected "
-                    "one; fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)"
+                    f"one; {fetch if found.shallow else 'name one that HEAD comes from'}"
                 )
             tops = began.stdout.decode("ascii", "replace").split()
             before: dict[str, str] | None = {} if len(tops) > _MOST_BASES else None

@@ -37,7 +37,7 @@ IN_THE_SAME_TREE = "it counts where it is"
 BY_RULE = "git does not have it"
 """How the reason ends for which what is no part of the repository is left out."""
 _IGNORED, _ENVIRONMENT, _OTHERS = (
-    "left out, as .gitignore says",
+    "left out, as .gitignore or .git/info/exclude says",
     "left out as a virtual environment (pyvenv.cfg, conda-meta)",
     "left out, by its name a folder of caches or of installed code",
 )
@@ -132,7 +132,9 @@ def list_folder(
             elif kind == "link":
                 if _may_be_wanted(name, path, place, patterns):
                     why = tree.why_not(path, here)
-                    if why is None or not why.endswith(BY_RULE):
+                    if why is not None and why.endswith(BY_RULE):
+                        found.append((shown(path), why))
+                    else:
                         links.append((path, False))
                 elif is_notice(name) and not patterns.excludes(shown(path)):
                     links.append((path, True))

@@ -292,6 +292,15 @@ def test_without_history_or_repository_it_is_not_completed(branch: Path, tmp_pat
     assert "no git repository" in result.output
 
 
+def test_of_unrelated_histories_nobody_is_told_to_fetch_what_is_there(branch: Path) -> None:
+    git("checkout", "-q", "--orphan", "other")
+    git("commit", "-q", "-m", "other")
+    result = CliRunner().invoke(main, ["audit", "--diff", "main"])
+    assert result.exit_code == 3, result.output
+    assert "name one that HEAD comes from" in result.output
+    assert "fetch" not in result.output
+
+
 def test_a_clone_without_trees_is_told_to_get_them(branch: Path, tmp_path: Path) -> None:
     """Nothing is wrong with it that ``git fsck`` would say, and nothing is fetched."""
     git("config", "uploadpack.allowFilter", "true")

@@ -7,6 +7,7 @@ import random
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import unicodedata
 from contextlib import suppress
@@ -128,6 +129,20 @@ def test_what_git_has_is_read_whatever_hides_it(tmp_path: Path, version: str) ->
     assert told.keys() == {"env/new.py", "gen/new.py", "build/"}
     assert all(reason.endswith(BY_RULE) for reason in told.values())
     assert paths(opened(tmp_path / "x")) == ["node_modules/c.py"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right")
+def test_a_link_that_is_left_out_is_told_as_a_file_is(tmp_path: Path) -> None:
+    put(tmp_path, "seen.py", "env/kept.py", "env/pyvenv.cfg")
+    committed(tmp_path)
+    put(tmp_path, ".git/info/exclude", text="l.py\nf.py\n")
+    put(tmp_path, "f.py")
+    for link in ("l.py", "env/l.py"):
+        (tmp_path / link).symlink_to(tmp_path / "seen.py")
+    told = reasons(opened(tmp_path))
+    assert told.keys() == {"f.py", "l.py", "env/l.py"}
+    assert told["l.py"] == told["f.py"]
+    assert "info/exclude" in told["l.py"]
 
 
 def test_no_rule_is_asked_of_what_git_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
