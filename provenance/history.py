@@ -27,7 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from provenance.aside import temporary
 from provenance.decode import Reason, decode
@@ -54,7 +54,7 @@ _OID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _REF = re.compile(r"refs/[^\x00-\x20~^:?*\[\\\x7f]+\Z")
 _HEADER = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) \d+ (\d+)(?: \d+)?\Z")
 _CR_ALONE = re.compile(rb"\r(?!\n)")
-_KEPT = ("PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "TMPDIR", "WINDIR")
+_KEPT = ("SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP", "TMPDIR", "WINDIR")
 _OURS = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -105,6 +105,13 @@ class Repository:
     head: str
     inner: str  # the path from the repository's root to the scanned folder, "" or ending in "/"
     shallow: frozenset[str]
+
+
+class Program(NamedTuple):
+    """A program, and the folders in which it finds others, as one that is a script does."""
+
+    place: str
+    path: str
 
 
 def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
@@ -236,7 +243,7 @@ def _all(told: Callable[[Wanted], _Answer], wanted: Sequence[Wanted], jobs: int)
             raise
 
 
-def program(root: str) -> str | None:
+def program(root: str) -> Program | None:
     """The git program, of the absolute folders of the path: none that stands in the repository of
     ``root`` or in one around it, where whoever commits may have put it.
 
@@ -247,13 +254,17 @@ def program(root: str) -> str | None:
     start = Path(os.path.realpath(root))
     tops = [one for one in (start, *start.parents) if is_there(str(one / ".git"))]
     within = os.path.join(tops[-1] if tops else start, "")
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        place = Path(folder, name)
-        if not (os.path.isabs(folder) and os.path.isfile(place) and os.access(place, os.X_OK)):
-            continue
+
+    def is_outside(place: Path) -> bool:
         way = (os.path.join(os.path.realpath(one), "") for one in (place, *place.parents))
-        if not any(one.startswith(within) for one in way):  # nor behind a link that leads out
-            return str(place)
+        return not any(one.startswith(within) for one in way)  # nor behind a link that leads out
+
+    path = os.environ.get("PATH", "").split(os.pathsep)
+    folders = [one for one in path if os.path.isabs(one) and is_outside(Path(one))]
+    for folder in folders:
+        place = Path(folder, name)
+        if os.path.isfile(place) and os.access(place, os.X_OK) and is_outside(place):
+            return Program(str(place), os.pathsep.join(folders))
     return None
 
 
@@ -404,7 +415,7 @@ def skeleton(place: Path, found: Repository) -> None:
 
 
 def _blame(
-    git: str,
+    git: Program,
     place: str,
     root: str,
     found: Repository,
@@ -452,7 +463,7 @@ def _blame(
 
 
 def ask(
-    git: str,
+    git: Program,
     place: str,
     found: Repository,
     arguments: Sequence[str],
@@ -469,13 +480,14 @@ def ask(
     environment = {
         **kept,
         **_OURS,
+        "PATH": git.path,
         "HOME": place,
         "XDG_CONFIG_HOME": place,
         "GIT_DIR": os.path.join(place, "git"),
         "GIT_WORK_TREE": os.path.join(place, "tree"),
         "GIT_OBJECT_DIRECTORY": found.objects,
     }
-    call = [git, "--no-pager", "--literal-pathspecs"]
+    call = [git.place, "--no-pager", "--literal-pathspecs"]
     call += ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false", *arguments]
     tree = os.path.join(place, "tree")
     with subprocess.Popen(

@@ -242,7 +242,8 @@ def test_no_git_program_is_a_reason_and_no_error(
 def test_a_git_program_of_the_repository_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor one of a repository around it: CI puts folders of a checkout into PATH."""
+    """Nor one of a repository around it, nor another program by a git that is a script: CI puts
+    folders of a checkout into PATH."""
     outer = repository(tmp_path / "o", [(TEXT, FIRST, FIRST)])
     root = repository(outer / "r", [(TEXT, FIRST, FIRST)])
     due = history(str(root), wanted(root))
@@ -253,13 +254,18 @@ def test_a_git_program_of_the_repository_is_not_run(
         put = folder / "git"
         put.write_text(f"#!/bin/sh\ntouch '{tmp_path}/was-run'\n")
         put.chmod(0o755)
+        shutil.copy(put, folder / "helper")
     (own / "git").symlink_to(outer / "bin" / "git")
+    (tmp_path / "script").mkdir()
+    script = tmp_path / "script" / "git"
+    script.write_text(f"#!/bin/sh\nhelper\nexec '{shutil.which('git')}' \"$@\"\n")
+    script.chmod(0o755)
     evil = tmp_path / "evil"
     shutil.copytree(root / "bin", evil)
     (root / "link").symlink_to(evil)
     (tmp_path / "alias").symlink_to(outer)
     path = [str(root / "bin"), str(outer / "bin"), str(own), str(root / "link")]
-    path += [str(tmp_path / "alias" / "r" / "link"), os.environ["PATH"]]
+    path += [str(tmp_path / "alias" / "r" / "link"), str(script.parent), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
     assert history(str(root), wanted(root)) == due
     assert due.lines
