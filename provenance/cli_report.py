@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from os.path import realpath
+from os.path import isfile, realpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +152,7 @@ def report_(
       provenance report result.json --html report.html
       provenance report result.json --html report.html --source ../my-model
     """
+    from provenance.regular import is_elsewhere
     from provenance.workers import BOUNDS, held
 
     check_apart(html, output, (str(result), *filter(None, (source, reference))))
@@ -163,6 +164,8 @@ def report_(
             f"{result}: found a report for which more memory is needed than "
             f"{BOUNDS.memory / 1e6:,.0f} MB, or than the system grants; scan less at once"
         ) from error
+    if not source and not is_elsewhere(saved.source) and isfile(saved.source):
+        check_apart(html, output, (saved.source,))
     if html:
         write_page(html, saved, lang, reference=reference, source=source, moved=True)
     deliver(saved, format_, output, fail_on, lang, reference=reference, source=source, moved=True)

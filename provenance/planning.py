@@ -131,7 +131,7 @@ def _places(
                     f"{_MOST_PLACES}; name them with --{setting.key}"
                 )
             listed = tuple(path_of(setting.key, one) for one in listed)
-            places[setting.key] = tuple(os.path.normpath(os.path.join(base, v)) for v in listed)
+            places[setting.key] = tuple(_absolute(os.path.join(base, v)) for v in listed)
             for path in places[setting.key]:
                 if bound is not None and setting.name not in given:
                     _check_place(setting.key, path, bound)
@@ -141,6 +141,12 @@ def _places(
                             "with .zip; name another with --bundle"
                         )
     return places
+
+
+def _absolute(path: str) -> str:
+    """A path without ``..``, but where that stands behind a link and is where the link leads."""
+    plain = os.path.normpath(path)
+    return plain if os.path.realpath(plain) == os.path.realpath(path) else path
 
 
 def _check_apart(

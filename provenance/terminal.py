@@ -393,6 +393,7 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
             f"another with {option}"
         )
     check_place(path, option)
+    _check_name(path, option)
     try:
         whole = behind(path)
         # The name may be as long as one can be; that of the temporary file nobody can know before,
@@ -412,6 +413,23 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
         ) from error
 
 
+def _check_name(path: Path, option: str) -> None:
+    """That nothing but notices has the name of a notice file: its lines name the families of what
+    it tells, which the next scan would read as declared.
+
+    Raises:
+        UsageError: it has.
+    """
+    from provenance.notices import is_notice
+
+    names = (path.name, os.path.basename(os.path.realpath(path)))
+    if option != "--notices-file" and any(map(is_notice, names)):
+        raise UsageError(
+            f"{path}: found the name of a notice file, expected another, as what it names would "
+            f"count as declared by it; name one with {option}"
+        )
+
+
 def write_bytes(data: bytes) -> None:
     """Write to the output just these bytes. ``click`` tries whether text can be written there,
     before which some encodings put a mark."""
@@ -429,20 +447,21 @@ def check_place(path: Path, option: str) -> None:
     """
     from provenance.policy import repository_root
 
-    if path.suffix.lower() in (".py", ".ipynb") and path.exists():
-        raise UsageError(
-            f"{path}: found code there, expected a file that may be written; it would be lost: "
-            f"name another with {option}"
-        )
     named = Path(os.getcwd(), path)  # ``..`` stays: behind a link it is where that leads
+    real = Path(os.path.realpath(named))
     for place in (named, *named.parents):
         if not os.path.islink(place):
             continue
         if root := repository_root(os.path.realpath(place.parent)):
             raise UsageError(
                 f"{path}: found a link in the repository {root}, which is not followed, as anyone "
-                f"may have brought it; name its target, {os.path.realpath(named)}, with {option}"
+                f"may have brought it; name its target, {real}, with {option}"
             )
+    if {path.suffix.lower(), real.suffix.lower()} & {".py", ".ipynb"} and path.exists():
+        raise UsageError(
+            f"{path}: found code there, expected a file that may be written; it would be lost: "
+            f"name another with {option}"
+        )
 
 
 def open_as(path: Path) -> int | None:

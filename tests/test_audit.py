@@ -1407,6 +1407,50 @@ def test_no_report_is_written_over_what_an_audit_reads_or_writes(
     assert [Path(one).read_bytes() for one in names] == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--output", "third-party.md"),
+        ("--output", "licenses.txt"),
+        ("--output", "notice.junit.xml"),
+        ("--output", "link/credits.sarif"),
+        ("--bundle", "LICENSE.zip"),
+        ("--write-baseline", "--baseline", "attributions.baseline"),
+    ],
+)
+def test_no_report_declares_what_it_tells(
+    arguments: tuple[str, ...], clean: Path, tmp_path: Path
+) -> None:
+    """Under the name of a notice file it was read by the next audit, which then was clean."""
+    reference = tmp_path / "reference-1.0" / "models" / "deepseek_v3"
+    reference.mkdir(parents=True)
+    (reference / "modeling_deepseek_v3.py").write_text(program(0))
+    provenance.build_index([str(tmp_path / "reference-1.0")], "own.db", date="2025-01-02")
+    (clean / "src" / "borrowed.py").write_text(renamed(program(0)))
+    (tmp_path / "link").symlink_to(clean)
+    given = [one.replace("link", str(tmp_path / "link")) for one in arguments]
+    before = sorted(clean.iterdir())
+    result = run("audit", "--index", "own.db", *given, code=2 if "--baseline" in given else 3)
+    assert "found the name of a notice file" in " ".join(result.output.split())
+    assert f"name one with {arguments[-2]}" in " ".join(result.output.split())
+    assert sorted(clean.iterdir()) == before
+    run("audit", "--index", "own.db", code=1)
+
+
+def test_a_report_is_where_its_name_leads(dirty: Path, tmp_path: Path) -> None:
+    """``..`` behind a link was taken away with it, and the report written elsewhere."""
+    (tmp_path / "else" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "else" / "deep")
+    for option, name in (("--output", "r.json"), ("--bundle", "r.zip")):
+        run("audit", option, f"{tmp_path}/link/../{name}", code=1)
+        assert (tmp_path / "else" / name).is_file()
+        assert not (tmp_path / name).exists()
+    (dirty / "link").symlink_to(tmp_path / "else" / "deep")
+    result = run("audit", "--output", "link/../r.md", code=3)
+    assert "a link in the repository" in result.output
+    assert not (dirty / "r.md").exists()
+
+
 def test_notices_do_what_they_are_asked_for_or_say_no(dirty: Path) -> None:
     """No report is asked for and not written, no reason is half written, no file lost."""
     for option in ("--output", "--bundle"):

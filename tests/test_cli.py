@@ -1175,6 +1175,8 @@ def test_no_report_is_written_over_what_is_read_for_it(
     mine: Path, index: Path, tmp_path: Path
 ) -> None:
     saved, own, code = tmp_path / "r.json", tmp_path / "own.json", mine / "own.py"
+    link = tmp_path / "link.json"
+    link.symlink_to(code)
     own.write_bytes(index.read_bytes())
     assert run("scan", code, "-o", saved).exit_code == 0
     before = {one: one.read_bytes() for one in (saved, own, code)}
@@ -1186,11 +1188,33 @@ def test_no_report_is_written_over_what_is_read_for_it(
         ("scan", mine, "-o", code, "--format", "json"),
         ("compare", mine, code, "--html", code),
         ("index", "build", mine, "-o", code),
+        ("scan", mine, "-o", link, "--format", "json"),
+        ("scan", mine, "--html", link),
+        ("index", "build", mine, "-o", link),
     ):
         result = run(*arguments)
         assert result.exit_code == 2, arguments
         assert "would be lost" in result.stderr
     assert {one: one.read_bytes() for one in before} == before
+
+
+def test_a_saved_result_is_not_written_over_the_archive_that_it_is_of(
+    mine: Path, tmp_path: Path
+) -> None:
+    """Nobody names it in the call, but it is read for the page."""
+    archive, saved = tmp_path / "a.zip", tmp_path / "r.json"
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.write(mine / "own.py", "own.py")
+    before = archive.read_bytes()
+    assert run("scan", archive, "-o", saved).exit_code == 0
+    for arguments in (("--html", archive), ("-o", archive, "--format", "text")):
+        result = run("report", saved, *arguments)
+        assert result.exit_code == 2
+        assert "would be lost" in result.stderr
+    assert archive.read_bytes() == before
+    for source in ("a\0b", "a\ud800"):  # whatever a saved report says of it
+        saved.write_text(json.dumps({**json.loads(saved.read_text("utf-8")), "source": source}))
+        assert run("report", saved, "--html", tmp_path / "r.html").exit_code in (0, 3)
 
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no such device")
