@@ -131,6 +131,12 @@ def behind(name: Path) -> Path:
     return target
 
 
+def keep_mode(old: Path, new: Path) -> None:
+    """That what takes the place of a file is read by nobody who could not read that."""
+    with suppress(OSError):
+        shutil.copymode(old, new)
+
+
 def sweep(target: Path) -> None:
     """Take away what processes that are no more have left beside a file."""
     with os.scandir(target.parent) as found:

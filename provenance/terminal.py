@@ -373,7 +373,7 @@ def say_lacking(report: Report, sources: Mapping[str, str], remedy: str = "") ->
 
 def write_whole(path: Path, content: str | bytes, option: str = "--output") -> None:
     """Write a file whole or not at all."""
-    from provenance.aside import behind
+    from provenance.aside import behind, keep_mode
 
     if not path.parent.is_dir():
         raise UsageError(
@@ -401,6 +401,7 @@ def write_whole(path: Path, content: str | bytes, option: str = "--output") -> N
         temporary = whole.with_name(f".provenance.{os.urandom(8).hex()}.part")
         try:
             with temporary.open("xb") as opened:
+                keep_mode(whole, temporary)
                 opened.write(data)
             os.replace(temporary, whole)
         finally:

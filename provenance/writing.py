@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.aside import Aside, behind, uninterrupted
+from provenance.aside import Aside, behind, keep_mode, uninterrupted
 from provenance.checksum import checksum, logical_rows, opening_rows, opening_sum
 from provenance.elements import LARGE_WORD
 from provenance.errors import IndexFileError
@@ -154,6 +154,7 @@ class NewIndex:
             seal(self.temporary)
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())
+            keep_mode(self.target, self.temporary)
             os.replace(self.temporary, self.target)
         except (sqlite3.DatabaseError, OSError) as error:
             raise self.unwritable(error) from error

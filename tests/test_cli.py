@@ -827,6 +827,27 @@ def test_a_symbolic_link_stays_one(mine: Path, index: Path, tmp_path: Path) -> N
         (tmp_path / "link.txt").unlink()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_what_is_replaced_stays_private(mine: Path, index: Path, tmp_path: Path) -> None:
+    """An index of private code was read by all after ``index add``."""
+    report, own, new = tmp_path / "r.json", tmp_path / "own.db", tmp_path / "new.json"
+    report.write_text("old")
+    own.write_bytes(index.read_bytes())
+    for mode in (0o600, 0o664):
+        for path in (report, own):
+            path.chmod(mode)
+        scan = ("scan", mine, "--no-default-index", "--index", index)
+        for arguments in (
+            (*scan, "-o", report),
+            (*scan, "-o", new),
+            ("index", "add", own, mine),
+            ("index", "build", mine, "-o", own),
+        ):
+            assert run(*arguments).exit_code == 0
+            assert [path.stat().st_mode & 0o777 for path in (report, own)] == [mode, mode]
+    assert new.stat().st_mode & 0o777 == mine.joinpath("own.py").stat().st_mode & 0o777
+
+
 @pytest.mark.parametrize(
     "link", ["out", "folder", "head", "model.sarif"], ids=["out", "in", "of git", "to code"]
 )
