@@ -123,17 +123,27 @@ def _places(
     for setting in SETTINGS:
         if setting.paths:
             value = getattr(policy, setting.name)
-            base = os.getcwd() if setting.name in given else home
+            called = setting.name in given
+            base = os.getcwd() if called else home
             listed = value if isinstance(value, tuple) else (value,) if value else ()
-            if bound is not None and setting.name not in given and len(listed) > _MOST_PLACES:
+            if bound is not None and not called and len(listed) > _MOST_PLACES:
                 raise UsageError(
                     f"{setting.key}: found {len(listed):,} in a policy, expected at most "
                     f"{_MOST_PLACES}; name them with --{setting.key}"
                 )
             listed = tuple(path_of(setting.key, one) for one in listed)
-            places[setting.key] = tuple(_absolute(os.path.join(base, v)) for v in listed)
+            for one in () if bound is None or called else listed:
+                if "\n" in one:  # messages name it, and would be lines of its own in a log
+                    raise UsageError(
+                        f"{setting.key}: found {shown(one)} in a policy, expected a name without "
+                        f"line ends; name another with --{setting.key}"
+                    )
+            joined = [os.path.join(base, one) for one in listed]
+            places[setting.key] = tuple(
+                _absolute(one) if called else os.path.normpath(one) for one in joined
+            )
             for path in places[setting.key]:
-                if bound is not None and setting.name not in given:
+                if bound is not None and not called:
                     _check_place(setting.key, path, bound)
                     if setting.key == "bundle" and not path.lower().endswith(".zip"):
                         raise UsageError(
@@ -144,7 +154,8 @@ def _places(
 
 
 def _absolute(path: str) -> str:
-    """A path without ``..``, but where that stands behind a link and is where the link leads."""
+    """A path without ``..``, but where that stands behind a link and is where the link leads. It is
+    looked for: of a policy it may be on another computer."""
     plain = os.path.normpath(path)
     return plain if os.path.realpath(plain) == os.path.realpath(path) else path
 

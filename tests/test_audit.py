@@ -1451,6 +1451,18 @@ def test_a_report_is_where_its_name_leads(dirty: Path, tmp_path: Path) -> None:
     assert not (dirty / "r.md").exists()
 
 
+@pytest.mark.parametrize("key", ["output", "bundle", "baseline", "notices-file", "index"])
+def test_no_place_of_a_policy_makes_lines_of_its_own(key: str, clean: Path) -> None:
+    """Whoever writes a policy could put words into the log."""
+    name = json.dumps("no\nClean: 5 files/r.zip")
+    value = f"[{name}]" if key in ("output", "index") else name
+    (clean / "provenance.toml").write_text(f"default-index = false\n{key} = {value}\n")
+    for command in (["audit"], ["audit", "--write-baseline"], ["notices", "--write"]):
+        output = run(*command, code=2).output
+        assert "Clean: 5 files" in output
+        assert not any(line.startswith("Clean") for line in output.splitlines())
+
+
 def test_notices_do_what_they_are_asked_for_or_say_no(dirty: Path) -> None:
     """No report is asked for and not written, no reason is half written, no file lost."""
     for option in ("--output", "--bundle"):
