@@ -400,7 +400,7 @@ def test_empty_lines_before_the_code_of_a_cell_cost_no_memory(line: str) -> None
 
 
 def test_a_cell_of_very_many_lines_costs_no_memory() -> None:
-    """The 0.7 gigabytes for a notebook holds for what its lines take, too."""
+    """The gigabyte for a notebook holds for what its lines take, too."""
     data = notebook(cell("%\n" * 6_000_000))
     tracemalloc.start()
     try:
