@@ -133,7 +133,10 @@ def _text(path: str) -> str:
             + remedy(error, usual)
         ) from error
     if len(data) > _LONGEST:
-        raise UsageError(f"{path}: found more than {_LONGEST:,} bytes, expected a configuration")
+        raise UsageError(
+            f"{path}: found more than {_LONGEST:,} bytes, expected a configuration of at most so "
+            "many; shorten it, or name another with --config"
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -275,3 +275,9 @@ def test_no_mark_in_a_repository_of_git_ends_it(tmp_path: Path) -> None:
     assert repository_root(str(inner)) == str(tmp_path)
     (tmp_path / ".git").rmdir()
     assert repository_root(str(inner)) == str(inner.parent)
+
+
+def test_a_policy_of_more_than_a_megabyte_is_told_what_helps(tmp_path: Path) -> None:
+    read(put(tmp_path / "provenance.toml", "#" * 1_000_000))
+    with pytest.raises(UsageError, match="at most so many; shorten it"):
+        read(put(tmp_path / "provenance.toml", "#" * 1_000_001))
