@@ -163,6 +163,7 @@ def _expressions(said: Statements) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+_AND, _OR = (re.compile(rf"(?<![\w.+-]){word}(?![\w.+-])") for word in ("and", "or"))
 _GNU_ALONE = re.compile(r"([al]?gpl-\d(?:\.\d)?)(\+?)")
 
 
@@ -174,7 +175,7 @@ def names_license(expressions: Iterable[str], wanted: str) -> bool:
     (True, True)
     """
     named, folded = _identifiers(*expressions), wanted.casefold()
-    chosen = [folded] if re.search(r"\band\b", folded) else re.split(r"\bor\b", folded)
+    chosen = [folded] if _AND.search(folded) else _OR.split(folded)
     return any(_identifiers(one) <= named for one in chosen)
 
 

@@ -485,6 +485,10 @@ def test_licences_that_were_changed() -> None:
         ("Apache-2.0", '"Apache-2.0".'),
         ("GPL-2.0", "GPL-2.0-only"),
         ("LGPL-2.1+", "LGPL-2.1-or-later"),
+        ("LGPL-2.1-or-later", "LGPL-2.1-or-later"),
+        ("GPL-3.0-or-later", "GPL-3.0+"),
+        ("MIT OR GPL-2.0-or-later", "GPL-2.0-or-later"),
+        ("(GPL-2.0-or-later)AND(MIT)", "MIT AND GPL-2.0-or-later"),
         ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 with LLVM-exception"),
     ],
 )
