@@ -234,8 +234,8 @@ def expand_braces(globs: Iterable[str]) -> list[str]:
                     waiting += [before + one + after for one in reversed(spelt)]
             if len(seen) > _MOST_ALTERNATIVES or size > _MOST_SIGNS:
                 raise UsageError(
-                    f"found globs with more than {_MOST_ALTERNATIVES:,} alternatives in braces, or "
-                    f"of {_MOST_SIGNS:,} characters ({glob[:60]!r}), expected fewer; use * or "
-                    "several globs"
+                    f"found more than {_MOST_ALTERNATIVES:,} globs, or {_MOST_SIGNS:,} characters "
+                    f"of them, with each alternative in braces spelt out ({glob[:60]!r}), expected "
+                    "fewer; name folders, or use *"
                 )
     return list(done)

@@ -609,8 +609,12 @@ def test_a_folder_is_the_project_its_pyproject_names(tmp_path: Path) -> None:
 def test_braces_are_spelt_out() -> None:
     assert expand_braces(["m/{a,b{1,2}}/*"]) == ["m/a/*", "m/b1/*", "m/b2/*"]
     assert expand_braces(["{a}", "{", "a,b}", "{a,}x"]) == ["{a}", "{", "a,b}", "ax", "x"]
-    with pytest.raises(UsageError, match=r"alternatives in braces"):
+    with pytest.raises(UsageError, match=r"alternative in braces"):
         expand_braces(["{a,b}" * 40])
+    many = [str(number) for number in range(10_001)]
+    assert expand_braces(many[1:]) == many[1:]
+    with pytest.raises(UsageError, match=r"more than 10,000 globs.*; name folders, or use \*"):
+        expand_braces(many)
 
 
 def test_star_does_not_cross_a_slash_but_a_folder_holds_all_in_it() -> None:
