@@ -7,6 +7,7 @@ import io
 import keyword
 import random
 import tokenize
+from functools import lru_cache
 
 NAMES = (
     "hidden weight bias query key value scale offset mask cache index batch head width depth "
@@ -84,11 +85,13 @@ class Program:
         )[choice - 3]
 
 
+@lru_cache(1_000)  # most tests ask for the same few
 def program(seed: int, *, functions: int = 4, classes: int = 1, statements: int = 8) -> str:
     """A random module."""
     return Program(seed).write(functions=functions, classes=classes, statements=statements)
 
 
+@lru_cache(1_000)
 def reformatted(source: str) -> str:
     """The same program as ``ast.unparse`` lays it out, with remarks and docstrings added."""
     tree = ast.parse(source)
@@ -103,6 +106,7 @@ def reformatted(source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+@lru_cache(1_000)
 def renamed(source: str, *, also: str = "_x") -> str:
     """The same program with every name changed."""
     return _each_name(source, lambda name: name + also)

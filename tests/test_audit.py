@@ -1312,8 +1312,6 @@ def test_a_killed_audit_is_not_clean_and_leaves_no_report(
     import time
 
     Path("old.json").write_text("{}")
-    for seed in range(40):
-        Path(f"src/more{seed}.py").write_text(program(seed + 100, functions=40))
     code = (
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it\n"

@@ -307,11 +307,12 @@ def in_every_way(folder: Path, sources: list[tuple[str, str]]) -> set[tuple[str,
     for number, order in enumerate(permutations(sources)):
         path = folder / f"added{number}.db"
         for source, day in order:
-            provenance.build_index([source], path, date=day, extend=path.exists())
+            provenance.build_index([source], path, date=day, extend=path.exists(), jobs=0)
         made.add((verify(path), path.read_bytes()))
         if len({day for _, day in sources}) == 1:
             path = folder / f"once{number}.db"
-            provenance.build_index([source for source, _ in order], path, date=order[0][1])
+            every = [source for source, _ in order]
+            provenance.build_index(every, path, date=order[0][1], jobs=0)
             made.add((verify(path), path.read_bytes()))
     return made
 
@@ -394,6 +395,7 @@ def test_what_sqlite_uses_is_kept(size: int, tmp_path: Path) -> None:
         connection.execute("PRAGMA secure_delete = OFF")
         connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, data, UNIQUE (data, id))")
         connection.execute("CREATE TABLE w (data PRIMARY KEY, id) WITHOUT ROWID")
+        connection.execute("BEGIN")
         for number, many in enumerate(sizes):
             data = chosen.randbytes(many)
             row = (number << 8 * chosen.randrange(6), data)
@@ -401,6 +403,7 @@ def test_what_sqlite_uses_is_kept(size: int, tmp_path: Path) -> None:
             connection.execute("INSERT OR IGNORE INTO w VALUES (?, ?)", row[::-1])
         connection.execute("DELETE FROM t WHERE id % 3 = 0")
         connection.execute("DELETE FROM w WHERE id % 3 = 0")
+        connection.execute("COMMIT")
         connection.execute("VACUUM")
         rows = [list(connection.execute(f"SELECT * FROM {table}")) for table in "tw"]
     left = path.read_bytes()
@@ -1010,7 +1013,7 @@ def test_a_scan_of_a_damaged_index_is_right_or_says_so(
     data, mine = small
     path = tmp_path / "i.db"
     path.write_bytes(data)
-    ways: list[dict[str, Any]] = [{}, {"as_of": "2026-01-01"}]
+    ways: list[dict[str, Any]] = [{}, {"jobs": 0}, {"jobs": 0, "as_of": "2026-01-01"}]
     expected = [provenance.json_report(provenance.scan(mine, [path], **way)) for way in ways]
     assert len(json.loads(expected[0])["findings"]) > 2
     drawn = random.Random(815)
@@ -1056,7 +1059,12 @@ def test_a_scan_of_wrong_pages_ends_with_an_error_of_ours(
         _scanned(path, tmp_path, [way])
 
 
-_WAYS: list[dict[str, Any]] = [{}, {"as_of": "2026-01-01"}, {"exclude_origin": ["*/m1"]}]
+_WAYS: list[dict[str, Any]] = [
+    {},
+    {"as_of": "2026-01-01", "jobs": 0},
+    {"exclude_origin": ["*/m1"], "jobs": 0},
+]
+"""In a worker, whose start costs more than the scan, and in this process."""
 
 
 def _scanned(path: Path, tmp_path: Path, ways: Iterable[dict[str, Any]] = _WAYS) -> None:

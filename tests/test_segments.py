@@ -45,6 +45,14 @@ def _whole(folder: Path, sources: list[str], monkeypatch: pytest.MonkeyPatch) ->
     return (folder / "whole.db").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Those of all sources."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patched:
+        return _whole(folder, _sources(folder), patched)
+
+
 def _counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The segments that are put down from now on."""
     from provenance.segments import Segments
@@ -123,7 +131,9 @@ def _interrupted(
 
 
 @pytest.mark.usefixtures("small")
-def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
+) -> None:
     """What segments hold is not parsed again; the old index is there until the end."""
     sources, path = _sources(tmp_path), tmp_path / "i.db"
     path.write_text("old")
@@ -134,7 +144,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     built = provenance.build_index(sources, path, date="2025-01-01")
     assert built.files == 19
     assert 0 < built.parsed < 15
-    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert path.read_bytes() == whole
     assert not list(tmp_path.glob(".i.db*"))
 
 
@@ -153,20 +163,22 @@ def test_what_changed_meanwhile_is_not_carried_over(
 
 
 @pytest.mark.usefixtures("small")
-def test_a_damaged_segment_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_segment_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
+) -> None:
     """And so are those behind it, which rest on its content."""
     sources, path = _sources(tmp_path), tmp_path / "i.db"
     _interrupted(sources, path, monkeypatch, 3)
     (second,) = tmp_path.glob(".i.db.*.segments/000002.db")
     second.write_bytes(second.read_bytes()[:-100])
     provenance.build_index(sources, path, date="2025-01-01")
-    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links")
 @pytest.mark.usefixtures("small")
 def test_a_link_where_segments_would_be_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
     """A checkout may have one: what lies behind it was taken for bad segments, and removed."""
     sources, path = _sources(tmp_path), tmp_path / "i.db"
@@ -178,12 +190,12 @@ def test_a_link_where_segments_would_be_is_not_followed(
     folder.symlink_to(tmp_path / "mine")
     provenance.build_index(sources, path, date="2025-01-01")
     assert [one.name for one in (tmp_path / "mine").iterdir()] == ["2024.db"]
-    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.usefixtures("small")
 def test_segments_that_somebody_else_put_there_are_not_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
     """A checkout may bring along whole ones, of the very names, that say other things of the same
     files: what is built in it was what they said. Nor are they taken by a cache that it brings."""
@@ -198,7 +210,7 @@ def test_segments_that_somebody_else_put_there_are_not_taken(
     (folder / "000004.db").write_bytes(before)  # one of ours, whatever its name
     brought = shutil.copytree(folder, tmp_path / "brought")
     assert provenance.build_index(sources, path, date="2025-01-01").parsed > 0
-    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert path.read_bytes() == whole
     assert not list((tmp_path / "trusted" / "builds").iterdir())
     for cache in ("trusted", "checkout/cache"):
         shutil.copytree(brought, folder)
@@ -210,7 +222,7 @@ def test_segments_that_somebody_else_put_there_are_not_taken(
         monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / cache))
         built = provenance.build_index(sources, path, date="2025-01-01")
         assert built.parsed == 15, "all that is distinct"
-        assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+        assert path.read_bytes() == whole
 
 
 @pytest.mark.usefixtures("small")
@@ -237,7 +249,7 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("small")
 def test_what_is_added_in_segments_is_built_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
     """Interrupted, and gone on with; the index is as it was until the end."""
     sources, path = _sources(tmp_path), tmp_path / "i.db"
@@ -248,7 +260,7 @@ def test_what_is_added_in_segments_is_built_at_once(
     built = provenance.build_index(sources[1:], path, date="2025-01-01", extend=True)
     assert built.files == 10
     assert 0 < built.parsed < 7
-    assert path.read_bytes() == _whole(tmp_path, sources, monkeypatch)
+    assert path.read_bytes() == whole
     assert not list(tmp_path.glob(".i.db*"))
 
 
@@ -310,11 +322,10 @@ def _while(
 @pytest.mark.skipif(sys.platform == "win32", reason="needs locks that a process may look at")
 @pytest.mark.usefixtures("small")
 def test_two_builds_of_the_same_at_once_do_not_take_their_segments_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
     """The second says so; one of other sources is made, and leaves those of the first."""
     sources, path = _sources(tmp_path), tmp_path / "i.db"
-    whole = _whole(tmp_path, sources, monkeypatch)
 
     def again() -> object:
         return provenance.build_index(sources, path, date="2025-01-01")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -49,12 +50,17 @@ class _Kept:
         return Stored.unread(cast(Stored, self), what, error)
 
 
+@cache
+def _kept(seed: int) -> _Kept:
+    return _Kept(seed)
+
+
 @given(st.integers(0, 9), st.lists(st.integers(0, PAGES * UNITS_PER_PAGE - 1), max_size=60))
 @pytest.mark.parametrize("at_once", [1, 2, 256])
 def test_classes_of_units_are_those_that_were_written(
     at_once: int, seed: int, asked: list[int]
 ) -> None:
-    kept = _Kept(seed)
+    kept = _kept(seed)
     opened = Units(cast(Stored, kept), PAGES * UNITS_PER_PAGE, 999)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(units, "_PAGES_AT_ONCE", at_once)

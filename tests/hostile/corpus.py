@@ -19,6 +19,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -222,6 +223,15 @@ def configuration(folder: Path) -> Fates:
 # --- archives -----------------------------------------------------------------------------
 
 
+ZIPS = (
+    *("bomb", "traversal", "nested", "encrypted", "truncated", "garbage", "empty", "no_members"),
+    *("twice", "clash", "many"),
+)
+TARS = ("bomb", "links", "traversal", "twice", "truncated", "garbage")
+"""What there is, for who does not want it made: that takes seconds."""
+
+
+@cache
 def zips() -> dict[str, bytes]:
     """Hostile zip archives. Each holds ``good.py`` too, where it can be listed at all."""
 
@@ -253,6 +263,7 @@ def zips() -> dict[str, bytes]:
     }
 
 
+@cache
 def tars() -> dict[str, bytes]:
     """Hostile tar archives, packed with gzip."""
 

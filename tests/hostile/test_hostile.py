@@ -16,7 +16,7 @@ import pytest
 from programs import program
 
 import provenance
-from hostile.corpus import MAKERS, Fates, tars, zips
+from hostile.corpus import MAKERS, TARS, ZIPS, Fates, tars, zips
 from provenance.decode import shown as shown_path
 from provenance.errors import ExitCode
 
@@ -87,18 +87,22 @@ def test_bad_files_cost_nothing_but_themselves(name: str, tmp_path: Path, index:
     assert found == {"copy_of_m1.py"}
 
 
-@pytest.mark.parametrize("name", sorted(zips()))
+@pytest.mark.parametrize("name", ZIPS)
 def test_bad_zips(name: str, tmp_path: Path, index: Path) -> None:
     path = tmp_path / "bad.zip"
     path.write_bytes(zips()[name])
     _one_archive(path, index)
 
 
-@pytest.mark.parametrize("name", sorted(tars()))
+@pytest.mark.parametrize("name", TARS)
 def test_bad_tars(name: str, tmp_path: Path, index: Path) -> None:
     path = tmp_path / "bad.tar.gz"
     path.write_bytes(tars()[name])
     _one_archive(path, index)
+
+
+def test_every_bad_archive_is_tried() -> None:
+    assert (tuple(zips()), tuple(tars())) == (ZIPS, TARS)
 
 
 def _one_archive(path: Path, index: Path) -> None:
