@@ -5,44 +5,11 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 
 import pytest
 from fuzz import changes, seeds, targets
 
-_HEADER = json.loads(seeds.seeds("header")[0])
-_META = _HEADER["meta"]
-FOUND = {
-    "tracked": [b"\2gitdir: @\0\x1e", b"\2gitdir: @\n\x1e\0"],
-    "header": [
-        json.dumps({**_HEADER, "meta": changed}).encode()
-        for changed in (
-            [
-                [key, {**value, "bands": {}} if key == "parameters" else value]
-                for key, value in _META
-            ],
-            [[key, 1e999 if key == "most" else value] for key, value in _META],
-            [[key, {**value, "unit": "7"} if key == "counts" else value] for key, value in _META],
-        )
-    ]
-    + [
-        json.dumps(
-            {**_HEADER, "origin": [[None, _HEADER["origin"][0][1]], *_HEADER["origin"]]}
-        ).encode()
-    ],
-    "cache": [b'\1[{"path":"\xff"}]'],
-    "null": [b'{"score": [{"least": 1e999, "above": []}]}'],
-    "rows": [
-        bytes([7, 0]) + b'{"k": 1e999}',
-        bytes([8, 0]) + b'{"0": 1e999}',
-        bytes([10, 0]) + b'{"score": [{"least": 1, "above": "x"}]}',
-    ],
-    "words": [b"\1" + b"*a" * 30, b"\1" + b"{a,a}" * 40, b"\1" + b"{a,b}" * 40],
-    "declared": [b'[[annotations]]\npath = "' + b"*a" * 30 + b'"\n\x1ex = 1\n'],
-    "bundle": [
-        b'\1{"rulings": [], "policy": ' + b"[" * 500 + b"]" * 500 + b', "fixed": []}',
-    ],
-}
-"""What crashed or hung a reader once, in short."""
 CHANGES = 25
 
 
@@ -56,13 +23,54 @@ def _changed(data: bytes, most: int, drawn: random.Random) -> bytes:
     return bytes(made[:most])
 
 
+@cache
+def _found() -> dict[str, list[bytes]]:
+    """What crashed or hung a reader once, in short."""
+    header = json.loads(seeds.seeds("header")[0])
+    meta = header["meta"]
+    return {
+        "tracked": [b"\2gitdir: @\0\x1e", b"\2gitdir: @\n\x1e\0"],
+        "header": [
+            json.dumps({**header, "meta": changed}).encode()
+            for changed in (
+                [
+                    [key, {**value, "bands": {}} if key == "parameters" else value]
+                    for key, value in meta
+                ],
+                [[key, 1e999 if key == "most" else value] for key, value in meta],
+                [
+                    [key, {**value, "unit": "7"} if key == "counts" else value]
+                    for key, value in meta
+                ],
+            )
+        ]
+        + [
+            json.dumps(
+                {**header, "origin": [[None, header["origin"][0][1]], *header["origin"]]}
+            ).encode()
+        ],
+        "cache": [b'\1[{"path":"\xff"}]'],
+        "null": [b'{"score": [{"least": 1e999, "above": []}]}'],
+        "rows": [
+            bytes([7, 0]) + b'{"k": 1e999}',
+            bytes([8, 0]) + b'{"0": 1e999}',
+            bytes([10, 0]) + b'{"score": [{"least": 1, "above": "x"}]}',
+        ],
+        "words": [b"\1" + b"*a" * 30, b"\1" + b"{a,a}" * 40, b"\1" + b"{a,b}" * 40],
+        "declared": [b'[[annotations]]\npath = "' + b"*a" * 30 + b'"\n\x1ex = 1\n'],
+        "bundle": [
+            b'\1{"rulings": [], "policy": ' + b"[" * 500 + b"]" * 500 + b', "fixed": []}',
+        ],
+    }
+
+
 @pytest.mark.parametrize("name", sorted(targets.targets()))
 def test_a_reader_keeps_its_promise(name: str) -> None:
     target, begun = targets.targets()[name], seeds.seeds(name)
     change = changes.CHANGES.get(name)
     assert begun
     drawn = random.Random(name)
-    for data in [*begun, *FOUND.get(name, [])]:
+    for data in [*begun, *_found().get(name, [])]:
         target(data)
     for _ in range(CHANGES):
         data = drawn.choice(begun)

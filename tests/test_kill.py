@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from loaded import Started, loaded
 from programs import program
 
 import provenance
@@ -42,27 +43,28 @@ def test_a_kill_leaves_the_old_index_or_the_new_one(command: str, tmp_path: Path
     second = _sources(tmp_path / "second", range(5, 45))
     words = {"add": ["add", "FILE", second], "build": ["build", second, "-o", "FILE"]}[command]
     path = tmp_path / "index.db"
-    line = [sys.executable, "-m", "provenance", "index"]
-    line += [str(path) if word == "FILE" else word for word in words]
-
-    def start() -> subprocess.Popen[bytes]:
-        path.write_bytes(old.read_bytes())
-        return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    begun = time.monotonic()
-    assert start().wait() == 0
-    whole = time.monotonic() - begun
     before, after = 5, {"add": 45, "build": 40}[command]
-    assert _files(path) == after
-    drawn = random.Random(command)
-    for _ in range(KILLS):
-        process = start()
-        time.sleep(drawn.uniform(0, 1.1 * whole))
-        process.kill()
-        process.wait()
-        assert _files(path) in (before, after)
-    assert start().wait() == 0  # what was left behind is in nobody's way
-    assert _files(path) == after
+    with loaded() as starts:
+
+        def start() -> Started:
+            path.write_bytes(old.read_bytes())
+            return starts.start(
+                ["index", *(str(path) if word == "FILE" else word for word in words)]
+            )
+
+        begun = time.monotonic()
+        assert start().wait() == 0
+        whole = time.monotonic() - begun
+        assert _files(path) == after
+        drawn = random.Random(command)
+        for _ in range(KILLS):
+            process = start()
+            time.sleep(drawn.uniform(0, 1.1 * whole))
+            process.kill()
+            process.wait()
+            assert _files(path) in (before, after)
+        assert start().wait() == 0  # what was left behind is in nobody's way
+        assert _files(path) == after
     assert not list(tmp_path.glob(".index.db*"))
 
 

@@ -6,8 +6,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,6 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from loaded import Started, loaded
 from programs import program, renamed
 from test_index import _NESTED, crowd, family, write
 
@@ -168,9 +167,9 @@ def test_what_is_written_in_many_stretches_is_the_same(
 ) -> None:
     """How much is in memory at once decides nothing."""
     for name in ("WORDS", "PIECES", "TREES", "UNITS", "POSTINGS"):
-        least = {"WORDS": 4096, "TREES": 8, "UNITS": 512, "POSTINGS": 64}.get(name, 1)
+        least = {"WORDS": 4096, "TREES": 8, "UNITS": 512, "POSTINGS": 64}.get(name, 7)
         monkeypatch.setattr(f"provenance.merge._{name}_AT_ONCE", least)
-    monkeypatch.setattr("provenance.numbering._AT_ONCE", 1)
+    monkeypatch.setattr("provenance.numbering._AT_ONCE", 7)
     monkeypatch.setattr("provenance.numbering._TREES_AT_ONCE", 8)
     monkeypatch.setattr("provenance.writing._KEYS_AT_ONCE", 5)
     merge_indexes(made[0], tmp_path / "joined.db")
@@ -286,23 +285,23 @@ def test_a_kill_leaves_the_old_index_or_the_new_one(
     """At any moment of a merge; what it left behind is in nobody's way."""
     parts, whole = made
     out = tmp_path / "out.db"
-    line = [sys.executable, "-m", "provenance", "index", "merge", *map(str, parts), "-o", str(out)]
+    with loaded() as starts:
 
-    def start() -> subprocess.Popen[bytes]:
-        shutil.copy(parts[0], out)
-        return subprocess.Popen(line, stdout=subprocess.DEVNULL)
+        def start() -> Started:
+            shutil.copy(parts[0], out)
+            return starts.start(["index", "merge", *map(str, parts), "-o", str(out)])
 
-    begun = time.monotonic()
-    assert start().wait() == 0
-    took = time.monotonic() - begun
-    drawn = random.Random("merge")
-    for _ in range(KILLS):
-        process = start()
-        time.sleep(drawn.uniform(0, 1.1 * took))
-        process.kill()
-        process.wait()
-        assert out.read_bytes() in (parts[0].read_bytes(), whole.read_bytes())
-    assert start().wait() == 0
+        begun = time.monotonic()
+        assert start().wait() == 0
+        took = time.monotonic() - begun
+        drawn = random.Random("merge")
+        for _ in range(KILLS):
+            process = start()
+            time.sleep(drawn.uniform(0, 1.1 * took))
+            process.kill()
+            process.wait()
+            assert out.read_bytes() in (parts[0].read_bytes(), whole.read_bytes())
+        assert start().wait() == 0
     assert out.read_bytes() == whole.read_bytes()
     assert [one.name for one in tmp_path.iterdir()] == ["out.db"]
 

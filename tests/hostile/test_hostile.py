@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
-import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from loaded import Loaded, loaded
 from programs import program
 
 import provenance
@@ -39,26 +38,46 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "reference.db"
 
 
-def scanned(source: Path, index: Path, *more: str) -> tuple[int, dict[str, object], str]:
-    """Scan in a process of its own, held to bounds: exit code, JSON, what it told the user."""
-    command = [sys.executable, "-m", "provenance", "scan", str(source), "--no-default-index"]
-    command += ["--index", str(index), "--format", "json", "--timeout", str(HANGS), *more]
-    output, errors = source.parent / "out.json", source.parent / "errors.txt"
-    peak = 0
-    with output.open("wb") as out, errors.open("wb") as err:
-        process = psutil.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL)
-        late = threading.Timer(HANGS, process.kill)
-        late.start()
-        while process.poll() is None:
+@pytest.fixture(scope="module")
+def starts() -> Iterator[Loaded]:
+    with loaded() as starting:
+        yield starting
+
+
+Scan = Callable[..., tuple[int, dict[str, object], str]]
+
+
+@pytest.fixture
+def scanned(starts: Loaded, index: Path) -> Scan:
+    """Scans in a process of its own, held to bounds: exit code, JSON, what it told the user."""
+
+    def scan(source: Path, *more: str) -> tuple[int, dict[str, object], str]:
+        words = ["scan", str(source), "--no-default-index", "--index", str(index)]
+        words += ["--format", "json", "--timeout", str(HANGS), *more]
+        output, errors = source.parent / "out.json", source.parent / "errors.txt"
+        started = starts.start(words, output, errors)
+        peak, ended = [0], threading.Event()
+
+        def watch() -> None:
             with suppress(psutil.Error):  # it has just ended
-                peak = max(peak, process.memory_info().rss)
-            time.sleep(0.05)
+                process = psutil.Process(started.pid)
+                while not ended.wait(0.05):
+                    peak[0] = max(peak[0], process.memory_info().rss)
+
+        late, watching = threading.Timer(HANGS, started.kill), threading.Thread(target=watch)
+        late.start()
+        watching.start()
+        code = started.wait()
+        ended.set()
         late.cancel()
-    assert peak / 1e6 < MEGABYTES
-    told = errors.read_text("utf-8", "replace")
-    assert "Traceback" not in told
-    text = output.read_text("utf-8")
-    return process.wait(), json.loads(text) if text else {}, told
+        watching.join()
+        assert peak[0] / 1e6 < MEGABYTES
+        told = errors.read_text("utf-8", "replace")
+        assert "Traceback" not in told
+        text = output.read_text("utf-8")
+        return code, json.loads(text) if text else {}, told
+
+    return scan
 
 
 def check(report: dict[str, object], fates: Fates) -> None:
@@ -74,13 +93,13 @@ def check(report: dict[str, object], fates: Fates) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
-def test_bad_files_cost_nothing_but_themselves(name: str, tmp_path: Path, index: Path) -> None:
+def test_bad_files_cost_nothing_but_themselves(name: str, tmp_path: Path, scanned: Scan) -> None:
     """Beside them a copy of reference code is found as ever."""
     folder = tmp_path / "repo"
     folder.mkdir()
     fates = MAKERS[name](folder)
     (folder / "copy_of_m1.py").write_text(program(1) + "\n\nx = 1\n", "utf-8")
-    code, report, _ = scanned(folder, index, "--jobs", "2")
+    code, report, _ = scanned(folder, "--jobs", "2")
     assert code == ExitCode.DONE
     check(report, {**fates, "copy_of_m1.py": "read"})
     found = {one["suspect"]["path"] for one in report["findings"]}  # type: ignore[attr-defined]
@@ -88,26 +107,26 @@ def test_bad_files_cost_nothing_but_themselves(name: str, tmp_path: Path, index:
 
 
 @pytest.mark.parametrize("name", ZIPS)
-def test_bad_zips(name: str, tmp_path: Path, index: Path) -> None:
+def test_bad_zips(name: str, tmp_path: Path, scanned: Scan) -> None:
     path = tmp_path / "bad.zip"
     path.write_bytes(zips()[name])
-    _one_archive(path, index)
+    _one_archive(path, scanned)
 
 
 @pytest.mark.parametrize("name", TARS)
-def test_bad_tars(name: str, tmp_path: Path, index: Path) -> None:
+def test_bad_tars(name: str, tmp_path: Path, scanned: Scan) -> None:
     path = tmp_path / "bad.tar.gz"
     path.write_bytes(tars()[name])
-    _one_archive(path, index)
+    _one_archive(path, scanned)
 
 
 def test_every_bad_archive_is_tried() -> None:
     assert (tuple(zips()), tuple(tars())) == (ZIPS, TARS)
 
 
-def _one_archive(path: Path, index: Path) -> None:
+def _one_archive(path: Path, scanned: Scan) -> None:
     """Read as far as it can be, or refused by name; and nothing is unpacked."""
-    code, report, told = scanned(path, index)
+    code, report, told = scanned(path)
     if code == ExitCode.DONE:
         read = {file["path"] for file in report["files"]}  # type: ignore[attr-defined]
         assert "good.py" in read
@@ -119,13 +138,13 @@ def _one_archive(path: Path, index: Path) -> None:
     assert {one.name for one in path.parent.iterdir()} == {path.name, "out.json", "errors.txt"}
 
 
-def test_a_folder_of_very_many_files(tmp_path: Path, index: Path) -> None:
+def test_a_folder_of_very_many_files(tmp_path: Path, scanned: Scan) -> None:
     """Time and memory follow their number, and they are counted."""
     folder = tmp_path / "repo"
     folder.mkdir()
     for number in range(FILES):
         (folder / f"m{number}.py").touch()
-    code, report, _ = scanned(folder, index)
+    code, report, _ = scanned(folder)
     assert code == ExitCode.DONE
     assert len(report["files"]) == FILES  # type: ignore[arg-type]
 
