@@ -10,10 +10,11 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loaded import Started, loaded
+from loaded import Loaded, Started, loaded
 from programs import program
 
 import provenance
@@ -36,35 +37,40 @@ def _files(path: Path) -> int:
         return opened.facts().counts["file"]
 
 
+@pytest.fixture(scope="module")
+def starts() -> Iterator[Loaded]:
+    with loaded() as starting:
+        yield starting
+
+
 @pytest.mark.parametrize("command", ["add", "build"])
-def test_a_kill_leaves_the_old_index_or_the_new_one(command: str, tmp_path: Path) -> None:
+def test_a_kill_leaves_the_old_index_or_the_new_one(
+    command: str, starts: Loaded, tmp_path: Path
+) -> None:
     old = tmp_path / "old.db"
     provenance.build_index([_sources(tmp_path / "first", range(5))], old, date="2024-01-01")
-    second = _sources(tmp_path / "second", range(5, 45))
+    second = _sources(tmp_path / "second", range(5, 13))
     words = {"add": ["add", "FILE", second], "build": ["build", second, "-o", "FILE"]}[command]
     path = tmp_path / "index.db"
-    before, after = 5, {"add": 45, "build": 40}[command]
-    with loaded() as starts:
+    before, after = 5, {"add": 13, "build": 8}[command]
 
-        def start() -> Started:
-            path.write_bytes(old.read_bytes())
-            return starts.start(
-                ["index", *(str(path) if word == "FILE" else word for word in words)]
-            )
+    def start() -> Started:
+        path.write_bytes(old.read_bytes())
+        return starts.start(["index", *(str(path) if word == "FILE" else word for word in words)])
 
-        begun = time.monotonic()
-        assert start().wait() == 0
-        whole = time.monotonic() - begun
-        assert _files(path) == after
-        drawn = random.Random(command)
-        for _ in range(KILLS):
-            process = start()
-            time.sleep(drawn.uniform(0, 1.1 * whole))
-            process.kill()
-            process.wait()
-            assert _files(path) in (before, after)
-        assert start().wait() == 0  # what was left behind is in nobody's way
-        assert _files(path) == after
+    begun = time.monotonic()
+    assert start().wait() == 0
+    whole = time.monotonic() - begun
+    assert _files(path) == after
+    drawn = random.Random(command)
+    for _ in range(KILLS):
+        process = start()
+        time.sleep(drawn.uniform(0, 1.1 * whole))
+        process.kill()
+        process.wait()
+        assert _files(path) in (before, after)
+    assert start().wait() == 0  # what was left behind is in nobody's way
+    assert _files(path) == after
     assert not list(tmp_path.glob(".index.db*"))
 
 
