@@ -9,12 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 _CODE = """
-import importlib, json, os, pkgutil, sys
+import importlib, json, os, pkgutil, sys, tempfile
 import datasketch, provenance
 for one in pkgutil.walk_packages(provenance.__path__, "provenance."):
     if "cluster" not in one.name and not one.name.endswith("__main__"):
@@ -23,19 +23,25 @@ from provenance.__main__ import start
 
 print("loaded", flush=True)
 for line in sys.stdin:
-    words, *streams = json.loads(line)
+    words, first, more, *streams = json.loads(line)
     child = os.fork()
     if child == 0:
         for number, name in enumerate([os.devnull, *streams]):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY
             os.dup2(os.open(name, flags, 0o600), number)
+        os.environ.update(more)
+        tempfile.tempdir = None  # as the environment says
         sys.argv = ["provenance", *words]
+        exec(first)
         start()
         sys.exit()
     print(child, flush=True)
     sys.stdin.readline()  # till somebody waits for it, its number is nobody else's
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+_NONE: Mapping[str, str] = {}
 
 
 class Started:
@@ -69,20 +75,39 @@ class Loaded:
         words: Sequence[str],
         output: Path | str = os.devnull,
         errors: Path | str = os.devnull,
+        *,
+        first: str = "",
+        more: Mapping[str, str] = _NONE,
     ) -> Started:
-        """Run a command; the one before it was waited for."""
+        """Run a command; the one before it was waited for.
+
+        Args:
+            words: of its line.
+            output: a file for what it writes.
+            errors: one for what it tells.
+            first: what is done in it before.
+            more: of the environment.
+        """
         if self._asked is None:
-            line = [sys.executable, "-m", "provenance", *words]
+            line = [
+                sys.executable,
+                "-c",
+                f"{first}\nfrom provenance.__main__ import start\nstart()",
+            ]
             with open(output, "wb") as out, open(errors, "wb") as err:
                 process = subprocess.Popen(
-                    line, stdin=subprocess.DEVNULL, stdout=out, stderr=err, text=True
+                    [*line, *words],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    text=True,
+                    env={**os.environ, **more},
                 )
             return Started(process.pid, process, True)
         assert self._asked.stdin is not None
         assert self._asked.stdout is not None
-        print(
-            json.dumps([list(words), str(output), str(errors)]), file=self._asked.stdin, flush=True
-        )
+        told = [list(words), first, dict(more), str(output), str(errors)]
+        print(json.dumps(told), file=self._asked.stdin, flush=True)
         return Started(int(self._asked.stdout.readline()), self._asked, False)
 
 

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded import Loaded, loaded
 from programs import program
 
 import provenance
@@ -272,9 +273,9 @@ def test_a_pipe_as_a_lock_is_not_waited_for(sources: str, tmp_path: Path) -> Non
 
 
 CUT = """
-import shutil, signal, sys, tempfile
+import shutil, signal, tempfile
 make, remove = tempfile.mkdtemp, shutil.rmtree
-where, left = sys.argv.pop(1), [int(sys.argv.pop(1))]
+where, left = {!r}, [{}]
 
 def cut():
     left[0] -= 1
@@ -293,38 +294,48 @@ def removed(*arguments, **named):
     remove(*arguments, **named)
 
 tempfile.mkdtemp, shutil.rmtree = made, removed
-from provenance.__main__ import start
-start()
 """
 
 
+@pytest.fixture(scope="module")
+def starts() -> Iterator[Loaded]:
+    with loaded() as starting:
+        yield starting
+
+
+def _cut(
+    starts: Loaded, where: str, number: int, words: Sequence[str], folder: Path, **more: str
+) -> None:
+    """Run a command that is told to end then, and says so, once."""
+    told = folder / "told"
+    started = starts.start(words, errors=told, first=CUT.format(where, number), more=more)
+    assert (started.wait(), told.read_text().count("interrupted")) == (3, 1), told.read_text()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("number", ["1", "2", "3"])
+@pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("where", ["made", "removed"])
 def test_who_is_told_to_end_while_a_folder_is_made_or_removed_leaves_none(
-    where: str, number: str, sources: str, tmp_path: Path
+    where: str, number: int, sources: str, tmp_path: Path, starts: Loaded
 ) -> None:
     """Of the folders of ``compare``: its own, and twice one beside its index."""
-    (tmp_path / "temporary").mkdir()
-    line = [sys.executable, "-c", CUT, where, number, "compare", sources, sources]
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "COLUMNS": "80"}
-    ended = subprocess.run(line, capture_output=True, env=environment, check=False)
-    assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1)
-    assert not list((tmp_path / "temporary").iterdir())
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    words = ["compare", sources, sources]
+    _cut(starts, where, number, words, tmp_path, TMPDIR=str(temporary), COLUMNS="80")
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("number", ["1", "2"])
+@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("where", ["made", "removed"])
 def test_who_is_told_to_end_while_a_folder_beside_an_index_is_made_or_removed_leaves_none(
-    where: str, number: str, sources: str, tmp_path: Path
+    where: str, number: int, sources: str, tmp_path: Path, starts: Loaded
 ) -> None:
     """That to see whether one can be made, and that of the work."""
     (tmp_path / "out").mkdir()
-    line = [sys.executable, "-c", CUT, where, number, "index", "build", sources]
-    line += ["-o", str(tmp_path / "out" / "i.db")]
-    ended = subprocess.run(line, capture_output=True, check=False)
-    assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1)
+    words = ["index", "build", sources, "-o", str(tmp_path / "out" / "i.db")]
+    _cut(starts, where, number, words, tmp_path)
     assert {one.name for one in (tmp_path / "out").iterdir()} <= {"i.db"}
 
 
@@ -333,20 +344,18 @@ def test_who_is_told_to_end_while_a_folder_beside_an_index_is_made_or_removed_le
 @pytest.mark.parametrize("where", ["made", "removed"])
 @pytest.mark.parametrize("words", [["scan"], ["audit", "--diff", "HEAD"]])
 def test_who_is_told_to_end_while_a_folder_of_git_is_made_or_removed_leaves_none(
-    where: str, words: list[str], sources: str, tmp_path: Path
+    where: str, words: list[str], sources: str, tmp_path: Path, starts: Loaded
 ) -> None:
     _build(sources, tmp_path / "i.db")
-    (tmp_path / "temporary").mkdir()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     git = ["git", "-C", sources, "-c", "user.name=a", "-c", "user.email=a@b"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
         subprocess.run([*git, *arguments], check=True)
     Path(sources, "m2.py").write_text(program(0), "utf-8")
-    line = [sys.executable, "-c", CUT, where, "1", *words, sources]
-    line += ["--index", str(tmp_path / "i.db"), "--no-default-index", "--no-cache"]
-    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
-    ended = subprocess.run(line, capture_output=True, env=environment, check=False)
-    assert (ended.returncode, ended.stderr.count(b"interrupted")) == (3, 1), ended.stderr
-    assert not list((tmp_path / "temporary").iterdir())
+    line = [*words, sources, "--index", str(tmp_path / "i.db"), "--no-default-index", "--no-cache"]
+    _cut(starts, where, 1, line, tmp_path, TMPDIR=str(temporary))
+    assert not list(temporary.iterdir())
 
 
 @pytest.mark.parametrize(
