@@ -2,7 +2,8 @@
 
 An audit hook refuses, in this process, to connect to or to look up anything but this machine.
 Processes that a test starts find a proxy where nobody listens, and no configuration of pip.
-No example of Hypothesis has a deadline: on a busy machine any takes long.
+No example of Hypothesis has a deadline: on a busy machine any takes long. CONTRIBUTING.md says how
+to try more of them.
 Nor do they inherit that an interruption is ignored, as a shell has it for what runs behind.
 What runs under Spark comes last: its threads stay, and a process that has threads forks no more.
 """
@@ -18,8 +19,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+settings.register_profile("unhurried", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("thorough" if "PROVENANCE_THOROUGH" in os.environ else "unhurried")
 
 
 class NetworkUsedError(BaseException):

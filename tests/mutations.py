@@ -46,6 +46,7 @@ def caught(theorem: Theorem, copy: Path, *, sound: bool = False) -> bool:
     tests = [f"tests/{test}" for test in theorem.tests]
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["PROVENANCE_THOROUGH"] = "1"
     ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False)
     if ended.returncode not in (0, 1):
         raise SystemExit(f"{theorem.name}: pytest ended with {ended.returncode}: {ended.stdout!r}")

@@ -475,15 +475,16 @@ def test_nothing_is_wider_than_the_screen(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_of_five_thousand_findings_in_a_thousand_files_few_are_drawn_at_first(
+def test_of_thousands_of_findings_few_are_drawn_at_first(
     report: tuple[Report, Path], open_page: Open
 ) -> None:
-    """So it opens within 2 s on a quiet machine (benchmarks/README.md)."""
+    """So one of five thousand opens within 2 s on a quiet machine (benchmarks/README.md)."""
+    many = 1000 if "PROVENANCE_THOROUGH" in os.environ else 240
     made, _ = report
     one = finding(report, "MineScores")
     file = next(file for file in made.files if file.path == "mine.py")
     text = suspect_texts(made)["mine.py"] + "# a line that is the file's own\n" * 170
-    paths = [f"package/part_{number // 20}/module_{number}.py" for number in range(1000)]
+    paths = [f"package/part_{number // 20}/module_{number}.py" for number in range(many)]
     findings = [
         replace(
             one,
@@ -507,8 +508,8 @@ def test_of_five_thousand_findings_in_a_thousand_files_few_are_drawn_at_first(
     page_text = html_report(large, dict.fromkeys(paths, text), references=references)
     page = open_page(page_text)
     assert page.locator(".finding").count() == 50
-    assert page.inner_text("#count") == "Findings shown: 5,000 of 5,000"
-    page.fill("#q", "module_999")
+    assert page.inner_text("#count") == f"Findings shown: {5 * many:,} of {5 * many:,}"
+    page.fill("#q", f"module_{many - 1}")
     assert page.locator(".finding").count() == 5
     page.goto(page.url.partition("#")[0] + f"#{findings[-1].id}")
     page.locator(f'[id="{findings[-1].id}"] .sides .row').first.wait_for()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -32,7 +33,11 @@ from provenance.report.saved import report_of
 from provenance.report.text import text_report
 
 PLAIN = ("json", "sarif", "code-scanning", "codequality", "cyclonedx", "spdx")
-EXAMPLES = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = settings(
+    max_examples=25 if "PROVENANCE_THOROUGH" in os.environ else 10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def _texts(whole: Audit) -> Texts:
