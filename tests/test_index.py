@@ -1051,7 +1051,10 @@ def test_a_scan_of_wrong_pages_ends_with_an_error_of_ours(
     with Index(built) as index:
         (page,) = index.connection.execute(f"SELECT min(id) FROM {table}").fetchone()
         arrays = len(index._read(table, page))
-    changes = [*_CHANGES, *(_only(at, one) for at in range(arrays) for one in _VALUES)]
+    each = [_only(at, one) for at in range(arrays) for one in _VALUES]
+    if "PROVENANCE_THOROUGH" not in os.environ and len(each) > 40:
+        each = random.Random(table).sample(each, 40)
+    changes = [*_CHANGES, *each]
     for change, way in zip(changes, cycle(_WAYS), strict=False):
         shutil.copy(built, path)
         _rewrite(path, table, change)
