@@ -10,8 +10,9 @@ alignment only when the two are equal: hashes propose, the comparison decides.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -68,14 +69,8 @@ def _tiles(left: Hashes, right: Hashes) -> list[tuple[int, int, int]]:
     stop, last = left.size - tail, right.size - tail
     if min(stop, last) - head < SHORTEST_RUN:
         return found
-    starts, others, lengths = _runs(left[head:stop], right[head:last])
-    while starts.size:
-        best = int(np.lexsort((np.abs(starts - others), starts, -lengths))[0])
-        used = int(starts[best]), int(others[best]), int(lengths[best])
-        found.append((used[0] + head, used[1] + head, used[2]))
-        if starts.size == 1:
-            break
-        starts, others, lengths = _clipped(starts, others, lengths, used)
+    runs = _runs(left[head:stop], right[head:last])
+    found += [(start + head, other + head, length) for start, other, length in _longest(*runs)]
     return sorted(found)
 
 
@@ -105,13 +100,79 @@ def _runs(left: Hashes, right: Hashes) -> _Runs:
     return starts, starts - firsts // width + right.size, lengths
 
 
+def _longest(
+    starts: NDArray[np.intp], others: NDArray[np.intp], lengths: NDArray[np.intp]
+) -> Iterator[tuple[int, int, int]]:
+    """The longest run, then the longest of what that leaves of the others, and so on. Each run is
+    looked at again only where one beside it is taken: the time goes with what is shared."""
+    moved = np.abs(starts - others)  # the same however much is taken off
+    order = np.lexsort((moved, starts, -lengths))
+    is_whole = np.ones(order.size, bool)
+    clipped: list[tuple[int, int, int, int]] = []
+    near, near_too = _Near(starts, lengths), _Near(others, lengths)
+
+    def key(run: int) -> tuple[int, int, int, int]:
+        return -int(lengths[run]), int(starts[run]), int(moved[run]), run
+
+    at = 0
+    while True:
+        while at < order.size and not is_whole[order[at]]:
+            at += 1
+        whole = key(int(order[at])) if at < order.size else None
+        if clipped and (whole is None or clipped[0] < whole):
+            size, start, _, run = heappop(clipped)
+            if lengths[run] != -size:
+                continue  # less is left of it by now
+        elif whole is not None:
+            size, start, _, run = whole
+        else:
+            return
+        used = start, int(others[run]), -size
+        yield used
+        around = np.concatenate([near.runs(start, -size), near_too.runs(used[1], -size)])
+        around = around[lengths[around] > 0]  # one that is near on both sides stands there twice
+        shift, rest = _clipped(starts[around], others[around], lengths[around], used)
+        less = rest < lengths[around]
+        around, shift, rest = around[less], shift[less], rest[less]
+        starts[around] += shift
+        others[around] += shift
+        lengths[around] = np.where(rest < SHORTEST_RUN, 0, rest)
+        is_whole[around] = False
+        for one in dict.fromkeys(around[rest >= SHORTEST_RUN].tolist()):
+            heappush(clipped, key(one))
+
+
+class _Near:
+    """Which runs are at a place of one side: those that cover its first piece, pieces being as long
+    as the shortest run, and those that begin behind that."""
+
+    def __init__(self, starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> None:
+        first = starts // SHORTEST_RUN
+        number = (starts + lengths - 1) // SHORTEST_RUN - first + 1
+        ends = np.cumsum(number)
+        runs = np.repeat(np.arange(starts.size), number)
+        pieces = np.arange(runs.size) + (first - ends + number)[runs]
+        order = np.argsort(pieces, kind="stable")
+        self._covered, self._covering = pieces[order], runs[order]
+        self._beginning = np.argsort(first, kind="stable")
+        self._begun = first[self._beginning]
+
+    def runs(self, start: int, length: int) -> NDArray[np.intp]:
+        """Those that may cover some of a place, once each."""
+        first, last = start // SHORTEST_RUN, (start + length - 1) // SHORTEST_RUN
+        low, high = np.searchsorted(self._covered, (first, first + 1))
+        low_too, high_too = np.searchsorted(self._begun, (first + 1, last + 1))
+        return np.concatenate([self._covering[low:high], self._beginning[low_too:high_too]])
+
+
 def _clipped(
     starts: NDArray[np.intp],
     others: NDArray[np.intp],
     lengths: NDArray[np.intp],
     used: tuple[int, int, int],
-) -> _Runs:
-    """The runs without what a used run covers on either side; of each the longest rest."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """What is left of runs without what a used run covers on either side: of each the longest rest,
+    by how far behind its start it begins and its length."""
     covered = []  # by the used run, on each run's own scale; all behind it where it is not
     for first in (used[0] - starts, used[1] - others):
         outside = (first >= lengths) | (first + used[2] <= 0)
@@ -127,8 +188,7 @@ def _clipped(
     for begin, end in edges[1:]:
         longer = end - begin > rest
         shift, rest = np.where(longer, begin, shift), np.where(longer, end - begin, rest)
-    kept = rest >= SHORTEST_RUN
-    return (starts + shift)[kept], (others + shift)[kept], rest[kept]
+    return shift, rest
 
 
 def _shared(grams: Hashes, others: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

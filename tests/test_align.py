@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import inserted, program, reformatted, renamed
 
-from provenance.align import SHORTEST_RUN, align, blocks, clone_type, renames
+import provenance.align
+from provenance.align import SHORTEST_RUN, _longest, _runs, align, blocks, clone_type, renames
 from provenance.model import Alignment, Block, Rename, Tokens
 from provenance.parse import parse
 
@@ -264,6 +267,63 @@ def test_repetitive_code_is_aligned_in_bounded_work() -> None:
     found = align(left, right)
     check(found, left, right)
     assert found.reference_containment > 0.9
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.lists(st.sampled_from(["ab" * 9, "abc" * 7, "d" * 14, "e", "fg"]), max_size=12),
+    st.lists(st.sampled_from(["ab" * 9, "abc" * 7, "d" * 14, "e", "fg"]), max_size=12),
+)
+def test_each_run_taken_is_the_longest_that_is_left(parts: list[str], others: list[str]) -> None:
+    """As in the paper, where all runs are looked at again after each that is taken."""
+    left, right = (np.frombuffer("".join(one).encode(), np.uint8) for one in (parts, others))
+    runs = _runs(left.astype(np.uint64), right.astype(np.uint64))
+    left_over = list(zip(*(one.tolist() for one in runs), strict=True))
+    expected = []
+    while left_over:
+        used = min(left_over, key=lambda run: (-run[2], run[0], abs(run[0] - run[1])))
+        expected.append(used)
+        left_over = [rest for run in left_over if (rest := rest_of(run, used))[2] >= SHORTEST_RUN]
+    assert list(_longest(*runs)) == expected
+
+
+def rest_of(run: tuple[int, int, int], used: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The longest part of a run that lies beside another one on both sides."""
+    best = (*run[:2], 0)
+    at = 0
+    for k in range(run[2] + 1):
+        is_free = k < run[2] and not any(
+            used[side] <= run[side] + k < used[side] + used[2] for side in (0, 1)
+        )
+        if not is_free:
+            if k - at > best[2]:
+                best = (run[0] + at, run[1] + at, k - at)
+            at = k + 1
+    return best
+
+
+def test_runs_are_looked_at_only_where_one_beside_them_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the time goes with the square: pieces in another order, each at many places."""
+    looked_at: list[int] = []
+
+    def counted(*runs: Any) -> Any:
+        looked_at.append(runs[0].size)
+        return clipped(*runs)
+
+    clipped = provenance.align._clipped
+    monkeypatch.setattr("provenance.align._clipped", counted)
+    for times in (10, 20):
+        orders = [np.random.default_rng(seed).permutation(100 * times) for seed in (1, 2)]
+        left, right = (
+            made_of([15 * (one % 100) + k for one in order.tolist() for k in range(15)])
+            for order in orders
+        )
+        shared = 100 * times * times
+        looked_at.clear()
+        check(align(left, right), left, right)
+        assert shared < sum(looked_at) < 4 * shared
 
 
 # --- renames ------------------------------------------------------------------------------
