@@ -47,11 +47,12 @@ THEOREMS = (
             "test_align.py::test_pairs_are_equal_and_no_position_is_used_twice",
             "test_align.py::test_runs_with_gaps_between_them_are_paired_right",
             "test_align.py::test_a_shared_run_long_enough_is_paired_wherever_it_stands",
+            "test_align.py::test_each_run_taken_is_the_longest_that_is_left",
         ),
         (
             ("align.py", "return first if size", "return first + 1 if size"),
             ("align.py", "(left[i:stop] == right[j:last]) & ~taken", "~taken"),
-            ("align.py", "kept = rest >= SHORTEST_RUN", "kept = rest > SHORTEST_RUN"),
+            ("align.py", "around[rest >= SHORTEST_RUN]", "around[rest > SHORTEST_RUN]"),
             ("align.py", "+ SHORTEST_RUN - 1", "+ SHORTEST_RUN"),
         ),
     ),
