@@ -27,7 +27,7 @@ from provenance.licenses import DutyKind
 from provenance.model import Finding, Identity, Report, Skipped
 from provenance.report import html, quoted
 from provenance.report.html import html_report
-from provenance.report.json import json_report, plain
+from provenance.report.json import json_report
 from provenance.report.saved import report_of
 from provenance.report.text import safe
 from provenance.report.tiles import WIDTH, height, tiles
@@ -228,7 +228,7 @@ def test_every_finding_file_and_skipped_file_is_in_it(
         assert skipped.path in read.said
         assert skipped.reason in read.said
     assert report.indexes[0].checksum in read.said
-    told = {one["id"]: one for one in json.loads(json.dumps(plain(report)["findings"]))}
+    told = {one["id"]: one for one in json.loads(json_report(report))["findings"]}
     held = {one["id"]: one for one in read.findings()}
     assert held.keys() == told.keys()
     for key, finding in told.items():

@@ -6,12 +6,11 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib import resources
 from typing import Any
 
 from provenance.model import Audit, Ruling
-from provenance.report.json import plain
+from provenance.report.json import fields_of, said, written
 from provenance.report.rules import broken, excused, lessens, own_references, undated
 from provenance.report.text import limited, number, safe, wrapped
 from provenance.verdict import score
@@ -35,20 +34,22 @@ _TITLES = {
 def audit_json(audit: Audit) -> str:
     """An audit as JSON text: rulings, what is fixed, what could not be done, policy, report."""
     told = [
-        {**asdict(one), "finding": one.finding.id if one.finding else None} for one in audit.rulings
+        {**fields_of(one), "finding": one.finding.id if one.finding else None}
+        for one in audit.rulings
     ]
-    whole: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "policy": dict(audit.policy),
-        "policy_file": audit.policy_file,
-        "clean": not audit.failures and not audit.incomplete,
-        "counts": counts(audit),
-        "rulings": told,
-        "fixed": [asdict(one) for one in audit.fixed],
-        "incomplete": list(audit.incomplete),
-        "report": plain(audit.report),
-    }
-    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return written(
+        {
+            "format_version": FORMAT_VERSION,
+            "policy": dict(audit.policy),
+            "policy_file": audit.policy_file,
+            "clean": not audit.failures and not audit.incomplete,
+            "counts": counts(audit),
+            "rulings": told,
+            "fixed": audit.fixed,
+            "incomplete": audit.incomplete,
+            "report": said(audit.report),
+        }
+    )
 
 
 def schema() -> dict[str, Any]:
