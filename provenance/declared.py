@@ -235,15 +235,25 @@ def declared(
         notice = library.notices_of(finding.reference)
         if notice not in kept:
             kept[notice] = keeps_holders(told, _statements(*notice))
+    uses: dict[str, list[UseOf]] = {}
+    for use in told.uses:
+        if use.kind in _INHERITS:
+            uses.setdefault(library.family(use.origin).name, []).append(use)
     known = tuple(
-        attributed(finding, told, library, kept[library.notices_of(finding.reference)])
+        attributed(finding, told, library, kept[library.notices_of(finding.reference)], uses)
         for finding in findings
     )
     found = notices(result, known, told, library)
     return replace(result, uses=told.uses, notices=found), known
 
 
-def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_Kept]) -> Finding:
+def attributed(
+    finding: Finding,
+    told: Said,
+    library: Library,
+    kept: Sequence[_Kept],
+    inherited: Mapping[str, Sequence[UseOf]],
+) -> Finding:
     """The finding with whether it is declared, and the lines that say so.
 
     Declared: a comment above, around or inside the unit and its decorators, or at the file's head,
@@ -261,8 +271,7 @@ def attributed(finding: Finding, told: Said, library: Library, kept: Sequence[_K
     lines = (first - _LINES_ABOVE, suspect.end_line)
     uses = tuple(
         Declaration(use.kind, told.path, use.line, use.target, reference.family)
-        for use in told.uses
-        if use.kind in _INHERITS and library.family(use.origin).name == reference.family
+        for use in inherited.get(reference.family, ())
     )
     attribution, found = _attribution(reference, families, lines, told, kept, uses)
     return replace(finding, attribution=attribution, declarations=found)

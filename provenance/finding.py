@@ -7,6 +7,7 @@ else scores as well is said beside it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -283,10 +284,9 @@ def _suspect(file: SourceFile, unit: Unit) -> Suspect:
 
 
 def _cell(file: SourceFile, line: int) -> tuple[int, int]:
-    number, first = file.cells[0]
-    for candidate in file.cells:
-        if candidate[1] <= line:
-            number, first = candidate
+    """The cell of a notebook that a line stands in, and which line of it that is."""
+    at = bisect_right(file.cells, line, key=lambda cell: cell[1])
+    number, first = file.cells[max(0, at - 1)]
     return number, line - first + 1
 
 

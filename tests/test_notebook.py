@@ -6,6 +6,7 @@ import ast
 import json
 import textwrap
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provenance.decode import Reason
+from provenance.finding import _cell
+from provenance.model import SourceFile
 from provenance.notebook import read_notebook
 from provenance.statements import of_cells
 
@@ -454,3 +457,17 @@ def test_huge_numbers_and_lone_surrogates_do_no_harm() -> None:
 )
 def test_no_json_whatever_crashes(value: object) -> None:
     read_notebook(json.dumps(value).encode())
+
+
+def test_the_cell_of_a_line_is_found_by_halves() -> None:
+    """There may be very many cells, and findings too: none goes through all."""
+
+    class Cells(tuple[tuple[int, int], ...]):
+        def __iter__(self) -> Iterator[tuple[int, int]]:
+            raise AssertionError("goes through all")
+
+    cells = Cells((2 * number, 3 * number - 2) for number in range(1, 200))
+    file = SourceFile("a.ipynb", b"", "", cells=cells)
+    for line in range(1, 600):
+        at = max(number for number in range(1, 200) if 3 * number - 2 <= line)
+        assert _cell(file, line) == (2 * at, line - (3 * at - 2) + 1)
