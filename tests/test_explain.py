@@ -6,6 +6,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ import provenance
 from provenance.cli import main
 from provenance.explained import explained
 from provenance.library import Library
-from provenance.model import Report
+from provenance.model import Block, Report
+from provenance.report.columns import _block
 from provenance.report.explain import Quoted, explain
 from provenance.spread import spread
 
@@ -282,3 +284,24 @@ def test_no_more_is_said_to_be_all_or_none_than_is(share: float, root: Path) -> 
         assert f"{said} of pairs" in explain(
             replace(made, findings=most), made.files[0], quoted(root, report), width=120
         )
+
+
+def test_lines_that_stand_very_often_are_held_against_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten thousand empty ones took time by the square. All are shown, in order, equal beside equal
+    where what is around them is."""
+    given: list[int] = []
+
+    def matcher(junk: None, here: list[str], there: list[str], autojunk: bool) -> object:
+        given.extend((len(here), len(there)))
+        return SequenceMatcher(junk, here, there, autojunk)
+
+    monkeypatch.setattr("provenance.report.columns.SequenceMatcher", matcher)
+    left = [line for at in range(100) for line in (f"a{at} = {at}", *[""] * 100)]
+    right = [line for at in range(100) for line in (f"a{at} = {at}", "")]
+    rows = list(_block(Block(1, len(left), 1, len(right)), 1, left, right, set()))
+    assert given == [100, 100]
+    assert [row.left for row in rows if row.left] == [*range(1, len(left) + 1)]
+    assert [row.right for row in rows if row.right] == [*range(1, len(right) + 1)]
+    assert [row.mark for row in rows] == ["=", "=", *"~" * 99] * 100

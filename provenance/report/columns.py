@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -15,6 +16,7 @@ WIDE = 100
 """From so many columns on the two sides stand beside each other."""
 _AROUND = 15
 _MOST_GAP = 12
+_OFTEN = 50
 _UNDERLINED, _PLAIN = "\x1b[4m", "\x1b[24m"
 
 
@@ -114,10 +116,27 @@ def _block(
             yield _Row(_mark(number, other, left, right, common), number, other)
         return
     here, there = [_bare(left, n) for n in mine], [_bare(right, n) for n in theirs]
-    matcher = SequenceMatcher(None, here, there, autojunk=False)
-    for _, i, stop, j, last in matcher.get_opcodes():
-        for number, other in zip_longest(mine[i:stop], theirs[j:last]):
+    at = to = 0
+    for i, j in (*_equal(here, there), (len(here), len(there))):
+        for number, other in zip_longest(mine[at:i], theirs[to:j]):
             yield _Row(_mark(number, other, left, right, common), number, other)
+        if i < len(here):
+            yield _Row(_mark(mine[i], theirs[j], left, right, common), mine[i], theirs[j])
+        at, to = i + 1, j + 1
+
+
+def _equal(here: Sequence[str], there: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Which lines are equal, in order on both sides. One that stands very often on a side tells no
+    place, and would be held against each like it: it is paired by what stands around it."""
+    often = {line for side in (here, there) for line, n in Counter(side).items() if n > _OFTEN}
+    mine, theirs = (
+        [at for at, line in enumerate(side) if line not in often] for side in (here, there)
+    )
+    matcher = SequenceMatcher(
+        None, [here[at] for at in mine], [there[at] for at in theirs], autojunk=False
+    )
+    for i, j, size in matcher.get_matching_blocks():
+        yield from zip(mine[i : i + size], theirs[j : j + size], strict=True)
 
 
 def _bare(lines: Sequence[str], number: int) -> str:
