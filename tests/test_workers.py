@@ -134,7 +134,7 @@ def jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     ("what", "bounds", "found", "option"),
     [
         ("#die ", BOUNDS, "did not survive", "--memory"),
-        ("#hang ", Bounds(seconds=2), "more than 2 seconds", "--timeout"),
+        ("#hang ", Bounds(seconds=5), "more than 5 seconds", "--timeout"),
         ("#slow ", BOUNDS, "more than 60 seconds", "--timeout"),
         pytest.param(
             "#eat ",
