@@ -52,7 +52,8 @@ FILES, UNITS, FAMILIES, FAMILIES_OF_FILE = 400, 400, 48, 8
 """Files that are looked at; of their units, in each size class; families that units are compared
 with; those that each file is. Choices: for 3,000 pairs of files and 14,000 of units in each class,
 some seconds of work whatever the index's size."""
-_BLOCK = 64
+_BLOCK, _PAIRS = 64, 1 << 20
+"""Units that are compared with others at once, and equal shingles that are looked at at once."""
 
 
 # --- measuring ----------------------------------------------------------------------------
@@ -218,15 +219,19 @@ class _Families:
     def common(self, units: NDArray[np.intp], structure: Hashes) -> list[bool]:
         """Whether so many families have units like each of some: of the same text, or where they
         are large, with digests of structure, of the same structure."""
-        asked, alike, _ = self.index.lookup(STRUCTURE, structure)
+        kinds, kind = np.unique(structure, return_inverse=True)  # of one kind may be very many
+        asked, alike, _ = self.index.lookup(STRUCTURE, kinds)
         every, at = np.unique(np.concatenate([units, alike.astype(np.intp)]), return_inverse=True)
-        row = np.concatenate([np.arange(units.size), asked])
         _, edges, families = self.holders(every)
         count = (edges[1:] - edges[:-1])[at]
         many = len(self.names)
         family = families[stretches(edges[at], count)]
-        pairs = np.unique(np.repeat(row, count) * many + family)
-        held = np.bincount(pairs // many, minlength=units.size)
+        own, others = np.split(count, [units.size])
+        row = np.repeat(np.arange(units.size), own)
+        by_kind = np.unique(np.repeat(asked, others) * many + family[row.size :])
+        beside = ~np.isin(kind[row] * many + family[: row.size], by_kind)
+        held = np.bincount(by_kind // many, minlength=kinds.size)[kind]
+        held += np.bincount(row[beside], minlength=units.size)
         return [is_common(number, many) for number in held.tolist()]
 
     def unrelated(self, family: int, aside: NDArray[Any] | int = 0) -> NDArray[np.bool_]:
@@ -414,7 +419,13 @@ def _resemblance(left: _View, right: _View) -> NDArray[np.float64]:
     count = np.repeat(np.where(right.keys[at] == left.keys, right.count[at], 0), left.count)
     first = np.repeat((np.cumsum(right.count) - right.count)[at], left.count)
     shape = left.sizes.size, right.sizes.size
-    pair = np.repeat(left.owner * shape[1], count) + right.owner[stretches(first, count)]
-    shared = np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape)
+    row = left.owner * shape[1]
+    pairs = np.zeros(shape[0] * shape[1], np.intp)
+    ends = np.cumsum(count)
+    parts = np.searchsorted(ends, np.arange(_PAIRS, ends[-1] if ends.size else 0, _PAIRS))
+    for at in np.split(np.arange(count.size), parts):
+        pair = np.repeat(row[at], count[at]) + right.owner[stretches(first[at], count[at])]
+        pairs += np.bincount(pair, minlength=pairs.size)
+    shared = pairs.reshape(shape)
     result: NDArray[np.float64] = shared / (left.sizes[:, None] + right.sizes - shared)
     return result

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -159,6 +161,39 @@ def test_resemblance_is_that_of_a_scan(left: list[list[int]], right: list[list[i
     assert found.tolist() == [[resemblance(a, b) for b in other] for a in one]
     if other:
         assert found.tolist() == [of_several(a, other) for a in one]
+
+
+def test_very_many_pairs_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory does not go with their number."""
+    import numpy as np
+
+    one, other = (
+        [np.unique(random.Random(at + first).choices(range(30), k=12)) for at in range(9)]
+        for first in (0, 100)
+    )
+    whole = resemblances(_View(one), _View(other)).tolist()
+    monkeypatch.setattr("provenance.baseline._PAIRS", 7)
+    assert resemblances(_View(one), _View(other)).tolist() == whole
+
+
+def test_units_of_one_shape_are_looked_up_once(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Very many of them, each with all others, took gigabytes."""
+    import numpy as np
+
+    shape = (
+        "def g{0}(x):\n    y = (x - {0}) // (x + {0})\n    return y if x > {0} else (x, y, {0})\n"
+    )
+    path = build({f"f{at}": "".join(shape.format(at + k) for k in range(20)) for at in (100, 200)})
+    lookup = Index.lookup
+
+    def once(self: Index, door: int, keys: Any, most: int | None = None) -> Any:
+        assert np.unique(keys).size == keys.size
+        return lookup(self, door, keys, most)
+
+    monkeypatch.setattr(Index, "lookup", once)
+    measured(path)
 
 
 def test_programs_of_nothing_in_common_score_low(build: Build) -> None:
