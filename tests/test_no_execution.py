@@ -167,17 +167,13 @@ def test_nothing_scanned_is_run(trapped: Path, index: str, tmp_path: Path) -> No
     assert _apart(trapped, tmp_path / "started")
 
 
-def test_nothing_is_run_where_pip_fetches(trapped: Path, index: str, tmp_path: Path) -> None:
+def test_nothing_is_run_where_pip_fetches(
+    trapped: Path, shelf: Path, index: str, tmp_path: Path
+) -> None:
     """Whatever it imports before it does anything: Python 3.13 imports more than older ones."""
     script = tmp_path / "start.txt"
     script.write_text("from provenance.cli import main\nmain()\n", "utf-8")
-    with zipfile.ZipFile(tmp_path / "wren-1.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("wren/model.py", program(1))
-        about = "wren-1.0.dist-info"
-        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: wren\nVersion: 1.0\n")
-        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        wheel.writestr(f"{about}/RECORD", "")
-    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    pip = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(shelf)}
     scan = ("scan", "pypi:wren==1.0", "--no-default-index", "--index", index)
     done = _run(
         trapped, sys.executable, str(script), *scan, PROVENANCE_CACHE=str(tmp_path / "cache"), **pip
