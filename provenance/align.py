@@ -147,21 +147,23 @@ class _Near:
     as the shortest run, and those that begin behind that."""
 
     def __init__(self, starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> None:
-        first = starts // SHORTEST_RUN
+        first = (starts // SHORTEST_RUN).astype(np.int32)  # there may be very many
         number = (starts + lengths - 1) // SHORTEST_RUN - first + 1
         ends = np.cumsum(number)
-        runs = np.repeat(np.arange(starts.size), number)
-        pieces = np.arange(runs.size) + (first - ends + number)[runs]
+        runs = np.repeat(np.arange(starts.size, dtype=np.int32), number)
+        pieces = np.arange(runs.size, dtype=np.int32)
+        pieces += (first - ends + number).astype(np.int32)[runs]
         order = np.argsort(pieces, kind="stable")
         self._covered, self._covering = pieces[order], runs[order]
-        self._beginning = np.argsort(first, kind="stable")
+        self._beginning = np.argsort(first, kind="stable").astype(np.int32)
         self._begun = first[self._beginning]
 
     def runs(self, start: int, length: int) -> NDArray[np.intp]:
         """Those that may cover some of a place, once each."""
         first, last = start // SHORTEST_RUN, (start + length - 1) // SHORTEST_RUN
-        low, high = np.searchsorted(self._covered, (first, first + 1))
-        low_too, high_too = np.searchsorted(self._begun, (first + 1, last + 1))
+        edges = np.array([first, first + 1, last + 1], np.int32)  # else all are copied
+        low, high = np.searchsorted(self._covered, edges[:2])
+        low_too, high_too = np.searchsorted(self._begun, edges[1:])
         return np.concatenate([self._covering[low:high], self._beginning[low_too:high_too]])
 
 
