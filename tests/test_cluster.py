@@ -280,14 +280,16 @@ def test_nothing_of_the_working_folder_is_run(spark: Any, made: Any, hostile: Pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs shell scripts")
+@pytest.mark.parametrize("home", [{}, {"SPARK_HOME": ""}])
 def test_spark_is_not_taken_from_beside_the_working_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: dict[str, str], tmp_path: Path
 ) -> None:
-    """PySpark looks there first, as if it were begun in the folder of its own sources."""
+    """PySpark looks there first, as if it were begun in the folder of its own sources; and in the
+    working folder, where the variable is empty."""
     pytest.importorskip("pyspark")
     (tmp_path / "jars").mkdir()
     (tmp_path / "src").mkdir()
-    for name in ("bin/spark-submit", "java/bin/java"):
+    for name in ("bin/spark-submit", "src/bin/spark-submit", "java/bin/java"):
         put = tmp_path / name
         put.parent.mkdir(parents=True)
         put.write_text(f"#!/bin/sh\ntouch '{tmp_path}/{put.name}-was-run'\nexit 1\n")
@@ -297,7 +299,7 @@ def test_spark_is_not_taken_from_beside_the_working_folder(
     ended = subprocess.run(
         [sys.executable, "-m", "provenance", "cluster", "build", ".", "-o", "tables"],
         cwd=tmp_path / "src",
-        env=environment,
+        env={**environment, **home},
         capture_output=True,
         text=True,
     )

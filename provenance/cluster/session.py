@@ -79,7 +79,7 @@ def session(
         module = Path(pyspark.__file__).resolve().parent
         homes = (module / "spark-distribution", module, module.parent.parent)
         known = next((one for one in homes if (one / "bin" / "spark-submit").is_file()), module)
-        os.environ.setdefault("SPARK_HOME", str(known))
+        os.environ["SPARK_HOME"] = os.environ.get("SPARK_HOME") or str(known)
         builder = builder.master(master or "local[*]").config("spark.ui.enabled", "false")
         more = (settings or {}).get("spark.driver.extraJavaOptions", "")
         place = re.sub(r'(["\\])', r"\\\1", os.getcwd())  # a folder of any name is no option
