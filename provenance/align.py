@@ -104,7 +104,8 @@ def _longest(
     starts: NDArray[np.intp], others: NDArray[np.intp], lengths: NDArray[np.intp]
 ) -> Iterator[tuple[int, int, int]]:
     """The longest run, then the longest of what that leaves of the others, and so on. Each run is
-    looked at again only where one beside it is taken: the time goes with what is shared."""
+    looked at again only where one beside it is taken: the time goes with what is shared. The arrays
+    are used up."""
     moved = np.abs(starts - others)  # the same however much is taken off
     order = np.lexsort((moved, starts, -lengths))
     is_whole = np.ones(order.size, bool)

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from thorough import THOROUGH
 
 settings.register_profile("unhurried", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=100)
-settings.load_profile("thorough" if "PROVENANCE_THOROUGH" in os.environ else "unhurried")
+settings.load_profile("thorough" if THOROUGH else "unhurried")
 
 
 class NetworkUsedError(BaseException):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from thorough import THOROUGH
 
 import provenance
 from provenance.model import Ancestor, Declaration, Near, Report, Scores, SuspectSeen
@@ -479,7 +480,7 @@ def test_of_thousands_of_findings_few_are_drawn_at_first(
     report: tuple[Report, Path], open_page: Open
 ) -> None:
     """So one of five thousand opens within 2 s on a quiet machine (benchmarks/README.md)."""
-    many = 1000 if "PROVENANCE_THOROUGH" in os.environ else 240
+    many = 1000 if THOROUGH else 240
     made, _ = report
     one = finding(report, "MineScores")
     file = next(file for file in made.files if file.path == "mine.py")

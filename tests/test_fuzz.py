@@ -4,16 +4,15 @@ them that keep their form. ``tests/fuzz/fuzz.py`` goes on from here with a fuzze
 from __future__ import annotations
 
 import json
-import os
 import random
 from functools import cache
 
 import pytest
 from fuzz import changes, seeds, targets
+from thorough import THOROUGH
 
-THOROUGH = "PROVENANCE_THOROUGH" in os.environ
 CHANGES = 25
-FEW = 4 if not THOROUGH else 1
+FEW = 1 if THOROUGH else 4
 """Of the seeds of what joins indexes, which takes long, one in so many."""
 
 

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from programs import program, renamed
+from thorough import THOROUGH
 
 import provenance
 from provenance import IndexFileError, ProvenanceError, pages
@@ -1013,7 +1014,7 @@ def test_a_scan_of_a_damaged_index_is_right_or_says_so(
     data, mine = small
     path = tmp_path / "i.db"
     path.write_bytes(data)
-    ways: list[dict[str, Any]] = [{}, {"jobs": 0}, {"jobs": 0, "as_of": "2026-01-01"}]
+    ways: list[dict[str, Any]] = [{}, _HERE, {**_HERE, "as_of": "2026-01-01"}]
     expected = [provenance.json_report(provenance.scan(mine, [path], **way)) for way in ways]
     assert len(json.loads(expected[0])["findings"]) > 2
     drawn = random.Random(815)
@@ -1052,7 +1053,7 @@ def test_a_scan_of_wrong_pages_ends_with_an_error_of_ours(
         (page,) = index.connection.execute(f"SELECT min(id) FROM {table}").fetchone()
         arrays = len(index._read(table, page))
     each = [_only(at, one) for at in range(arrays) for one in _VALUES]
-    if "PROVENANCE_THOROUGH" not in os.environ and len(each) > 40:
+    if not THOROUGH and len(each) > 40:
         each = random.Random(table).sample(each, 40)
     changes = [*_CHANGES, *each]
     for change, way in zip(changes, cycle(_WAYS), strict=False):
@@ -1062,12 +1063,13 @@ def test_a_scan_of_wrong_pages_ends_with_an_error_of_ours(
         _scanned(path, tmp_path, [way])
 
 
+_HERE: dict[str, Any] = {} if THOROUGH else {"jobs": 0}
+"""In this process: to start a worker costs more than the scan."""
 _WAYS: list[dict[str, Any]] = [
     {},
-    {"as_of": "2026-01-01", "jobs": 0},
-    {"exclude_origin": ["*/m1"], "jobs": 0},
+    {**_HERE, "as_of": "2026-01-01"},
+    {**_HERE, "exclude_origin": ["*/m1"]},
 ]
-"""In a worker, whose start costs more than the scan, and in this process."""
 
 
 def _scanned(path: Path, tmp_path: Path, ways: Iterable[dict[str, Any]] = _WAYS) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
@@ -20,6 +19,7 @@ from audits import ATTACKS, audit, file_result, finding, hostile, ruling
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_formats import CHECKS
+from thorough import THOROUGH
 
 from provenance.auditing import without_policy
 from provenance.decode import printable
@@ -34,7 +34,7 @@ from provenance.report.text import text_report
 
 PLAIN = ("json", "sarif", "code-scanning", "codequality", "cyclonedx", "spdx")
 EXAMPLES = settings(
-    max_examples=25 if "PROVENANCE_THOROUGH" in os.environ else 10,
+    max_examples=25 if THOROUGH else 10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

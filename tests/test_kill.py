@@ -16,12 +16,15 @@ from pathlib import Path
 import pytest
 from loaded import Loaded, Started, loaded
 from programs import program
+from thorough import THOROUGH
 
 import provenance
 from provenance.index import Index
 from provenance.integrity import verify
 
 KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
+MORE = 40 if THOROUGH else 8
+"""Files of what is built or added."""
 
 
 def _sources(folder: Path, seeds: range) -> str:
@@ -49,10 +52,10 @@ def test_a_kill_leaves_the_old_index_or_the_new_one(
 ) -> None:
     old = tmp_path / "old.db"
     provenance.build_index([_sources(tmp_path / "first", range(5))], old, date="2024-01-01")
-    second = _sources(tmp_path / "second", range(5, 13))
+    second = _sources(tmp_path / "second", range(5, 5 + MORE))
     words = {"add": ["add", "FILE", second], "build": ["build", second, "-o", "FILE"]}[command]
     path = tmp_path / "index.db"
-    before, after = 5, {"add": 13, "build": 8}[command]
+    before, after = 5, {"add": 5 + MORE, "build": MORE}[command]
 
     def start() -> Started:
         path.write_bytes(old.read_bytes())

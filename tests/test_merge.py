@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from loaded import Started, loaded
 from programs import program, renamed
 from test_index import _NESTED, crowd, family, write
+from thorough import THOROUGH
 
 import provenance
 from provenance import IndexFileError, UsageError
@@ -166,10 +167,11 @@ def test_what_is_written_in_many_stretches_is_the_same(
     made: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """How much is in memory at once decides nothing."""
+    few = 1 if THOROUGH else 7
     for name in ("WORDS", "PIECES", "TREES", "UNITS", "POSTINGS"):
-        least = {"WORDS": 4096, "TREES": 8, "UNITS": 512, "POSTINGS": 64}.get(name, 7)
+        least = {"WORDS": 4096, "TREES": 8, "UNITS": 512, "POSTINGS": 64}.get(name, few)
         monkeypatch.setattr(f"provenance.merge._{name}_AT_ONCE", least)
-    monkeypatch.setattr("provenance.numbering._AT_ONCE", 7)
+    monkeypatch.setattr("provenance.numbering._AT_ONCE", few)
     monkeypatch.setattr("provenance.numbering._TREES_AT_ONCE", 8)
     monkeypatch.setattr("provenance.writing._KEYS_AT_ONCE", 5)
     merge_indexes(made[0], tmp_path / "joined.db")

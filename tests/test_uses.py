@@ -382,8 +382,8 @@ SLOW: list[bytes] = [
     b"import transformers\nx = [" + b"1," * 200_000 + b"1]" + b"[model_type]" * 30_000,
     b"import transformers\n" + b"@a\n" * 60_000 + b"@register_model\n" * 30_000 + b"class A: ...",
     b"import transformers\n" + b"transformers.A.b=f;" * 60_000,
-    b"import transformers\n" + b" " * 500_000 + b"transformers.A.b=f;" * 20_000,
-    b"import transformers\n" + (b"[" * 2_000 + b"model_type" + b"]" * 2_000 + b"\n") * 60,
+    b"import transformers\n" + b" " * 500_000 + b"transformers.A.b=f;" * 60_000,
+    b"import transformers\n" + (b"[" * 2_000 + b"model_type" + b"]" * 2_000 + b"\n") * 200,
     b"from importlib import " + b",".join(b"import_module as a%d" % at for at in range(20_000)),
     b"from .modeling_llama import *\n" * 20_000 + b"class LlamaA(LlamaB): ...\n" * 20_000,
 ]

@@ -1,0 +1,8 @@
+"""Whether much is tried of what else is tried with a few examples; see CONTRIBUTING.md. For tests
+only."""
+
+from __future__ import annotations
+
+import os
+
+THOROUGH = "PROVENANCE_THOROUGH" in os.environ
