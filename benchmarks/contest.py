@@ -196,7 +196,7 @@ def judge(
     parents_only = scan(source, [index], include=[path], as_of=case.day, exclude_origin=others)
     (scanned,) = (one for one in open_source(source, include=[path]).files())
     if not isinstance(scanned, SourceFile):
-        raise SystemExit(f"{path}: {scanned.reason}")
+        raise SystemExit(f"{path}: found {scanned}, expected a file that is read")
     with Library(
         [str(index)], as_of=case.day, exclude_origin=families.origins(case.family)
     ) as library:

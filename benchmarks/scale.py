@@ -31,7 +31,7 @@ import numpy as np
 
 from provenance.index import Index
 from provenance.indexing import measured
-from provenance.model import Parameters, Parsed, Release, Skipped, SourceFile, Tokens
+from provenance.model import Parameters, Parsed, Release, SourceFile, Tokens
 from provenance.origins import origin_of
 from provenance.parse import grammar, hash64, parse
 from provenance.pypi import fetch
@@ -64,7 +64,7 @@ def files() -> Iterator[tuple[str, str, SourceFile]]:
         for file in open_source(
             fetch(package, version), include=[], exclude=["**/tests/**"]
         ).files():
-            if not isinstance(file, Skipped) and len(file.content) < 400_000:
+            if isinstance(file, SourceFile) and len(file.content) < 400_000:
                 packed = zlib.compress(file.content, 1)
                 found.append((file.sha256, package, version, replace(file, content=packed)))
     for _, package, version, file in sorted(found, key=lambda one: one[:2]):

@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from provenance.model import FileResult, Finding, SourceFile
+from provenance.model import FileResult, Finding, SourceFile, Unread
 from provenance.references import DEFAULT_INDEX
 from provenance.regular import sha256_of
 
@@ -81,14 +81,14 @@ class Cache:
         if self._database is not None:
             self._database.close()
 
-    def recall(self, file: SourceFile) -> Outcome | None:
+    def recall(self, file: SourceFile | Unread) -> Outcome | None:
         """What was found in this very file, None where that is not known."""
         found = self._recalled(self._key(file, self._bare), file)
         if found is not None and is_bare(found):
             return found
         return self._recalled(self._key(file, self._context), file)
 
-    def _recalled(self, key: bytes, file: SourceFile) -> Outcome | None:
+    def _recalled(self, key: bytes, file: SourceFile | Unread) -> Outcome | None:
         if self._database is None:
             return None
         try:
@@ -118,7 +118,7 @@ class Cache:
             if len(self._new) >= _HELD:
                 self._write()
 
-    def _key(self, file: SourceFile, context: bytes) -> bytes:
+    def _key(self, file: SourceFile | Unread, context: bytes) -> bytes:
         text = f"{file.path}\0{file.sha256}\0{file.modified or ''}"
         plain = text.encode("utf-8", "surrogatepass")
         return blake2b(context + plain, digest_size=_DIGEST).digest()

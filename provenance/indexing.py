@@ -20,7 +20,16 @@ from provenance.given import jobs_of, path_of, paths_of, text_of, texts_of
 from provenance.index import Index
 from provenance.integrity import verify
 from provenance.merge import merge
-from provenance.model import Family, Parameters, Parsed, Release, Sketch, Skipped, SourceFile
+from provenance.model import (
+    Family,
+    Parameters,
+    Parsed,
+    Release,
+    Sketch,
+    Skipped,
+    SourceFile,
+    Unread,
+)
 from provenance.origins import origin_of
 from provenance.ours import forget, is_ours, note
 from provenance.parse import parse, syntax
@@ -205,7 +214,7 @@ def _enter(
         segments.parameters, tuple(map(tuple, segments.drawn.tolist())), limits.seconds
     )
 
-    def known(file: SourceFile) -> bool:
+    def known(file: SourceFile | Unread) -> bool:
         origin = named(file.path)
         return (
             segments.knows_tree(file.sha256)
@@ -214,7 +223,8 @@ def _enter(
         )
 
     files = parsed = 0
-    for batch in run(sketch_batch, source, skipped, jobs, settings, progress, known, limits):
+    told: list[Skipped] = []
+    for batch in run(sketch_batch, source, told, jobs, settings, progress, known, limits):
         for file, parsed_file, drawing, said in batch:
             origin = named(file.path)
             if origin is None:
@@ -230,6 +240,7 @@ def _enter(
             segments.add_file(release, origin, file.path, file.sha256, family)
             files += 1
         segments.breathe()
+    skipped += sorted(told, key=lambda one: (one.path, one.reason))
     return files, parsed
 
 

@@ -89,6 +89,19 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A notebook as it was found, of which the code is not read yet: it may be anything, and is
+    read where work is held to time and memory. ``most``: the bytes of Python it may have; the rest
+    is as in ``SourceFile``."""
+
+    path: str
+    content: bytes
+    sha256: str
+    modified: str | None
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """Something that was not looked at, and why: what was found, expected, and the remedy."""
 

@@ -8,18 +8,19 @@ cells of text that may state an origin or a licence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
 from provenance.comments import LONGEST_BLOCK, LONGEST_LINE, may_state
 from provenance.decode import Reason
 from provenance.limits import READ
+from provenance.model import Skipped, SourceFile, Unread
 
 _MOST_VALUES = 4_000_000
 """Values of JSON in a notebook, a list for two and an object for four, none of which takes more
-than some 60 bytes beside its text: it is read where nothing bounds memory. Pictures are one each; a
-million numbers of a plot are as many."""
+than some 60 bytes beside its text. Pictures are one each; a million numbers of a plot are as
+many."""
 
 _DEEPEST = 500
 """Values of JSON within each other: releases of Python read 990, 1,100 or 9,000."""
@@ -81,6 +82,27 @@ _BEHIND = re.compile(
 _COMMENT = re.compile("#")
 _OPENING = re.compile(r"'''|\"\"\"|['\"#()\[\]{}]")
 _CLOSING = {quote: re.compile(r"\\.|" + quote) for quote in ("'", '"', "'''", '"""')}
+
+
+def parted(files: Iterable[SourceFile | Unread]) -> tuple[list[SourceFile], list[Skipped]]:
+    """Files, the notebooks among them read, and why some have nothing to read."""
+    found = [read(file) for file in files]
+    return (
+        [one for one in found if isinstance(one, SourceFile)],
+        [one for one in found if isinstance(one, Skipped)],
+    )
+
+
+def read(file: SourceFile | Unread) -> SourceFile | Skipped:
+    """The code of a notebook that is not read yet, or why there is none; any other file as it
+    is."""
+    if isinstance(file, SourceFile):
+        return file
+    found = read_notebook(file.content, file.most)
+    if isinstance(found, Reason):
+        return Skipped(file.path, str(found))
+    code, cells = found
+    return SourceFile(file.path, code, file.sha256, file.modified, cells)
 
 
 def read_notebook(data: bytes, most: int = READ.max_file_bytes) -> tuple[bytes, Cells] | Reason:

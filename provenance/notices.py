@@ -26,8 +26,8 @@ MOST = 100
 LONGEST_FILE = 200_000
 """Bytes read of one."""
 MOST_BYTES = 3_000_000
-"""Bytes read of all of one source: they are read where nothing bounds time and memory, and all go
-to every worker. Read, they take some ten times as much."""
+"""Bytes read of all of one source: what they say goes to every worker. Read, they take some ten
+times as much."""
 MOST_ANNOTATED = 10_000
 """Globs, holders and licences read of all ``REUSE.toml`` of one source."""
 

@@ -28,10 +28,11 @@ from provenance.model import (
     Report,
     Skipped,
     SourceFile,
+    Unread,
 )
 from provenance.references import DEFAULT_INDEX
 from provenance.release import checked_day
-from provenance.workers import BOUNDS, Bounds, Progress, emptied, patience, run
+from provenance.workers import BOUNDS, Bounds, Progress, at_once, emptied, patience, run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +92,6 @@ def scan(
         ProvenanceError: the source or an index could not be opened, or a worker died.
     """
     from provenance.library import said, standings_of
-    from provenance.notices import notice_files
     from provenance.source import open_source
 
     source, places = path_of("source", source), paths_of("indexes", indexes)
@@ -111,10 +111,9 @@ def scan(
     whole = tuple(map(os.path.abspath, places))  # workers begin elsewhere
     settings = _Settings(whole, as_of, hidden, used)
     opened = open_source(source, include=include, exclude=exclude, only=only)
-    notices = opened.notices()
-    read = [one for one in notices if not isinstance(one, Skipped)]
-    settings = replace(settings, notices=notice_files(read), seconds=limits.seconds)
-    skipped = [one for one in notices if isinstance(one, Skipped)]
+    skipped: list[Skipped] = []
+    beside, notices = noticed(opened.notices(), skipped, jobs, limits)
+    settings = replace(settings, notices=notices, seconds=limits.seconds)
     if (include or exclude) and not opened.total and only is None:
         skipped.append(Skipped(".", NONE_WANTED))
     given = checked_day(suspect_date, "--suspect-date")
@@ -137,11 +136,46 @@ def scan(
         as_of=as_of,
         exclude_origin=hidden,
         suspect_date=given,
-        notice_files=tuple(path for path, _ in read),
+        notice_files=beside,
         history=given is None and opened.release.sha256 is None,
         jobs=jobs,
     )
     return reported(asked_for, asked.found, skipped)
+
+
+def noticed(
+    found: Iterable[tuple[str, bytes] | Skipped],
+    skipped: list[Skipped],
+    jobs: int,
+    limits: Bounds = BOUNDS,
+) -> tuple[tuple[str, ...], tuple[NoticeFile, ...]]:
+    """The paths of notice files that are read, and what they say.
+
+    Args:
+        found: as ``Source.notices`` has them.
+        skipped: grows by those that are not read, and why.
+        jobs: 0 reads them in this process.
+        limits: what to read all of them may take, or one, where that is not enough.
+    """
+    files: list[SourceFile] = []
+    for one in found:
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        else:
+            path, content = one
+            files.append(SourceFile(path, content, ""))
+    lost: list[Skipped] = []
+    read = at_once(_notices, files, lost, jobs, limits) if files else []
+    skipped += lost
+    unread = {one.path for one in lost}
+    return tuple(file.path for file in files if file.path not in unread), tuple(read)
+
+
+def _notices(files: Sequence[SourceFile], _: None) -> list[NoticeFile]:
+    """The work on all of the notice files, in a worker."""
+    from provenance.notices import notice_files
+
+    return [*notice_files((file.path, file.content) for file in files)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +278,10 @@ class _Remembered:
         """How many files there are, those that are skipped and known ones too."""
         return self._opened.total
 
-    def files(self) -> Iterator[SourceFile | Skipped]:
+    def files(self) -> Iterator[SourceFile | Unread | Skipped]:
         """The files that must be looked at."""
         for file in self._opened.files():
-            if self._cache is not None and isinstance(file, SourceFile):
+            if self._cache is not None and not isinstance(file, Skipped):
                 known = self._cache.recall(file)
                 if known is not None:
                     self.found.append(known)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 
 from provenance.errors import ProvenanceError, SourceError
-from provenance.model import FileResult, Report, SourceFile
+from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
+from provenance.notebook import read
 from provenance.pypi import cached, parse_requirement
 from provenance.source import Source, open_named, open_source
 
@@ -45,8 +46,7 @@ def suspect_texts(
     opened = _again(report, source, include, exclude, wanted)
     return {
         file.path: file.content.decode()
-        for file in opened.files()
-        if isinstance(file, SourceFile) and wanted.get(file.path) == file.sha256
+        for file in _read(opened, lambda one: wanted.get(one.path) == one.sha256)
     }
 
 
@@ -60,10 +60,9 @@ def scanned_file(
         file: of the report.
         include: globs of files that were scanned.
     """
-    for one in _again(report, None, include, (), [file.path]).files():
-        if isinstance(one, SourceFile) and (one.path, one.sha256) == (file.path, file.sha256):
-            return one
-    return None
+    opened = _again(report, None, include, (), [file.path])
+    scanned = file.path, file.sha256
+    return next(_read(opened, lambda one: (one.path, one.sha256) == scanned), None)
 
 
 def suspect_contents(
@@ -168,10 +167,17 @@ def reference_texts(
 
 def _texts(source: Source, paths: Collection[str]) -> dict[str, str]:
     return {
-        file.path: file.content.decode()
-        for file in source.files()
-        if isinstance(file, SourceFile) and file.path in paths
+        file.path: file.content.decode() for file in _read(source, lambda one: one.path in paths)
     }
+
+
+def _read(source: Source, wanted: Callable[[SourceFile | Unread], bool]) -> Iterator[SourceFile]:
+    """The files of a source that are wanted; no other notebook is read, which may be anything."""
+    for file in source.files():
+        if not isinstance(file, Skipped) and wanted(file):
+            found = read(file)
+            if isinstance(found, SourceFile):
+                yield found
 
 
 def _globs(paths: Collection[str]) -> list[str]:

@@ -8,7 +8,7 @@ opened at all is an error.
     source      opens a source, turns bytes into ``SourceFile`` or ``Skipped``
     folder      directories and what git ignores         archive     zipped, tarred: in place
     pypi        fetches a release, runs none of it       patterns    --include and --exclude
-    decode      bytes of a Python file -> UTF-8          notebook    bytes of a notebook -> UTF-8
+    decode      bytes of a Python file -> UTF-8          notebook    reads those, where work is held
     release     metadata -> name, version, licence, day
 """
 
@@ -24,8 +24,7 @@ from provenance.decode import Reason, decode, pointer, shown
 from provenance.errors import SourceError
 from provenance.folder import find_named, list_folder
 from provenance.limits import READ, Found, Limits
-from provenance.model import Release, Skipped, SourceFile
-from provenance.notebook import read_notebook
+from provenance.model import Release, Skipped, SourceFile, Unread
 from provenance.notices import LONGEST_FILE, MOST, MOST_BYTES, is_notice
 from provenance.patterns import Patterns
 from provenance.regular import read_file, read_within, remedy, sha256_of
@@ -47,7 +46,7 @@ class Source:
     _limits: Limits = field(repr=False)
     _notices: Callable[[], list[tuple[str, bytes | Reason]]] = field(repr=False, default=list)
 
-    def files(self) -> Iterator[SourceFile | Skipped]:
+    def files(self) -> Iterator[SourceFile | Unread | Skipped]:
         """Read the files, sorted by the bytes of their paths; may be called again."""
         for path, found, day in self._read():
             yield as_file(path, found, day, self._limits)
@@ -377,23 +376,18 @@ def _project(root: str) -> Release:
 
 def as_file(
     path: str, found: bytes | Reason, day: str | None, limits: Limits
-) -> SourceFile | Skipped:
-    """The text of one file, or why there is none."""
+) -> SourceFile | Unread | Skipped:
+    """The text of one file, or why there is none; ``notebook.read`` reads a notebook."""
     if isinstance(found, Reason):
         return Skipped(path, str(found))
     from hashlib import sha256
 
-    cells: tuple[tuple[int, int], ...] = ()
-    text: bytes | Reason
     if (elsewhere := pointer(found)) is not None:
         return Skipped(path, str(elsewhere))
+    digest = sha256(found).hexdigest()
     if path.endswith(".ipynb"):
-        read = read_notebook(found, limits.max_file_bytes)
-        if isinstance(read, Reason):
-            return Skipped(path, str(read))
-        text, cells = read
-    else:
-        text = decode(found)
+        return Unread(path, found, digest, day, limits.max_file_bytes)
+    text = decode(found)
     if isinstance(text, Reason):
         return Skipped(path, str(text))
-    return SourceFile(path, text, sha256(found).hexdigest(), day, cells)
+    return SourceFile(path, text, digest, day)

@@ -26,7 +26,7 @@ from queue import SimpleQueue
 from typing import Any, Literal, Protocol, TypeVar
 
 from provenance.errors import LEAST_DEPTH, ProvenanceError, TooLongError, UsageError
-from provenance.model import Skipped, SourceFile
+from provenance.model import Skipped, SourceFile, Unread
 
 _START_SECONDS = 120.0  # a worker imports and opens what it needs in one or two
 _STARTS = 3  # a process that is ended before its first file says nothing of any file
@@ -44,7 +44,8 @@ _NEEDED = ("provenance.attribute", "provenance.candidates", "provenance.declared
 
 _Resource = TypeVar("_Resource", covariant=True)
 
-Work = Callable[[Sequence[SourceFile], Any], list[Any]]
+Batch = Sequence[SourceFile | Unread]
+Work = Callable[[Batch, Any], list[Any]]
 """What is done with a batch: a result for each file."""
 
 Cause = Literal["time", "memory", "death"]
@@ -105,7 +106,7 @@ class Task:
 class Begun:
     """A batch that was given to a worker, and what became of it."""
 
-    batch: Sequence[SourceFile]
+    batch: Batch
     done: list[Any] | None = None
     told: list[Skipped] = field(default_factory=list)
 
@@ -440,7 +441,7 @@ def _serve(
         gc.freeze()  # what is shared with who forked us is not written to
     gc.set_threshold(_CYCLES)
     sys.setrecursionlimit(max(LEAST_DEPTH, sys.getrecursionlimit()))
-    batches: SimpleQueue[Sequence[SourceFile]] = SimpleQueue()
+    batches: SimpleQueue[Batch] = SimpleQueue()
 
     def read() -> None:
         try:

@@ -12,13 +12,13 @@ import multiprocessing
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from provenance.errors import TooLongError
-from provenance.model import Skipped, SourceFile
+from provenance.model import Skipped, SourceFile, Unread
 from provenance.worker import (
     BOUNDS,
     Begun,
@@ -35,7 +35,17 @@ from provenance.worker import (
     ready,
 )
 
-__all__ = ["BOUNDS", "Bounds", "Listed", "Progress", "emptied", "held", "patience", "run"]
+__all__ = [
+    "BOUNDS",
+    "Bounds",
+    "Listed",
+    "Progress",
+    "at_once",
+    "emptied",
+    "held",
+    "patience",
+    "run",
+]
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) files as work goes on."""
@@ -47,8 +57,9 @@ _FEW_BYTES = 3_000_000  # below this a second process costs more than it saves
 _AHEAD = 2  # batches begun for each worker whose results wait for those of an earlier one
 
 _Done = TypeVar("_Done")
+_File = SourceFile | Unread
 _Work = Callable[[Sequence[SourceFile], Any], list[_Done]]
-_Batch = Sequence[SourceFile]
+_Batch = Sequence[_File]
 
 
 class Yields(Protocol):
@@ -59,7 +70,7 @@ class Yields(Protocol):
         """How many there are."""
         ...
 
-    def files(self) -> Iterator[SourceFile | Skipped]:
+    def files(self) -> Iterator[_File | Skipped]:
         """The files, one at a time, or why one is not read."""
         ...
 
@@ -87,13 +98,14 @@ def run(
     jobs: int,
     settings: Opens[Any],
     progress: Progress | None,
-    known: Callable[[SourceFile], bool] = lambda _: False,
+    known: Callable[[_File], bool] = lambda _: False,
     limits: Bounds = BOUNDS,
 ) -> Iterator[list[_Done]]:
     """Results of every batch, in the order of the files.
 
     Args:
-        work: what to do with a batch, a result for each file; runs in a worker.
+        work: what to do with a batch, of which the notebooks are read there, too: a result for
+            each file; runs in a worker.
         source: where the files come from.
         skipped: grows by what could not be read, or cost a worker its life.
         jobs: how many workers, where there is work for so many; at most two a processor are
@@ -118,7 +130,7 @@ def run(
             progress(min(source.total, done + len(skipped)), source.total)
 
     tell(0)
-    head: list[list[SourceFile]] = []
+    head: list[list[_File]] = []
     size = 0
     for batch in batches:
         head.append(batch)
@@ -131,14 +143,69 @@ def run(
     if jobs < 1 or multiprocessing.current_process().daemon:
         with settings.open() as resource:
             for batch in whole:
-                yield list(_here(work, batch, resource, limits, skipped))
-                tell(len(batch))
+                outcome = _left(_here(_Reads(work), batch, resource, limits, skipped), skipped)
+                yield outcome
+                tell(len(outcome))
         return
     jobs = 1 if size <= _FEW_BYTES else min(jobs, most_workers())
-    task = Task(work, settings, limits, context_for(jobs))
-    for outcome in _spread(task, whole, jobs, skipped):
+    task = Task(_Reads(work), settings, limits, context_for(jobs))
+    for results in _spread(task, whole, jobs, skipped):
+        outcome = _left(results, skipped)
         yield outcome
         tell(len(outcome))
+
+
+def at_once(
+    work: _Work[_Done],
+    files: Sequence[SourceFile],
+    skipped: list[Skipped],
+    jobs: int,
+    limits: Bounds = BOUNDS,
+) -> list[_Done]:
+    """What is made of a few files that are read together, in one worker; see ``run``.
+
+    Args:
+        work: what to do with them all; it needs nothing that must be opened.
+        files: the files.
+        skipped: grows by those that cost a worker its life; the others are done one by one then.
+        jobs: 0 does the work in this process.
+        limits: of the worker.
+    """
+    if jobs < 1 or multiprocessing.current_process().daemon:
+        return _left(_here(_Reads(work), files, None, limits, skipped), skipped)
+    task = Task(_Reads(work), _Nothing(), limits, context_for(1))
+    (done,) = _spread(task, iter([files]), 1, skipped)
+    return _left(done, skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nothing:
+    """Settings of work that needs none."""
+
+    def open(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """Work on a batch of which the notebooks are read first; why one is not is among what it
+    gives."""
+
+    work: _Work[Any]
+
+    def __call__(self, files: _Batch, resource: Any) -> list[Any]:
+        from provenance.notebook import parted
+
+        told, unread = parted(files)
+        return [*unread, *(self.work(told, resource) if told else ())]
+
+
+def _left(done: Iterable[Any], skipped: list[Skipped]) -> list[Any]:
+    """The results of a batch, but why files are skipped, which is told."""
+    left: list[Any] = []
+    for one in done:
+        (skipped if isinstance(one, Skipped) else left).append(one)
+    return left
 
 
 def most_workers() -> int:
@@ -154,12 +221,12 @@ def most_workers() -> int:
 
 
 def _here(
-    work: _Work[_Done],
+    work: _Reads,
     batch: _Batch,
     resource: Any,
     limits: Bounds,
     skipped: list[Skipped],
-) -> Iterator[_Done]:
+) -> Iterator[Any]:
     """Results of a batch in this process, without the files whose work was given up."""
     try:
         yield from work(batch, resource)
@@ -175,7 +242,7 @@ def _here(
 
 
 def _spread(
-    task: Task, batches: Iterator[list[SourceFile]], jobs: int, skipped: list[Skipped]
+    task: Task, batches: Iterator[_Batch], jobs: int, skipped: list[Skipped]
 ) -> Iterator[list[Any]]:
     """Results of the batches, in order, from several workers."""
     begun: deque[Begun] = deque()
@@ -205,6 +272,7 @@ def _spread(
             for worker, job in ready(crew):
                 try:
                     job.done = worker.taken()
+                    job.batch = ()  # let go: a notebook may have much beside its code
                 except LostError as lost:
                     crew.remove(worker)
                     worker.end()
@@ -241,7 +309,7 @@ def _again(task: Task, job: Begun, cause: Cause) -> None:
             worker.end()
 
 
-def _at_fault(file: SourceFile, cause: Cause, limits: Bounds) -> Skipped:
+def _at_fault(file: _File, cause: Cause, limits: Bounds) -> Skipped:
     memory = f"{limits.memory / 1e6:,.0f} MB"
     found, option = {
         "time": (f"that took more than {limits.seconds:g} seconds", "--timeout"),
@@ -265,19 +333,17 @@ def _at_fault(file: SourceFile, cause: Cause, limits: Bounds) -> Skipped:
 # --- batches ------------------------------------------------------------------------------
 
 
-def _chain(
-    head: list[list[SourceFile]], rest: Iterator[list[SourceFile]]
-) -> Iterator[list[SourceFile]]:
+def _chain(head: list[list[_File]], rest: Iterator[list[_File]]) -> Iterator[list[_File]]:
     while head:
         yield head.pop(0)
     yield from rest
 
 
 def _batches(
-    source: Yields, skipped: list[Skipped], known: Callable[[SourceFile], bool]
-) -> Iterator[list[SourceFile]]:
+    source: Yields, skipped: list[Skipped], known: Callable[[_File], bool]
+) -> Iterator[list[_File]]:
     """Files in batches that bound memory; what could not be read goes to ``skipped``."""
-    batch: list[SourceFile] = []
+    batch: list[_File] = []
     size = 0
     for file in source.files():
         if isinstance(file, Skipped):
@@ -294,6 +360,6 @@ def _batches(
         yield batch
 
 
-def emptied(file: SourceFile) -> SourceFile:
+def emptied(file: _File) -> SourceFile:
     """The file without its content, which need not travel back, nor the cells that it had."""
-    return replace(file, content=b"", cells=())
+    return SourceFile(file.path, b"", file.sha256, file.modified)

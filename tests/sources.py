@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from provenance.model import Skipped, SourceFile
+from provenance.notebook import read
 from provenance.source import Source, open_source
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files only")
@@ -20,14 +21,19 @@ DAY = (2024, 3, 1, 12, 0, 0)
 SECONDS = 1709294400  # the same in UTC
 
 
+def all_read(source: Source) -> list[SourceFile | Skipped]:
+    """The files, the notebooks among them read as a worker does it."""
+    return [one if isinstance(one, Skipped) else read(one) for one in source.files()]
+
+
 def paths(source: Source) -> list[str]:
     """The paths of the files that are read."""
-    return [file.path for file in source.files() if isinstance(file, SourceFile)]
+    return [file.path for file in all_read(source) if isinstance(file, SourceFile)]
 
 
 def reasons(source: Source) -> dict[str, str]:
     """The reasons of those that are not."""
-    return {file.path: file.reason for file in source.files() if isinstance(file, Skipped)}
+    return {file.path: file.reason for file in all_read(source) if isinstance(file, Skipped)}
 
 
 def opened(path: Path, **options: object) -> Source:

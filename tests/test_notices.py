@@ -6,7 +6,7 @@ import io
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from programs import program, renamed
 
 import provenance
+from provenance import notices
 from provenance.declared import Beside, Said, keeps_holders
+from provenance.errors import TooLongError
 from provenance.folder import IN_THE_SAME_TREE
 from provenance.model import Report, Skipped
 from provenance.notices import (
@@ -24,6 +26,7 @@ from provenance.notices import (
     MOST,
     MOST_ANNOTATED,
     Names,
+    NoticeFile,
     denies,
     is_notice,
     named,
@@ -543,3 +546,25 @@ def test_braces_of_a_reuse_file_are_no_alternatives() -> None:
     (read,) = notice_files([("REUSE.toml", text.encode())])
     assert read.covers("{a,b}.py")
     assert not read.covers("a.py")
+
+
+def test_a_notice_file_that_costs_too_much_is_told(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were read by the process that gathers, which nothing holds to time; now that no worker
+    reads one of them, the others are, and it is not said to have been."""
+    (tmp_path / "a.py").write_text("x = 1\n", "utf-8")
+    (tmp_path / "LICENSE").write_text("a\n", "utf-8")
+    (tmp_path / "NOTICE").write_text("b\n", "utf-8")
+
+    def read(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
+        listed = [*found]
+        if any(path == "LICENSE" for path, _ in listed):
+            raise TooLongError
+        return notice_files(listed)
+
+    monkeypatch.setattr(notices, "notice_files", read)
+    report = provenance.scan(tmp_path, [index], jobs=0)
+    assert report.notice_files == ("NOTICE",)
+    assert [one.path for one in report.skipped] == ["LICENSE"]
+    assert "--timeout" in report.skipped[0].reason

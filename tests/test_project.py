@@ -39,7 +39,7 @@ ALLOWED = {
     "recent": "",
     "null": "",
     "verdict": "model",
-    "workers": "errors model worker",
+    "workers": "errors model notebook worker",
     "worker": "errors model",
     "served": "",
     "decode": "",
@@ -49,7 +49,7 @@ ALLOWED = {
     "references.manifest": "errors model",
     # source and its readers: what a user names -> files
     "patterns": "errors",
-    "notebook": "comments decode limits",
+    "notebook": "comments decode limits model",
     "limits": "decode",
     "regular": "decode errors",
     "tracked": "decode errors regular",
@@ -62,8 +62,8 @@ ALLOWED = {
     "aside": "",
     "pypi": "aside errors regular release",
     "source": (
-        "archive decode errors folder limits model notebook notices patterns pypi regular release "
-        "tarred toml zipped"
+        "archive decode errors folder limits model notices patterns pypi regular release tarred "
+        "toml zipped"
     ),
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",
@@ -148,7 +148,7 @@ ALLOWED = {
         "report.junit report.markdown report.sarif report.spdx"
     ),
     # sides: what of both sides a report may quote
-    "sides": "errors model pypi source",
+    "sides": "errors model notebook pypi source",
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
     "explained": (
@@ -208,7 +208,7 @@ ALLOWED = {
         "cluster.fingerprints cluster.tables elements errors index model null parse postings "
         "recent schema seen"
     ),
-    "cluster.gather": "decode errors folder limits model notices origins release source",
+    "cluster.gather": ("decode errors folder limits model notebook notices origins release source"),
     "cluster.session": "errors worker",
     "cluster.folders": "aside cluster.session cluster.tables errors ours",
     "cluster.assembling": (

@@ -24,6 +24,7 @@ from pathspec import GitIgnoreSpec
 from sources import (
     EXPECTED,
     KINDS,
+    all_read,
     needs_posix,
     opened,
     paths,
@@ -124,7 +125,7 @@ def test_notebook_has_cells(tmp_path: Path) -> None:
     put(tmp_path, "n.ipynb", text=json.dumps({"nbformat": 4, "cells": cells}))
     put(tmp_path, "bad.ipynb", text="{")
     for source in (opened(tmp_path), opened(tmp_path / "n.ipynb")):
-        files = {f.path: f for f in source.files() if isinstance(f, SourceFile)}
+        files = {f.path: f for f in all_read(source) if isinstance(f, SourceFile)}
         assert (files["n.ipynb"].content, files["n.ipynb"].cells) == (b"a = 1\n", ((2, 1),))
     assert "no valid JSON" in reasons(opened(tmp_path))["bad.ipynb"]
 

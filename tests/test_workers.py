@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import signal
@@ -654,3 +655,44 @@ def test_who_is_told_to_end_while_an_object_goes_ends(told: str) -> None:
     ended = subprocess.run(line, capture_output=True, text=True, timeout=50, check=False)
     said = "provenance: interrupted; nothing is written by half\n"
     assert (ended.returncode, ended.stderr, ended.stdout) == (3, said, "")
+
+
+@needs_a_limit
+def test_a_notebook_is_read_where_memory_is_bounded(folder: Path, jobs: int) -> None:
+    """It was read by the process that gathers, which nothing holds to anything."""
+    text = json.dumps({"nbformat": 4, "cells": [], "picture": "x" * 40_000_000})
+    (folder / "f05.ipynb").write_text(text, "utf-8")
+    (folder / "f06.ipynb").write_text('{"cells": [', "utf-8")
+    paths, skipped = done(folder, Bounds(memory=60_000_000), jobs)
+    assert paths == [f"f{number:02}.py" for number in range(12)]
+    large, broken = skipped
+    assert (large.path, broken.path) == ("f05.ipynb", "f06.ipynb")
+    assert "--memory" in large.reason
+    assert "valid JSON" in broken.reason
+
+
+def test_a_notebook_that_is_read_is_worked_on_as_its_code(folder: Path, jobs: int) -> None:
+    for path in folder.glob("f0[1-9].py"):
+        path.unlink()
+    cell = {"cell_type": "code", "source": "#fine\nx = 1"}
+    text = json.dumps({"nbformat": 4, "cells": [cell]})
+    (folder / "f05.ipynb").write_text(text, "utf-8")
+    (folder / "f06.ipynb").write_text("[]", "utf-8")
+    paths, skipped = done(folder, jobs=jobs)
+    assert paths == ["f00.py", "f05.ipynb", "f10.py", "f11.py"]
+    assert [one.path for one in skipped] == ["f06.ipynb"]
+    assert done(folder, jobs=0) == (paths, skipped)
+
+
+def test_files_that_are_read_together_cost_the_one_at_fault(jobs: int) -> None:
+    """As notice files are, before any file is looked at."""
+    text = {"a": b"#fine", "b": b"#die", "c": b"#fine", "d": b"#slow"}
+    files = [SourceFile(path, content, "") for path, content in text.items()]
+    skipped: list[Skipped] = []
+    assert workers.at_once(act, files[::2], skipped, jobs) == ["a", "c"]
+    assert skipped == []
+    assert workers.at_once(act, files, skipped, jobs) == ["a", "c"]
+    assert [one.path for one in skipped] == ["b", "d"]
+    skipped.clear()
+    assert workers.at_once(act, files[2:], skipped, 0) == ["c"]
+    assert [one.path for one in skipped] == ["d"]

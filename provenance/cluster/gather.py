@@ -13,7 +13,8 @@ from provenance.decode import printable, shown
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS
 from provenance.limits import READ as LIMITS
-from provenance.model import Release, Skipped, SourceFile
+from provenance.model import Release, Skipped, SourceFile, Unread
+from provenance.notebook import read
 from provenance.notices import LONGEST_FILE, is_notice
 from provenance.origins import origin_of
 from provenance.release import checked_day, license_of
@@ -75,7 +76,8 @@ def files_of_sources(
     for text in texts:
         source = open_source(text, include=include, exclude=exclude)
         said = astuple(source.release)
-        for file in source.files():
+        for found in source.files():
+            file = found if isinstance(found, Skipped) else read(found)
             if isinstance(file, Skipped):
                 yield _skipped(file)
             else:
@@ -150,7 +152,8 @@ def file_of(path: str | None, content: bytes | None, size: int | None) -> Source
         return Skipped(name, "found a row that is no Python file or notebook (.py, .ipynb)")
     if content is None:
         return Skipped(name, f"found {size:,} bytes, expected at most {LIMITS.of(name):,}")
-    return as_file(name, bytes(content), None, LIMITS)
+    found = as_file(name, bytes(content), None, LIMITS)
+    return found if isinstance(found, Skipped) else read(found)
 
 
 def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
@@ -166,8 +169,9 @@ def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, .
             yield suspect_row(Skipped(shown(path[:_LONGEST_PATH]), reason))
 
 
-def suspect_row(file: SourceFile | Skipped) -> tuple[Any, ...]:
+def suspect_row(found: SourceFile | Unread | Skipped) -> tuple[Any, ...]:
     """A suspect, or what was skipped, as a row of ``SUSPECT``."""
+    file = found if isinstance(found, Skipped) else read(found)
     if isinstance(file, Skipped):
         return file.path, None, None, None, None, file.reason
     return file.path, file.sha256, file.content, file.modified, json.dumps(file.cells), None
