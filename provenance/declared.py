@@ -7,9 +7,10 @@ its text resembles. Their difference is a finding of its own, and so is a notice
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
+from heapq import merge
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,21 @@ from provenance.model import (
     UseOf,
 )
 from provenance.notices import NoticeFile, denies, named
+from provenance.recent import Recent
 from provenance.rights import Copyright, License, fold_holder, parties
-from provenance.statements import NOTHING, Statements, continuity, names_license, of_cells
+from provenance.statements import (
+    NOTHING,
+    Statements,
+    alternatives,
+    continuity,
+    identifiers,
+    names_any,
+    of_cells,
+)
 from provenance.uses import is_worth_reading, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tree_sitter import Tree
 
@@ -50,6 +60,8 @@ each. Who names all of the default index, some 600, says nothing of any; of 1,11
 Debian and of Python packages none names one. A choice."""
 _LEAST_SHARE = 0.1
 """Share of a file that a reference must explain before its notices are asked for. A choice."""
+_MOST_KNOWN = 1_000
+"""Lists of families of which is remembered what names them."""
 _INHERITS = ("import", "subclass")
 
 
@@ -100,20 +112,140 @@ class Beside:
                 found.setdefault(fold_holder(party), (self.file.path, line.line, line.text))
         return found
 
-    def of(self, families: set[str]) -> list[Declaration]:
-        """The first lines that name one of some families."""
-        found = [one for family in families for one in self.families.get(family, ())]
-        return sorted(found, key=lambda one: (one.line, one.family))[:_MOST_DECLARATIONS]
+    @cached_property
+    def licenses(self) -> Mapping[str, list[int]]:
+        """Which of the lines that state licences name each of them, in order."""
+        found: dict[str, list[int]] = {}
+        for at, licenses in enumerate(self._licensed):
+            for one in licenses:
+                found.setdefault(one, []).append(at)
+        return found
+
+    @cached_property
+    def _licensed(self) -> list[frozenset[str]]:
+        return [identifiers(line.expression) for line in self.file.statements.licenses]
 
     def states(self, expression: str) -> _Kept | None:
         """The first line that states a licence."""
         if expression not in self._states:
-            lines = self.file.statements.licenses
-            stating = (one for one in lines if names_license([one.expression], expression))
-            line = next(stating, None)
+            chosen = alternatives(expression)
+            asked = _asked(self.licenses, chosen, range(len(self._licensed)))
+            at = next((at for at in asked if names_any(self._licensed[at], chosen)), None)
+            line = None if at is None else self.file.statements.licenses[at]
             place = None if line is None else (self.file.path, line.line, line.text)
             self._states[expression] = place
         return self._states[expression]
+
+
+class Spoken:
+    """What the notice files of a source say, by what they are asked for: there may be very many,
+    such as tables of a ``REUSE.toml``, and findings and files too."""
+
+    def __init__(self, files: Sequence[Beside]) -> None:
+        self.files = tuple(files)
+        self._naming: dict[tuple[int, ...], Naming] = {}
+
+    def of(self, path: str) -> Covering:
+        """Those that speak of a file."""
+        return Covering(self, [n for n, one in enumerate(self.files) if one.file.covers(path)])
+
+    @cached_property
+    def holders(self) -> Mapping[str, list[int]]:
+        """The files, by their numbers, that name each copyright holder, folded."""
+        return _by_name(one.holders for one in self.files)
+
+    @cached_property
+    def licenses(self) -> Mapping[str, list[int]]:
+        """Those that name each licence."""
+        return _by_name(one.licenses for one in self.files)
+
+    def naming(self, files: Sequence[int]) -> Naming:
+        """What some of them name: few lists are told apart, as folders stand in each other, and a
+        ``REUSE.toml`` names no family."""
+        key = tuple(n for n in files if self.files[n].families)
+        if key not in self._naming:
+            self._naming[key] = Naming([self.files[n] for n in key])
+        return self._naming[key]
+
+
+def _by_name(files: Iterable[Iterable[str]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for number, names in enumerate(files):
+        for name in names:
+            found.setdefault(name, []).append(number)
+    return found
+
+
+def _asked(
+    places: Mapping[str, Sequence[int]], chosen: Iterable[frozenset[str]], every: Sequence[int]
+) -> Iterable[int]:
+    """The places, ascending, that may name all licences of an alternative: those of that which the
+    fewest name; ``every`` where it has none."""
+    return merge(
+        *(min((places.get(one, ()) for one in all_), key=len, default=every) for all_ in chosen)
+    )
+
+
+class Naming:
+    """What some notice files name together: of each family the first lines."""
+
+    def __init__(self, files: Sequence[Beside]) -> None:
+        self.families: dict[str, list[tuple[int, int, str, Declaration]]] = {}
+        for number, file in enumerate(files):
+            for family, lines in file.families.items():
+                first = self.families.setdefault(family, [])
+                for one in lines[: _MOST_DECLARATIONS - len(first)]:
+                    first.append((number, one.line, family, one))
+        self._known: Recent[frozenset[str], tuple[Declaration, ...]] = Recent(_MOST_KNOWN)
+
+    def of(self, families: frozenset[str]) -> tuple[Declaration, ...]:
+        """The first lines that name one of some families, as one finding after another asks."""
+        known = self._known.recall(families)
+        if known is None:
+            lines = [one for family in families for one in self.families.get(family, ())]
+            lines.sort(key=lambda one: one[:3])
+            first = tuple(one for *_, one in lines[:_MOST_DECLARATIONS])
+            known = self._known.keep(families, first)
+        return known
+
+
+class Covering:
+    """The notice files that speak of one scanned file."""
+
+    def __init__(self, spoken: Spoken, files: Sequence[int]) -> None:
+        self._spoken, self._files, self._among = spoken, files, frozenset(files)
+
+    @cached_property
+    def _naming(self) -> Naming:
+        return self._spoken.naming(self._files)
+
+    @property
+    def listed(self) -> int:
+        """How many families they name, all in all."""
+        return len(self._naming.families)
+
+    def of(self, families: Iterable[str]) -> tuple[Declaration, ...]:
+        """The first lines that name one of some families."""
+        return self._naming.of(frozenset(families))
+
+    def holder(self, folded: str) -> _Kept | None:
+        """The first line that names a copyright holder."""
+        if not self._files:
+            return None
+        files = self._spoken.holders.get(folded, ())
+        number = next((n for n in files if n in self._among), None)
+        return None if number is None else self._spoken.files[number].holders[folded]
+
+    def license(self, expression: str) -> _Kept | None:
+        """The first line that states a licence."""
+        if not self._files:
+            return None
+        asked = _asked(self._spoken.licenses, alternatives(expression), self._files)
+        stated = (self._spoken.files[n].states(expression) for n in asked if n in self._among)
+        return next(filter(None, stated), None)
+
+
+_NOBODY = Covering(Spoken(()), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +259,7 @@ class Stated:
     neighbour: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Said:
     """All that one file says: its statements, what its claims declare, its uses; and what the
     notice files beside and above it say."""
@@ -136,15 +268,24 @@ class Said:
     statements: Statements
     claims: tuple[Stated, ...]
     uses: tuple[UseOf, ...]
-    beside: tuple[Beside, ...] = ()
-    listed: int = 0  # families that the notice files name, all in all
+    beside: Covering = _NOBODY
     head: int = _HEAD_LINES  # lines in which a claim speaks of the whole file
     decorated: Mapping[int, int] = field(default_factory=dict)  # lines of definitions: their first
 
+    @cached_property
+    def holders(self) -> Mapping[str, _Kept]:
+        """The first line of the file that names each copyright holder, folded: asked for again for
+        each reference that names others."""
+        return {
+            fold_holder(party): (self.path, line.line, line.text)
+            for line in reversed(self.statements.copyrights)
+            for party in parties(line.holder)
+        }
 
-def beside(files: Sequence[NoticeFile], library: Library) -> tuple[Beside, ...]:
+
+def beside(files: Sequence[NoticeFile], library: Library) -> Spoken:
     """The notice files of a source, to be read against indexes."""
-    return tuple(Beside(file, library) for file in files)
+    return Spoken([Beside(file, library) for file in files])
 
 
 def used(
@@ -165,7 +306,7 @@ def used(
 
 
 def said(
-    file: SourceFile, reuse: tuple[UseOf, ...], library: Library, notices: Sequence[Beside] = ()
+    file: SourceFile, reuse: tuple[UseOf, ...], library: Library, notices: Spoken | tuple[()] = ()
 ) -> Said:
     """Read one file; only where something was found in it, does what it says count.
 
@@ -173,14 +314,13 @@ def said(
         file: what was scanned.
         reuse: what is ``used`` there.
         library: the indexes.
-        notices: the notice files of the source.
+        notices: the notice files of the source, empty for none.
     """
     stated = of_cells(file.content, file.cells)
-    covering = tuple(one for one in notices if one.file.covers(file.path))
-    listed = len(set[str]().union(*(one.families for one in covering)))
+    covering = notices.of(file.path) if notices else _NOBODY
     claims, head = tuple(_claimed(stated, file.path, library)), head_lines(file.content)
     above = decorated(file.content) if claims else {}
-    return Said(file.path, stated, claims, reuse, covering, listed, max(_HEAD_LINES, head), above)
+    return Said(file.path, stated, claims, reuse, covering, max(_HEAD_LINES, head), above)
 
 
 def _claimed(stated: Statements, path: str, library: Library) -> Iterator[Stated]:
@@ -305,9 +445,9 @@ def _attribution(
         near = []
     lines = [one for one in near if one.family in families]
     lines += (Declaration("copyright", path, line, text, family) for path, line, text in kept)
-    beside = [one for file in told.beside for one in file.of(families)]
-    if told.listed > _MOST_NAMED:
-        listed += (_among(told.listed, one) for one in beside)
+    beside = told.beside.of(families)
+    if told.beside.listed > _MOST_NAMED:
+        listed += (_among(told.beside.listed, one) for one in beside)
     else:
         lines += beside
     if lines or not near:
@@ -383,14 +523,14 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
     beside: list[str] = []
     missing: dict[str, list[str]] = {"copyright": [], "license": []}
     for holder in kept.missing_holders:
-        place = _holder_beside(told, fold_holder(holder))
+        place = told.beside.holder(fold_holder(holder))
         if place is None:
             missing["copyright"].append(holder)
         else:
             beside.append(holder)
             elsewhere.append(Declaration("copyright", *place, family))
     for expression in kept.missing_licenses:
-        place = _license_beside(told, expression)
+        place = told.beside.license(expression)
         if place is None:
             missing["license"].append(expression)
         else:
@@ -425,42 +565,20 @@ _Kept = tuple[str, int, str]
 """A line: path, number, text."""
 
 
-def _holder_beside(told: Said, folded: str) -> _Kept | None:
-    """The first line of a notice file that names a copyright holder."""
-    return next((one.holders[folded] for one in told.beside if folded in one.holders), None)
-
-
-def _license_beside(told: Said, expression: str) -> _Kept | None:
-    """The first line of a notice file that states a licence."""
-    return next(filter(None, (one.states(expression) for one in told.beside)), None)
-
-
 def keeps_holders(told: Said, reference: Statements, whole: bool = False) -> list[_Kept]:
     """The lines that name the holders of a reference's own copyright lines, publishers aside, in
     the file or beside it; none where one is not named. Of a ``whole`` file that names none but
     publishers, the lines that name these."""
     there = continuity(NOTHING, reference)  # publishers stand apart
     own = there.missing_holders or (there.publishers if whole else ())
-    here = _holders_here(told.path, told.statements.copyrights)
     found = []
     for holder in own:
         key = fold_holder(holder)
-        place = here.get(key) or _holder_beside(told, key)
+        place = told.holders.get(key) or told.beside.holder(key)
         if place is None:
             return []
         found.append(place)
     return found
-
-
-@lru_cache(maxsize=1)
-def _holders_here(path: str, copyrights: tuple[Copyright, ...]) -> Mapping[str, _Kept]:
-    """The first line of a file that names each copyright holder, folded; asked for again for each
-    reference that names others."""
-    return {
-        fold_holder(party): (path, line.line, line.text)
-        for line in reversed(copyrights)
-        for party in parties(line.holder)
-    }
 
 
 def _statements(holders: tuple[str, ...], licenses: tuple[str, ...]) -> Statements:

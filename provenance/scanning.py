@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.cache import Cache
-    from provenance.declared import Beside
+    from provenance.declared import Spoken
     from provenance.history import Wanted
     from provenance.library import Library
     from provenance.model import LineDay, Parsed, Sketch, UseOf
@@ -359,7 +359,7 @@ class _Opened:
         self._notices = notices
 
     @cached_property
-    def beside(self) -> tuple[Beside, ...]:
+    def beside(self) -> Spoken:
         """The notice files, read against the indexes, once."""
         from provenance.declared import beside
 
@@ -395,7 +395,7 @@ limits leave some out."""
 def outcomes(
     files: Sequence[SourceFile],
     library: Library,
-    notices: Sequence[Beside],
+    notices: Spoken | tuple[()],
     seconds: float,
     propose: Callable[[list[tuple[SourceFile, Parsed]], Library], list[Proposed]] | None = None,
 ) -> list[Outcome]:

@@ -134,16 +134,16 @@ def continuity(suspect: Statements, reference: Statements) -> Continuity:
     kept = tuple(name for key, name in there.items() if key in here)
     gone = {key: name for key, name in there.items() if key not in here}
     licensed, stated = _expressions(suspect), _expressions(reference)
-    still = tuple(one for one in stated if names_license(licensed, one))
-    known = _identifiers(*stated)
+    named, known = identifiers(*licensed), identifiers(*stated)
+    still = dict.fromkeys(one for one in stated if names_any(named, alternatives(one)))
     return Continuity(
         kept_holders=kept,
         missing_holders=tuple(n for key, n in gone.items() if key not in PUBLISHERS),
         new_holders=tuple(name for key, name in here.items() if key not in there),
         publishers=tuple(name for key, name in gone.items() if key in PUBLISHERS),
-        kept_licenses=still,
+        kept_licenses=tuple(still),
         missing_licenses=tuple(one for one in stated if one not in still),
-        new_licenses=tuple(one for one in licensed if not _identifiers(one) <= known),
+        new_licenses=tuple(one for one in licensed if not identifiers(one) <= known),
     )
 
 
@@ -174,12 +174,22 @@ def names_license(expressions: Iterable[str], wanted: str) -> bool:
     >>> names_license(["MIT OR Apache-2.0"], "apache-2.0"), names_license(["MIT"], "MIT OR ISC")
     (True, True)
     """
-    named, folded = _identifiers(*expressions), wanted.casefold()
+    return names_any(identifiers(*expressions), alternatives(wanted))
+
+
+def alternatives(expression: str) -> tuple[frozenset[str], ...]:
+    """The licences of each alternative of an expression; where it leaves none, all of it."""
+    folded = expression.casefold()
     chosen = [folded] if _AND.search(folded) else _OR.split(folded)
-    return any(_identifiers(one) <= named for one in chosen)
+    return tuple(identifiers(one) for one in chosen)
 
 
-def _identifiers(*expressions: str) -> frozenset[str]:
+def names_any(named: frozenset[str], chosen: Iterable[frozenset[str]]) -> bool:
+    """Whether all licences of one of some alternatives are named."""
+    return any(one <= named for one in chosen)
+
+
+def identifiers(*expressions: str) -> frozenset[str]:
     """The licences and exceptions of some expressions, those of GNU by their newer names."""
     found = set()
     for word in re.findall(r"\w[\w.+-]*", " ".join(expressions).casefold()):

@@ -17,7 +17,7 @@ from programs import program, renamed
 
 import provenance
 from provenance import notices
-from provenance.declared import Beside, Said, keeps_holders
+from provenance.declared import Said, beside, keeps_holders
 from provenance.errors import TooLongError
 from provenance.folder import IN_THE_SAME_TREE
 from provenance.model import Report, Skipped
@@ -529,7 +529,7 @@ def test_notice_files_are_gone_through_once_for_all_files(monkeypatch: pytest.Mo
     monkeypatch.setattr("provenance.declared.parties", counted)
     text = "".join(f"(c) 2024 A{at}, B{at} and C{at}\n" for at in range(20)).encode()
     read = notice_files([(f"NOTICE-{at}", text) for at in range(5)])
-    files = tuple(Beside(one, None) for one in read)  # type: ignore[arg-type]
+    files = beside(read, None).of("a.py")  # type: ignore[arg-type]
     own = Statements(copyrights=tuple(Copyright(at, f"A {at}", "", "") for at in range(30)))
     told = Said("a.py", own, (), (), files)
     asked = Statements(copyrights=(Copyright(1, "C19", "", ""),))

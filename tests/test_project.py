@@ -113,7 +113,8 @@ ALLOWED = {
     "attribute": "candidates chain composition finding library model near sketch verdict",
     "identity": "library model schema sketch",
     "composition": "model",
-    "declared": "claims comments known library licenses model notices rights statements uses",
+    "declared": "claims comments known library licenses model notices recent rights statements "
+    "uses",
     "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
     "baseline": "attribute elements index library null pages recent schema sketch verdict",

@@ -35,7 +35,7 @@ from provenance.cluster.fingerprints import (
 from provenance.cluster.gather import SUSPECT, Streamed, suspect_of
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import TABLES, Header, lacking, refused
-from provenance.declared import Beside, beside
+from provenance.declared import Spoken, beside
 from provenance.library import Library
 from provenance.model import FileResult, Finding, IndexUsed, Parsed, Skipped, SourceFile
 from provenance.notices import NoticeFile
@@ -92,7 +92,7 @@ class Wanted:
         )
 
     @cached_property
-    def beside(self) -> tuple[Beside, ...]:
+    def beside(self) -> Spoken:
         """The notice files, read against all families."""
         return beside(self.notices, self.whole)
 

@@ -64,7 +64,8 @@ def notices_text(audit: Audit) -> str:
         groups.setdefault((package, one.license or "licence not known"), []).append(one)
     for (package, license_), rulings in sorted(groups.items()):
         lines += ["", f"## {_plain(package)}, {_plain(license_)}", ""]
-        found = [notice for one in rulings for notice in _notices(files, one)]
+        asked = {(one.path, one.origin): one for one in rulings}  # very many are of one file
+        found = [notice for one in asked.values() for notice in _notices(files, one)]
         holders = _unique(h for n in found for h in _holders(n))
         lines += [f"- Copyright {_plain(holder)}" for holder in holders]
         if not holders:
@@ -93,20 +94,23 @@ def notices_text(audit: Audit) -> str:
 
 def headers(audit: Audit) -> dict[str, str]:
     """The comment to put at the head of each file with borrowed code, by path."""
-    found: dict[str, tuple[list[str], list[str], list[str]]] = {}
+    found: dict[str, tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
+    asked: set[tuple[str, str]] = set()
     files = _files(audit)
     for one in borrowed(audit):
         if one.finding is None:
             continue  # a file that is another's as it is keeps its own head
         package, _, path = _source(files, one)
-        sources, holders, licenses = found.setdefault(one.path, ([], [], []))
-        sources.append(f"# Adapted from {_line(path)} of {_line(package)}.")
+        sources, holders, licenses = found.setdefault(one.path, ({}, {}, {}))
+        sources[f"# Adapted from {_line(path)} of {_line(package)}."] = None
         said = [one.license] if one.license else []
-        for notice in _notices(files, one):
-            # without the sign a name in small letters would not be read as a holder's
-            holders += [f"# Copyright (c) {_line(holder)}" for holder in _holders(notice)]
-            said += notice.missing_licenses
-        licenses += [f"# SPDX-License-Identifier: {_line(name)}" for name in said]
+        if (one.path, one.origin) not in asked:  # of one file there may be very many
+            asked.add((one.path, one.origin))
+            for notice in _notices(files, one):
+                # without the sign a name in small letters would not be read as a holder's
+                holders |= {f"# Copyright (c) {_line(name)}": None for name in _holders(notice)}
+                said += notice.missing_licenses
+        licenses |= {f"# SPDX-License-Identifier: {_line(name)}": None for name in said}
     return {
         path: "\n".join(_unique(line for part in parts for line in part)) + "\n"
         for path, parts in found.items()

@@ -113,7 +113,7 @@ def fuzz_declared(data: bytes) -> None:
         trees = syntax(text)
         reuse = used(file, trees, walked(text, trees), library())
         said(file, reuse, library(), told)
-        assert all(isinstance(one.file.covers(file.path), bool) for one in told)
+        assert all(isinstance(one.file.covers(file.path), bool) for one in told.files)
 
 
 def fuzz_notebook(data: bytes) -> None:
