@@ -5,6 +5,7 @@ Processes that a test starts find a proxy where nobody listens, and no configura
 No example of Hypothesis has a deadline: on a busy machine any takes long. CONTRIBUTING.md says how
 to try more of them.
 Nor do they inherit that an interruption is ignored, as a shell has it for what runs behind.
+What one worker would do may be done in the process of a test; CONTRIBUTING.md says where.
 What runs under Spark comes last: its threads stay, and a process that has threads forks no more.
 """
 
@@ -14,11 +15,15 @@ import ipaddress
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from thorough import THOROUGH
+
+from provenance import worker, workers
+from provenance.model import Skipped
 
 settings.register_profile("unhurried", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=100)
@@ -70,3 +75,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what starts a Spark session behind all else, with its file: one process has it."""
     late = {item.path for item in items if "spark" in getattr(item, "fixturenames", ())}
     items.sort(key=lambda item: (item.path in late, "spark" in getattr(item, "fixturenames", ())))
+
+
+@pytest.fixture(scope="module")
+def in_this_process() -> Iterator[None]:
+    """What one worker would do is done here, for tests of what is done, not of where: each start of
+    one takes longer than the files of most tests. Workers that a test asks for by their number are
+    started, and the thorough run has all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not THOROUGH:
+            patch.setattr(workers, "_spread", _spread)
+        yield
+
+
+_workers = workers._spread
+
+
+def _spread(
+    task: worker.Task, batches: Iterator[list[Any]], jobs: int, skipped: list[Skipped]
+) -> Iterator[list[Any]]:
+    if jobs > 1:
+        yield from _workers(task, batches, jobs, skipped)
+        return
+    with task.settings.open() as resource:
+        for batch in batches:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(worker, "_held", True)
+                done = list(workers._here(task.work, batch, resource, task.limits, skipped))
+            yield done

@@ -16,6 +16,8 @@ from pathlib import Path
 _CODE = """
 import importlib, json, os, pkgutil, sys, tempfile
 import datasketch, provenance
+for name in sys.argv[1:]:
+    importlib.import_module(name)
 for one in pkgutil.walk_packages(provenance.__path__, "provenance."):
     if "cluster" not in one.name and not one.name.endswith("__main__"):
         importlib.import_module(one.name)
@@ -112,12 +114,12 @@ class Loaded:
 
 
 @contextmanager
-def loaded() -> Iterator[Loaded]:
-    """What starts them."""
+def loaded(*modules: str) -> Iterator[Loaded]:
+    """What starts them, with these modules too."""
     if not hasattr(os, "fork"):
         yield Loaded(None)
         return
-    line = [sys.executable, "-c", _CODE]
+    line = [sys.executable, "-c", _CODE, *modules]
     with subprocess.Popen(line, stdin=-1, stdout=subprocess.PIPE, text=True) as asked:
         assert asked.stdin is not None
         assert asked.stdout is not None

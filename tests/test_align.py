@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import inserted, program, reformatted, renamed
+from thorough import tried
 
 import provenance.align
 from provenance.align import SHORTEST_RUN, _longest, _runs, align, blocks, clone_type, renames
@@ -16,7 +17,7 @@ from provenance.model import Alignment, Block, Rename, Tokens
 from provenance.parse import parse
 
 SEEDS = st.integers(0, 10**6)
-FEW = settings(max_examples=30, deadline=None, derandomize=True)
+FEW = settings(max_examples=tried(12, 30), deadline=None, derandomize=True)
 
 
 def tokens(text: str) -> Tokens:
@@ -64,7 +65,7 @@ def check_blocks(parts: tuple[Block, ...], found: Alignment, left: Tokens, right
 SEQUENCE = st.lists(st.integers(0, 4), max_size=80)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
 @given(SEQUENCE, SEQUENCE, SEQUENCE)
 def test_pairs_are_equal_and_no_position_is_used_twice(
     left: list[int], shared: list[int], right: list[int]
@@ -76,7 +77,7 @@ def test_pairs_are_equal_and_no_position_is_used_twice(
     check_blocks(blocks(found, suspect, reference), found, suspect, reference)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=tried(30, 100), deadline=None, derandomize=True)
 @given(st.integers(0, 40), st.integers(SHORTEST_RUN, 60), st.integers(0, 40))
 def test_a_shared_run_long_enough_is_paired_wherever_it_stands(
     before: int, run: int, after: int
@@ -95,7 +96,7 @@ GAPS = st.lists(st.integers(0, 3), max_size=4)
 RUNS = st.permutations([0, 1, 2])
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
 @given(st.lists(st.tuples(GAPS, GAPS), min_size=4, max_size=4), RUNS, st.booleans())
 def test_runs_with_gaps_between_them_are_paired_right(
     gaps: list[tuple[list[int], list[int]]], order: list[int], moved: bool
@@ -218,7 +219,7 @@ METHODS = [
 ]
 
 
-@settings(max_examples=24, deadline=None, derandomize=True)
+@settings(max_examples=tried(8, 24), deadline=None, derandomize=True)
 @given(st.permutations(range(len(METHODS))))
 def test_moved_methods_are_found(order: list[int]) -> None:
     """Reordering the methods of a class leaves nearly every one of its elements paired."""
@@ -269,7 +270,7 @@ def test_repetitive_code_is_aligned_in_bounded_work() -> None:
     assert found.reference_containment > 0.9
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
 @given(
     st.lists(st.sampled_from(["ab" * 9, "abc" * 7, "d" * 14, "e", "fg"]), max_size=12),
     st.lists(st.sampled_from(["ab" * 9, "abc" * 7, "d" * 14, "e", "fg"]), max_size=12),

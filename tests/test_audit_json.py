@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-import jsonschema  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from audits import audit, file_result, filled, finding, of_report, ruling
 from programs import program, renamed
@@ -25,10 +24,17 @@ from provenance.report.audit import FORMAT_VERSION, audit_json, schema
 from provenance.report.notices import notices_text
 from provenance.settings import SETTINGS, Declaration
 
+if TYPE_CHECKING:
+    import jsonschema  # type: ignore[import-untyped, unused-ignore]
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
     """Of both schemas: that of the report is found by its name."""
+    import jsonschema  # takes seconds where it checks all formats
+
     checked = jsonschema.Draft202012Validator
     checked.check_schema(schema())
     inner = report_json.schema()

@@ -21,6 +21,8 @@ from provenance.library import resemblance
 from provenance.library import resemblances as of_several
 from provenance.null import SIZES, STEPS, Baseline, Survival, counted
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 _SCORES = st.lists(st.floats(0, 1), max_size=60)
 
 

@@ -11,6 +11,8 @@ from programs import inserted, program, shuffled_names
 import provenance
 from provenance.model import Finding
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -22,6 +22,8 @@ from provenance.cli import main
 from provenance.errors import BundleError
 from provenance.verifying import verify_bundle
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 Members = dict[str, bytes]
 
 

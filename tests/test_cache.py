@@ -22,6 +22,8 @@ from provenance.model import FileResult, SourceFile
 from provenance.report.json import json_report
 from provenance.scanning import scan
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:

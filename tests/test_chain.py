@@ -10,6 +10,8 @@ from programs import inserted, program, renamed
 import provenance
 from provenance.model import Finding
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 EARLY, LATE = "2023-01-18", "2025-12-22"
 
 

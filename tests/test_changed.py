@@ -17,6 +17,8 @@ from programs import program, renamed
 import provenance
 from provenance.cli import main
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 OWN = "def f(a):\n    return [a.b(c) for c in a if c.d]\n"
 
 if shutil.which("git") is None:

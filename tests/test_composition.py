@@ -14,6 +14,8 @@ from provenance.composition import HALF, MARGIN, named, nearest, of_repository, 
 from provenance.model import FileResult, Share
 from provenance.report.saved import report_of
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is slow to draw, too."""
 DAY = "2024-01-01"

@@ -13,6 +13,8 @@ from programs import program, renamed
 import provenance
 from provenance.model import Declaration, Report
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 HEAD = """\
 # Copyright 2024 Example Labs
 # Copyright 2023 Older Example

@@ -18,6 +18,8 @@ from provenance.model import Parameters
 from provenance.references import DEFAULT_INDEX
 from provenance.references.manifest import load
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 MOST_BYTES = 40_000_000
 MANIFEST = load()
 

@@ -23,6 +23,8 @@ from provenance.report.columns import _block
 from provenance.report.explain import Quoted, explain
 from provenance.spread import spread
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 COMMON = program(77, functions=1, classes=0, statements=12)
 """A function that every family has."""
 

@@ -11,6 +11,8 @@ import pytest
 import provenance
 from provenance import Finding, Report
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 CASES = sorted(path.parent.name for path in FIXTURES.glob("*/expected.json"))
 _WRONG: dict[str, str] = {}

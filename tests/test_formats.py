@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree.ElementTree import fromstring
 
-import jsonschema  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from audits import ROUNDED, audit, file_result, finding, of_report, ruling, with_shares
 
@@ -46,6 +45,8 @@ from provenance.report.formats import FORMATS, Texts, format_of, named
 from provenance.report.text import percent, rate
 from provenance.sides import suspect_contents, suspect_texts
 from provenance.verdict import score
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 Json = dict[str, Any]
 
@@ -374,12 +375,16 @@ ships (junit-10.xsd); no package of the registry ships the schema itself."""
 
 
 def check_sarif(text: str) -> None:
+    import jsonschema  # type: ignore[import-untyped, unused-ignore]
+
     jsonschema.Draft4Validator(
         schema_of_sarif(), format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER
     ).validate(json.loads(text))
 
 
 def check_codequality(text: str) -> None:
+    import jsonschema  # type: ignore[import-untyped, unused-ignore]
+
     entries = json.loads(text)
     jsonschema.Draft202012Validator(CODE_QUALITY).validate(entries)
     assert len({one["fingerprint"] for one in entries}) == len(entries)
@@ -503,13 +508,15 @@ def test_that_limits_leave_candidates_out_is_told(one: Any, units: int) -> None:
 
 def test_a_check_fails_on_what_is_wrong(scanned: tuple[Audit, Texts]) -> None:
     """The validators validate: one missing member is found."""
+    from jsonschema import ValidationError
+
     log = json.loads(written("sarif", scanned))
     del log["runs"][0]["tool"]
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(ValidationError):
         check_sarif(json.dumps(log))
     entries = json.loads(written("codequality", scanned))
     del entries[0]["location"]["lines"]
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(ValidationError):
         check_codequality(json.dumps(entries))
     with pytest.raises(AssertionError):
         check_junit(written("junit", scanned).replace("<testcase ", '<testcase file="a" '))

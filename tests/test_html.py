@@ -34,6 +34,8 @@ from provenance.report.tiles import WIDTH, height, tiles
 from provenance.report.words import catalogue, languages
 from provenance.sides import reference_texts, suspect_texts
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 REFERENCE = """\
 class LlamaScores:
     def forward(self, query, key, mask=None):

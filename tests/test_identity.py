@@ -18,6 +18,8 @@ from provenance.report.html import html_report
 from provenance.report.saved import report_of
 from provenance.sketch import digest
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 FIRST, SECOND = "2024-01-02", "2025-03-04"
 ROBIN, WREN, WREN_LATER, LARK = (program(seed, functions=2) for seed in range(4))
 SMALL = "def double(value):\n    return 2 * value\n"

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-import jsonschema  # type: ignore[import-untyped, unused-ignore]
 import pytest
 
 import provenance
@@ -18,6 +17,11 @@ from provenance import model
 from provenance.report.json import FORMAT_VERSION, json_report, schema
 from provenance.report.saved import report_of
 from provenance.report.text import text_report
+
+if TYPE_CHECKING:
+    import jsonschema  # type: ignore[import-untyped, unused-ignore]
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 REFERENCE = '''\
 """A reference model."""
@@ -118,6 +122,8 @@ def report(trees: Path) -> provenance.Report:
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
+    import jsonschema  # takes seconds where it checks all formats
+
     jsonschema.Draft202012Validator.check_schema(schema())
     return jsonschema.Draft202012Validator(
         schema(), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER

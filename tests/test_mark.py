@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import tried
 
 from provenance.mark import (
     CAMEL,
@@ -95,7 +96,7 @@ def test_without_mark_replaces_the_mark_and_nothing_else(name: str, mark: str, p
     assert without_mark(name, mark) == plain
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
 @given(st.sampled_from(MARKS), st.sampled_from(PARTS), st.sampled_from(["", "My", "_", "is_"]))
 def test_with_mark_undoes_without_mark(mark: str, part: str, before: str) -> None:
     """The name as it is written in a class, or as the mark in capitals with underscores."""
@@ -103,7 +104,7 @@ def test_with_mark_undoes_without_mark(mark: str, part: str, before: str) -> Non
         assert with_mark(without_mark(name, mark), mark) == name
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=tried(75, 300), deadline=None, derandomize=True)
 @given(st.text("abcABC_019", min_size=1, max_size=20), st.sampled_from(MARKS))
 def test_a_name_without_the_mark_is_unchanged(name: str, mark: str) -> None:
     """Where no word of the mark occurs, nothing is replaced; and a sign is never in a name."""
@@ -112,7 +113,7 @@ def test_a_name_without_the_mark_is_unchanged(name: str, mark: str) -> None:
         assert with_mark(name, mark) == name
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=tried(30, 100), deadline=None, derandomize=True)
 @given(st.sampled_from(MARKS), st.sampled_from(MARKS), st.sampled_from(PARTS))
 def test_two_families_have_the_same_names_without_their_marks(
     mark: str, other: str, part: str
@@ -121,7 +122,7 @@ def test_two_families_have_the_same_names_without_their_marks(
     assert without_mark(mark + part, mark) == without_mark(other + part, other)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
 @given(st.lists(st.text("abAB1_", max_size=12), max_size=10))
 def test_any_names_have_a_mark_that_most_of_them_begin_with(names: list[str]) -> None:
     """The mark, where there is one, begins at least two of the names."""

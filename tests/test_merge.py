@@ -34,6 +34,8 @@ from provenance.segments import Segments
 from provenance.sketch import permutations as drawn_for
 from provenance.source import open_source
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 KILLS = int(os.environ.get("PROVENANCE_KILLS", "4"))
 _DAYS = ("2025-03-01", "2024-03-01", "2025-03-01")
 

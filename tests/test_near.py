@@ -11,6 +11,8 @@ import provenance
 from provenance.model import Finding, Report
 from provenance.near import MOST
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:

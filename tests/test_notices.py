@@ -36,6 +36,8 @@ from provenance.rights import Copyright, parties
 from provenance.source import open_source
 from provenance.statements import Statements
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 HEAD = """\
 # Copyright 2024 Example Labs
 # Copyright 2023 Older Example

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import program, reformatted, renamed, shuffled_names
+from thorough import tried
 
 from provenance import parse as parse_module
 from provenance.errors import TooLongError
@@ -24,7 +25,7 @@ from provenance.model import Parsed
 from provenance.parse import parse, parses, syntax, walked
 
 SEEDS = st.integers(0, 10**6)
-FEW = settings(max_examples=25, deadline=None, derandomize=True)
+FEW = settings(max_examples=tried(10, 25), deadline=None, derandomize=True)
 
 
 def views(text: str) -> tuple[list[int], list[int]]:
@@ -416,14 +417,14 @@ def test_spans_nest_and_lines_stand_in_the_file(seed: int) -> None:
     check_nesting(parse(source.encode()), source.count("\n") + 1)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=tried(40, 150), deadline=None, derandomize=True)
 @given(st.text("abdefclass:()[]{}'\"#\\= \n\t,.@*0é\u2028", max_size=120))
 def test_any_text_is_parsed(text: str) -> None:
     """Whatever the text, there is a result, and it is well formed."""
     check_nesting(parse(text.encode()), text.count("\n") + 1)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=tried(30, 100), deadline=None, derandomize=True)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_parsed(content: bytes) -> None:
     """Even what is no UTF-8 does no harm."""

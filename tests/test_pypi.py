@@ -7,13 +7,15 @@ import os
 import sys
 import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from loaded import Loaded, loaded
+from thorough import THOROUGH
 
 from provenance import pypi
 from provenance.cli import main
@@ -35,6 +37,33 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "cache"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def starts() -> Iterator[Loaded]:
+    """Processes that have pip loaded: to load it takes longer than to fetch what is here."""
+    parts = ("cli.main", "commands.download", "resolution.resolvelib.resolver")
+    with loaded(*(f"pip._internal.{part}" for part in parts)) as starting:
+        yield starting
+
+
+@pytest.fixture
+def loaded_pip(starts: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pip under the same guard, forked from one that is loaded; it is begun anew in the
+    thorough run, and in tests of how it begins and of what it must not run."""
+
+    def run(arguments: Sequence[str], target: str) -> tuple[bool, str]:
+        said = tmp_path / "said"
+        first = f"os.dup2(1, 2)\nexec({pypi._GUARD!r}, {{'__name__': '__main__'}})"
+        words = [target, "download", *arguments]
+        code = starts.start(words, said, first=first, more=os.environ).wait()
+        return code == 0, said.read_text("utf-8", "backslashreplace")
+
+    if not THOROUGH:
+        monkeypatch.setattr(pypi, "_run_pip", run)
+
+
+needs_pip = pytest.mark.usefixtures("loaded_pip")
 
 
 def put_wheel(folder: Path, tag: str = "py3-none-any", requires: str = ">=3.8") -> Path:
@@ -153,16 +182,19 @@ def test_wheel_is_fetched_once_then_cached(shelf: Path, monkeypatch: pytest.Monk
     assert model_of("pypi:toy.model==1.0") == "tag = 'py3-none-any'\n"
 
 
+@needs_pip
 def test_wheel_for_another_python_is_fetched(shelf: Path) -> None:
     put_wheel(shelf, requires="<3.5")
     assert "py3-none-any" in model_of("pypi:toy-model==1.0")
 
 
+@needs_pip
 def test_wheel_for_another_platform_is_fetched_where_there_is_no_other(shelf: Path) -> None:
     put_wheel(shelf, tag="cp312-cp312-win_amd64")
     assert "win_amd64" in model_of("pypi:toy-model==1.0")
 
 
+@needs_pip
 def test_sdist_is_preferred_to_the_wheel_of_one_platform(shelf: Path, tmp_path: Path) -> None:
     """What is taken must not depend on the machine."""
     put_wheel(shelf, tag=f"cp3{sys.version_info.minor}-none-any")
@@ -211,6 +243,7 @@ def test_a_folder_named_pip_where_the_user_stands_is_not_run(
     assert not marker.exists()
 
 
+@needs_pip
 @pytest.mark.parametrize("damage", ["archive", "checksum", "cut off", "no checksum"])
 def test_damaged_cache_is_fetched_again(
     shelf: Path, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
@@ -240,6 +273,7 @@ def test_damaged_cache_is_fetched_again(
     assert left == [archive.name, checksum.name]
 
 
+@needs_pip
 @pytest.mark.parametrize("version", ["1", "v1.0.0", "0!1.0", "01.0+cpu"])
 def test_a_version_may_be_written_in_several_ways(
     version: str, shelf: Path, tmp_path: Path
@@ -248,6 +282,7 @@ def test_a_version_may_be_written_in_several_ways(
     assert model_of("pypi:toy-model==1.0") == "tag = 'sdist'\n"
 
 
+@needs_pip
 @pytest.mark.parametrize(
     "said", ["Name: transformers\nVersion: 1.0", "Name: toy-model\nVersion: 1.0.1"]
 )
@@ -260,6 +295,7 @@ def test_an_sdist_that_says_it_is_another_release_is_refused(
         open_source("pypi:toy-model==1.0")
 
 
+@needs_pip
 def test_a_wheel_that_says_it_is_another_release_is_told_as_that(shelf: Path) -> None:
     """It was told that there is no such release, whose name and version were to be checked."""
     put_wheel(shelf).rename(shelf / "toy_model-2.0-py3-none-any.whl")
@@ -268,6 +304,7 @@ def test_a_wheel_that_says_it_is_another_release_is_told_as_that(shelf: Path) ->
     assert "pip index" not in str(caught.value)
 
 
+@needs_pip
 def test_where_a_damaged_archive_is_kept_is_told(shelf: Path, tmp_path: Path) -> None:
     """To fetch it again, as it is told to, took it from the cache again."""
     put_sdist(shelf, tmp_path / "ran", "tar").write_bytes(b"no archive")
@@ -284,6 +321,7 @@ def test_where_a_damaged_archive_is_kept_is_told(shelf: Path, tmp_path: Path) ->
 # --- what can go wrong --------------------------------------------------------------------
 
 
+@needs_pip
 def test_release_that_does_not_exist_is_told_and_leaves_nothing(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +332,7 @@ def test_release_that_does_not_exist_is_told_and_leaves_nothing(
     assert not (tmp_path / "cache").exists()
 
 
+@needs_pip
 def test_what_is_not_fetched_leaves_the_users_empty_folders(
     shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

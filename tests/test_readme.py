@@ -19,6 +19,8 @@ from provenance.cli import main
 from provenance.errors import ExitCode
 from provenance.settings import SETTINGS
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/scale.md"]

@@ -17,6 +17,8 @@ from programs import program, renamed
 
 import provenance
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 yaml = pytest.importorskip("yaml", reason="needs PyYAML")
 
 ROOT = Path(__file__).parent.parent

@@ -27,6 +27,8 @@ from provenance.model import SourceFile
 from provenance.scanning import Outcome, _scan_batch, _Settings
 from provenance.source import open_source
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 

@@ -14,6 +14,8 @@ import provenance
 from provenance.index import Index
 from provenance.seen import Seen
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @given(
     st.lists(st.booleans(), min_size=1, max_size=60),

@@ -19,6 +19,8 @@ from provenance import IndexFileError
 from provenance.index import Index
 from provenance.integrity import verify
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def _sources(folder: Path) -> list[str]:
     """Two, which share files; the second has one of its files twice."""

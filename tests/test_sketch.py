@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from programs import inserted, program, renamed
+from thorough import tried
 
 import provenance
 from provenance.candidates import candidates
@@ -35,11 +36,13 @@ from provenance.sketch import (
     within_function,
 )
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 Hashes = NDArray[np.uint64]
 PARAMETERS = Parameters()
 K, RUN_SIZE, WINDOW = PARAMETERS.k, PARAMETERS.run, PARAMETERS.window
 DRAWN = permutations(PARAMETERS)
-MANY = settings(max_examples=150, deadline=None, derandomize=True)
+MANY = settings(max_examples=tried(40, 150), deadline=None, derandomize=True)
 SMALL = st.lists(st.integers(0, 3), max_size=60)
 
 
@@ -149,7 +152,7 @@ def by_datasketch(values: Hashes) -> MinHash:
     return made
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=tried(10, 30), deadline=None, derandomize=True)
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30), min_size=1))
 def test_signatures_are_those_of_datasketch(parts: list[list[int]]) -> None:
     """Bit for bit, for many spans of one array at once."""
@@ -212,7 +215,7 @@ def part(parsed: Parsed, position: int) -> NDArray[np.intp]:
     return np.arange(unit.start, unit.stop)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=tried(8, 20), deadline=None, derandomize=True)
 @given(st.integers(0, 10**6))
 def test_the_sketch_of_a_file_is_that_of_its_units(seed: int) -> None:
     """Digests, bands and fingerprints of each unit are those of the unit taken alone."""
@@ -239,7 +242,7 @@ def test_the_sketch_of_a_file_is_that_of_its_units(seed: int) -> None:
             assert set(keys[owner == row].tolist()) <= set(shingles(view, size).tolist())
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=tried(8, 20), deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 1500), max_size=6))
 def test_files_sketched_together_are_as_each_alone(seed: int, lengths: list[int]) -> None:
     """Whatever their lengths: nothing of one file reaches another, nor is anything left out."""
@@ -276,7 +279,7 @@ def owned(parsed: Parsed, made: Sketch) -> list[int]:
     ]
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=tried(8, 20), deadline=None, derandomize=True)
 @given(st.integers(0, 10**6))
 def test_every_long_run_of_a_function_holds_a_fingerprint_that_it_owns(seed: int) -> None:
     """In both views, wherever in the file it stands: the second door misses nothing. A class
@@ -298,7 +301,7 @@ def test_every_long_run_of_a_function_holds_a_fingerprint_that_it_owns(seed: int
             assert gaps.max(initial=0) < WINDOW
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=tried(8, 20), deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_a_function_pasted_elsewhere_shares_a_fingerprint(seed: int, other: int) -> None:
     """Whatever stands around it, in both files, if it is as long as the guarantee asks."""

@@ -24,6 +24,8 @@ from provenance.integrity import verify
 from provenance.model import Family
 from provenance.references.manifest import parse
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 HEAD = """
 format = 1
 variants = ["mtp"]

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from mutations import ROOT, mutated
 from programs import _each_name, program, renamed, shuffled_names
+from thorough import tried
 
 import provenance
 from provenance.align import align, blocks, renames
@@ -34,8 +35,8 @@ from provenance.ruling import GRAVEST
 from provenance.scanning import Asked, Outcome, outcomes, reported
 
 SEEDS = st.integers(0, 10**6)
-MANY = settings(max_examples=60, deadline=None, derandomize=True)
-FEW = settings(max_examples=15, deadline=None, derandomize=True)
+MANY = settings(max_examples=tried(25, 60), deadline=None, derandomize=True)
+FEW = settings(max_examples=tried(6, 15), deadline=None, derandomize=True)
 """Of what parses or scans."""
 SHORT = {"functions": 2, "statements": 5}
 
@@ -250,7 +251,7 @@ def test_a_baseline_comes_back_whatever_its_texts(
     assert ledger_text(entries) == text
 
 
-@settings(MANY, max_examples=30, suppress_health_check=list(HealthCheck))
+@settings(MANY, max_examples=tried(10, 30), suppress_health_check=list(HealthCheck))
 @given(hostile(), st.floats(0, 1), st.sampled_from(["", "1"]) | st.none())
 def test_a_saved_report_comes_back_whatever_its_texts(
     whole: Audit, rate: float, version: str | None

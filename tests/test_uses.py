@@ -8,6 +8,7 @@ import pytest
 from ending import ends
 from hypothesis import given
 from hypothesis import strategies as st
+from thorough import tried
 
 from provenance.known import Use, family_names, known_names, resolve
 from provenance.mark import fold
@@ -354,10 +355,11 @@ def test_any_text_is_read_with_lines_in_range(text: str) -> None:
 
 
 SLOW: list[bytes] = [
-    b"from transformers import LlamaModel\n" * 30_000,
-    b"from transformers import LlamaModel\n" + b"class A(LlamaModel): pass\n" * 30_000,
-    b"from transformers import LlamaModel\n" + b"LlamaModel.x = f\n" * 30_000,
-    b"from transformers import " + b"LlamaModel, " * 60_000,
+    b"from transformers import LlamaModel\n" * tried(10_000, 30_000),
+    b"from transformers import LlamaModel\n"
+    + b"class A(LlamaModel): pass\n" * tried(10_000, 30_000),
+    b"from transformers import LlamaModel\n" + b"LlamaModel.x = f\n" * tried(10_000, 30_000),
+    b"from transformers import " + b"LlamaModel, " * tried(20_000, 60_000),
     b"model_type == " + b"(" * 20_000,
     b"".join(b"import transformers.a%d as t\n" % at for at in range(1_000))
     + b"".join(b"t.b%d\n" % at for at in range(60_000)),
@@ -374,10 +376,10 @@ SLOW: list[bytes] = [
     b"model_type = " + b"'llama' == " * 30_000,
     b"f(" * 20_000 + b"from_pretrained",
     b"'openai/" + b"a" * 500_000 + b"'",
-    b"'openai/a/" * 60_000,
+    b"'openai/a/" * tried(20_000, 60_000),
     b"from transformers import a\n" + b"a." * 200_000 + b"b = c\n",
-    b"import " * 100_000,
-    b"from . " * 50_000 + b"import ",
+    b"import " * tried(30_000, 100_000),
+    b"from . " * tried(20_000, 50_000) + b"import ",
     b"import transformers\nx = '" + b"\\n" * 200_000 + b" model_type " * 40_000 + b"'",
     b"import transformers\nx = [" + b"1," * 200_000 + b"1]" + b"[model_type]" * 30_000,
     b"import transformers\n" + b"@a\n" * 60_000 + b"@register_model\n" * 30_000 + b"class A: ...",

@@ -15,6 +15,8 @@ from provenance import verdict
 from provenance.model import Finding, Identity, Reference, Suspect
 from provenance.null import Baseline, counted
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 NULL = Baseline(
     families=100,
     related=0.0,

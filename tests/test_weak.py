@@ -9,6 +9,8 @@ import pytest
 import provenance
 from provenance import attribute
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 GATE = """\
 class OakGate:
     def __init__(self, config):

@@ -20,6 +20,8 @@ from provenance.report.weighed import of_file, of_unit
 from provenance.source import open_source
 from provenance.verdict import ALIKE
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 EARLY, LATE = "2024-01-01", "2025-01-01"
 TEXT = program(1, functions=3, classes=2)
 OTHER = program(400, functions=1, classes=1)

@@ -6,3 +6,8 @@ from __future__ import annotations
 import os
 
 THOROUGH = "PROVENANCE_THOROUGH" in os.environ
+
+
+def tried(usually: int, thoroughly: int) -> int:
+    """How many examples of a theorem are tried in this run."""
+    return thoroughly if THOROUGH else usually
