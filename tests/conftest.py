@@ -97,9 +97,10 @@ def _spread(
     if jobs > 1:
         yield from _workers(task, batches, jobs, skipped)
         return
+    work: Any = task.work
     with task.settings.open() as resource:
         for batch in batches:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(worker, "_held", True)
-                done = list(workers._here(task.work, batch, resource, task.limits, skipped))
+                done = list(workers._here(work, batch, resource, task.limits, skipped))
             yield done
