@@ -112,9 +112,10 @@ def audit(
 ) -> None:
     """Fail where code of others is not declared, or not allowed.
 
-    PATHs are files and folders of one repository, the current folder if none is given. Every
-    option is a key of [tool.provenance] in pyproject.toml, or of provenance.toml, and a variable
-    PROVENANCE_KEY, in which blanks part several values. Globs start at the policy's folder.
+    PATHs are files and folders of one repository, the current folder if none is given. All
+    options down to --memory are keys of [tool.provenance] in pyproject.toml, or of provenance.toml,
+    and variables PROVENANCE_KEY, in which blanks part several values. Globs start at the policy's
+    folder; of one from outside of the repository at the root of that.
 
     \b
     Examples

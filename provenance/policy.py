@@ -24,6 +24,8 @@ from provenance.toml import table_of
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
 _LONGEST = 1_000_000
+_CALLED = ("today", "diff")
+"""What only a call may say: else no declaration would ever expire, and no file be looked at."""
 _TEXT = "a string that is not empty and has no NUL"
 _TEXTS = "a list of strings, none of them empty or with a NUL"
 
@@ -182,8 +184,9 @@ def parsed(text: str, path: str) -> Found:
             continue
         setting = BY_KEY.get(key)
         if setting is None:
-            raise _unknown(text, path, key, prefix, [*BY_KEY, "declared"])
-        if key in ("today", "diff"):  # no declaration would ever expire, no file be looked at
+            known = [*(one for one in BY_KEY if one not in _CALLED), "declared"]
+            raise _unknown(text, path, key, prefix, known)
+        if key in _CALLED:
             raise UsageError(
                 f"{path}:{line_of(text, key, prefix)}: found {key} in a policy, expected it in the "
                 f"call alone; take it out, and give --{key} where it is wanted"

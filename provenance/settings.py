@@ -200,8 +200,9 @@ def starting(prefix: str = "tool.provenance") -> str:
         if setting.key in ("diff", "jobs", "timeout", "memory", "no-cache", "today"):
             continue
         value = getattr(default, setting.name)
-        if setting.key == "baseline":
-            lines += [f"# {setting.help}", f'# baseline = "{value}"']
+        example = {"baseline": value, "bundle": "provenance-evidence.zip"}.get(setting.key)
+        if example is not None:
+            lines += [f"# {setting.help}", f'# {setting.key} = "{example}"']
             continue
         if setting.choices:
             lines.append(f"# {setting.help} One of {', '.join(setting.choices)}.")

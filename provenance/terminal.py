@@ -72,6 +72,10 @@ def no_dash(value: object, option: str, *, chosen: bool = False) -> None:
         f"another name; {instead}, or write ./- for a file of this name"
     )
 
+_HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click raises where a command of commands is named alone, since its release 8.2: the help,
+of which each line is one."""
+
 
 class Group(click.Group):
     """Shows our errors as one message without traceback, with our exit codes."""
@@ -151,7 +155,8 @@ def _told() -> Iterator[None]:
         raise
     except click.ClickException as wrong:  # click ends with 1 where it cannot be written
         shown = io.StringIO()  # names of files are in it, where a shell put them there
-        vars(wrong)["message"] = wrong.message.replace("\n", "\\n")
+        if not isinstance(wrong, _HELP):
+            vars(wrong)["message"] = wrong.message.replace("\n", "\\n")
         wrong.show(shown)
         with suppress(OSError):
             click.echo(printable(shown.getvalue()), err=True, nl=False)

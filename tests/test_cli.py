@@ -443,6 +443,15 @@ def test_a_closed_stream_is_no_success_with_nothing_said(
     assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("name", [[], ["index"], ["sources"], ["cluster"]])
+def test_commands_of_commands_show_their_help(name: list[str]) -> None:
+    """Alone, as with ``--help``: it was one line with a backslash and n at each end of a line."""
+    alone, asked = run(*name), run(*name, "--help")
+    assert alone.output.strip() == asked.output.strip()
+    assert "Commands:\n" in alone.output
+    assert alone.exit_code in (0, 2), "by the release of click"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="no such device")
 @pytest.mark.parametrize(
     ("asked", "output", "unbuffered"),

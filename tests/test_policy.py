@@ -192,6 +192,23 @@ def test_the_policy_to_begin_with_changes_nothing(prefix: str, name: str) -> Non
     assert "baseline" not in found.given, "that would ask for one that is not there"
 
 
+@pytest.mark.parametrize(
+    ("prefix", "name"), [("", "provenance.toml"), ("tool.provenance", PROJECT)]
+)
+def test_each_example_of_the_policy_to_begin_with_can_be_taken(prefix: str, name: str) -> None:
+    """Those that are commented out, by taking the sign away: a bundle was called a day."""
+    text = re.sub(r"(?m)^# (?=\[\[|[a-z-]+ = )", "", starting(prefix))
+    assert parsed(text, name).policy.declared
+    assert {"bundle", "baseline", "as-of", "suspect-date"} <= parsed(text, name).given
+
+
+def test_an_unknown_key_is_not_told_to_be_one_that_a_policy_may_not_have() -> None:
+    for key in ("zzz", "dif", "todays"):
+        with pytest.raises(UsageError) as caught:
+            parsed(f"{key} = 1\n", "provenance.toml")
+        assert not re.search(r"\bdiff\b|\btoday\b", str(caught.value))
+
+
 def test_every_setting_has_its_attribute_and_variable() -> None:
     for one in SETTINGS:
         assert hasattr(Policy(), one.name)
