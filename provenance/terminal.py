@@ -72,6 +72,7 @@ def no_dash(value: object, option: str, *, chosen: bool = False) -> None:
         f"another name; {instead}, or write ./- for a file of this name"
     )
 
+
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What click raises where a command of commands is named alone, since its release 8.2: the help,
 of which each line is one."""
