@@ -7,7 +7,8 @@ finding for each of its functions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
 from pathlib import PurePosixPath
 
 from provenance.library import Library
@@ -100,12 +101,7 @@ def vendored(files: Iterable[FileResult]) -> tuple[Vendored, ...]:
             groups.setdefault((here, there, file.identical.package), []).append(file)
     found: list[Vendored] = []
     for (here, there, package), members in sorted(groups.items()):
-        left = members
-        while left:
-            times = Counter(version for file in left for version in _versions(file))
-            version = min(times, key=lambda one: (-times[one], one or ""))
-            chosen = [file for file in left if version in _versions(file)]
-            left = [file for file in left if version not in _versions(file)]
+        for version, chosen in _by_version(members):
             licenses = {file.identical.license for file in chosen if file.identical}
             found.append(
                 Vendored(
@@ -125,6 +121,33 @@ def vendored(files: Iterable[FileResult]) -> tuple[Vendored, ...]:
                 )
             )
     return tuple(sorted(found, key=lambda one: (-one.files, one.folder, one.package)))
+
+
+def _by_version(
+    files: Sequence[FileResult],
+) -> Iterator[tuple[str | None, list[FileResult]]]:
+    """The version that most of some files have, with those; then that which most of the rest have,
+    and so on: there may be very many of both."""
+    holding: dict[str | None, list[int]] = {}
+    for at, file in enumerate(files):
+        for version in _versions(file):
+            holding.setdefault(version, []).append(at)
+    times = {version: len(held) for version, held in holding.items()}
+    waiting = [(-count, version or "", version) for version, count in times.items()]
+    heapify(waiting)
+    left = set(range(len(files)))
+    while left:
+        count, _, version = heappop(waiting)
+        if -count != times[version]:
+            continue  # it was counted anew since
+        chosen = [at for at in holding[version] if at in left]
+        left.difference_update(chosen)
+        yield version, [files[at] for at in chosen]
+        fewer = Counter(one for at in chosen for one in _versions(files[at]))
+        for one, gone in fewer.items():
+            times[one] -= gone
+            if times[one]:
+                heappush(waiting, (-times[one], one or "", one))
 
 
 def _versions(file: FileResult) -> tuple[str | None, ...]:

@@ -387,7 +387,8 @@ class _Judge:
         "permitted", too."""
         known = self._named_there.get(name)
         if known is None:
-            whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.ASCII)
+            said = re.escape(name)  # first, as to look for a text is fifty times as fast
+            whole = re.compile(rf"{said}(?!\w)(?<!\w{said})", re.ASCII)
             known = self._named_there[name] = whole.search(self._kept) is not None
         return known
 

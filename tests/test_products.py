@@ -7,7 +7,9 @@ the lesser of both, a few times n.
 
 from __future__ import annotations
 
+import re
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,14 +19,20 @@ from typing import Any
 
 import pytest
 from audits import audit, file_result, filled, finding, ruling
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from programs import Program
 
 from provenance import build_index
+from provenance.identity import vendored
 from provenance.ledger import Entry, compared
-from provenance.model import Audit, Fixed, Notice, Skipped
+from provenance.model import Audit, Fixed, Identity, Notice, Skipped
 from provenance.report.formats import FORMATS, Texts
+from provenance.report.json import json_report
 from provenance.report.notices import headers, notices_text
+from provenance.ruling import Scope, _Judge
 from provenance.scanning import scan
+from provenance.settings import Policy
 
 N = 12
 _OURS = str(Path(sys.modules["provenance"].__file__ or "").parent)
@@ -219,6 +227,66 @@ def test_notices_name_holders_once(written: Callable[[Audit], object]) -> None:
     assert products(make) == {}
     head = headers(_with_holders(3, 2))["a.py"]
     assert head.count("Lab 0") == head.count("Lab 1") == 1
+
+
+def test_files_of_many_releases_are_grouped_once() -> None:
+    """Each of a release of its own: all were counted again for each."""
+
+    def work(number: int) -> Callable[[], object]:
+        same = [filled(Identity, path=f"b{at}.py", versions=(f"{at}.0",)) for at in range(number)]
+        files = [file_result(f"b{at}.py", identical=one) for at, one in enumerate(same)]
+        return lambda: vendored(files)
+
+    few, many = (sum(steps(work(number)).values()) for number in (50, 100))
+    assert many < 2.2 * few
+
+
+VERSIONS = st.lists(st.lists(st.sampled_from("abcd"), max_size=3, unique=True), max_size=12)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(VERSIONS)
+def test_files_go_to_the_release_that_most_of_the_rest_have(versions: list[list[str]]) -> None:
+    same = [filled(Identity, path="x.py", versions=tuple(one)) for one in versions]
+    files = [file_result(f"{at}/x.py", identical=one) for at, one in enumerate(same)]
+    files = [replace(one, path="x.py", lines=2**at) for at, one in enumerate(files)]
+    wanted = []
+    left = [(at, one or [""]) for at, one in enumerate(versions)]
+    while left:
+        times = Counter(version for _, of in left for version in of)
+        version = min(times, key=lambda one: (-times[one], one))
+        wanted.append((version, sum(2**at for at, of in left if version in of)))
+        left = [(at, of) for at, of in left if version not in of]
+    found = [(one.version or "", one.lines) for one in vendored(files)]
+    assert sorted(found) == sorted(wanted)
+
+
+def test_json_takes_what_its_text_takes() -> None:
+    """And once more where it is handed over: not each of its pieces until the end."""
+    names = tuple(f"transformers/model_{at}" for at in range(200))
+    found = tuple(ruling(finding(at, also=names)) for at in range(50))
+    report = audit(found).report
+    json_report(report)
+    tracemalloc.start()
+    try:
+        text = json_report(report)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(text) > 300_000
+    assert peak < 3 * len(text)
+
+
+SIGNS = st.text("ab_ .\u00e9", max_size=12)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(SIGNS, SIGNS.filter(str.strip))
+def test_a_holder_is_named_in_whole_words(kept: str, name: str) -> None:
+    """Looked for as a text, which is quick, and then whether letters stand around it."""
+    name, judge = " ".join(name.split()), _Judge(Policy(), Scope({}, kept=kept))
+    whole = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.ASCII)
+    assert judge._keeps(name) == bool(whole.search(" ".join(kept.split())))
 
 
 def test_a_baseline_takes_no_product() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from importlib import resources
+from itertools import islice
 from typing import Any
 
 from provenance.model import Report
@@ -22,6 +23,9 @@ FORMAT_VERSION = 4
    many units limits leave candidates out.
 """
 
+_JOINED = 10_000
+"""So many pieces of JSON are kept until they are joined."""
+
 
 def json_report(report: Report) -> str:
     """The report as JSON text, see ``written``."""
@@ -33,8 +37,13 @@ def written(whole: dict[str, Any]) -> str:
     character of a scanned name reaches a terminal; ends with a newline. A dataclass is an object
     of its fields: copied before, as ``asdict`` does, the many of a large report took as long again.
     """
-    text = json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False, default=fields_of)
-    return text + "\n"
+    pieces = json.JSONEncoder(
+        indent=2, ensure_ascii=True, allow_nan=False, default=fields_of
+    ).iterencode(whole)
+    some: list[str] = []  # joined now and then: very small ones take five times their length
+    while text := "".join(islice(pieces, _JOINED)):
+        some.append(text)
+    return "".join([*some, "\n"])
 
 
 def fields_of(one: Any) -> dict[str, Any]:
