@@ -65,7 +65,7 @@ def check_blocks(parts: tuple[Block, ...], found: Alignment, left: Tokens, right
 SEQUENCE = st.lists(st.integers(0, 4), max_size=80)
 
 
-@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(SEQUENCE, SEQUENCE, SEQUENCE)
 def test_pairs_are_equal_and_no_position_is_used_twice(
     left: list[int], shared: list[int], right: list[int]
@@ -96,7 +96,7 @@ GAPS = st.lists(st.integers(0, 3), max_size=4)
 RUNS = st.permutations([0, 1, 2])
 
 
-@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(GAPS, GAPS), min_size=4, max_size=4), RUNS, st.booleans())
 def test_runs_with_gaps_between_them_are_paired_right(
     gaps: list[tuple[list[int], list[int]]], order: list[int], moved: bool
@@ -270,7 +270,7 @@ def test_repetitive_code_is_aligned_in_bounded_work() -> None:
     assert found.reference_containment > 0.9
 
 
-@settings(max_examples=tried(50, 200), deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.lists(st.sampled_from(["ab" * 9, "abc" * 7, "d" * 14, "e", "fg"]), max_size=12),
     st.lists(st.sampled_from(["ab" * 9, "abc" * 7, "d" * 14, "e", "fg"]), max_size=12),

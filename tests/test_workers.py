@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 from ending import ends
+from thorough import THOROUGH
 
 from provenance import worker, workers
 from provenance.errors import ProvenanceError, TooLongError
@@ -131,25 +132,35 @@ def jobs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
     return 2
 
 
+COSTS = {
+    "#die ": (BOUNDS, "did not survive", "--memory"),
+    "#hang ": (Bounds(seconds=5), "more than 5 seconds", "--timeout"),
+    "#slow ": (BOUNDS, "more than 60 seconds", "--timeout"),
+    "#eat ": (
+        Bounds(memory=1_000_000_000),
+        "more memory was needed than 1,000 MB",
+        "--memory",
+    ),
+}
+ALSO = [("forkserver", "#eat "), ("spawn", "#die ")]
+"""What is tried of workers that are not forked; all of it in the thorough run."""
+
+
 @pytest.mark.parametrize(
-    ("what", "bounds", "found", "option"),
+    ("jobs", "what"),
     [
-        ("#die ", BOUNDS, "did not survive", "--memory"),
-        ("#hang ", Bounds(seconds=5), "more than 5 seconds", "--timeout"),
-        ("#slow ", BOUNDS, "more than 60 seconds", "--timeout"),
-        pytest.param(
-            "#eat ",
-            Bounds(memory=1_000_000_000),
-            "more memory was needed than 1,000 MB",
-            "--memory",
-            marks=needs_a_limit,
-        ),
+        pytest.param(way, what, marks=[needs_a_limit] if what == "#eat " else [])
+        for way in ("forked", "forkserver", "spawn")
+        for what in COSTS
+        if THOROUGH or way == "forked" or (way, what) in ALSO
     ],
+    indirect=["jobs"],
 )
 def test_a_file_that_costs_its_worker_costs_itself_alone(
-    folder: Path, jobs: int, what: str, bounds: Bounds, found: str, option: str
+    folder: Path, jobs: int, what: str
 ) -> None:
     """However workers are started; what was exceeded is said, and the remedy."""
+    bounds, found, option = COSTS[what]
     say(folder, "f04.py", what)
     paths, skipped = done(folder, bounds, jobs)
     assert paths == [f"f{number:02}.py" for number in range(12) if number != 4]
