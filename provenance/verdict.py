@@ -166,13 +166,14 @@ def directed(
 
 
 def turned(finding: Finding, seen: SuspectSeen, direction: Direction) -> Finding:
-    """A finding with since when the suspect is as it is, and on which side the reference is."""
-    verdict = finding.verdict
+    """A finding with since when the suspect is as it is, and on which side the reference is. What
+    is no longer derived has no chain: that of a younger reference leads to no source."""
+    verdict, chain = finding.verdict, finding.chain
     if direction == "younger" and verdict == "derived":
-        verdict = "resembles"
+        verdict, chain = "resembles", ()
     if (seen, direction, verdict) == (finding.seen, finding.direction, finding.verdict):
         return finding
-    return replace(finding, seen=seen, direction=direction, verdict=verdict)
+    return replace(finding, seen=seen, direction=direction, verdict=verdict, chain=chain)
 
 
 def of_files(

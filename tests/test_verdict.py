@@ -12,7 +12,7 @@ from programs import program
 
 import provenance
 from provenance import verdict
-from provenance.model import Finding, Identity, Reference, Suspect
+from provenance.model import Ancestor, Finding, Identity, Reference, Suspect
 from provenance.null import Baseline, counted
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -116,9 +116,11 @@ def test_nothing_is_derived_from_what_is_younger(
     day: str, before: str | None, direction: str, said: str
 ) -> None:
     known = finding(0.0001, said="derived")
-    known = replace(known, reference=replace(known.reference, absent_before=before))
+    chain = (Ancestor("birds/finch", "b.py", "F", "2020-01-01", 0.5),)
+    known = replace(known, reference=replace(known.reference, absent_before=before), chain=chain)
     (told,) = verdict.directed([known], day)
     assert (told.direction, told.verdict) == (direction, said)
+    assert told.chain == (chain if said == "derived" else ())
 
 
 def test_how_many_families_hold_it_is_of_those_of_all_indexes(tmp_path: Path) -> None:
