@@ -56,7 +56,7 @@ class Weighing:
     def unit(self, position: int) -> UnitWeighed:
         """A unit, what is near to it, and why each of the families is named for it, or is not: the
         nearest first."""
-        unit, compared = self.parsed.units[position], self.looked.compared.get(position, ())
+        unit, compared = self.parsed.units[position], self._compared(position)
         weighed = sorted(
             (self._weighed(position, family) for family in self.families),
             key=lambda one: (-one.near.scores.score if one.near else 1.0, one.family),
@@ -65,7 +65,9 @@ class Weighing:
         found, own = self._finding(position), self._shingled(position)
         size = own.structure.size + self.library.parameters.k - 1
         null = self.library.null
-        rate = null.false_alarm_rate(compared[0].score, size) if null and compared else None
+        rate = None
+        if null is not None and compared:
+            rate = null.false_alarm_rate(compared[0].score, compared[0].size)
         named = [found.reference.family] if found else []
         families = {*named, *(one.family for one in nearest), *self.families}
         return UnitWeighed(
@@ -151,8 +153,11 @@ class Weighing:
         return "alone" if self._was_compared(position, best) else "not compared"
 
     def _was_compared(self, position: int, best: Scored) -> bool:
-        compared = self.looked.compared.get(position, ())
+        compared = self._compared(position)
         return (best.number, best.unit) in [(one.number, one.unit) for one in compared]
+
+    def _compared(self, position: int) -> tuple[Scored, ...]:
+        return self.looked.compared.get(position, ())
 
     def _placed(self, said: Weighed, position: int, best: Scored) -> Weighed:
         """With the unit that scores most, paired with the suspect's."""
@@ -163,7 +168,9 @@ class Weighing:
         suspect = self.parsed.tokens[span(self.parsed, position)]
         paired = align(suspect, index.tokens_at(place.tree, place.position))
         null = self.library.null
-        rate = null.false_alarm_rate(best.score, best.size) if null else None
+        sizes = {(one.number, one.unit): one.size for one in self._compared(position)}
+        size = sizes.get((best.number, best.unit), best.size)  # as the report's rate is of
+        rate = null.false_alarm_rate(best.score, size) if null else None
         return replace(
             said,
             near=Near(said.family, origin, place.path, place.name, place.date, best.scores),

@@ -277,3 +277,29 @@ def test_what_is_not_as_equal_as_what_is_named_was_compared(
     assert said.reason == "lower"
     told = of_unit(report, unit, width=1_000)
     assert "and the very structure of this unit: where something has that, nothing else" in told
+
+
+def test_the_rate_is_that_of_the_report(tmp_path: Path) -> None:
+    """Also of an equal unit in which much repeats, which counts with all its elements."""
+    package = tmp_path / "birds" / "models"
+    texts = {f"other{n}": program(200 + n, functions=4, classes=2) for n in range(30)}
+    again = "class Table:\n    def fill(self, rows):\n" + 40 * "        rows.append(self.row(1))\n"
+    for family, text in (texts | {"again": again}).items():
+        (package / family).mkdir(parents=True)
+        (package / family / "modeling.py").write_text(text)
+    provenance.build_index([str(tmp_path / "birds")], tmp_path / "i.db", date=EARLY)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "mine.py").write_text(f"{again}\n\n{OTHER}")
+    report = provenance.scan(str(mine), [tmp_path / "i.db"])
+    (file,) = open_source(str(mine)).files()
+    assert isinstance(file, SourceFile)
+    with Library([str(tmp_path / "i.db")]) as library:
+        weighing = weigh(file, report.findings, library, library.origins_like("again"))
+        names = [one.name for one in weighing.parsed.units]
+        unit = weighing.unit(names.index("Table"))
+    assert unit.finding is not None
+    assert unit.finding.families == 1
+    assert unit.finding.false_alarm_rate is not None
+    assert unit.rate == unit.finding.false_alarm_rate
+    assert [one.false_alarm_rate for one in unit.weighed] == [unit.rate]
