@@ -767,3 +767,23 @@ def test_no_cell_goes_on_in_the_next_one(cells: list[str]) -> None:
     parsed = parse(content, syntax(content, cells=list(enumerate(lines, 1))))
     units = {unit.name: (unit.kind, unit.start_line, unit.parent) for unit in parsed.units}
     assert units["g"] == ("function", lines[1], 0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("for a in b:\n    f(a)\n    g(a)\n", "for a in b:\n    f(a)\ng(a)\n"),
+        ("x = r'\\n'\n", "x = '\\n'\n"),
+        ("x = f'{{a}}'\n", "x = '{{a}}'\n"),
+        ("x = u'a'\n", "x = 'a'\n"),
+        ("x = f'{a=}'\n", "x = f'{a}'\n"),
+        ("try:\n    f()\nexcept A:\n    g()\n", "try:\n    f()\nexcept* A:\n    g()\n"),
+        ("x = a[1]\n", "x = a[1,]\n"),
+        ("a, b\n", "a\nb\n"),
+        ("match a:\n    case 1+2j:\n        f()\n", "match a:\n    case 1-2j:\n        f()\n"),
+        ("match a:\n    case (b):\n        f()\n", "match a:\n    case (b,):\n        f()\n"),
+    ],
+)
+def test_what_the_elements_do_not_tell_apart(one: str, other: str) -> None:
+    """README says so of each; with the next ``normalisation`` they may be told."""
+    assert np.array_equal(parse(one.encode()).tokens.text, parse(other.encode()).tokens.text)
