@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ import numpy as np
 
 from provenance.align import align, blocks, clone_type, renames
 from provenance.library import Library, shared, shingled
-from provenance.mark import with_mark
+from provenance.mark import with_mark, without_mark
 from provenance.model import (
     Alignment,
     CellPlace,
@@ -33,7 +33,7 @@ from provenance.model import (
     Tokens,
     Unit,
 )
-from provenance.parse import grammar
+from provenance.parse import grammar, word_hashes
 from provenance.sketch import body, mix, positions, unmixed
 from provenance.verdict import ALIKE, is_common, rarity, rate
 
@@ -172,7 +172,7 @@ def finding_of(
     if alignment.matched < min(library.parameters.small, len(suspect)):
         return None
     renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
-    written_same = not renamed
+    written = _as_written(parsed, suspect, reference, alignment, place)
     alike = _alike(entry, chosen)
     also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
     lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
@@ -191,11 +191,11 @@ def finding_of(
         id=blake2b(key, digest_size=10).hexdigest(),
         suspect=_suspect(file, unit),
         reference=_reference(chosen, origin, place, reference, library),
-        clone_type=clone_type(alignment, same_names=written_same),
+        clone_type=clone_type(replace(alignment, same_text=written), same_names=not renamed),
         resemblance=round(alignment.resemblance, _ROUNDED),
         suspect_containment=round(alignment.suspect_containment, _ROUNDED),
         reference_containment=round(alignment.reference_containment, _ROUNDED),
-        same_text=round(float(alignment.same_text.mean()), _ROUNDED),
+        same_text=round(float(written.mean()), _ROUNDED),
         matched=alignment.matched,
         also=tuple(sorted(also)),
         blocks=blocks(alignment, suspect, reference, stand),
@@ -296,6 +296,23 @@ def _written(parsed: Parsed) -> dict[int, bytes]:
     return {word: raw for raw, word in parsed.words.items()}
 
 
+def _as_written(
+    parsed: Parsed, suspect: Tokens, reference: Tokens, alignment: Alignment, place: Place
+) -> NDArray[np.bool_]:
+    """Which pairs are equal in the text view, or as written, as far as an index tells: a text of
+    the suspect's is read with the reference's mark, which the suspect's file need not have."""
+    same = alignment.same_text
+    if place.mark == parsed.mark or same.all():
+        return same
+    differing = np.flatnonzero(~same)
+    words, at = np.unique(suspect.word[alignment.suspect[differing]], return_inverse=True)
+    written = _written(parsed)
+    again = word_hashes([written.get(word, b"") for word in words.tolist()], place.mark)
+    result: NDArray[np.bool_] = same.copy()
+    result[differing] = again[at] == reference.word[alignment.reference[differing]]
+    return result
+
+
 def _renamed(
     parsed: Parsed,
     suspect: Tokens,
@@ -324,5 +341,7 @@ def _renamed(
     counted: dict[tuple[str, str], int] = {}
     for word, name, count in zip(pairs[0].tolist(), theirs, counts.tolist(), strict=True):
         mine = written.get(word, b"").decode("utf-8", "replace")
-        counted[mine, with_mark(name, place.mark)] = count
+        # an index has not how a mark was spelt: what may be as the suspect has it is no rename
+        same = bool(place.mark) and without_mark(mine, place.mark) == name
+        counted[mine, mine if same else with_mark(name, place.mark, place.path)] = count
     return renames(counted, certain=alignment.resemblance == 1.0)

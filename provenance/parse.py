@@ -202,8 +202,9 @@ _digests = _Digests()
 _idle: list[Parser] = []
 
 
-def _hashes(texts: Iterable[bytes], mark: str) -> NDArray[np.uint64]:
-    """The hash of each text of a file, a sign in place of the family's mark where one bears it."""
+def word_hashes(texts: Iterable[bytes], mark: str) -> NDArray[np.uint64]:
+    """The hash of each text of a file (``Tokens.word``), a sign in place of the family's mark where
+    one bears it."""
     if mark:
         telling = words(mark)[0].lower().encode()
         texts = [
@@ -318,7 +319,7 @@ def _parsed(files: Sequence[Walked], known: _Grammar) -> Iterator[Parsed]:
     ]
 
     marks = [family_mark([one.name for one in own if one.kind == "class"]) for own in units]
-    hashes = [_hashes(file.texts, mark) for file, mark in zip(files, marks, strict=True)]
+    hashes = [word_hashes(file.texts, mark) for file, mark in zip(files, marks, strict=True)]
     said = [
         own.take(np.frombuffer(file.said, np.int64))
         for file, own in zip(files, hashes, strict=True)

@@ -104,6 +104,20 @@ def test_with_mark_undoes_without_mark(mark: str, part: str, before: str) -> Non
         assert with_mark(without_mark(name, mark), mark) == name
 
 
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("models/regnet/modeling_regnet.py", "regnet"),
+        ("models/reg_net/modeling.py", "reg_net"),
+        ("models/regnets/modeling.py", "reg_net"),
+        ("", "reg_net"),
+    ],
+)
+def test_a_mark_in_small_letters_is_spelt_as_in_the_path(path: str, written: str) -> None:
+    for name in (written, f"self_{written}_in", written.upper()):
+        assert with_mark(without_mark(name, "RegNet"), "RegNet", path) == name
+
+
 @settings(max_examples=tried(75, 300), deadline=None, derandomize=True)
 @given(st.text("abcABC_019", min_size=1, max_size=20), st.sampled_from(MARKS))
 def test_a_name_without_the_mark_is_unchanged(name: str, mark: str) -> None:

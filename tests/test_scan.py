@@ -227,6 +227,58 @@ def test_code_compared_with_itself_is_type_1_throughout(tmp_path: Path) -> None:
         )
 
 
+MARKED = """class RegNetEncoder:
+    def forward(self, pixels, hidden):
+        for stage in self.stages:
+            hidden = stage(pixels, hidden + self.offset) * self.scale
+        return hidden
+
+
+class RegNetModel:
+    base_model_prefix = "regnet"
+
+    def __init__(self, config):
+        self.regnet = RegNetEncoder(config, depth=4, width=config.width * 2)
+        self.kernel = self.pool(config.kernel + 1, stride=2, padding=1)
+
+    def forward(self, pixels, hidden=None):
+        outputs = self.regnet(pixels, hidden or self.kernel(pixels), cached=False)
+        return self.regnet.norm(outputs[0]) + self.kernel(outputs[1])
+"""
+
+
+def test_a_name_that_both_have_is_no_rename(tmp_path: Path) -> None:
+    """An index keeps a family's mark as a sign, not how it was spelt: RegNet's is regnet here."""
+    reference = write(tmp_path / "r", modeling_regnet=MARKED)
+    changed = write(tmp_path / "s", mine=MARKED.replace("kernel", "filters") + OWN)
+    report = provenance.compare(changed, reference)
+    model = next(one for one in report.findings if one.suspect.name == "RegNetModel")
+    assert [(one.reference, one.suspect) for one in model.renames] == [("kernel", "filters")]
+    moved = MARKED.replace("RegNet", "Zorblatt").replace("regnet", "zorblatt")
+    report = provenance.compare(write(tmp_path / "m", mine=moved + OWN), reference)
+    model = next(one for one in report.findings if one.suspect.name == "ZorblattModel")
+    assert {(one.reference, one.suspect) for one in model.renames} == {
+        ("RegNet", "Zorblatt"),
+        ("regnet", "zorblatt"),
+    }
+
+
+def test_what_is_as_written_is_type_1_whatever_else_its_file_has(tmp_path: Path) -> None:
+    """The marks of the two files decide what is equal in the text view, not what is as written."""
+    reference = write(tmp_path / "r", modeling_regnet=MARKED)
+    other = write(tmp_path / "o", mine=MARKED + OWN + "\n\nclass Own:\n    pass\n" * 5)
+    for one, two in ((other, reference), (reference, other)):  # of a mark, and of none
+        found = provenance.compare(one, two).findings
+        assert {"RegNetEncoder", "RegNetModel"} <= {one.suspect.name for one in found}
+        assert {(one.clone_type, one.renames, one.same_text) for one in found} == {
+            ("type-1", (), 1.0)
+        }
+    changed = MARKED.replace('"regnet"', '"resnet"') + OWN + "\n\nclass Own:\n    pass\n" * 5
+    found = provenance.compare(write(tmp_path / "c", mine=changed), reference).findings
+    types = {one.suspect.name: one.clone_type for one in found}
+    assert (types["RegNetEncoder"], types["RegNetModel"]) == ("type-1", "type-2")
+
+
 # --- hiding -------------------------------------------------------------------------------
 
 
