@@ -1308,7 +1308,7 @@ def test_a_read_only_folder_is_said(dirty: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 @pytest.mark.parametrize(
     ("name", "twice"),
-    product(["SIGTERM", "SIGINT", "SIGKILL"], [False, True])
+    list(product(["SIGTERM", "SIGINT", "SIGKILL"], [False, True]))
     if THOROUGH
     else [("SIGTERM", False), ("SIGINT", True), ("SIGKILL", False)],
 )

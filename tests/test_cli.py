@@ -455,7 +455,7 @@ def test_commands_of_commands_show_their_help(name: list[str]) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="no such device")
 @pytest.mark.parametrize(
     ("asked", "output", "unbuffered"),
-    product(["--version", "--help", "scan --help", "index --help", "index"], FULL, ["", "1"])
+    list(product(["--version", "--help", "scan --help", "index --help", "index"], FULL, ["", "1"]))
     if THOROUGH
     else [
         ("--version", "/dev/full", ""),
