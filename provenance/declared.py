@@ -6,17 +6,13 @@ its text resembles. Their difference is a finding of its own, and so is a notice
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from heapq import merge
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from provenance.claims import Claim
 from provenance.comments import LONGEST, decorated, head_lines
-from provenance.known import Use, resolve
+from provenance.known import resolve
 from provenance.library import Library
 from provenance.licenses import duties
 from provenance.model import (
@@ -30,233 +26,31 @@ from provenance.model import (
     SourceFile,
     UseOf,
 )
-from provenance.notices import NoticeFile, denies, named
-from provenance.recent import Recent
 from provenance.rights import Copyright, License, fold_holder, parties
+from provenance.spoken import MOST_DECLARATIONS, NOBODY, Covering, Kept, Spoken
+from provenance.stated import Stated, claimed, module_of
 from provenance.statements import (
     NOTHING,
     Statements,
-    alternatives,
     continuity,
-    identifiers,
-    names_any,
     of_cells,
 )
 from provenance.uses import is_worth_reading, uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tree_sitter import Tree
 
     from provenance.parse import Walked
 
 _HEAD_LINES = 60
 _LINES_ABOVE = 8
-_MOST_DECLARATIONS = 20
 _MOST_NAMED = 50
 """Families that the notice files of a file, or its comments near a unit, may name and still declare
 each. Who names all of the default index, some 600, says nothing of any; of 1,115 notice files of
 Debian and of Python packages none names one. A choice."""
 _LEAST_SHARE = 0.1
 """Share of a file that a reference must explain before its notices are asked for. A choice."""
-_MOST_KNOWN = 1_000
-"""Lists of families of which is remembered what names them."""
 _INHERITS = ("import", "subclass")
-
-
-_CLASS = re.compile(r"(?=\w+\Z)[A-Z]\w*[a-z0-9][A-Z]\w*")
-"""The name of a class, such as ``LlamaAttention``, with no module."""
-
-
-class Beside:
-    """A notice file, and what it names of the families of indexes: read once that is asked for, as
-    in most sources nothing is found."""
-
-    def __init__(self, file: NoticeFile, library: Library) -> None:
-        self.file = file
-        self._library = library
-        self._states: dict[str, _Kept | None] = {}
-
-    @cached_property
-    def named(self) -> tuple[Declaration, ...]:
-        """The lines that name families, by claims and by names."""
-        file, library = self.file, self._library
-        found: dict[tuple[int, str], Declaration] = {}
-        for claim in _claimed(file.statements, file.path, library):
-            for one in claim.said:
-                found.setdefault((one.line, one.family), one)
-        for line, text in file.lines:
-            for family in () if denies(text) else named(text, library.titles):
-                one = Declaration("named", file.path, line, text[:LONGEST], family)
-                found.setdefault((line, family), one)
-        return tuple(found[key] for key in sorted(found))
-
-    @cached_property
-    def families(self) -> Mapping[str, Sequence[Declaration]]:
-        """The families that are named, and the first lines of each: a file may have very many, and
-        each finding asks for them."""
-        found: dict[str, list[Declaration]] = {}
-        for one in self.named:
-            first = found.setdefault(one.family, [])
-            if len(first) < _MOST_DECLARATIONS:
-                first.append(one)
-        return found
-
-    @cached_property
-    def holders(self) -> Mapping[str, _Kept]:
-        """The first line that names each copyright holder, folded."""
-        found: dict[str, _Kept] = {}
-        for line in self.file.statements.copyrights:
-            for party in parties(line.holder):
-                found.setdefault(fold_holder(party), (self.file.path, line.line, line.text))
-        return found
-
-    @cached_property
-    def licenses(self) -> Mapping[str, list[int]]:
-        """Which of the lines that state licences name each of them, in order."""
-        found: dict[str, list[int]] = {}
-        for at, licenses in enumerate(self._licensed):
-            for one in licenses:
-                found.setdefault(one, []).append(at)
-        return found
-
-    @cached_property
-    def _licensed(self) -> list[frozenset[str]]:
-        return [identifiers(line.expression) for line in self.file.statements.licenses]
-
-    def states(self, expression: str) -> _Kept | None:
-        """The first line that states a licence."""
-        if expression not in self._states:
-            chosen = alternatives(expression)
-            asked = _asked(self.licenses, chosen, range(len(self._licensed)))
-            at = next((at for at in asked if names_any(self._licensed[at], chosen)), None)
-            line = None if at is None else self.file.statements.licenses[at]
-            place = None if line is None else (self.file.path, line.line, line.text)
-            self._states[expression] = place
-        return self._states[expression]
-
-
-class Spoken:
-    """What the notice files of a source say, by what they are asked for: there may be very many,
-    such as tables of a ``REUSE.toml``, and findings and files too."""
-
-    def __init__(self, files: Sequence[Beside]) -> None:
-        self.files = tuple(files)
-        self._naming: dict[tuple[int, ...], Naming] = {}
-
-    def of(self, path: str) -> Covering:
-        """Those that speak of a file."""
-        return Covering(self, [n for n, one in enumerate(self.files) if one.file.covers(path)])
-
-    @cached_property
-    def holders(self) -> Mapping[str, list[int]]:
-        """The files, by their numbers, that name each copyright holder, folded."""
-        return _by_name(one.holders for one in self.files)
-
-    @cached_property
-    def licenses(self) -> Mapping[str, list[int]]:
-        """Those that name each licence."""
-        return _by_name(one.licenses for one in self.files)
-
-    def naming(self, files: Sequence[int]) -> Naming:
-        """What some of them name: few lists are told apart, as folders stand in each other, and a
-        ``REUSE.toml`` names no family."""
-        key = tuple(n for n in files if self.files[n].families)
-        if key not in self._naming:
-            self._naming[key] = Naming([self.files[n] for n in key])
-        return self._naming[key]
-
-
-def _by_name(files: Iterable[Iterable[str]]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for number, names in enumerate(files):
-        for name in names:
-            found.setdefault(name, []).append(number)
-    return found
-
-
-def _asked(
-    places: Mapping[str, Sequence[int]], chosen: Iterable[frozenset[str]], every: Sequence[int]
-) -> Iterable[int]:
-    """The places, ascending, that may name all licences of an alternative: those of that which the
-    fewest name; ``every`` where it has none."""
-    return merge(
-        *(min((places.get(one, ()) for one in all_), key=len, default=every) for all_ in chosen)
-    )
-
-
-class Naming:
-    """What some notice files name together: of each family the first lines."""
-
-    def __init__(self, files: Sequence[Beside]) -> None:
-        self.families: dict[str, list[tuple[int, int, str, Declaration]]] = {}
-        for number, file in enumerate(files):
-            for family, lines in file.families.items():
-                first = self.families.setdefault(family, [])
-                for one in lines[: _MOST_DECLARATIONS - len(first)]:
-                    first.append((number, one.line, family, one))
-        self._known: Recent[frozenset[str], tuple[Declaration, ...]] = Recent(_MOST_KNOWN)
-
-    def of(self, families: frozenset[str]) -> tuple[Declaration, ...]:
-        """The first lines that name one of some families, as one finding after another asks."""
-        known = self._known.recall(families)
-        if known is None:
-            lines = [one for family in families for one in self.families.get(family, ())]
-            lines.sort(key=lambda one: one[:3])
-            first = tuple(one for *_, one in lines[:_MOST_DECLARATIONS])
-            known = self._known.keep(families, first)
-        return known
-
-
-class Covering:
-    """The notice files that speak of one scanned file."""
-
-    def __init__(self, spoken: Spoken, files: Sequence[int]) -> None:
-        self._spoken, self._files, self._among = spoken, files, frozenset(files)
-
-    @cached_property
-    def _naming(self) -> Naming:
-        return self._spoken.naming(self._files)
-
-    @property
-    def listed(self) -> int:
-        """How many families they name, all in all."""
-        return len(self._naming.families)
-
-    def of(self, families: Iterable[str]) -> tuple[Declaration, ...]:
-        """The first lines that name one of some families."""
-        return self._naming.of(frozenset(families))
-
-    def holder(self, folded: str) -> _Kept | None:
-        """The first line that names a copyright holder."""
-        if not self._files:
-            return None
-        files = self._spoken.holders.get(folded, ())
-        number = next((n for n in files if n in self._among), None)
-        return None if number is None else self._spoken.files[number].holders[folded]
-
-    def license(self, expression: str) -> _Kept | None:
-        """The first line that states a licence."""
-        if not self._files:
-            return None
-        asked = _asked(self._spoken.licenses, alternatives(expression), self._files)
-        stated = (self._spoken.files[n].states(expression) for n in asked if n in self._among)
-        return next(filter(None, stated), None)
-
-
-_NOBODY = Covering(Spoken(()), ())
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """A claim of a file, the dotted name in it, what it declares, family by family, and whether it
-    says that the file was generated from one of its own folder."""
-
-    claim: Claim
-    target: str
-    said: tuple[Declaration, ...]
-    neighbour: bool
 
 
 @dataclass(frozen=True)
@@ -268,12 +62,12 @@ class Said:
     statements: Statements
     claims: tuple[Stated, ...]
     uses: tuple[UseOf, ...]
-    beside: Covering = _NOBODY
+    beside: Covering = NOBODY
     head: int = _HEAD_LINES  # lines in which a claim speaks of the whole file
     decorated: Mapping[int, int] = field(default_factory=dict)  # lines of definitions: their first
 
     @cached_property
-    def holders(self) -> Mapping[str, _Kept]:
+    def holders(self) -> Mapping[str, Kept]:
         """The first line of the file that names each copyright holder, folded: asked for again for
         each reference that names others."""
         return {
@@ -281,11 +75,6 @@ class Said:
             for line in reversed(self.statements.copyrights)
             for party in parties(line.holder)
         }
-
-
-def beside(files: Sequence[NoticeFile], library: Library) -> Spoken:
-    """The notice files of a source, to be read against indexes."""
-    return Spoken([Beside(file, library) for file in files])
 
 
 def used(
@@ -317,60 +106,17 @@ def said(
         notices: the notice files of the source, empty for none.
     """
     stated = of_cells(file.content, file.cells)
-    covering = notices.of(file.path) if notices else _NOBODY
-    claims, head = tuple(_claimed(stated, file.path, library)), head_lines(file.content)
+    covering = notices.of(file.path) if notices else NOBODY
+    claims, head = tuple(claimed(stated, file.path, library)), head_lines(file.content)
     above = decorated(file.content) if claims else {}
     return Said(file.path, stated, claims, reuse, covering, max(_HEAD_LINES, head), above)
-
-
-def _claimed(stated: Statements, path: str, library: Library) -> Iterator[Stated]:
-    """The claims of a file, with the families that they name."""
-    for claim in stated.claims:
-        said = (
-            Declaration(claim.kind, path, claim.line, claim.text, family)
-            for family in _families(claim, library)
-        )
-        yield Stated(claim, _dotted(claim), tuple(said), _of_its_neighbour(claim, path))
-
-
-def _families(claim: Claim, library: Library) -> Sequence[str]:
-    """The families that a claim names: by the path or dotted name in it, else by its name."""
-    origin = _origin(claim, library.names)
-    words = claim.target
-    if origin is None and _CLASS.fullmatch(words):
-        origin = resolve(Use("model_type", words, claim.line), library.names)
-        if origin is None:
-            return ()
-    if origin is not None:
-        return (library.family(origin).name,)
-    if claim.repository is not None:
-        words = f"{claim.repository.owner}/{claim.repository.name} {claim.repository.path}"
-    return tuple(named(words, library.titles))
-
-
-def _origin(claim: Claim, known: Mapping[str, str]) -> str | None:
-    """The origin whose code a claim names, by the path or dotted name in it."""
-    target = _dotted(claim).removeprefix("src.")
-    return resolve(Use("import", target, claim.line), known)
-
-
-def _dotted(claim: Claim) -> str:
-    """The path or dotted name in a claim, as a dotted name."""
-    target = claim.target
-    if claim.repository is not None:
-        target = claim.repository.path or claim.repository.name
-    return _module(target)
-
-
-def _module(path: str) -> str:
-    return path.removesuffix(".py").replace("/", ".")
 
 
 def declared(
     result: FileResult, findings: Sequence[Finding], told: Said, library: Library
 ) -> tuple[FileResult, tuple[Finding, ...]]:
     """The result of a file and its findings, with what the file says of its sources."""
-    kept: dict[tuple[tuple[str, ...], tuple[str, ...]], list[_Kept]] = {}
+    kept: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Kept]] = {}
     for finding in findings:
         notice = library.notices_of(finding.reference)
         if notice not in kept:
@@ -391,7 +137,7 @@ def attributed(
     finding: Finding,
     told: Said,
     library: Library,
-    kept: Sequence[_Kept],
+    kept: Sequence[Kept],
     inherited: Mapping[str, Sequence[UseOf]],
 ) -> Finding:
     """The finding with whether it is declared, and the lines that say so.
@@ -422,12 +168,12 @@ def _attribution(
     families: set[str],
     within: tuple[int, int],
     told: Said,
-    kept: Sequence[_Kept],
+    kept: Sequence[Kept],
     uses: Sequence[Declaration] = (),
 ) -> tuple[Attribution, tuple[Declaration, ...]]:
     """Whether what stands within some lines is declared as of one of some families."""
     first, last = within
-    family, module = reference.family, _module(reference.path)
+    family, module = reference.family, module_of(reference.path)
     own: dict[tuple[str, int], str] = {}
     near: list[Declaration] = []
     for stated in told.claims:  # there may be very many, and findings too
@@ -436,7 +182,7 @@ def _attribution(
             continue
         if not _names_file(stated.target, module):
             near += (one for one in stated.said if one.family in families or not stated.neighbour)
-        elif len(own) < _MOST_DECLARATIONS:
+        elif len(own) < MOST_DECLARATIONS:
             own.setdefault((claim.kind, claim.line), claim.text)
     near[:0] = (Declaration(kind, told.path, at, text, family) for (kind, at), text in own.items())
     listed: list[Declaration] = []
@@ -457,7 +203,7 @@ def _attribution(
         attribution, lines = "declared elsewhere", near
     said: dict[Declaration, None] = {}
     for one in (*lines, *listed):
-        if len(said) == _MOST_DECLARATIONS:
+        if len(said) == MOST_DECLARATIONS:
             break
         said[one] = None
     return attribution, tuple(said)
@@ -552,20 +298,7 @@ def _notice(reference: Reference | Identity, share: float, told: Said, library: 
     )
 
 
-def _of_its_neighbour(claim: Claim, path: str) -> bool:
-    """Whether a claim says that a file was generated from one of its own folder; where the file is
-    scanned from inside that folder, or has been moved, its own name says so."""
-    if claim.kind != "generated":
-        return False
-    folder, own = PurePosixPath(claim.target).parent.name, PurePosixPath(path)
-    return folder in ("", own.parent.name) or f"_{own.stem}".endswith(f"_{folder}")
-
-
-_Kept = tuple[str, int, str]
-"""A line: path, number, text."""
-
-
-def keeps_holders(told: Said, reference: Statements, whole: bool = False) -> list[_Kept]:
+def keeps_holders(told: Said, reference: Statements, whole: bool = False) -> list[Kept]:
     """The lines that name the holders of a reference's own copyright lines, publishers aside, in
     the file or beside it; none where one is not named. Of a ``whole`` file that names none but
     publishers, the lines that name these."""

@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.cache import Cache
-    from provenance.declared import Spoken
     from provenance.history import Wanted
     from provenance.library import Library
     from provenance.model import LineDay, Parsed, Sketch, UseOf
     from provenance.notices import NoticeFile
     from provenance.parse import Walked
     from provenance.source import Source
+    from provenance.spoken import Spoken
 
 Outcome = tuple[FileResult, tuple[Finding, ...]]
 
@@ -361,7 +361,7 @@ class _Opened:
     @cached_property
     def beside(self) -> Spoken:
         """The notice files, read against the indexes, once."""
-        from provenance.declared import beside
+        from provenance.spoken import beside
 
         return beside(self._notices, self.library)
 

@@ -17,7 +17,7 @@ from programs import program, renamed
 
 import provenance
 from provenance import notices
-from provenance.declared import Said, beside, keeps_holders
+from provenance.declared import Said, keeps_holders
 from provenance.errors import TooLongError
 from provenance.folder import IN_THE_SAME_TREE
 from provenance.model import Report, Skipped
@@ -34,6 +34,7 @@ from provenance.notices import (
 )
 from provenance.rights import Copyright, parties
 from provenance.source import open_source
+from provenance.spoken import beside
 from provenance.statements import Statements
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -528,7 +529,7 @@ def test_notice_files_are_gone_through_once_for_all_files(monkeypatch: pytest.Mo
         parted.append(holder)
         return parties(holder)
 
-    monkeypatch.setattr("provenance.declared.parties", counted)
+    monkeypatch.setattr("provenance.spoken.parties", counted)
     text = "".join(f"(c) 2024 A{at}, B{at} and C{at}\n" for at in range(20)).encode()
     read = notice_files([(f"NOTICE-{at}", text) for at in range(5)])
     files = beside(read, None).of("a.py")  # type: ignore[arg-type]

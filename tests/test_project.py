@@ -113,8 +113,9 @@ ALLOWED = {
     "attribute": "candidates chain composition finding library model near sketch verdict",
     "identity": "library model schema sketch",
     "composition": "model",
-    "declared": "claims comments known library licenses model notices recent rights statements "
-    "uses",
+    "stated": "claims known library model notices statements",
+    "spoken": "comments library model notices recent rights stated statements",
+    "declared": "comments known library licenses model rights spoken stated statements uses",
     "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated
     "baseline": "attribute elements index library null pages recent schema sketch verdict",
@@ -165,7 +166,7 @@ ALLOWED = {
     "scanning": (
         "aside attribute cache candidates composition declared errors given history identity index "
         "indexing integrity library model notices parse references.__init__ release sketch source "
-        "verdict workers"
+        "spoken verdict workers"
     ),
     "indexing": (
         "aside baseline errors given index integrity merge model origins ours parse pypi "
@@ -229,7 +230,8 @@ ALLOWED = {
     ),
     "cluster.joining": (
         "cluster.building cluster.fingerprints cluster.folders cluster.gather cluster.slices "
-        "cluster.tables declared library model notices parse scanning schema sketch workers"
+        "cluster.tables declared library model notices parse scanning schema sketch spoken "
+        "workers"
     ),
     "cluster.scan": (
         "cluster.building cluster.folders cluster.gather cluster.joining cluster.session "

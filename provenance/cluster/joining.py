@@ -35,7 +35,6 @@ from provenance.cluster.fingerprints import (
 from provenance.cluster.gather import SUSPECT, Streamed, suspect_of
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import TABLES, Header, lacking, refused
-from provenance.declared import Spoken, beside
 from provenance.library import Library
 from provenance.model import FileResult, Finding, IndexUsed, Parsed, Skipped, SourceFile
 from provenance.notices import NoticeFile
@@ -43,6 +42,7 @@ from provenance.parse import parse, syntax
 from provenance.scanning import Outcome, Proposed, outcomes, proposed
 from provenance.schema import FILE, LAYOUT, TEXT
 from provenance.sketch import sketch
+from provenance.spoken import Spoken, beside
 from provenance.workers import Bounds, Listed, patience, run
 
 if TYPE_CHECKING:

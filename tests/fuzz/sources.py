@@ -14,7 +14,7 @@ from fuzz.indexes import library
 from fuzz.place import inside, source_file
 from provenance import changed, history
 from provenance.align import align, blocks
-from provenance.declared import beside, said, used
+from provenance.declared import said, used
 from provenance.decode import Reason, decode, printable
 from provenance.ignored import ignored, rules_in
 from provenance.model import Parameters, Parsed
@@ -23,6 +23,7 @@ from provenance.notices import notice_files
 from provenance.parse import parse, syntax, walked
 from provenance.report.quoted import colours
 from provenance.sketch import sketch
+from provenance.spoken import beside
 from provenance.statements import continuity, statements
 from provenance.tracked import Tracked, length_of_sums
 from provenance.uses import uses
