@@ -82,7 +82,7 @@ def audit(
         exclude_origin=policy.exclude_origin,
         suspect_date=policy.suspect_date,
         jobs=jobs,
-        limits=Bounds(seconds=policy.timeout, memory=policy.memory * 10**6),
+        limits=bounds(policy),
         progress=progress,
         cache=None if policy.no_cache else place(plan.root),
     )
@@ -135,6 +135,11 @@ def without_policy(report: Report) -> Audit:
         fixed=(),
         incomplete=missing,
     )
+
+
+def bounds(policy: Policy) -> Bounds:
+    """What the work on a file may take, as a policy says."""
+    return Bounds(seconds=policy.timeout, memory=policy.memory * 10**6)
 
 
 def indexes(plan: Plan) -> tuple[str, ...]:

@@ -246,7 +246,7 @@ def _bundled(plan: Plan, audit: Audit, texts: Texts) -> bytes:
 
 def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
     """What the wanted formats quote; nothing is read again where none does."""
-    from provenance.auditing import created
+    from provenance.auditing import bounds, created
     from provenance.planning import under
     from provenance.report.formats import Texts
     from provenance.sides import reference_texts, suspect_contents, suspect_texts
@@ -255,9 +255,11 @@ def _texts(plan: Plan, audit: Audit, quotes: set[str]) -> Texts:
     exclude = under(plan.prefix, plan.policy.exclude)
     report, texts = audit.report, Texts(created=created())
     if "texts" in quotes:
-        suspects = suspect_texts(report, include=include, exclude=exclude)
+        limits = bounds(plan.policy)
+        suspects = suspect_texts(report, include=include, exclude=exclude, limits=limits)
         say_lacking(report, suspects)
-        texts = replace(texts, suspects=suspects, references=reference_texts(report))
+        references = reference_texts(report, limits=limits)
+        texts = replace(texts, suspects=suspects, references=references)
     if "bytes" in quotes:
         contents = suspect_contents(report, include=include, exclude=exclude)
         texts = replace(texts, contents=contents)

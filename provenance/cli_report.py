@@ -14,6 +14,7 @@ import click
 from provenance.errors import ExitCode, ProvenanceError, SourceError, UsageError
 from provenance.terminal import (
     Command,
+    limits,
     open_as,
     options,
     printable,
@@ -227,7 +228,8 @@ def deliver(
         texts = Texts()
         if one.quotes == "texts":
             suspects = _suspects(report, source, include, exclude, moved)
-            texts = Texts(suspects, reference_texts(report, reference), language=lang)
+            references = reference_texts(report, reference, limits=limits())
+            texts = Texts(suspects, references, language=lang)
         elif one.quotes == "bytes":
             contents = _contents(report, source, include, exclude, moved)
             texts = Texts(contents=contents, created=created())
@@ -272,7 +274,7 @@ def write_page(
     from provenance.sides import reference_texts
 
     sources = _suspects(report, source, include, exclude, moved)
-    references = reference_texts(report, reference)
+    references = reference_texts(report, reference, limits=limits())
     page = html_report(report, sources, references=references, language=language)
     write_whole(path, page, "--html")
 
@@ -290,7 +292,7 @@ def _suspects(
 
     try:
         _check_source(report, source, moved)
-        sources = suspect_texts(report, source, include=include, exclude=exclude)
+        sources = suspect_texts(report, source, include=include, exclude=exclude, limits=limits())
     except ProvenanceError as error:
         if not moved or source:
             raise

@@ -91,7 +91,7 @@ def explained(
     asked = _Asked(
         report, file, places, as_of, tuple(exclude_origin), against, line, name, width, styled
     )
-    read = scanned_file(report, file, include=include)
+    read = scanned_file(report, file, include=include, limits=limits)
     if read is None:
         with asked.open() as opened:
             return opened.text(None)

@@ -15,9 +15,9 @@ from hashlib import sha256
 
 from provenance.errors import ProvenanceError, SourceError
 from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
-from provenance.notebook import read
 from provenance.pypi import cached, parse_requirement
 from provenance.source import Source, open_named, open_source
+from provenance.workers import BOUNDS, Bounds, Nothing, Streamed, run
 
 _PLAIN = re.compile(r"[\w./+-]+")
 _FEW = 200
@@ -29,6 +29,7 @@ def suspect_texts(
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    limits: Bounds = BOUNDS,
 ) -> dict[str, str]:
     """The text of every scanned file with a finding, by path; without those that have changed.
 
@@ -37,6 +38,7 @@ def suspect_texts(
         source: where the scanned code is now, if not where it was.
         include: globs of files that were scanned.
         exclude: globs of files that were left out.
+        limits: what to read a notebook may take.
 
     Raises:
         ProvenanceError: the source cannot be opened any more.
@@ -46,12 +48,12 @@ def suspect_texts(
     opened = _again(report, source, include, exclude, wanted)
     return {
         file.path: file.content.decode()
-        for file in _read(opened, lambda one: wanted.get(one.path) == one.sha256)
+        for file in _read(opened, lambda one: wanted.get(one.path) == one.sha256, limits)
     }
 
 
 def scanned_file(
-    report: Report, file: FileResult, *, include: Sequence[str] = ()
+    report: Report, file: FileResult, *, include: Sequence[str] = (), limits: Bounds = BOUNDS
 ) -> SourceFile | None:
     """A scanned file, read again; None where it has changed.
 
@@ -59,10 +61,11 @@ def scanned_file(
         report: of a scan with the same ``include``.
         file: of the report.
         include: globs of files that were scanned.
+        limits: what to read a notebook may take.
     """
     opened = _again(report, None, include, (), [file.path])
     scanned = file.path, file.sha256
-    return next(_read(opened, lambda one: (one.path, one.sha256) == scanned), None)
+    return next(iter(_read(opened, lambda one: (one.path, one.sha256) == scanned, limits)), None)
 
 
 def suspect_contents(
@@ -125,7 +128,7 @@ def _at_hand(source: str) -> str:
 
 
 def reference_texts(
-    report: Report, reference: str | None = None
+    report: Report, reference: str | None = None, *, limits: Bounds = BOUNDS
 ) -> dict[tuple[str, str, str], str]:
     """The text of reference files, by package, version (empty where there is none) and path.
 
@@ -133,6 +136,7 @@ def reference_texts(
         report: whose findings name the files.
         reference: the source that they are of, as far as it is of their release; else what is in
             the cache is read.
+        limits: what to read a notebook may take.
 
     Raises:
         ProvenanceError: the source cannot be opened.
@@ -146,7 +150,7 @@ def reference_texts(
     if reference is not None:
         paths = {path for some in wanted.values() for path in some}
         given = open_source(reference, include=_globs(paths))
-        held = _texts(given, paths)
+        held = _texts(given, paths, limits)
     for (package, version), paths in sorted(wanted.items()):
         # What says which release it is quotes no other, whose lines are others.
         if given and given.release.version in (None, version):
@@ -157,27 +161,42 @@ def reference_texts(
             continue
         try:
             opened = open_source(place, include=_globs(paths))
-            texts |= {
-                (package, version, path): text for path, text in _texts(opened, paths).items()
-            }
+            held = _texts(opened, paths, limits)
+            texts |= {(package, version, path): text for path, text in held.items()}
         except ProvenanceError:
             continue  # the report says that it lacks, and how to get it
     return texts
 
 
-def _texts(source: Source, paths: Collection[str]) -> dict[str, str]:
-    return {
-        file.path: file.content.decode() for file in _read(source, lambda one: one.path in paths)
-    }
+def _texts(source: Source, paths: Collection[str], limits: Bounds) -> dict[str, str]:
+    read = _read(source, lambda one: one.path in paths, limits)
+    return {file.path: file.content.decode() for file in read}
 
 
-def _read(source: Source, wanted: Callable[[SourceFile | Unread], bool]) -> Iterator[SourceFile]:
-    """The files of a source that are wanted; no other notebook is read, which may be anything."""
-    for file in source.files():
-        if not isinstance(file, Skipped) and wanted(file):
-            found = read(file)
-            if isinstance(found, SourceFile):
-                yield found
+def _read(
+    source: Source, wanted: Callable[[SourceFile | Unread], bool], limits: Bounds
+) -> list[SourceFile]:
+    """The files of a source that are wanted, the notebooks among them read by a worker: one that
+    was scanned may have taken all the time that it may."""
+    read: list[SourceFile] = []
+
+    def notebooks() -> Iterator[Unread]:
+        for file in source.files():
+            if isinstance(file, Skipped) or not wanted(file):
+                continue
+            if isinstance(file, Unread):
+                yield file
+            else:
+                read.append(file)
+
+    for batch in run(_as_read, Streamed(notebooks()), [], 1, Nothing(), None, limits=limits):
+        read += batch
+    return read
+
+
+def _as_read(files: Sequence[SourceFile], _: None) -> list[SourceFile]:
+    """The work on a batch of notebooks, which are read before."""
+    return [*files]
 
 
 def _globs(paths: Collection[str]) -> list[str]:

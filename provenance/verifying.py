@@ -145,7 +145,7 @@ def verify_bundle(
         of = number(undated, "finding or identical file", "findings and identical files")
         words = f"of {of} are those of the bundle: no git history is here to ask"
         checks.append(Check("days", "open", words))
-    return (*checks, *_compared(content, about, report, source))
+    return (*checks, *_compared(content, about, report, source, limits))
 
 
 _Seen = Mapping[str, tuple[SuspectSeen, Direction]]
@@ -199,7 +199,7 @@ def _dated(report: Report, packed: _Seen) -> tuple[Report, int]:
 
 
 def _compared(
-    content: dict[str, bytes], about: _About, report: Report, source: str
+    content: dict[str, bytes], about: _About, report: Report, source: str, limits: Bounds
 ) -> Iterator[Check]:
     """The new report against the packed one, then what is made of it."""
     recorded = {one["path"]: one["sha256"] for one in about.inputs}
@@ -237,8 +237,8 @@ def _compared(
 
     here = replace(report, source=source)
     texts = Texts(
-        suspect_texts(here, include=about.call.include, exclude=about.call.exclude),
-        reference_texts(report),
+        suspect_texts(here, include=about.call.include, exclude=about.call.exclude, limits=limits),
+        reference_texts(report, limits=limits),
     )
     if sorted(list(one) for one in texts.references) != about.quoted:
         words = "it quotes other reference files than are at hand; 'provenance sources fetch'"

@@ -39,7 +39,9 @@ __all__ = [
     "BOUNDS",
     "Bounds",
     "Listed",
+    "Nothing",
     "Progress",
+    "Streamed",
     "at_once",
     "emptied",
     "held",
@@ -89,6 +91,27 @@ class Listed:
     def files(self) -> Iterator[SourceFile | Skipped]:
         """The files."""
         yield from self.listed
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Files as they come, once, as a source yields them; nobody knows how many."""
+
+    coming: Iterator[_File]
+    total: int = 0
+
+    def files(self) -> Iterator[_File | Skipped]:
+        """The files."""
+        yield from self.coming
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Settings of work that needs none."""
+
+    def open(self) -> AbstractContextManager[None]:
+        """Nothing is to be opened."""
+        return nullcontext()
 
 
 def run(
@@ -173,17 +196,9 @@ def at_once(
     """
     if jobs < 1 or multiprocessing.current_process().daemon:
         return _left(_here(_Reads(work), files, None, limits, skipped), skipped)
-    task = Task(_Reads(work), _Nothing(), limits, context_for(1))
+    task = Task(_Reads(work), Nothing(), limits, context_for(1))
     (done,) = _spread(task, iter([files]), 1, skipped)
     return _left(done, skipped)
-
-
-@dataclass(frozen=True, slots=True)
-class _Nothing:
-    """Settings of work that needs none."""
-
-    def open(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from provenance.cluster.gather import (
     LONGEST_TEXT,
     READ,
     SOURCE_COLUMNS,
-    Streamed,
     files_of_rows,
     files_of_sources,
     suspect_of,
@@ -30,7 +29,7 @@ from provenance.limits import READ as LIMITS
 from provenance.model import Skipped, SourceFile
 from provenance.sketch import permutations
 from provenance.version import VERSION
-from provenance.workers import BOUNDS, Bounds, run
+from provenance.workers import BOUNDS, Bounds, Streamed, run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession

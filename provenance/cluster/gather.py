@@ -6,7 +6,7 @@ A bad row is a row with a reason: it is counted and told, and the rest goes on.
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from provenance.decode import printable, shown
@@ -50,18 +50,6 @@ LONGEST_TEXT = 10_000
 _LONGEST_PATH = 1024
 _LONGEST_NAME = 200
 _NONE = (None,) * 13
-
-
-@dataclass(frozen=True, slots=True)
-class Streamed:
-    """Files as they come, once, as a source yields them; nobody knows how many."""
-
-    coming: Iterator[SourceFile]
-    total: int = 0
-
-    def files(self) -> Iterator[SourceFile | Skipped]:
-        """The files."""
-        yield from self.coming
 
 
 def files_of_sources(

@@ -32,7 +32,7 @@ from provenance.cluster.fingerprints import (
     sketch_of,
     unpacked,
 )
-from provenance.cluster.gather import SUSPECT, Streamed, suspect_of
+from provenance.cluster.gather import SUSPECT, suspect_of
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import TABLES, Header, lacking, refused
 from provenance.library import Library
@@ -43,7 +43,7 @@ from provenance.scanning import Outcome, Proposed, outcomes, proposed
 from provenance.schema import FILE, LAYOUT, TEXT
 from provenance.sketch import sketch
 from provenance.spoken import Spoken, beside
-from provenance.workers import Bounds, Listed, patience, run
+from provenance.workers import Bounds, Listed, Streamed, patience, run
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
