@@ -387,6 +387,32 @@ def test_colours_cost_time_by_the_length_of_a_text(monkeypatch: pytest.MonkeyPat
     assert plain == [0, 1], "each sign takes as long as a word"
 
 
+@SEEDED
+@hypothesis.given(st.text(), st.integers(0, 30))
+def test_what_there_is_to_colour_is_counted_no_further_than_is_coloured(
+    text: str, most: int
+) -> None:
+    """Files with a finding are quoted whole: three of 9 MB took half a minute, though none of them
+    was coloured."""
+    work = len(re.findall(r"\w+|[^\w\s]", text)) + len(text) // 20
+    told = quoted._work(text, most)
+    assert told == work if work <= most else told > most
+
+
+def test_no_more_of_a_file_is_counted_than_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Counted:
+        def finditer(self, text: str) -> Iterator[str]:
+            for sign in text:
+                seen.append(sign)
+                yield sign
+
+    monkeypatch.setattr(quoted, "_COLOURED", Counted())
+    assert quoted._work("+" * 100_000, 6_000) > 6_000
+    assert len(seen) <= 6_001
+
+
 def _quoted(text: str) -> tuple[Report, list[Finding], dict[str, str], dict[Any, str]]:
     found = audits.finding(1)
     whole = audits.audit((audits.ruling(found),)).report

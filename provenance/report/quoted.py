@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from provenance.decode import printable
@@ -36,7 +37,7 @@ _COLOURED = re.compile(r"\w+|[^\w\s]")
 _BLANKS = 20
 """Other characters that take as long as a word."""
 
-_LONG = re.compile(r"[^\n]{1000}")
+_LONG = re.compile(r"^[^\n]{1000}", re.MULTILINE)
 """A file with so long a line has no colours: a string in it may take time by its square."""
 
 
@@ -79,7 +80,7 @@ class Quotes:
     def _quote(self, name: str, texts: Sequence[tuple[int, str]]) -> None:
         if name in self.files:
             return
-        work = sum(_work(text) for _, text in texts)
+        work = sum(_work(text, self._left) for _, text in texts)
         coloured = work <= self._left and not any(_LONG.search(text) for _, text in texts)
         self._left -= work if coloured else 0
         self.plain += not coloured
@@ -88,9 +89,10 @@ class Quotes:
         ]
 
 
-def _work(text: str) -> int:
-    """How much there is to colour."""
-    return sum(1 for _ in _COLOURED.finditer(text)) + len(text) // _BLANKS
+def _work(text: str, most: int) -> int:
+    """How much there is to colour; of more than ``most`` some that is more."""
+    blanks = len(text) // _BLANKS
+    return blanks + sum(1 for _ in islice(_COLOURED.finditer(text), max(0, most + 1 - blanks)))
 
 
 def _release(finding: Finding) -> Release:
@@ -114,7 +116,15 @@ def visible(text: str) -> str:
     """The text with what cannot be seen, or would reorder what is, written out."""
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return "".join(sign if sign in "\n\t" else safe(sign) for sign in text)
+    return text.translate(_Shown())
+
+
+class _Shown(dict[int, str]):
+    """How each sign is shown, found once: a text has very many, and few different ones."""
+
+    def __missing__(self, sign: int) -> str:
+        shown = self[sign] = chr(sign) if chr(sign) in "\n\t" else safe(chr(sign))
+        return shown
 
 
 @cache
