@@ -173,6 +173,7 @@ def finding_of(
         return None
     renamed = _renamed(parsed, suspect, reference, alignment, place, library, chosen.number)
     written = _as_written(parsed, suspect, reference, alignment, place)
+    same_names = not renamed and _same_marks(parsed, suspect, reference, alignment, place)
     alike = _alike(entry, chosen)
     also = {other for one in alike for other in library.origins(one.number, one.unit)} - {origin}
     lineage, families = library.lineage(((one.number, one.unit) for one in alike), _MOST_LINEAGE)
@@ -191,7 +192,7 @@ def finding_of(
         id=blake2b(key, digest_size=10).hexdigest(),
         suspect=_suspect(file, unit),
         reference=_reference(chosen, origin, place, reference, library),
-        clone_type=clone_type(replace(alignment, same_text=written), same_names=not renamed),
+        clone_type=clone_type(replace(alignment, same_text=written), same_names=same_names),
         resemblance=round(alignment.resemblance, _ROUNDED),
         suspect_containment=round(alignment.suspect_containment, _ROUNDED),
         reference_containment=round(alignment.reference_containment, _ROUNDED),
@@ -305,12 +306,33 @@ def _as_written(
     if place.mark == parsed.mark or same.all():
         return same
     differing = np.flatnonzero(~same)
-    words, at = np.unique(suspect.word[alignment.suspect[differing]], return_inverse=True)
-    written = _written(parsed)
-    again = word_hashes([written.get(word, b"") for word in words.tolist()], place.mark)
+    mine = _with_mark_of(place, parsed, suspect.word[alignment.suspect[differing]])
     result: NDArray[np.bool_] = same.copy()
-    result[differing] = again[at] == reference.word[alignment.reference[differing]]
+    result[differing] = mine == reference.word[alignment.reference[differing]]
     return result
+
+
+def _same_marks(
+    parsed: Parsed, suspect: Tokens, reference: Tokens, alignment: Alignment, place: Place
+) -> bool:
+    """Whether no paired texts are told as equal that bear the marks of two families, as a string
+    may that names one."""
+    if place.mark == parsed.mark:
+        return True
+    equal = suspect.word[alignment.suspect[alignment.same_text]]
+    there = reference.word[alignment.reference[alignment.same_text]]
+    borne = equal == there  # the others are equal as written
+    return np.array_equal(_with_mark_of(place, parsed, equal[borne]), there[borne])
+
+
+def _with_mark_of(place: Place, parsed: Parsed, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Texts of the suspect's, as they are where the reference's mark is read in them."""
+    distinct, at = np.unique(words, return_inverse=True)
+    written = _written(parsed)
+    known = [written.get(word) for word in distinct.tolist()]
+    again = word_hashes([one or b"" for one in known], place.mark)
+    kept = np.array([one is None for one in known], bool)
+    return np.where(kept, distinct, again)[at]
 
 
 def _renamed(

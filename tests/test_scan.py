@@ -279,6 +279,30 @@ def test_what_is_as_written_is_type_1_whatever_else_its_file_has(tmp_path: Path)
     assert (types["RegNetEncoder"], types["RegNetModel"]) == ("type-1", "type-2")
 
 
+def test_a_text_with_the_mark_of_another_family_is_not_as_written(tmp_path: Path) -> None:
+    """The text view has a sign for both marks, which made it type-1, with no rename that tells."""
+    function = """
+
+def loaded(path, table, other):
+    result = {}
+    for key, value in table.items():
+        if key.startswith("regnet_config") and other(key, "regnet"):
+            result[key] = value + path.get("regnet_weights", 12)
+        elif key in other:
+            result[other[key]] = value - 5
+    return result
+"""
+    there = MARKED + function
+    here = there.replace("RegNet", "Zorblatt").replace("regnet", "zorblatt")
+    reference = write(tmp_path / "r", modeling_regnet=there)
+    (found,) = (
+        one
+        for one in provenance.compare(write(tmp_path / "s", mine=here), reference).findings
+        if one.suspect.name == "loaded"
+    )
+    assert (found.clone_type, found.renames, found.resemblance) == ("type-2", (), 1.0)
+
+
 # --- hiding -------------------------------------------------------------------------------
 
 
