@@ -529,6 +529,7 @@ def test_notice_files_are_gone_through_once_for_all_files(monkeypatch: pytest.Mo
         parted.append(holder)
         return parties(holder)
 
+    monkeypatch.setattr("provenance.declared.parties", counted)
     monkeypatch.setattr("provenance.spoken.parties", counted)
     text = "".join(f"(c) 2024 A{at}, B{at} and C{at}\n" for at in range(20)).encode()
     read = notice_files([(f"NOTICE-{at}", text) for at in range(5)])
