@@ -176,7 +176,7 @@ class Files:
         (whole / "report").write_text(json_report(report), "utf-8")
         (whole / "policy").write_text(_POLICY, "utf-8")
         entries = [
-            Entry(f"{at:016x}", f"src/{at}.py", "f", "birds/m0", "derived", "2026-01-02", "agreed")
+            Entry(f"{at:016x}", f"src/{at}.py", "f", "birds/m0", "origin", "2026-01-02", "agreed")
             for at in range(3)
         ]
         (whole / "baseline").write_text(ledger_text(entries), "utf-8")

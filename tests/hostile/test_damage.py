@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hostile.damage import Damage, Files, damages, tried
+from provenance.integrity import verify
 
 SAMPLE = 40
 """Of each way to damage a file."""
@@ -37,6 +38,17 @@ def test_a_damaged_file_is_told_or_makes_no_difference(
     assert told.wrong == []
     assert sum(told.became.values()) == len(some)
     assert any(became == "refused" for _, became in told.became)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_damaged_is_read(kind: str, files: Files, tmp_path: Path) -> None:
+    """Else every damage would be refused, whatever it is."""
+    place = tmp_path / kind
+    place.write_bytes(files.whole[kind])
+    if kind.startswith("index"):  # the check of damaged ones wants verify to refuse
+        verify(place)
+    else:
+        assert files.checks[kind](place) == "same"
 
 
 def test_damages_are_all_there_are() -> None:
