@@ -161,8 +161,8 @@ def reference_texts(
             continue
         try:
             opened = open_source(place, include=_globs(paths))
-            held = _texts(opened, paths, limits)
-            texts |= {(package, version, path): text for path, text in held.items()}
+            found = _texts(opened, paths, limits)
+            texts |= {(package, version, path): text for path, text in found.items()}
         except ProvenanceError:
             continue  # the report says that it lacks, and how to get it
     return texts

@@ -760,3 +760,29 @@ def test_a_reference_of_another_release_is_not_quoted(tmp_path: Path) -> None:
     assert reference_texts(report, two) == {}
     with pytest.raises(provenance.SourceError, match="nothing"):  # not left out in silence
         reference_texts(report, str(tmp_path / "nothing"))
+
+
+def test_a_reference_that_is_given_is_not_quoted_from_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside one that stands in the cache, of which it had the text for a day."""
+    text, kept = program(1), {}
+    for version, head in (("1.0", ""), ("2.0", "A = 1\n" * 9)):
+        kept["demo", version] = str(tmp_path / f"demo-{version}-py3-none-any.whl")
+        with zipfile.ZipFile(kept["demo", version], "w") as wheel:
+            wheel.writestr(
+                f"demo-{version}.dist-info/METADATA", f"Name: demo\nVersion: {version}\n"
+            )
+            wheel.writestr("demo/theirs.py", head + text)
+    provenance.build_index([kept["demo", "1.0"]], tmp_path / "one.db")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.py").write_text(f"{text}\nX = 1\n")
+    report = provenance.scan(tmp_path / "mine", [tmp_path / "one.db"])
+    first = report.findings[0]
+    newer = replace(first, reference=replace(first.reference, version="2.0"))
+    both = replace(report, findings=(*report.findings, newer))
+    monkeypatch.setattr("provenance.sides.cached", lambda name, version: kept.get((name, version)))
+    assert reference_texts(both, kept["demo", "2.0"]) == {
+        ("demo", "1.0", "demo/theirs.py"): text,
+        ("demo", "2.0", "demo/theirs.py"): "A = 1\n" * 9 + text,
+    }

@@ -773,6 +773,9 @@ def test_no_cell_goes_on_in_the_next_one(cells: list[str]) -> None:
     ("one", "other"),
     [
         ("for a in b:\n    f(a)\n    g(a)\n", "for a in b:\n    f(a)\ng(a)\n"),
+        ("x = f(g(a), b)\n", "x = f(g(a, b))\n"),
+        ("x = [[a], b]\n", "x = [[a, b]]\n"),
+        ("x = f(lambda a: b, c)\n", "x = f(lambda a, b: c)\n"),
         ("x = r'\\n'\n", "x = '\\n'\n"),
         ("x = f'{{a}}'\n", "x = '{{a}}'\n"),
         ("x = u'a'\n", "x = 'a'\n"),
