@@ -216,11 +216,11 @@ def _enter(
 
     def known(file: SourceFile | Unread) -> bool:
         origin = named(file.path)
-        return (
-            segments.knows_tree(file.sha256)
-            or origin is None
-            or segments.has(release, origin, file.path, file.sha256)
-        )
+        if origin is not None and segments.has(release, origin, file.path, file.sha256):
+            return True
+        if isinstance(file, Unread):  # the same bytes may be Python, and no notebook
+            return False
+        return origin is None or segments.knows_tree(file.sha256)
 
     files = parsed = 0
     told: list[Skipped] = []

@@ -155,7 +155,7 @@ def noticed(
         found: as ``Source.notices`` has them.
         skipped: grows by those that are not read, and why.
         jobs: 0 reads them in this process.
-        limits: what to read all of them may take, or one, where that is not enough.
+        limits: what to read all of them may take.
     """
     files: list[SourceFile] = []
     for one in found:
@@ -166,16 +166,29 @@ def noticed(
             files.append(SourceFile(path, content, ""))
     lost: list[Skipped] = []
     read = at_once(_notices, files, lost, jobs, limits) if files else []
+    if lost or len(read) > 1:  # what bounds all of them together held for each alone
+        unread = {one.path for one in lost}
+        files = [file for file in files if file.path not in unread]
+        again: list[Skipped] = []
+        read = at_once(_notices, files, again, jobs, limits) if files else []
+        if again or len(read) > 1:
+            lost += (Skipped(file.path, _TOGETHER) for file in files)
+            files, read = [], []
     skipped += lost
-    unread = {one.path for one in lost}
-    return tuple(file.path for file in files if file.path not in unread), tuple(read)
+    return tuple(file.path for file in files), tuple(one for some in read for one in some)
 
 
-def _notices(files: Sequence[SourceFile], _: None) -> list[NoticeFile]:
-    """The work on all of the notice files, in a worker."""
+_TOGETHER = (
+    "found notice files that take more than a worker may, all together, expected less; leave some "
+    "out with --exclude, or raise --timeout and --memory"
+)
+
+
+def _notices(files: Sequence[SourceFile], _: None) -> list[tuple[NoticeFile, ...]]:
+    """The work on the notice files, in a worker: one result for all that are read together."""
     from provenance.notices import notice_files
 
-    return [*notice_files((file.path, file.content) for file in files)]
+    return [notice_files((file.path, file.content) for file in files)]
 
 
 @dataclass(frozen=True, slots=True)

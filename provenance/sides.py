@@ -17,6 +17,7 @@ from provenance.errors import ProvenanceError, SourceError
 from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
 from provenance.pypi import cached, parse_requirement
 from provenance.source import Source, open_named, open_source
+from provenance.worker import UnstartedError
 from provenance.workers import BOUNDS, Bounds, Nothing, Streamed, run
 
 _PLAIN = re.compile(r"[\w./+-]+")
@@ -163,6 +164,8 @@ def reference_texts(
             opened = open_source(place, include=_globs(paths))
             found = _texts(opened, paths, limits)
             texts |= {(package, version, path): text for path, text in found.items()}
+        except UnstartedError:
+            raise
         except ProvenanceError:
             continue  # the report says that it lacks, and how to get it
     return texts

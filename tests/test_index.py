@@ -1184,3 +1184,22 @@ def test_who_may_not_read_an_index_is_not_told_to_build_it(
     monkeypatch.setattr(os, "stat", refused)
     with pytest.raises(IndexFileError, match=remedy):
         Index(tmp_path / "a.db")
+
+
+def test_a_notebook_with_the_bytes_of_a_known_file_is_read(tmp_path: Path) -> None:
+    """It was entered unread, as if it were Python, where that file was done before: how far was
+    read ahead decided it."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    for name in ("a.py", "b.ipynb"):
+        (folder / name).write_text(program(1), "utf-8")
+    for name in ("c.py", "d.ipynb"):
+        (folder / name).write_bytes(b"")
+    provenance.build_index([folder / "a.py"], tmp_path / "known.db", origin="known/a")
+    known = (tmp_path / "known.db").read_bytes()
+    first = provenance.build_index([folder], tmp_path / "known.db", extend=True)
+    again = provenance.build_index([folder], tmp_path / "known.db", extend=True, exclude=["x"])
+    assert (first.files, again.files) == (2, 2)
+    for built in (first, again):
+        assert [one.path for one in built.skipped] == ["b.ipynb", "d.ipynb"]
+    assert (tmp_path / "known.db").read_bytes() != known

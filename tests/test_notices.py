@@ -572,3 +572,25 @@ def test_a_notice_file_that_costs_too_much_is_told(
     assert report.notice_files == ("NOTICE",)
     assert [one.path for one in report.skipped] == ["LICENSE"]
     assert "--timeout" in report.skipped[0].reason
+
+
+def test_notice_files_that_cannot_be_read_together_are_all_told(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What bounds them all together held for each alone then: how long a worker took decided how
+    much of them was read."""
+    (tmp_path / "a.py").write_text("x = 1\n", "utf-8")
+    for name in ("LICENSE", "NOTICE", "COPYING"):
+        (tmp_path / name).write_text("a\n", "utf-8")
+
+    def read(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
+        listed = [*found]
+        if len(listed) > 1:
+            raise TooLongError
+        return notice_files(listed)
+
+    monkeypatch.setattr(notices, "notice_files", read)
+    report = provenance.scan(tmp_path, [index], jobs=0)
+    assert report.notice_files == ()
+    assert [one.path for one in report.skipped] == ["COPYING", "LICENSE", "NOTICE"]
+    assert all("together" in one.reason for one in report.skipped)

@@ -207,7 +207,7 @@ def _matched(finding: Finding) -> str:
     return (
         f"this {whole} and that, {kinds[finding.clone_type]} ({finding.clone_type}); "
         f"{counted(finding.matched, 'element')} of the two syntax trees are paired, "
-        f"{percent(finding.same_text)} of them as written, in "
+        f"{percent(finding.same_text)} of them as written, marks of families aside, in "
         f"{counted(len(finding.blocks), 'block')} of lines: "
         f"{percent(finding.suspect_containment)} of this, "
         f"{percent(finding.reference_containment)} of that, "
