@@ -27,7 +27,7 @@ from provenance.model import (
     UseOf,
 )
 from provenance.rights import Copyright, License, fold_holder, parties
-from provenance.spoken import MOST_DECLARATIONS, NOBODY, Covering, Kept, Spoken
+from provenance.spoken import MOST_DECLARATIONS, NOBODY, UNSPOKEN, Covering, Kept, Spoken
 from provenance.stated import Stated, claimed, module_of
 from provenance.statements import (
     NOTHING,
@@ -95,7 +95,7 @@ def used(
 
 
 def said(
-    file: SourceFile, reuse: tuple[UseOf, ...], library: Library, notices: Spoken | tuple[()] = ()
+    file: SourceFile, reuse: tuple[UseOf, ...], library: Library, notices: Spoken = UNSPOKEN
 ) -> Said:
     """Read one file; only where something was found in it, does what it says count.
 
@@ -103,13 +103,13 @@ def said(
         file: what was scanned.
         reuse: what is ``used`` there.
         library: the indexes.
-        notices: the notice files of the source, empty for none.
+        notices: the notice files of the source.
     """
     stated = of_cells(file.content, file.cells)
-    covering = notices.of(file.path) if notices else NOBODY
     claims, head = tuple(claimed(stated, file.path, library)), head_lines(file.content)
     above = decorated(file.content) if claims else {}
-    return Said(file.path, stated, claims, reuse, covering, max(_HEAD_LINES, head), above)
+    beside = notices.of(file.path)
+    return Said(file.path, stated, claims, reuse, beside, max(_HEAD_LINES, head), above)
 
 
 def declared(

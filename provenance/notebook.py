@@ -93,10 +93,9 @@ def parted(files: Iterable[SourceFile | Unread]) -> tuple[list[SourceFile], list
     )
 
 
-def read(file: SourceFile | Unread) -> SourceFile | Skipped:
-    """The code of a notebook that is not read yet, or why there is none; any other file as it
-    is."""
-    if isinstance(file, SourceFile):
+def read(file: SourceFile | Unread | Skipped) -> SourceFile | Skipped:
+    """The code of a notebook that is not read yet, or why there is none; anything else as it is."""
+    if not isinstance(file, Unread):
         return file
     found = read_notebook(file.content, file.most)
     if isinstance(found, Reason):

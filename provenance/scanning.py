@@ -408,7 +408,7 @@ limits leave some out."""
 def outcomes(
     files: Sequence[SourceFile],
     library: Library,
-    notices: Spoken | tuple[()],
+    notices: Spoken,
     seconds: float,
     propose: Callable[[list[tuple[SourceFile, Parsed]], Library], list[Proposed]] | None = None,
 ) -> list[Outcome]:

@@ -207,5 +207,7 @@ class Covering:
         return next(filter(None, stated), None)
 
 
-NOBODY = Covering(Spoken(()), ())
+UNSPOKEN = Spoken(())
 """No notice file."""
+NOBODY = UNSPOKEN.of("")
+"""None that speaks of a file."""

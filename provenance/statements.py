@@ -128,7 +128,7 @@ def of_cells(content: bytes, cells: Sequence[tuple[int, int]]) -> Statements:
 def continuity(suspect: Statements, reference: Statements) -> Continuity:
     """What the suspect kept of the reference's notices.
 
-    Holders are compared by ``fold_holder``, licences by ``names_license``.
+    Holders are compared by ``fold_holder``, licences by ``names_any``.
     """
     here, there = _holders(suspect), _holders(reference)
     kept = tuple(name for key, name in there.items() if key in here)
@@ -167,16 +167,6 @@ _AND, _OR = (re.compile(rf"(?<![\w.+-]){word}(?![\w.+-])") for word in ("and", "
 _GNU_ALONE = re.compile(r"([al]?gpl-\d(?:\.\d)?)(\+?)")
 
 
-def names_license(expressions: Iterable[str], wanted: str) -> bool:
-    """Whether some expressions name all licences of another one, or where that leaves the choice,
-    those of one alternative.
-
-    >>> names_license(["MIT OR Apache-2.0"], "apache-2.0"), names_license(["MIT"], "MIT OR ISC")
-    (True, True)
-    """
-    return names_any(identifiers(*expressions), alternatives(wanted))
-
-
 def alternatives(expression: str) -> tuple[frozenset[str], ...]:
     """The licences of each alternative of an expression; where it leaves none, all of it."""
     folded = expression.casefold()
@@ -185,7 +175,15 @@ def alternatives(expression: str) -> tuple[frozenset[str], ...]:
 
 
 def names_any(named: frozenset[str], chosen: Iterable[frozenset[str]]) -> bool:
-    """Whether all licences of one of some alternatives are named."""
+    """Whether all licences of one of some alternatives are named.
+
+    >>> names_any(identifiers("MIT OR Apache-2.0"), alternatives("apache-2.0"))
+    True
+    >>> names_any(identifiers("MIT"), alternatives("MIT OR ISC"))
+    True
+    >>> names_any(identifiers("MIT"), alternatives("MIT AND ISC"))
+    False
+    """
     return any(one <= named for one in chosen)
 
 

@@ -23,7 +23,7 @@ SECONDS = 1709294400  # the same in UTC
 
 def all_read(source: Source) -> list[SourceFile | Skipped]:
     """The files, the notebooks among them read as a worker does it."""
-    return [one if isinstance(one, Skipped) else read(one) for one in source.files()]
+    return [*map(read, source.files())]
 
 
 def paths(source: Source) -> list[str]:

@@ -33,6 +33,7 @@ from provenance.report.json import json_report
 from provenance.report.saved import report_of
 from provenance.ruling import GRAVEST
 from provenance.scanning import Asked, Outcome, outcomes, reported
+from provenance.spoken import UNSPOKEN
 
 SEEDS = st.integers(0, 10**6)
 MANY = settings(max_examples=tried(25, 60), deadline=None, derandomize=True)
@@ -123,7 +124,7 @@ def test_order_and_batches_of_files_change_nothing(
         for at, (seeds, a) in enumerate(files)
     ]
     skipped = [Skipped("b", "found x"), Skipped("a", "found z"), Skipped("a", "found y")]
-    whole = json_report(report(library, outcomes(given_files, library, (), 60.0), skipped))
+    whole = json_report(report(library, outcomes(given_files, library, UNSPOKEN, 60.0), skipped))
     drawn.shuffle(given_files)
     drawn.shuffle(skipped)
     cut = drawn.randint(0, len(given_files))
@@ -131,7 +132,7 @@ def test_order_and_batches_of_files_change_nothing(
         one
         for batch in (given_files[:cut], given_files[cut:])
         if batch
-        for one in outcomes(batch, library, (), 60.0)
+        for one in outcomes(batch, library, UNSPOKEN, 60.0)
     ]
     drawn.shuffle(parts)
     assert json_report(report(library, parts, skipped)) == whole
@@ -149,7 +150,7 @@ def test_what_a_file_is_made_of_adds_up_to_one(
             for at, (seeds, a) in enumerate(files)
         ],
         library,
-        (),
+        UNSPOKEN,
         60.0,
     )
     told = report(library, found, [])

@@ -64,8 +64,7 @@ def files_of_sources(
     for text in texts:
         source = open_source(text, include=include, exclude=exclude)
         said = astuple(source.release)
-        for found in source.files():
-            file = found if isinstance(found, Skipped) else read(found)
+        for file in map(read, source.files()):
             if isinstance(file, Skipped):
                 yield _skipped(file)
             else:
@@ -140,8 +139,7 @@ def file_of(path: str | None, content: bytes | None, size: int | None) -> Source
         return Skipped(name, "found a row that is no Python file or notebook (.py, .ipynb)")
     if content is None:
         return Skipped(name, f"found {size:,} bytes, expected at most {LIMITS.of(name):,}")
-    found = as_file(name, bytes(content), None, LIMITS)
-    return found if isinstance(found, Skipped) else read(found)
+    return read(as_file(name, bytes(content), None, LIMITS))
 
 
 def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
@@ -159,7 +157,7 @@ def suspects_of_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, .
 
 def suspect_row(found: SourceFile | Unread | Skipped) -> tuple[Any, ...]:
     """A suspect, or what was skipped, as a row of ``SUSPECT``."""
-    file = found if isinstance(found, Skipped) else read(found)
+    file = read(found)
     if isinstance(file, Skipped):
         return file.path, None, None, None, None, file.reason
     return file.path, file.sha256, file.content, file.modified, json.dumps(file.cells), None

@@ -29,6 +29,7 @@ from provenance.parse import parse, syntax
 from provenance.scanning import outcomes
 from provenance.schema import WIDE, WIDE_FROM
 from provenance.segments import Segments
+from provenance.spoken import UNSPOKEN
 
 _Made = TypeVar("_Made")
 
@@ -102,7 +103,7 @@ def _looked_into(path: Path, data: bytes) -> None:
                 _read(forged.indexes[0])
                 return
             with parsed_once():
-                for result, found in outcomes(asked(), forged, (), 60.0):
+                for result, found in outcomes(asked(), forged, UNSPOKEN, 60.0):
                     assert 0 <= result.novel <= 1
                     assert all(one.blocks for one in found)
     except IndexFileError as error:

@@ -36,6 +36,7 @@ from provenance.scanning import outcomes
 from provenance.schema import TEXT
 from provenance.settings import starting
 from provenance.sketch import sketches
+from provenance.spoken import UNSPOKEN
 
 
 @cache
@@ -219,7 +220,7 @@ def _cached() -> list[bytes]:
     import msgspec
 
     library = indexes.library()
-    made = [msgspec.json.encode(one) for one in outcomes(indexes.asked(), library, (), 60.0)]
+    made = [msgspec.json.encode(one) for one in outcomes(indexes.asked(), library, UNSPOKEN, 60.0)]
     path = inside("cache.db")
     kept = remembered.Cache(str(path), "context")
     kept.close()

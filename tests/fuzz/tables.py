@@ -19,6 +19,7 @@ from provenance.library import Library
 from provenance.null import Baseline
 from provenance.pages import compress
 from provenance.scanning import outcomes
+from provenance.spoken import UNSPOKEN
 
 _COLUMNS = ("path", "content", "origin", "version", "date", "license", "package")
 
@@ -131,7 +132,7 @@ def fuzz_slice(data: bytes) -> None:
         return
     try:
         with parsed_once(), Library([Slice(header(), rows)]) as cut:
-            for result, found in outcomes(asked(), cut, (), 60.0):
+            for result, found in outcomes(asked(), cut, UNSPOKEN, 60.0):
                 assert 0 <= result.novel <= 1
                 assert all(one.blocks for one in found)
     except IndexFileError as error:

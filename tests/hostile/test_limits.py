@@ -26,6 +26,7 @@ from provenance.parse import syntax
 from provenance.patterns import Patterns
 from provenance.scanning import outcomes
 from provenance.source import open_source
+from provenance.spoken import UNSPOKEN
 from provenance.uses import uses
 
 SIZE = 90_000
@@ -62,7 +63,7 @@ def _worst(asked: tuple[str, str]) -> None:
     with Library([index]) as library:
         tracemalloc.start()
         try:
-            outcomes([file], library, (), inf)
+            outcomes([file], library, UNSPOKEN, inf)
         finally:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
