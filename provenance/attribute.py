@@ -456,7 +456,7 @@ class _Attribution:
             scored = tuple(
                 one
                 for one in self._score(position)
-                if self.null.false_alarm_rate(one.structure, one.size, "structure") <= BESIDE
+                if self.null.false_alarm_rate(one.structure, size, "structure") <= BESIDE
                 and told in self.library.origins(one.number, one.unit)
             )
             if scored:

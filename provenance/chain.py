@@ -46,7 +46,7 @@ def chain(
     known = {finding.reference.family}
     known |= {library.family(one.origin).name for one in finding.lineage}
     best: dict[str, tuple[float, Ancestor]] = {}
-    size = library.shingled([named])[0].structure.size + library.parameters.k - 1
+    size = library.shingled([named])[0].elements
     for number, unit in others:
         members, _ = library.lineage([(number, unit)], 1)
         if not members or members[0].first_seen is None or members[0].first_seen >= first:

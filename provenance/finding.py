@@ -180,9 +180,9 @@ def finding_of(
     null = library.null
     rate_ = percentile = None
     if null is not None and entry.whole:
-        alone = null.false_alarm_rate(chosen.score, chosen.size)
+        alone = null.false_alarm_rate(chosen.score, entry.elements)
         rate_ = round(rate(alone, families, library.families), _ROUNDED)
-        percentile = round(null.percentile(chosen.score, chosen.size), _ROUNDED)
+        percentile = round(null.percentile(chosen.score, entry.elements), _ROUNDED)
     where = np.arange(unit.start, unit.stop) if isinstance(elements, slice) else elements
     stand = None
     if "module" in (unit.kind, place.kind):

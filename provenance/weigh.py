@@ -67,7 +67,7 @@ class Weighing:
         null = self.library.null
         rate = None
         if null is not None and compared:
-            rate = null.false_alarm_rate(compared[0].score, compared[0].size)
+            rate = null.false_alarm_rate(compared[0].score, own.elements)
         named = [found.reference.family] if found else []
         families = {*named, *(one.family for one in nearest), *self.families}
         return UnitWeighed(
@@ -168,9 +168,7 @@ class Weighing:
         suspect = self.parsed.tokens[span(self.parsed, position)]
         paired = align(suspect, index.tokens_at(place.tree, place.position))
         null = self.library.null
-        sizes = {(one.number, one.unit): one.size for one in self._compared(position)}
-        size = sizes.get((best.number, best.unit), best.size)  # as the report's rate is of
-        rate = null.false_alarm_rate(best.score, size) if null else None
+        rate = null.false_alarm_rate(best.score, len(suspect)) if null else None
         return replace(
             said,
             near=Near(said.family, origin, place.path, place.name, place.date, best.scores),

@@ -12,6 +12,7 @@ from programs import program
 
 import provenance
 from provenance import verdict
+from provenance.library import Library
 from provenance.model import Ancestor, Finding, Identity, Reference, Suspect
 from provenance.null import Baseline, counted
 
@@ -167,3 +168,28 @@ def test_one_null_is_for_all_indexes(tmp_path: Path) -> None:
     assert {one.verdict for one in alone} == {"resembles"}
     assert {one.verdict for one in beside} == {"derived"}
     assert {one.reference.origin for one in beside} == {"few/ours9"}
+
+
+def test_a_rate_is_read_in_the_class_of_all_elements_as_it_was_measured(tmp_path: Path) -> None:
+    """Where a unit repeats itself, and is not equal to its reference, by all of its elements: the
+    sizes of the null are such. Counted once, one in four of such units fell into another class."""
+    told = program(7, functions=1, classes=0, statements=4)
+    repeated = told + "    held.append(width)\n" * 60
+    for number in range(60):
+        folder = tmp_path / "many" / "models" / f"fam{number}x"
+        folder.mkdir(parents=True)
+        own = program(100 + number, functions=4)
+        (folder / "modeling.py").write_text(own + (repeated if not number else ""))
+    provenance.build_index([tmp_path / "many"], tmp_path / "many.db", date="2024-01-01")
+    mine = tmp_path / "mine.py"
+    mine.write_text(repeated + "    return held * 2 - width\n")
+    (found,) = provenance.scan(mine, [tmp_path / "many.db"]).findings
+    assert found.resemblance < 1.0
+    assert found.scores is not None
+    elements = round(found.matched / found.suspect_containment)
+    with Library([str(tmp_path / "many.db")]) as library:
+        null = library.null
+    assert null is not None
+    assert elements >= 320
+    assert null.survival(elements).pairs != null.survival(160).pairs
+    assert found.false_alarm_rate == round(null.false_alarm_rate(found.scores.score, elements), 6)
