@@ -455,7 +455,10 @@ def _blame(
         return {}  # not committed yet
     told = ended.stdout.count(b"\n\t")  # each line stands behind its header
     if ended.returncode or told != sum(last - first + 1 for first, last in asked):
-        return Reason("git could not read their history; 'git fsck' says what is wrong")
+        return Reason(
+            "git could not read their history; clone it whole (no --filter), else 'git fsck' says "
+            "what is wrong"
+        )
     days = read_porcelain(ended.stdout, found.shallow)
     if not days and len(_CR_ALONE.findall(data)) > data.count(b"\n"):
         return Reason("lines end with CR alone, which git takes for one line; write LF instead")
