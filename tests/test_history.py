@@ -349,6 +349,17 @@ def test_a_git_that_does_not_say_all_is_told(
     assert "could not read their history" in (found.reason or "")
 
 
+def test_a_partial_clone_is_told_to_be_made_whole(tmp_path: Path) -> None:
+    """Nothing is wrong with it that ``git fsck``, the only remedy once, would say."""
+    texts = [(TEXT, FIRST, FIRST), (TEXT + "more = 1\n", SECOND, SECOND)]
+    root, clone = repository(tmp_path / "r", texts), tmp_path / "clone"
+    git(root, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--filter=blob:none", root.as_uri(), str(clone))
+    found = history(str(clone), wanted(clone))
+    assert not found.lines
+    assert "clone it whole (no --filter)" in (found.reason or "")
+
+
 def test_what_cannot_be_read_is_told_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
