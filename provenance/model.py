@@ -329,6 +329,7 @@ class Identity:
     attribution: Attribution = "undeclared"
     declarations: tuple[Declaration, ...] = ()
     code: str = "0" * 16
+    stated_licenses: tuple[str, ...] = ()
 
 
 # --- what the align stage yields ---------------------------------------------------------
@@ -402,7 +403,8 @@ class Reference:
     very unit, ``None`` where no release with it has a date; it is a day either way.
     ``absent_before`` is the day of the last indexed release of the package that is older and
     does not ship it: what is between the two days is not known. ``title`` is the family's human
-    name. ``link`` is a public address of the lines.
+    name. ``link`` is a public address of the lines. ``license`` is the release's,
+    ``stated_licenses`` those that the very file states.
     """
 
     origin: str
@@ -421,6 +423,7 @@ class Reference:
     organisation: str | None
     country: str | None
     link: str | None
+    stated_licenses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

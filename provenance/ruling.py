@@ -22,6 +22,7 @@ from provenance.model import (
     Identity,
     Level,
     Notice,
+    Reference,
     Report,
     Rule,
     Ruling,
@@ -236,6 +237,7 @@ class _Judge:
         near = [one for one in finding.also if self.denied(one)] if counts else []
         if near and not any(rule == "origin" for rule, _ in breaks):
             told += f"; as close to the denied {near[0]}"
+        stated = self._of_statements(reference, breaks) if counts else ""
         return self._ruled(
             Ruling(
                 id=finding.id,
@@ -248,13 +250,13 @@ class _Judge:
                 end_line=suspect.end_line,
                 origin=reference.origin,
                 license=license_,
-                message=told,
+                message=told + stated,
                 remedy="",
                 finding=finding,
             ),
             breaks,
             covering,
-            warned=bool(near),
+            warned=bool(near or stated),
         )
 
     def of_identical(self, file: FileResult, same: Identity) -> Ruling:
@@ -262,7 +264,7 @@ class _Judge:
         covering = self.declared_by(file.path, None, (same.origin, *same.also))
         breaks: list[tuple[Rule, str]] = []
         license_ = same.license or (covering.license if covering else None)
-        near = None
+        near, stated = None, ""
         notice = next((one for one in file.notices if one.origin == same.origin), None)
         if self._fails(file.verdict, file.lines):
             breaks += self._of_origin(same.origin, license_)
@@ -270,11 +272,13 @@ class _Judge:
                 breaks += self._of_attribution(same.attribution)
             breaks += self._of_notice(notice)
             near = next((one for one in same.also if self.denied(one)), None)
+            stated = self._of_statements(same, breaks)
         release = f" {same.version}" if same.version else ""
         alike = "byte for byte" if same.exact else "but for its layout"
         days = ", which is younger than this" if same.direction == "younger" else ""
         if near and not any(rule == "origin" for rule, _ in breaks):
             days += f"; the denied {near} has it too"
+        days += stated
         # of the same path other releases have other code, which no entry of a baseline accepted
         named = f"identical\0{same.origin}\0{same.path}\0{same.code}"
         key = named.encode("utf-8", "surrogatepass")
@@ -295,7 +299,7 @@ class _Judge:
             ),
             breaks,
             covering,
-            warned=bool(near),
+            warned=bool(near or stated),
         )
 
     def of_use(self, path: str, use: UseOf, denied: str) -> Ruling:
@@ -359,6 +363,16 @@ class _Judge:
             yield "origin", denied
         if said := self.license_denied(license_):
             yield "license", said
+
+    def _of_statements(
+        self, source: Reference | Identity, breaks: Sequence[tuple[Rule, str]]
+    ) -> str:
+        """What is amiss with a licence that the reference file itself states. It fails nothing: a
+        line may name that of other code, or of weights."""
+        if any(rule == "license" for rule, _ in breaks):
+            return ""
+        said = next(filter(None, map(self.license_denied, source.stated_licenses)), "")
+        return said and f"; of the licences that {source.path} states, {said}"
 
     def _of_attribution(self, said: Attribution) -> Iterator[tuple[Rule, str]]:
         """What is amiss with what the source itself declares."""

@@ -485,6 +485,32 @@ def test_a_part_of_a_word_keeps_no_notice(dirty: Path) -> None:
     assert failures(audited(*wanted, code=0)) == []
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_licence_that_only_the_reference_file_states_warns(dirty: Path, whole: bool) -> None:
+    """The release is under MIT, the file says another; a line may be of weights: nothing fails."""
+    head = "# SPDX-License-Identifier: GPL-3.0-only\n"
+    first = Path("other/m0.py")
+    first.parent.mkdir()
+    first.write_text(head + program(0))
+    provenance.build_index(["other"], "other.db", license="MIT", date="2024-01-02")
+    more = "" if whole else "\n\ndef more(left, right):\n    return left - right\n"
+    Path("src/borrowed.py").write_text(first.read_text() + more)
+    first.unlink()
+    run("notices", "--write", "--index", "other.db", code=0)
+    wanted = ("--index", "other.db", "--deny-license")
+    quiet = audited(*wanted, "ISC", code=0)["rulings"]
+    assert {one["level"] for one in quiet} == {"note"}
+    told = audited(*wanted, "GPL-*", code=0)["rulings"]
+    assert {(one["level"], one["rule"], one["license"]) for one in told} == {
+        ("warning", "allowed", "MIT")
+    }
+    said = "of the licences that m0.py states, GPL-3.0-only is denied"
+    assert all(said in one["message"] for one in told)
+    failed = failures(audited(*wanted, "MIT", "--deny-license", "GPL-*", code=1))
+    assert {one["rule"] for one in failed} == {"license"}
+    assert not any(said in one["message"] for one in failed)
+
+
 def test_no_identity_is_twice(clean: Path) -> None:
     """CycloneDX wants every reference once, GitLab every fingerprint."""
     (clean / "src" / "use.py").write_text(
