@@ -13,11 +13,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 
-from provenance.errors import ProvenanceError, SourceError
+from provenance.errors import SourceError
 from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
 from provenance.pypi import cached, parse_requirement
 from provenance.source import Source, open_named, open_source
-from provenance.worker import UnstartedError
 from provenance.workers import BOUNDS, Bounds, Nothing, Streamed, run
 
 _PLAIN = re.compile(r"[\w./+-]+")
@@ -164,9 +163,7 @@ def reference_texts(
             opened = open_source(place, include=_globs(paths))
             found = _texts(opened, paths, limits)
             texts |= {(package, version, path): text for path, text in found.items()}
-        except UnstartedError:
-            raise
-        except ProvenanceError:
+        except SourceError:
             continue  # the report says that it lacks, and how to get it
     return texts
 

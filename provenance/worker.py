@@ -38,6 +38,9 @@ _CYCLES = 50_000
 """Objects that are made and not let go before cycles are sought. Python begins with 700 or 2,000:
 on sympy it seeks a hundred times and finds none, on models 300 objects for 3 % of the time."""
 
+_HERE = os.path.dirname(os.path.realpath(__file__))
+"""Whose code this is: the server of workers knows nothing of what a script puts into ``sys.path``,
+and finds another one where that is installed."""
 _NEEDED = ("provenance.attribute", "provenance.candidates", "provenance.declared")
 """Imported before a process is forked: what every worker needs, and takes long."""
 
@@ -169,7 +172,12 @@ class Worker:
                     f"{_START_SECONDS:g} seconds, expected it in one or two; use fewer --jobs, or "
                     "keep the indexes where they are read sooner"
                 )
-            self._received()
+            if (whose := self._received()) != [_HERE]:
+                raise ProvenanceError(
+                    f"found that worker processes run {''.join(whose) or 'another release'}, "
+                    f"expected {_HERE}; install that one alone, or put the folder that it is in "
+                    "into PYTHONPATH"
+                )
         except (EOFError, OSError) as error:
             said = _ending(self._gone())
             self.end()
@@ -469,7 +477,7 @@ def _serve(
             if first:
                 opened = settings.open()  # kept: it closes when it is no more
                 resource = opened.__enter__()
-            answer = [] if first else work(batches.get(), resource), None, ""
+            answer = [_HERE] if first else work(batches.get(), resource), None, ""
         except (ProvenanceError, TooLongError, MemoryError) as error:
             answer = None, error, ""
         except Exception as error:

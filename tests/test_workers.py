@@ -6,11 +6,13 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ import provenance
 from provenance import notebook, worker, workers
 from provenance.errors import ProvenanceError, TooLongError
 from provenance.model import Skipped, SourceFile
-from provenance.sides import suspect_texts
+from provenance.sides import reference_texts, suspect_texts
 from provenance.source import open_source
 from provenance.workers import BOUNDS, Bounds, Listed, run
 
@@ -419,6 +421,57 @@ def test_a_server_that_can_start_no_worker_is_told_once(folder: Path, tmp_path: 
     assert "ulimit -u" in ended.stderr
     assert "forkserver.py" not in ended.stderr.partition("Traceback")[0]
     assert "os.fork()" not in ended.stderr
+
+
+def test_a_reference_that_no_worker_can_read_is_not_left_out_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page said of it that the text is not at hand, and how to fetch it."""
+    kept = str(tmp_path / "demo-1.0-py3-none-any.whl")
+    code = {"cell_type": "code", "metadata": {}, "source": program(1), "outputs": []}
+    notebook = {"cells": [code], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    with zipfile.ZipFile(kept, "w") as wheel:
+        wheel.writestr("demo-1.0.dist-info/METADATA", "Name: demo\nVersion: 1.0\n")
+        wheel.writestr("demo/theirs.ipynb", json.dumps(notebook))
+    provenance.build_index([kept], tmp_path / "one.db")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.py").write_text(f"{program(1)}\nX = 1\n")
+    report = provenance.scan(tmp_path / "mine", [tmp_path / "one.db"])
+    monkeypatch.setattr("provenance.sides.cached", lambda name, version: kept)
+    assert [*reference_texts(report)] == [("demo", "1.0", "demo/theirs.ipynb")]
+    monkeypatch.setattr("provenance.worker._START_SECONDS", 0.0)
+    with pytest.raises(provenance.ProvenanceError, match="use fewer --jobs"):
+        reference_texts(report)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a server")
+def test_workers_run_the_code_of_who_started_them(tmp_path: Path) -> None:
+    """Or none: the server imports another release where a script found its own by ``sys.path``."""
+    copy = tmp_path / "provenance"
+    shutil.copytree(
+        Path(worker.__file__).parent, copy, ignore=shutil.ignore_patterns("*.db", "__pycache__")
+    )
+    with (copy / "sides.py").open("a") as file:
+        file.write("\n\ndef _as_read(files, _):\n    return ['of the copy' for _ in files]\n")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from provenance.sides import Nothing, _as_read, run\n"
+        "from provenance.workers import Listed\n"
+        "from provenance.model import SourceFile\n"
+        "files = [SourceFile(f'{at}.py', b'#' * 1_600_000, '', None, ()) for at in range(4)]\n"
+        "print(*(len(one) for one in run(_as_read, Listed(files), [], 2, Nothing(), None)))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        assert f"found that worker processes run {Path(worker.__file__).parent}" in ended.stderr
+        assert f"expected {copy.resolve()}" in ended.stderr
+    else:
+        assert ended.stdout.split("\n") == [" ".join(["of the copy"] * 4), ""]
 
 
 def test_no_number_of_jobs_starts_more_than_two_a_processor(
