@@ -164,7 +164,9 @@ def audit(
             accepted, lost = False, error
     if accepted:
         count = len(said.failures)
-        click.echo(f"{printable(os.path.relpath(path))}: {count} accepted, {len(done.held)} kept")
+        click.echo(
+            f"{printable(os.path.relpath(path))}: {count:,} accepted, {len(done.held):,} kept"
+        )
     else:
         click.echo(audit_text(shown, width=_columns()), nl=False)
         if write_baseline and lost is None:

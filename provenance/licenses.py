@@ -63,7 +63,7 @@ class Duty:
         if self.one_of:
             more = len(self.one_of) - _MOST_CHOICES
             named = " or ".join(one[:_LONGEST_CHOICE] for one in self.one_of[:_MOST_CHOICES])
-            choice = named + (f" and {more} more" if more > 0 else "")
+            choice = named + (f" and {more:,} more" if more > 0 else "")
             where.append(f"one is to be chosen of {choice}")
         return f"{self.text} ({'; '.join(where)})" if where else self.text
 

@@ -333,7 +333,7 @@ class _Judge:
                 continue
             elif at in self._named:
                 more = len(one.origins) - _MOST_NAMED
-                names = [*one.origins[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+                names = [*one.origins[:_MOST_NAMED], *([f"{more:,} more"] if more > 0 else [])]
                 said = f"names {' and '.join(names)}; the text shows {self._named[at]}"
                 remedy = "name the origin that the text shows, see 'provenance notices'"
             else:

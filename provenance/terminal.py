@@ -148,7 +148,10 @@ def _told() -> Iterator[None]:
     """What goes wrong is one message and an exit code of ours."""
     _never_strict()
     if sys.stdout is None:  # closed: what is opened next would take its place
-        click.echo("provenance: found no output to write to, expected one", err=True)
+        click.echo(
+            "provenance: found no output to write to, expected one; give it one, as '> /dev/null'",
+            err=True,
+        )
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED)
     try:
         yield

@@ -172,14 +172,14 @@ def _said(one: Ruling) -> list[str]:
 
 def _more(length: int) -> Iterator[str]:
     if length > _MOST_LISTED:
-        yield f"  and {length - _MOST_LISTED} more"
+        yield f"  and {length - _MOST_LISTED:,} more"
 
 
 def _summary(audit: Audit) -> str:
     total = counts(audit)
     lines = sum(file.lines for file in audit.report.files)
     if total["failures"]:
-        text = f"{number(total['failures'], 'failure')} in {total['files_that_fail']} of "
+        text = f"{number(total['failures'], 'failure')} in {total['files_that_fail']:,} of "
     else:
         text = "Clean: " if not audit.incomplete else "No failure, but not complete: "
     text += f"{number(total['files'], 'file')} ({number(lines, 'line')})"

@@ -152,7 +152,7 @@ def _release(package: str, version: str | None) -> str:
 
 def _names(names: tuple[str, ...]) -> str | None:
     more = len(names) - _MOST_NAMES
-    text = ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    text = ", ".join(names[:_MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
     return text or None
 
 

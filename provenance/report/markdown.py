@@ -82,7 +82,7 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
     for words in audit.incomplete[:_MOST_LISTED]:
         yield f"- **not completed**: {prose(words)}"
     if (more := len(audit.incomplete) - _MOST_LISTED) > 0:
-        yield f"- and {more} more"
+        yield f"- and {more:,} more"
     if audit.incomplete:
         yield ""
     total = counts(audit.report)
@@ -129,7 +129,7 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
     if audit.fixed:
         names = [f"{code(one.name)} in {code(one.path)}" for one in audit.fixed[:_MOST_LISTED]]
         more = len(audit.fixed) - _MOST_LISTED
-        yield f"Fixed: {', '.join(names)}" + (f" and {more} more" if more > 0 else "") + "."
+        yield f"Fixed: {', '.join(names)}" + (f" and {more:,} more" if more > 0 else "") + "."
         yield ""
     if audit.report.skipped:
         yield "Skipped:"
@@ -137,7 +137,7 @@ def _head(audit: Audit, failures: Sequence[Ruling]) -> Iterator[str]:
         for skipped in audit.report.skipped[:_MOST_LISTED]:
             yield f"- {code(skipped.path)}: {prose(skipped.reason)}"
         if (more := len(audit.report.skipped) - _MOST_LISTED) > 0:
-            yield f"- and {more} more"
+            yield f"- and {more:,} more"
         yield ""
 
 

@@ -134,13 +134,13 @@ def lessened(audit: Audit) -> tuple[tuple[str, tuple[str, ...]], ...]:
                 tuple(map(str, value)) if isinstance(value, (list, tuple)) else (_plain(value),)
             )
             more = len(values) - _MOST_VALUES
-            kept = (*values[:_MOST_VALUES], *((f"and {more} more",) if more > 0 else ()))
+            kept = (*values[:_MOST_VALUES], *((f"and {more:,} more",) if more > 0 else ()))
             found.append((key, kept))
         elif key == "declared" and isinstance(value, list):
             wide = [said for said in map(_wide, value) if said]
             found += [("declared", (said,)) for said in wide[:_MOST_VALUES]]
             if (more := len(wide) - _MOST_VALUES) > 0:
-                found.append(("declared", (f"and {more} more such",)))
+                found.append(("declared", (f"and {more:,} more such",)))
     return tuple(found)
 
 
@@ -160,7 +160,7 @@ def _wide(declaration: Mapping[str, Any]) -> str:
     if len(origins) <= _MOST_ORIGINS and not any(map(_names_none, origins)):
         return ""
     place = " ".join(filter(None, (declaration["path"], declaration["symbol"])))
-    more = f" and {len(origins) - _MOST_VALUES} more" if len(origins) > _MOST_VALUES else ""
+    more = f" and {len(origins) - _MOST_VALUES:,} more" if len(origins) > _MOST_VALUES else ""
     return f"{place} as {' '.join(origins[:_MOST_VALUES])}{more}"
 
 
@@ -216,7 +216,7 @@ def own_references(audit: Audit) -> str:
     if not audit.report.findings and not any(file.identical for file in audit.report.files):
         return ""
     more = len(named) - _MOST_VALUES
-    shown = ", ".join(named[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
+    shown = ", ".join(named[:_MOST_VALUES]) + (f" and {more:,} more" if more > 0 else "")
     return (
         f"The policy brings references of its own ({shown}): they may be named instead of others, "
         "and what many of their families hold counts as common, so look who made them."

@@ -63,12 +63,12 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     if report.vendored:
         yield from _vendored(report, width)
     if report.skipped:
-        yield f"Skipped {len(report.skipped)}:"
+        yield f"Skipped {len(report.skipped):,}:"
         for skipped in report.skipped[:_MOST_SKIPPED]:
             yield from wrapped(f"{safe(skipped.path)}: {safe(skipped.reason)}", width, "  ")
         if len(report.skipped) > _MOST_SKIPPED:
             more = len(report.skipped) - _MOST_SKIPPED
-            yield f"  and {more} more (all of them with --format json)"
+            yield f"  and {more:,} more (all of them with --format json)"
         yield ""
     broken = [file for file in report.files if file.error_lines]
     if broken:
@@ -76,7 +76,7 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         for file in broken[:_MOST_SKIPPED]:
             yield from wrapped(f"{safe(file.path)}: line {file.error_lines[0]}", width, "  ")
         if len(broken) > _MOST_SKIPPED:
-            yield f"  and {len(broken) - _MOST_SKIPPED} more (all of them with --format json)"
+            yield f"  and {len(broken) - _MOST_SKIPPED:,} more (all of them with --format json)"
         yield ""
     if report.history:
         yield from wrapped(f"Days of git are missing: {safe(report.history)}.", width, "")
@@ -174,7 +174,7 @@ def _or(share: Share) -> str:
         return ""
     names = [safe(one.rpartition("/")[2]) for one in share.also[:_MOST_ALSO]]
     more = len(share.also) - _MOST_ALSO
-    return f" (or {', '.join(names)}{f' and {more} more' if more > 0 else ''})"
+    return f" (or {', '.join(names)}{f' and {more:,} more' if more > 0 else ''})"
 
 
 def _notice(notice: Notice, width: int) -> Iterator[str]:
@@ -268,7 +268,7 @@ def _finding(finding: Finding, width: int) -> Iterator[str]:
         ]
         more = len(finding.renames) - _MOST_RENAMES
         yield from wrapped(
-            "renamed: " + ", ".join(parts) + (f" and {more} more" if more > 0 else ""),
+            "renamed: " + ", ".join(parts) + (f" and {more:,} more" if more > 0 else ""),
             width,
             "     ",
         )
@@ -315,7 +315,7 @@ def lineage(finding: Finding) -> str:
     text = f"as close in {origins}, {families} in all: first in {names[0]}"
     if names[1:]:
         text += f", then {', '.join(names[1:])}"
-    return text + (f" and {more} more" if more > 0 else "")
+    return text + (f" and {more:,} more" if more > 0 else "")
 
 
 def below(finding: Finding) -> str:
@@ -349,7 +349,7 @@ def declared_by(finding: Finding) -> str:
     more = len(finding.declarations) - len(shown)
     if not shown:
         return ""
-    return safe("says: " + "; ".join(shown) + (f" and {more} more" if more > 0 else ""))
+    return safe("says: " + "; ".join(shown) + (f" and {more:,} more" if more > 0 else ""))
 
 
 def _blocks(blocks: tuple[Block, ...]) -> str:
