@@ -25,7 +25,7 @@ from provenance.cli import main
 from provenance.errors import UsageError
 from provenance.patterns import Patterns
 from provenance.planning import planned, under
-from provenance.report.notices import MARK
+from provenance.report.notices import MARK, _glob
 from provenance.settings import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -509,6 +509,23 @@ def test_a_licence_that_only_the_reference_file_states_warns(dirty: Path, whole:
     failed = failures(audited(*wanted, "MIT", "--deny-license", "GPL-*", code=1))
     assert {one["rule"] for one in failed} == {"license"}
     assert not any(said in one["message"] for one in failed)
+
+
+_NAMES = st.text("a?*[]!#\\ ", min_size=1, max_size=5).filter(
+    lambda name: name.strip(" ") and name.count("*") < 4  # of more a policy is refused
+)
+
+
+@given(st.tuples(_NAMES, _NAMES), st.tuples(_NAMES, _NAMES), st.booleans())
+@example(("src", "q?"), ("src", "qq"), False)
+def test_a_path_that_is_declared_covers_no_other(
+    one: tuple[str, str], other: tuple[str, str], below: bool
+) -> None:
+    """As it is written into a policy: signs of globs in a name are just signs."""
+    paths = [("/".join(two) if below else two[1]) + ".py" for two in (one, other)]
+    wanted = Patterns([_glob(paths[0])])
+    assert wanted.wants(paths[0])
+    assert wanted.wants(paths[1]) == (paths[0] == paths[1])
 
 
 def test_no_identity_is_twice(clean: Path) -> None:

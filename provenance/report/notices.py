@@ -205,6 +205,7 @@ def _origin(name: str) -> str:
 
 def _glob(path: str) -> str:
     """A glob that matches this path alone, but for braces in it."""
-    signs = path.replace("{", "?").replace("}", "?")  # which no glob can escape: any sign
-    escaped = "".join(f"\\{c}" if c in "\\*[]!# " else c for c in signs)
+    # which no glob can escape: any sign
+    signs = ("?" if c in "{}" else f"\\{c}" if c in "\\*?[]!# " else c for c in path)
+    escaped = "".join(signs)
     return escaped if "/" in path else f"/{escaped}"
