@@ -250,7 +250,7 @@ def _made(
         organisation=family.organisation,
         country=family.country,
         link=_link(place),
-        stated_licenses=library.indexes[chosen.number].tree(place.tree).licenses,
+        stated_licenses=library.indexes[chosen.number].tree(place.tree).stated,
     )
 
 

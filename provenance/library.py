@@ -432,7 +432,7 @@ class Library:
             organisation=family.organisation,
             country=family.country,
             code=f"{text:016x}",
-            stated_licenses=first.index.tree(first.file.tree).licenses,
+            stated_licenses=first.index.tree(first.file.tree).stated,
         )
         self.stands(identity, first.index, first.file.tree)
         return identity

@@ -404,7 +404,7 @@ class Reference:
     ``absent_before`` is the day of the last indexed release of the package that is older and
     does not ship it: what is between the two days is not known. ``title`` is the family's human
     name. ``link`` is a public address of the lines. ``license`` is the release's,
-    ``stated_licenses`` those that the very file states.
+    ``stated_licenses`` the first eight that the very file states.
     """
 
     origin: str

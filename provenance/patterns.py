@@ -26,6 +26,9 @@ _BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 10_000
 _MOST_SIGNS = 10_000_000
 _LONGEST, _MOST_STARS, _MOST_DEEP = 1_000, 3, 3
+_LONGEST_PLAIN = 10_000
+"""Of a glob without ``*``, as one that is of one path, with its signs escaped."""
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 
 class Patterns:
@@ -192,10 +195,13 @@ def _spec(globs: Sequence[str], braces: bool) -> GitIgnoreSpec | None:
     spelt = expand_braces(globs) if braces else globs
     patterns = [pattern.removeprefix("./") for pattern in spelt]
     for pattern in patterns:
-        if not is_bounded(pattern, _MOST_STARS):
+        bare = _ESCAPED.sub("", pattern)
+        wild = "*" in bare and not is_bounded(bare, _MOST_STARS)
+        if wild or len(pattern) > _LONGEST_PLAIN:
             raise UsageError(
                 f"found the glob {pattern[:60]!r}, expected at most {_MOST_STARS} * in a part, "
-                f"{_MOST_DEEP} ** and {_LONGEST:,} characters; write several simpler ones"
+                f"{_MOST_DEEP} ** and {_LONGEST:,} characters, {_LONGEST_PLAIN:,} where it has no "
+                "*; write several simpler ones"
             )
     try:
         return spec_of(patterns)

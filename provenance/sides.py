@@ -19,7 +19,7 @@ from provenance.pypi import cached, parse_requirement
 from provenance.source import Source, open_named, open_source
 from provenance.workers import BOUNDS, Bounds, Nothing, Streamed, run
 
-_PLAIN = re.compile(r"[\w./+-]+")
+_PLAIN = re.compile(r"[\w./+-]{1,900}")  # longer ones are refused as globs
 _FEW = 200
 
 

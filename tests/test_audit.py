@@ -511,13 +511,26 @@ def test_a_licence_that_only_the_reference_file_states_warns(dirty: Path, whole:
     assert not any(said in one["message"] for one in failed)
 
 
-_NAMES = st.text("a?*[]!#\\ ", min_size=1, max_size=5).filter(
-    lambda name: name.strip(" ") and name.count("*") < 4  # of more a policy is refused
-)
+def test_of_very_many_stated_licences_a_finding_has_some(tmp_path: Path) -> None:
+    """Each of the findings has them: a report took thousands of times what was scanned."""
+    (tmp_path / "theirs").mkdir()
+    tags = "".join(f"# SPDX-License-Identifier: LicenseRef-{at}\n" for at in range(20))
+    (tmp_path / "theirs" / "m0.py").write_text(tags + program(0))
+    (tmp_path / "same.py").write_text(program(0))
+    (tmp_path / "more.py").write_text(program(0) + "\n\ndef more(one):\n    return one\n")
+    provenance.build_index([str(tmp_path / "theirs")], tmp_path / "theirs.db")
+    report = provenance.scan(tmp_path, [tmp_path / "theirs.db"], exclude=["theirs/"])
+    found = {one.reference.stated_licenses for one in report.findings}
+    same = {file.identical.stated_licenses for file in report.files if file.identical}
+    assert found == same == {tuple(f"LicenseRef-{at}" for at in range(8))}
+
+
+_NAMES = st.text("a?*[]!#\\ ", min_size=1, max_size=5).filter(lambda name: name.strip(" "))
 
 
 @given(st.tuples(_NAMES, _NAMES), st.tuples(_NAMES, _NAMES), st.booleans())
 @example(("src", "q?"), ("src", "qq"), False)
+@example(("src", "****"), ("src", "aaaa"), True)
 def test_a_path_that_is_declared_covers_no_other(
     one: tuple[str, str], other: tuple[str, str], below: bool
 ) -> None:
@@ -526,6 +539,14 @@ def test_a_path_that_is_declared_covers_no_other(
     wanted = Patterns([_glob(paths[0])])
     assert wanted.wants(paths[0])
     assert wanted.wants(paths[1]) == (paths[0] == paths[1])
+
+
+def test_a_long_path_can_be_declared() -> None:
+    """A folder may be 4,096 bytes deep; the policy that was written for it was refused."""
+    path = "[?]/" * 999 + "m0.py"
+    wanted = Patterns([_glob(path)])
+    assert wanted.wants(path)
+    assert not wanted.wants(path.replace("?", "a", 1))
 
 
 def test_no_identity_is_twice(clean: Path) -> None:

@@ -762,6 +762,20 @@ def test_a_reference_of_another_release_is_not_quoted(tmp_path: Path) -> None:
         reference_texts(report, str(tmp_path / "nothing"))
 
 
+def test_files_of_very_long_paths_are_quoted(tmp_path: Path) -> None:
+    """A glob of one is refused, and no page was written."""
+    path = "/".join(["a" * 100] * 11) + "/theirs.py"
+    both = []
+    for name, text in (("theirs", program(1)), ("mine", f"{program(1)}\nX = 1\n")):
+        both.append(str(tmp_path / f"{name}.zip"))
+        with zipfile.ZipFile(both[-1], "w") as archive:
+            archive.writestr(path, text)
+    provenance.build_index([both[0]], tmp_path / "one.db")
+    report = provenance.scan(both[1], [tmp_path / "one.db"])
+    assert [where for _, _, where in reference_texts(report, both[0])] == [path]
+    assert [*suspect_texts(report)] == [path]
+
+
 def test_a_reference_that_is_given_is_not_quoted_from_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
