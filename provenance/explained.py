@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from provenance.library import Library
     from provenance.weigh import Weighing
 
-_PLAIN = re.compile(r"[\w./+-]+")
+_PLAIN = re.compile(r"[\w./+-]{1,900}")  # longer ones are refused as globs
 _PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<name>[^:/\\]+)|:(?P<line>[0-9]{1,18}))")
 _MOST_LISTED = 10
 MOST_FAMILIES = 40

@@ -212,6 +212,15 @@ def _spec(globs: Sequence[str], braces: bool) -> GitIgnoreSpec | None:
         ) from error
 
 
+def escaped(path: str) -> str:
+    """A glob of this path alone, but for braces in it, which none can escape: they are any sign.
+
+    >>> escaped("a/*{1}.py")
+    'a/\\\\*?1?.py'
+    """
+    return "".join("?" if c in "{}" else f"\\{c}" if c in "\\*?[]!# " else c for c in path)
+
+
 def expand_braces(globs: Iterable[str]) -> list[str]:
     """Every glob with its ``{a,b}`` spelt out, innermost first, each once, in order.
 

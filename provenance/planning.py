@@ -17,7 +17,7 @@ from provenance.decode import shown
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS
 from provenance.given import path_of
-from provenance.patterns import expand_braces
+from provenance.patterns import escaped, expand_braces
 from provenance.policy import REPOSITORY_MARKS, Found, find, read, repository_root
 from provenance.regular import is_elsewhere
 from provenance.settings import SETTINGS, Policy
@@ -336,8 +336,7 @@ def under(prefix: str, globs: Iterable[str]) -> tuple[str, ...]:
     """
     if not prefix:
         return tuple(globs)
-    signs = prefix.replace("{", "?").replace("}", "?")  # which no glob can escape
-    there = re.sub(r"[\\*\[\]!# ]", r"\\\g<0>", signs)
+    there = escaped(prefix)
     moved = []
     for glob in expand_braces(globs):
         spelt = glob.removeprefix("./")  # as ``Patterns`` reads it

@@ -541,6 +541,15 @@ def test_a_path_that_is_declared_covers_no_other(
     assert wanted.wants(paths[1]) == (paths[0] == paths[1])
 
 
+def test_globs_of_a_policy_in_a_folder_are_of_that_folder() -> None:
+    """Whatever signs are in its name."""
+    wanted = Patterns(under("q?[a]*/", ["a.py", "/b.py"]))
+    assert wanted.wants("q?[a]*/a.py")
+    assert wanted.wants("q?[a]*/b.py")
+    assert not wanted.wants("qq[a]*/a.py")
+    assert not wanted.wants("q?a*/b.py")
+
+
 def test_a_long_path_can_be_declared() -> None:
     """A folder may be 4,096 bytes deep; the policy that was written for it was refused."""
     path = "[?]/" * 999 + "m0.py"

@@ -77,6 +77,16 @@ def scanned(root: Path) -> Report:
 # --- how it is asked ----------------------------------------------------------------------
 
 
+def test_a_file_of_a_very_long_path_is_explained(root: Path, tmp_path: Path) -> None:
+    """A glob of it is refused."""
+    path = "/".join(["a" * 100] * 11) + "/model.py"
+    with zipfile.ZipFile(tmp_path / "long.zip", "w") as archive:
+        archive.writestr(path, (root / "mine" / "src" / "model.py").read_text("utf-8"))
+    result = call(root, str(tmp_path / "long.zip"), path)
+    assert result.exit_code == 0, result.output
+    assert "bird0" in result.output
+
+
 def test_a_file_is_named_as_a_user_would(root: Path, tmp_path: Path) -> None:
     """On disk by itself, inside a folder, by its end, inside an archive; with a line or without."""
     line = line_of(root, "class")

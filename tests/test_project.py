@@ -180,7 +180,7 @@ ALLOWED = {
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text verdict",
-    "report.notices": "decode model report.evidence",
+    "report.notices": "decode model patterns report.evidence",
     "changed": "aside decode errors history regular",
     "planning": "archive decode errors folder given patterns policy regular settings",
     "auditing": (

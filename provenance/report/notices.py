@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provenance.decode import printable
 from provenance.model import Audit, FileResult, Notice, Ruling
+from provenance.patterns import escaped
 from provenance.report.evidence import has_lines
 
 MARK = "<!-- Written by provenance notices; written again by it. -->"
@@ -205,7 +206,4 @@ def _origin(name: str) -> str:
 
 def _glob(path: str) -> str:
     """A glob that matches this path alone, but for braces in it."""
-    # which no glob can escape: any sign
-    signs = ("?" if c in "{}" else f"\\{c}" if c in "\\*?[]!# " else c for c in path)
-    escaped = "".join(signs)
-    return escaped if "/" in path else f"/{escaped}"
+    return escaped(path) if "/" in path else f"/{escaped(path)}"
