@@ -20,6 +20,7 @@ from provenance.index import NO_DAY
 from provenance.library import Library, Shingled, resemblances, score, shingled
 from provenance.model import Finding, Near, Parsed, Reason, UnitWeighed, Weighed
 from provenance.near import near
+from provenance.verdict import rate
 
 MOST_NEAR = 8
 """Families listed as nearest to a unit: a choice."""
@@ -64,10 +65,6 @@ class Weighing:
         nearest = near(compared, self.library, most=MOST_NEAR)
         found, own = self._finding(position), self._shingled(position)
         size = own.structure.size + self.library.parameters.k - 1
-        null = self.library.null
-        rate = None
-        if null is not None and compared:
-            rate = null.false_alarm_rate(compared[0].score, own.elements)
         named = [found.reference.family] if found else []
         families = {*named, *(one.family for one in nearest), *self.families}
         return UnitWeighed(
@@ -80,7 +77,7 @@ class Weighing:
             around=self._around(position),
             nearest=nearest,
             needed=needed(size, self.library.parameters.large),
-            rate=None if rate is None else round(rate, _ROUNDED),
+            rate=self._rate(position, compared[0], own.elements) if compared else None,
             evidence=tuple((one, self._evidence.get(one, 0.0)) for one in sorted(families)),
             weighed=tuple(weighed),
         )
@@ -167,8 +164,6 @@ class Weighing:
         index = self.library.indexes[best.number]
         suspect = self.parsed.tokens[span(self.parsed, position)]
         paired = align(suspect, index.tokens_at(place.tree, place.position))
-        null = self.library.null
-        rate = null.false_alarm_rate(best.score, len(suspect)) if null else None
         return replace(
             said,
             near=Near(said.family, origin, place.path, place.name, place.date, best.scores),
@@ -180,9 +175,20 @@ class Weighing:
             suspect_containment=round(paired.suspect_containment, _ROUNDED),
             reference_containment=round(paired.reference_containment, _ROUNDED),
             families=len(self.library.families_of(origins)),
-            false_alarm_rate=None if rate is None else round(rate, _ROUNDED),
+            false_alarm_rate=self._rate(position, best, len(suspect)),
             needed=needed(best.size, self.library.parameters.large),
         )
+
+    def _rate(self, position: int, best: Scored, elements: int) -> float | None:
+        """How likely one unrelated family scores so high, as of a finding: so many have it."""
+        null = self.library.null
+        if null is None:
+            return None
+        close = [best, *(one for one in self._compared(position) if alike(one, best, elements))]
+        origins = {name for one in close for name in self.library.origins(one.number, one.unit)}
+        families = len(self.library.families_of(origins))
+        alone = null.false_alarm_rate(best.score, elements)
+        return round(rate(alone, families, self.library.families), _ROUNDED)
 
     def _hidden(self, family: str, one: Scored) -> Near:
         """A unit that must not be seen: its first place in the family."""

@@ -158,7 +158,7 @@ ALLOWED = {
         "report.weighed scanning sides sketch spread weigh workers"
     ),
     # weigh: why a family is named for a unit, or is not
-    "weigh": "align attribute finding index library model near",
+    "weigh": "align attribute finding index library model near verdict",
     "report.weighed": "model report.text verdict",
     # history: since when git has the scanned lines
     "history": "aside decode errors model regular release tracked",

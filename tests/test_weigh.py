@@ -303,3 +303,31 @@ def test_the_rate_is_that_of_the_report(tmp_path: Path) -> None:
     assert unit.finding.false_alarm_rate is not None
     assert unit.rate == unit.finding.false_alarm_rate
     assert [one.false_alarm_rate for one in unit.weighed] == [unit.rate]
+
+
+def test_the_rate_knows_in_how_many_families_it_is(tmp_path: Path) -> None:
+    """As the report's does: with the null alone it was far lower than the share of those that are
+    named beside it."""
+    package = tmp_path / "birds"
+    for number in range(30):
+        folder = package / "models" / f"m{number}"
+        folder.mkdir(parents=True)
+        shared = [TEXT] * (number < 3)
+        (folder / "modeling.py").write_text(
+            "\n\n".join([*shared, program(200 + number, functions=4)])
+        )
+    provenance.build_index([str(package)], tmp_path / "i.db", date=EARLY)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "mine.py").write_text(TEXT + "\n\n" + OTHER)
+    report = provenance.scan(str(tmp_path / "mine"), [tmp_path / "i.db"])
+    (file,) = open_source(str(tmp_path / "mine")).files()
+    assert isinstance(file, SourceFile)
+    with Library([str(tmp_path / "i.db")]) as library:
+        weighing = weigh(file, report.findings, library, library.origins_like("*"))
+        names = [unit.name for unit in weighing.parsed.units]
+        unit = weighing.unit(names.index(classes(TEXT)[0]))
+    assert unit.finding is not None
+    assert unit.finding.false_alarm_rate == round(2 / 30, 6)
+    told = {one.family: one.false_alarm_rate for one in unit.weighed[:3]}
+    assert told == dict.fromkeys(("m0", "m1", "m2"), unit.rate)
+    assert unit.rate == unit.finding.false_alarm_rate
