@@ -55,7 +55,7 @@ report.json   the same for machines; schema: 'python -c "import provenance.repor
 report.sarif  the same for code scanning
 audit.json    what the policy said of each finding, and the policy; schema likewise, from
               provenance.report.audit
-bundle.json   versions, parameters, and the SHA-256 of every file and index that was read
+bundle.json   versions, parameters, and the SHA-256 of every scanned file and of every index
 SHA256SUMS    of all the others; check with: sha256sum -c SHA256SUMS
 
 Check it, and scan again if you have the source:
