@@ -111,7 +111,7 @@ def build_index(
             release = source.release
             if given:
                 release = replace(release, date=given, date_source="given")
-            if license:
+            if license and release.license is None:
                 release = replace(release, license=license)
             if segments.knows_release(release, selection):
                 known.append(text)

@@ -960,6 +960,21 @@ def test_a_truncated_index_is_refused(share: float, copy: Path) -> None:
     refused(copy)
 
 
+def test_a_licence_is_given_to_what_states_none(tree: Path, tmp_path: Path) -> None:
+    """It made MIT of a wheel under the GPL that stood beside a folder."""
+    stated = str(tmp_path / "demo-1.0-py3-none-any.whl")
+    with zipfile.ZipFile(stated, "w") as wheel:
+        wheel.writestr(
+            "demo-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\nLicense-Expression: GPL-3.0-only\n",
+        )
+        wheel.writestr("demo/a.py", program(3))
+    provenance.build_index([str(tree), stated], tmp_path / "i.db", license="MIT")
+    with Index(tmp_path / "i.db") as index:
+        found = {one.package: one.license for one in index.releases.values()}
+    assert found == {"birds": "MIT", "demo": "GPL-3.0-only"}
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, str]:
     """A small index, and what is scanned with it: equal, edited and renamed code."""
