@@ -22,7 +22,7 @@ from provenance.errors import UsageError
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-_BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
+_BRACES = re.compile(r"(?<!\\)\{([^{},]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 10_000
 _MOST_SIGNS = 10_000_000
 _LONGEST, _MOST_STARS, _MOST_DEEP = 1_000, 3, 3
@@ -213,12 +213,12 @@ def _spec(globs: Sequence[str], braces: bool) -> GitIgnoreSpec | None:
 
 
 def escaped(path: str) -> str:
-    """A glob of this path alone, but for braces in it, which none can escape: they are any sign.
+    """A glob of this path alone.
 
     >>> escaped("a/*{1}.py")
-    'a/\\\\*?1?.py'
+    'a/\\\\*\\\\{1\\\\}.py'
     """
-    return "".join("?" if c in "{}" else f"\\{c}" if c in "\\*?[]!# " else c for c in path)
+    return "".join(f"\\{c}" if c in "\\*?[]{}!# " else c for c in path)
 
 
 def expand_braces(globs: Iterable[str]) -> list[str]:

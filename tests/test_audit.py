@@ -525,7 +525,7 @@ def test_of_very_many_stated_licences_a_finding_has_some(tmp_path: Path) -> None
     assert found == same == {tuple(f"LicenseRef-{at}" for at in range(8))}
 
 
-_NAMES = st.text("a?*[]!#\\ ", min_size=1, max_size=5).filter(lambda name: name.strip(" "))
+_NAMES = st.text("a?*[]{,}!#\\ ", min_size=1, max_size=5).filter(lambda name: name.strip(" "))
 
 
 @given(st.tuples(_NAMES, _NAMES), st.tuples(_NAMES, _NAMES), st.booleans())
@@ -543,6 +543,7 @@ def test_a_path_that_is_declared_covers_no_other(
 
 def test_globs_of_a_policy_in_a_folder_are_of_that_folder() -> None:
     """Whatever signs are in its name."""
+    assert Patterns(under("{q,a}/", ["a.{py,x}"])).wants("{q,a}/a.py")
     wanted = Patterns(under("q?[a]*/", ["a.py", "/b.py"]))
     assert wanted.wants("q?[a]*/a.py")
     assert wanted.wants("q?[a]*/b.py")

@@ -205,5 +205,5 @@ def _origin(name: str) -> str:
 
 
 def _glob(path: str) -> str:
-    """A glob that matches this path alone, but for braces in it."""
+    """A glob that matches this path alone."""
     return escaped(path) if "/" in path else f"/{escaped(path)}"
