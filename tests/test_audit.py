@@ -571,6 +571,18 @@ def test_no_identity_is_twice(clean: Path) -> None:
     assert len({one["id"] for one in found}) == len(found)
 
 
+def test_a_declaration_that_fails_is_in_no_scanned_file(dirty: Path) -> None:
+    """There were failures "in 2 of 1 file"."""
+    place = Path("provenance.toml")
+    stanza = "[[declared]]\npath = 'src/borrowed.py'\norigin = 'birds/nope'\n"
+    place.write_text(place.read_text() + stanza)
+    found = audited(code=1)
+    rules = {one["rule"]: one["path"] for one in failures(found)}
+    assert rules["declaration"] == "provenance.toml"
+    fail = {one["path"] for one in failures(found)} - {"provenance.toml"}
+    assert found["counts"]["files_that_fail"] == len(fail) > 0
+
+
 def test_a_mark_before_a_policy_does_not_keep_declarations_out(dirty: Path) -> None:
     """Editors of Windows put one there."""
     place = Path("provenance.toml")
