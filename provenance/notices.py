@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -106,7 +106,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
             read += _annotations(path, folder, text, left)
             continue
         lines = text.split("\n")
-        said = statements("\n".join(_comments(lines)).encode(), verbs)
+        said = _quoted(statements("\n".join(_comments(lines)).encode(), verbs), lines)
         people = bool(_PEOPLE.fullmatch(path.rpartition("/")[2]))
         shown = (
             (n, line.strip())
@@ -115,6 +115,19 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
         )
         read.append(NoticeFile(path, folder, said, tuple(shown)))
     return tuple(read)
+
+
+def _quoted(said: Statements, lines: Sequence[str]) -> Statements:
+    """With the lines as they are written, which were read as comments."""
+
+    def written(line: int) -> str:
+        return lines[line - 1].strip()[:LONGEST]
+
+    return Statements(
+        tuple(replace(one, text=written(one.line)) for one in said.claims),
+        tuple(replace(one, text=written(one.line)) for one in said.copyrights),
+        tuple(replace(one, text=written(one.line)) for one in said.licenses),
+    )
 
 
 def _comments(lines: Sequence[str]) -> Iterator[str]:

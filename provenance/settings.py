@@ -65,7 +65,13 @@ SETTINGS = (
     Setting("as-of", "day", "Hide what was first seen on or after it.", "DATE"),
     Setting("exclude-origin", "texts", "Hide origins, e.g. your own published code."),
     Setting("suspect-date", "day", "Since when the code is as it is.", "DATE"),
-    Setting("baseline", "text", "Findings that are known and do not fail.", "FILE", paths=True),
+    Setting(
+        "baseline",
+        "text",
+        "Findings that are known and do not fail.  [default: provenance-baseline.json]",
+        "FILE",
+        paths=True,
+    ),
     Setting(
         "diff",
         "text",

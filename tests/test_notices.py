@@ -594,3 +594,17 @@ def test_notice_files_that_cannot_be_read_together_are_all_told(
     assert report.notice_files == ()
     assert [one.path for one in report.skipped] == ["COPYING", "LICENSE", "NOTICE"]
     assert all("together" in one.reason for one in report.skipped)
+
+
+def test_lines_of_notices_are_quoted_as_they_are_written() -> None:
+    """They are read as comments, and were quoted with the sign of one."""
+    text = "  Copyright 2025 Example Labs\n(c) 2024 Somebody\n\n# Copied from transformers/vit\n"
+    (file,) = notice_files([("NOTICE", (text + "\nLicensed under the MIT License\n").encode())])
+    said = file.statements
+    found = [one.text for one in said.copyrights] + [one.text for one in said.claims]
+    assert [*found, *(one.text for one in said.licenses)] == [
+        "Copyright 2025 Example Labs",
+        "(c) 2024 Somebody",
+        "# Copied from transformers/vit",
+        "Licensed under the MIT License",
+    ]
