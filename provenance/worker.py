@@ -18,10 +18,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import import_module
 from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -172,11 +174,12 @@ class Worker:
                     f"{_START_SECONDS:g} seconds, expected it in one or two; use fewer --jobs, or "
                     "keep the indexes where they are read sooner"
                 )
-            if (whose := self._received()) != [_HERE]:
+            (whose,) = self._received()
+            if whose != _HERE and not _is_as_here(whose):
                 raise ProvenanceError(
-                    f"found that worker processes run {''.join(whose) or 'another release'}, "
-                    f"expected {_HERE}; install that one alone, or put the folder that it is in "
-                    "into PYTHONPATH"
+                    f"found that worker processes run {whose}, expected {_HERE}, whose modules "
+                    "are others; install that one alone, or put the folder that it is in into "
+                    "PYTHONPATH"
                 )
         except (EOFError, OSError) as error:
             said = _ending(self._gone())
@@ -247,6 +250,16 @@ class Worker:
             self._process.join()
         with suppress(ValueError):  # who ignores SIGCHLD is not told that it has ended
             self._process.close()
+
+
+@lru_cache(maxsize=1)
+def _is_as_here(folder: str) -> bool:
+    """Whether a folder has the modules that this one has, as where a checkout was installed."""
+
+    def modules(top: str) -> dict[Path, bytes]:
+        return {one.relative_to(top): one.read_bytes() for one in Path(top).rglob("*.py")}
+
+    return modules(folder) == modules(_HERE)
 
 
 def _unstarted(error: Exception) -> UnstartedError:

@@ -445,21 +445,24 @@ def test_a_reference_that_no_worker_can_read_is_not_left_out_in_silence(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is a server")
-def test_workers_run_the_code_of_who_started_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("same", [True, False])
+def test_workers_run_the_code_of_who_started_them(tmp_path: Path, same: bool) -> None:
     """Or none: the server imports another release where a script found its own by ``sys.path``."""
     copy = tmp_path / "provenance"
     shutil.copytree(
         Path(worker.__file__).parent, copy, ignore=shutil.ignore_patterns("*.db", "__pycache__")
     )
-    with (copy / "sides.py").open("a") as file:
-        file.write("\n\ndef _as_read(files, _):\n    return ['of the copy' for _ in files]\n")
+    if not same:
+        with (copy / "sides.py").open("a") as file:
+            file.write("\n\ndef _as_read(files, _):\n    return ['of the copy' for _ in files]\n")
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from provenance.sides import Nothing, _as_read, run\n"
         "from provenance.workers import Listed\n"
         "from provenance.model import SourceFile\n"
         "files = [SourceFile(f'{at}.py', b'#' * 1_600_000, '', None, ()) for at in range(4)]\n"
-        "print(*(len(one) for one in run(_as_read, Listed(files), [], 2, Nothing(), None)))\n"
+        "found = run(_as_read, Listed(files), [], 2, Nothing(), None)\n"
+        "print(*(getattr(one, 'path', one) for batch in found for one in batch))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script],
@@ -467,9 +470,11 @@ def test_workers_run_the_code_of_who_started_them(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    if ended.returncode:
-        assert f"found that worker processes run {Path(worker.__file__).parent}" in ended.stderr
-        assert f"expected {copy.resolve()}" in ended.stderr
+    if same:  # as a checkout and what was installed of it
+        assert ended.stdout == "0.py 1.py 2.py 3.py\n", ended.stderr
+    elif ended.returncode:
+        assert "found that worker processes run " in ended.stderr
+        assert f"expected {copy.resolve()}, whose modules are others" in ended.stderr
     else:
         assert ended.stdout.split("\n") == [" ".join(["of the copy"] * 4), ""]
 
