@@ -91,7 +91,7 @@ def test_places_in_deep_statements_are_found() -> None:
 
 
 def test_a_glob_that_would_be_matched_for_years_is_refused() -> None:
-    for glob in ("*a" * 30 + "b", "**/a/" * 9, "a" * 5_000):
+    for glob in ("*a" * 30 + "b", "**/a/" * 9, "a" * 10_001):
         with pytest.raises(UsageError, match="expected at most"):
             Patterns([glob])
     for globs in ("{a,b}" * 40, "{" + "a," * 9_999 + "b}" + "x" * 5_000):
