@@ -94,7 +94,8 @@ def build_index(
     Raises:
         ProvenanceError: a source could not be opened or the index not be written.
     """
-    asked, path = paths_of("sources", sources), Path(path_of("output", output))
+    asked = tuple(dict.fromkeys(paths_of("sources", sources)))
+    path = Path(path_of("output", output))
     include, exclude = texts_of("include", include), texts_of("exclude", exclude)
     origin, license = text_of("origin", origin), text_of("license", license)
     jobs = jobs_of(jobs)

@@ -84,9 +84,12 @@ def verify_bundle(
         progress: called with (done, total) files.
 
     Raises:
+        UsageError: indexes without a source, which alone needs them.
         BundleError: it is no bundle, or it was changed since it was made.
         ProvenanceError: the source or an index cannot be read.
     """
+    if indexes and source is None:
+        raise UsageError("--index: found without --source, expected both: it is looked into then")
     shown = safe(path)
     try:
         state = os.stat(path)

@@ -326,8 +326,9 @@ def _again(task: Task, job: Begun, cause: Cause) -> None:
 
 def _at_fault(file: _File, cause: Cause, limits: Bounds) -> Skipped:
     memory = f"{limits.memory / 1e6:,.0f} MB"
+    seconds = "1 second" if limits.seconds == 1 else f"{limits.seconds:g} seconds"
     found, option = {
-        "time": (f"that took more than {limits.seconds:g} seconds", "--timeout"),
+        "time": (f"that took more than {seconds}", "--timeout"),
         "memory": (
             f"for which more memory was needed than {memory}, or than the system grants",
             "--memory",

@@ -19,7 +19,7 @@ from test_formats import MODEL
 import provenance
 from provenance.bundle import MEMBERS, SUMS, packed, sums, unpacked
 from provenance.cli import main
-from provenance.errors import BundleError
+from provenance.errors import BundleError, UsageError
 from provenance.verifying import verify_bundle
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -233,6 +233,14 @@ def test_an_index_that_is_not_at_hand_is_named(
     done = run(repository, "verify-bundle", str(place), "--source", ".")
     assert done.exit_code == 3
     assert "not at hand: i.db with checksum" in done.output
+
+
+def test_an_index_is_only_looked_into_with_a_source(data: bytes, tmp_path: Path) -> None:
+    """One that is not there, or is another, would be passed over without a word."""
+    place = tmp_path / "evidence.zip"
+    place.write_bytes(data)
+    with pytest.raises(UsageError, match="found without --source"):
+        verify_bundle(str(place), indexes=[str(tmp_path / "absent.db")])
 
 
 # --- what was changed -----------------------------------------------------------------------

@@ -224,6 +224,12 @@ def test_adding_an_unchanged_directory_changes_nothing(tree: Path, copy: Path) -
     assert verify(copy) == before
 
 
+def test_a_source_that_is_named_twice_is_read_once(tree: Path, tmp_path: Path) -> None:
+    """Its files were counted twice."""
+    made = provenance.build_index([str(tree), str(tree)], tmp_path / "i.db")
+    assert made.files == made.parsed == len(list(tree.rglob("*.py")))
+
+
 def test_a_release_is_parsed_only_where_it_is_new(tree: Path, copy: Path, tmp_path: Path) -> None:
     """A second version with one changed and one new file costs these two."""
     second = tmp_path / "second" / "birds"
