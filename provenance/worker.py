@@ -174,7 +174,7 @@ class Worker:
                     f"{_START_SECONDS:g} seconds, expected it in one or two; use fewer --jobs, or "
                     "keep the indexes where they are read sooner"
                 )
-            (whose,) = self._received()
+            (whose,) = self._received() or ["an earlier release"]  # which did not tell
             if whose != _HERE and not _is_as_here(whose):
                 raise ProvenanceError(
                     f"found that worker processes run {whose}, expected {_HERE}, whose modules "

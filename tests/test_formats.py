@@ -615,6 +615,19 @@ def test_a_log_beyond_the_limits_is_cut_and_says_so(monkeypatch: pytest.MonkeyPa
     assert 0 < len(kept["results"]) == 40 - kept["properties"]["cut"]
 
 
+def test_a_notification_is_plain_text() -> None:
+    """Its text would be a link, or lack a part (SARIF 3.11.5 and 3.11.6)."""
+    skipped = Skipped("a.py", "found [x](http:evil) and {0}, expected none")
+    made = audit(())
+    one = replace(made, incomplete=("[y](z){1}",), report=replace(made.report, skipped=(skipped,)))
+    (run,) = json.loads(named("sarif").write(one, Texts()))["runs"]
+    said = run["invocations"][0]["toolExecutionNotifications"]
+    assert [each["message"]["text"] for each in said] == [
+        "\\[y\\](z){{1}}",
+        "found \\[x\\](http:evil) and {{0}}, expected none",
+    ]
+
+
 def test_a_result_is_small_enough_for_all_that_are_accepted() -> None:
     """25,000 results fit into 10 MB after gzip: each takes less than 400 bytes."""
     import gzip

@@ -213,6 +213,19 @@ def page(scanned: tuple[Report, Path]) -> str:
     )
 
 
+def test_days_of_git_are_told_for_all(scanned: tuple[Report, Path]) -> None:
+    """Of none that was given the page said that the date is not known, above findings with days."""
+    report, _ = scanned
+    assert "(git)" not in html_report(report)
+    days = ["2026-01-03", "2025-12-30"] * len(report.findings)
+    dated = [
+        replace(one, seen=model.SuspectSeen(day, "git"))
+        for one, day in zip((*report.findings, report.findings[0]), days, strict=False)
+    ]
+    told = "<dd>2025-12-30 – 2026-01-03 (git)</dd>"
+    assert html_report(replace(report, findings=tuple(dated))).count(told) == 2
+
+
 def test_every_finding_file_and_skipped_file_is_in_it(
     scanned: tuple[Report, Path], page: str
 ) -> None:

@@ -445,14 +445,18 @@ def test_a_reference_that_no_worker_can_read_is_not_left_out_in_silence(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is a server")
-@pytest.mark.parametrize("same", [True, False])
-def test_workers_run_the_code_of_who_started_them(tmp_path: Path, same: bool) -> None:
+@pytest.mark.parametrize("installed", ["the same", "another", "one that tells no place"])
+def test_workers_run_the_code_of_who_started_them(tmp_path: Path, installed: str) -> None:
     """Or none: the server imports another release where a script found its own by ``sys.path``."""
-    copy = tmp_path / "provenance"
-    shutil.copytree(
-        Path(worker.__file__).parent, copy, ignore=shutil.ignore_patterns("*.db", "__pycache__")
-    )
-    if not same:
+    copy, theirs = tmp_path / "provenance", tmp_path / "theirs" / "provenance"
+    here, unwanted = Path(worker.__file__).parent, shutil.ignore_patterns("*.db", "__pycache__")
+    shutil.copytree(here, copy, ignore=unwanted)
+    shutil.copytree(here, theirs, ignore=unwanted)
+    if installed == "one that tells no place":
+        code = (theirs / "worker.py").read_text()
+        assert "[_HERE] if first" in code
+        (theirs / "worker.py").write_text(code.replace("[_HERE] if first", "[] if first"))
+    if installed != "the same":
         with (copy / "sides.py").open("a") as file:
             file.write("\n\ndef _as_read(files, _):\n    return ['of the copy' for _ in files]\n")
     script = (
@@ -466,11 +470,12 @@ def test_workers_run_the_code_of_who_started_them(tmp_path: Path, same: bool) ->
     )
     ended = subprocess.run(
         [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(theirs.parent)},
         capture_output=True,
         text=True,
         check=False,
     )
-    if same:  # as a checkout and what was installed of it
+    if installed == "the same":  # as a checkout and what was installed of it
         assert ended.stdout == "0.py 1.py 2.py 3.py\n", ended.stderr
     elif ended.returncode:
         assert "found that worker processes run " in ended.stderr

@@ -121,6 +121,7 @@ def html_report(
         languages={one: catalogue(one)["language.name"] for one in languages()},
         version=VERSION,
         counts=counts(report),
+        dated=report.suspect_date or _days_of_git(report),
         policy=_policy(style, script),
         style=style,
         script=script,
@@ -148,6 +149,14 @@ def html_report(
         family_of=of,
     )
     return page + "\n"
+
+
+def _days_of_git(report: Report) -> str:
+    """The first and the last day that git has for what was found; empty where it has none."""
+    seen = [one.seen for one in report.findings]
+    seen += [file.identical.seen for file in report.files if file.identical]
+    days = {one.day for one in seen if one.day and one.source == "git"}
+    return f"{' – '.join(dict.fromkeys((min(days), max(days))))} (git)" if days else ""
 
 
 def _folder(paths: Iterable[str]) -> str:

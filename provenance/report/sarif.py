@@ -238,7 +238,7 @@ def _notification(name: str, level: Level, words: str, path: str | None = None) 
     made: _Json = {
         "descriptor": {"id": name, "index": at},
         "level": level,
-        "message": {"text": words},
+        "message": {"text": _braced(words)},
     }
     if path is not None:
         location = {"uri": relative_uri(path), "uriBaseId": _ROOT}
