@@ -191,14 +191,23 @@ def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
     here = [path for path in paths if not is_elsewhere(path)]
     named = [(one, os.path.normcase(at)) for one, at in find_named(root, here)]
     found = {
-        one
-        for one, at in named
-        if os.path.lexists(at) and os.path.normcase(os.path.realpath(at)) == at
+        one for one, at in named if _is_there(at) and os.path.normcase(os.path.realpath(at)) == at
     }
     if not code:
         others = (path for path in here if not path.endswith(ENDINGS))
-        found.update(path for path in others if os.path.lexists(os.path.join(root, path)))
+        found.update(path for path in others if _is_there(os.path.join(root, path)))
     return found
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is something; what stands where this user may not look may be there."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _shown_places(root: str, named: Iterable[str]) -> frozenset[str]:

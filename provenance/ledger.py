@@ -141,9 +141,11 @@ def compared(
         for at, ruling in enumerate(rulings)
     )
     left_over = [entry for waits in elsewhere.values() for entry in waits.entries()]
+    ordered = sorted(left_over, key=lambda one: (one.path, one.name, one.id))
+    ids = _told_apart([entry.id for entry in ordered], {ruling.id for ruling in rulings})
     fixed = tuple(
-        Fixed(entry.id, entry.path, entry.name, entry.origin)
-        for entry in sorted(left_over, key=lambda one: (one.path, one.name, one.id))
+        Fixed(identity, entry.path, entry.name, entry.origin)
+        for identity, entry in zip(ids, ordered, strict=True)
     )
     held = [replace(entry, path=rulings[at].path, id=rulings[at].id) for at, entry in known.items()]
     return told, fixed, (*kept, *held)
@@ -191,6 +193,19 @@ def accepted(
             if one.level == "error" and one.status == "new"
         ),
     )
+
+
+def _told_apart(identities: Iterable[str], taken: set[str]) -> Iterator[str]:
+    """Identities, with the next free number where one is taken: what is left of several places of
+    the same code is numbered anew."""
+    last: dict[str, int] = {}
+    for identity in identities:
+        plain = _plain(identity)
+        while identity in taken:
+            last[plain] = last.get(plain, 1) + 1
+            identity = f"{plain}-{last[plain]}"
+        taken.add(identity)
+        yield identity
 
 
 def _plain(identity: str) -> str:

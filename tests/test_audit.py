@@ -665,6 +665,30 @@ def test_a_baseline_tells_new_known_and_fixed_apart(dirty: Path) -> None:
     assert "fixed" not in run("audit", code=0).output
 
 
+def test_what_may_not_be_looked_at_keeps_its_entries(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder that this user may list and not enter: a copy took its entries."""
+    (dirty / "lib").mkdir()
+    (dirty / "src" / "borrowed.py").rename(dirty / "lib" / "old.py")
+    run("audit", "--write-baseline", code=0)
+    (dirty / "lib" / "old.py").rename(dirty / "src" / "copy.py")
+    looked = os.lstat
+
+    def refused(path: Any, **given: Any) -> os.stat_result:
+        if os.fspath(path).endswith("old.py"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return looked(path, **given)
+
+    monkeypatch.setattr(os, "lstat", refused)
+    found = audited("--include", "src", code=1)
+    assert {one["path"] for one in failures(found)} == {"src/copy.py"}
+    assert not found["fixed"]
+    assert {one["path"] for one in failures(audited(code=1))} == {"src/copy.py"}
+    monkeypatch.setattr(os, "lstat", looked)
+    run("audit", code=0)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="names of files")
 @pytest.mark.parametrize("name", ["old.py", "o\tld.py"])
 def test_what_is_not_looked_at_keeps_its_entries(dirty: Path, name: str) -> None:

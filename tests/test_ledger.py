@@ -69,6 +69,14 @@ def test_what_is_gone_is_fixed() -> None:
     assert status([], [entry("a", "x.py")])[1] == (Fixed("a", "x.py", "name", "pkg/family"),)
 
 
+def test_what_is_gone_has_no_identity_of_what_is_there() -> None:
+    """The first of several places of the same code is gone: the second one has its number now."""
+    entries = [entry("a", "w.py"), entry("a-2", "x.py"), entry("a-3", "y.py")]
+    found, fixed, _ = status([ruling("a", "y.py")], entries)
+    assert found == ["known"]
+    assert [(one.id, one.path) for one in fixed] == [("a-2", "w.py"), ("a-3", "x.py")]
+
+
 def test_a_moved_file_stays_known() -> None:
     found, fixed, held = status([ruling("a", "new.py")], [entry("a", "old.py")])
     assert (found, fixed) == (["known"], ())
