@@ -15,7 +15,7 @@ from provenance.decode import Reason, plain_text, shown
 from provenance.errors import UsageError
 from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
-from provenance.model import NONE_WANTED, OF_REFERENCE, Audit, Family, Report
+from provenance.model import NONE_WANTED, Audit, Family, Report
 from provenance.patterns import Patterns
 from provenance.planning import Plan, inside, is_inside, under
 from provenance.policy import (
@@ -33,7 +33,7 @@ from provenance.workers import Bounds, Progress
 _LONGEST = 10_000_000
 _MOST_VAIN = 20
 """Names told that deny nothing, of each kind: an unlike word takes long to compare."""
-_NO_FILE = "no Python file was scanned; look at the paths, include and exclude"
+_NO_FILE = "no Python file was scanned; look at the paths, include, exclude, and what was skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +124,13 @@ def without_policy(report: Report) -> Audit:
     """A report as an audit that no policy was given for: what is derived and not declared in the
     file itself fails, as by default; nothing is denied and nothing known."""
     policy = Policy()
-    other = NONE_WANTED, OF_REFERENCE  # nothing of what was to be scanned
-    some = report.files or any(not one.reason.startswith(other) for one in report.skipped)
-    missing = () if some else (_NO_FILE,)
     return Audit(
         report=report,
         policy=policy.plain(),
         policy_file=None,
         rulings=rulings(report, policy, Scope({})),
         fixed=(),
-        incomplete=missing,
+        incomplete=() if report.files else (_NO_FILE,),
     )
 
 

@@ -219,7 +219,7 @@ def test_days_of_git_are_told_for_all(scanned: tuple[Report, Path]) -> None:
     assert "(git)" not in html_report(report)
     days = ["2026-01-03", "2025-12-30"] * len(report.findings)
     dated = [
-        replace(one, seen=model.SuspectSeen(day, "git"))
+        replace(one, seen=model.SuspectSeen("2026-01-01", "git", earliest=day, latest=day))
         for one, day in zip((*report.findings, report.findings[0]), days, strict=False)
     ]
     told = "<dd>2025-12-30 – 2026-01-03 (git)</dd>"

@@ -155,7 +155,7 @@ def _days_of_git(report: Report) -> str:
     """The first and the last day that git has for what was found; empty where it has none."""
     seen = [one.seen for one in report.findings]
     seen += [file.identical.seen for file in report.files if file.identical]
-    days = {one.day for one in seen if one.day and one.source == "git"}
+    days = {day for one in seen if one.source == "git" for day in (one.earliest, one.latest) if day}
     return f"{' – '.join(dict.fromkeys((min(days), max(days))))} (git)" if days else ""
 
 
