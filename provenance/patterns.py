@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING
 from warnings import catch_warnings, simplefilter
 
@@ -22,7 +22,7 @@ from provenance.errors import UsageError
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-_BRACES = re.compile(r"(?<!\\)\{([^{},]*,[^{}]*)\}")
+_BRACES = re.compile(r"\{([^{},]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 10_000
 _MOST_SIGNS = 10_000_000
 _LONGEST, _MOST_STARS, _MOST_DEEP = 1_000, 3, 3
@@ -238,12 +238,15 @@ def expand_braces(globs: Iterable[str]) -> list[str]:
                 continue
             seen.add(pattern)
             size += len(pattern)
-            match = _BRACES.search(pattern)
+            bare = _ESCAPED.sub("__", pattern)
+            match = _BRACES.search(bare)
             if match is None:
                 done[pattern] = None
             else:
                 before, after = pattern[: match.start()], pattern[match.end() :]
-                spelt = match.group(1).split(",")
+                commas = [at for at in range(*match.span(1)) if bare[at] == ","]
+                edges = pairwise([match.start(), *commas, match.end() - 1])
+                spelt = [pattern[first + 1 : stop] for first, stop in edges]
                 size += len(spelt) * (len(before) + len(after))
                 if size <= _MOST_SIGNS:
                     waiting += [before + one + after for one in reversed(spelt)]

@@ -609,6 +609,8 @@ def test_a_folder_is_the_project_its_pyproject_names(tmp_path: Path) -> None:
 def test_braces_are_spelt_out() -> None:
     assert expand_braces(["m/{a,b{1,2}}/*"]) == ["m/a/*", "m/b1/*", "m/b2/*"]
     assert expand_braces(["{a}", "{", "a,b}", "{a,}x"]) == ["{a}", "{", "a,b}", "ax", "x"]
+    escaped = expand_braces([r"{x\{1\},y\,z}/*", r"\{a,b}", r"\\{a,b}"])
+    assert escaped == [r"x\{1\}/*", r"y\,z/*", r"\{a,b}", r"\\a", r"\\b"]
     with pytest.raises(UsageError, match=r"alternative in braces"):
         expand_braces(["{a,b}" * 40])
     many = [str(number) for number in range(10_001)]
