@@ -139,6 +139,7 @@ def _written(
         "artifacts": [_artifact(path, files[path]) for path in artifacts],
         "results": results,
         "columnKind": "unicodeCodePoints",
+        "newlineSequences": ["\r\n", "\n", "\r"],  # as Python counts; by default without the last
         "properties": {
             "source": _text(audit.report.source),
             "cut": cut,
