@@ -850,9 +850,21 @@ def test_without_the_bytes_a_finding_is_an_annotation(scanned: tuple[Audit, Text
     assert not document["snippets"]
     assert not document["files"]
     said = [one["comment"] for one in document["annotations"]]
-    assert sum("bytes of the file were not at hand" in one for one in said) == sum(
-        one.rule != "declaration" for one in scanned[0].rulings
-    )
+    equal = {file.path for file in scanned[0].report.files if file.identical}
+    asked = [bool(one.finding) or one.path in equal for one in scanned[0].rulings]
+    assert sum("bytes of the file were not at hand" in one for one in said) == sum(asked)
+    assert not all(asked), "of what is declared or used none are asked for"
+
+
+def test_what_a_notebook_uses_is_placed_in_its_cells() -> None:
+    """Its line is none of the file."""
+    place = {"path": "a.ipynb", "start_line": 9, "end_line": 9}
+    uses = ruling(finding(1), finding=None, rule="origin", **place)
+    told = "It stands in line 9 of its code cells, counted through."
+    (run,) = json.loads(named("sarif").write(audit((uses,)), Texts()))["runs"]
+    assert told in run["results"][0]["message"]["text"]
+    assert told in named("codequality").write(audit((uses,)), Texts())
+    assert told.removeprefix("It stands in ") in named("spdx").write(audit((uses,)), Texts())
 
 
 def test_a_file_of_an_spdx_document_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def told(ruling: Ruling) -> str:
     """The message, for a notebook with the cells, and what to do where a rule is broken, as
     sentences."""
     said = ruling.message.rstrip(". ") + "."
-    if ruling.finding and ruling.finding.suspect.cell:
+    if not has_lines(ruling.path):
         said += f" It stands in {place(ruling)}."
     remedy = ruling.remedy.rstrip(". ")
     return f"{said} To do: {remedy}." if remedy and ruling.rule != "allowed" else said
@@ -70,9 +70,10 @@ def place(ruling: Ruling) -> str:
     """Where it stands, in words: lines, or cells of a notebook."""
     cell = ruling.finding.suspect.cell if ruling.finding else None
     if cell is None:
+        through = "" if has_lines(ruling.path) else " of its code cells, counted through"
         if ruling.start_line == ruling.end_line:
-            return f"line {ruling.start_line}"
-        return f"lines {ruling.start_line}-{ruling.end_line}"
+            return f"line {ruling.start_line}{through}"
+        return f"lines {ruling.start_line}-{ruling.end_line}{through}"
     if cell.start_cell == cell.end_cell:
         return f"cell {cell.start_cell} lines {cell.start_line}-{cell.end_line}"
     return (

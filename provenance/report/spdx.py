@@ -149,8 +149,9 @@ class _Drawn:
         words = f"{ruling.rule}, {ruling.status}, {place(ruling)}. {ruling.message}"
         comment = "\n".join([_text(words), *shown])
         if ruling.rule == "declaration" or not content:
-            at_hand = ruling.rule == "declaration"
-            why = "" if at_hand else "the bytes of the file were not at hand; "
+            of = self.known.get(ruling.path)
+            asked = ruling.finding or (of and of.identical)  # not of uses and declarations
+            why = "the bytes of the file were not at hand; " if asked else ""
             self.annotations.append(
                 self.annotation(f"ruling {ruling.id}: {ruling.path}: {why}{words}")
             )
