@@ -43,8 +43,11 @@ _SPDX = {
     "0bsd": "0BSD",
     "zlib": "Zlib",
 }
-_CONSTANT_DAYS = {"1970-01-01", "1980-01-01", "2016-01-01", "2020-02-02"}
-"""What build tools write where they hide the day: Unix, zip, flit, hatch."""
+_CONSTANTS = {
+    *("1970-01-01", "1980-01-01", "2016-01-01", "2020-02-02"),  # Unix, zip, flit, hatch
+    *("2006-07-24 01:21", "2022-11-09 12:37"),  # cargo and maturin, scikit-build-core
+}
+"""What build tools write where they hide the day: days that nobody else writes, and minutes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -144,23 +147,28 @@ def _line(words: object) -> str | None:
 
 
 def day_of_parts(
-    year: int, month: int, day: int, none: Container[str] = _CONSTANT_DAYS
+    year: int,
+    month: int,
+    day: int,
+    hour: int = 0,
+    minute: int = 0,
+    none: Container[str] = _CONSTANTS,
 ) -> str | None:
     """The ISO day, or None where there is no such day or it is one tools write for no day."""
     try:
         found = date(year, month, day).isoformat()
     except ValueError:
         return None
-    return None if found in none else found
+    return None if found in none or f"{found} {hour:02}:{minute:02}" in none else found
 
 
-def day_of_seconds(seconds: float, none: Container[str] = _CONSTANT_DAYS) -> str | None:
+def day_of_seconds(seconds: float, none: Container[str] = _CONSTANTS) -> str | None:
     """The same for seconds since 1970, in UTC."""
     try:
         found = _EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         return None
-    return day_of_parts(found.year, found.month, found.day, none)
+    return day_of_parts(*found.timetuple()[:5], none=none)
 
 
 def checked_day(text: str | None, option: str) -> str | None:

@@ -84,7 +84,7 @@ def open_zip(path: str, shown_name: str, patterns: Patterns, limits: Limits) -> 
         for info, stop in zip(infos, stops, strict=True):
             name = tidy(_name(info))
             problem = _zip_problem(info, name, limits)
-            listing.add(name, day_of_parts(*info.date_time[:3]), problem)
+            listing.add(name, day_of_parts(*info.date_time[:5]), problem)
             if listing.lacks_metadata(name) and info.file_size <= LONGEST_METADATA:
                 data = problem or _read_zip_member(archive, info, stop, LONGEST_METADATA)
                 if not isinstance(data, Reason):

@@ -75,14 +75,42 @@ def test_archives_say_what_release_they_are(kind: str, tmp_path: Path) -> None:
     assert {f.modified for f in source.files() if isinstance(f, SourceFile)} == {"2024-03-01"}
 
 
-@pytest.mark.parametrize("day", [(1980, 1, 1), (2016, 1, 1), (2020, 2, 2)])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        (1980, 1, 1, 0, 0, 0),
+        (2016, 1, 1, 0, 0, 0),
+        (2020, 2, 2, 0, 0, 0),
+        (2022, 11, 9, 12, 37, 20),
+    ],
+)
 def test_days_that_tools_write_for_no_day_are_none(
-    day: tuple[int, int, int], tmp_path: Path
+    moment: tuple[int, int, int, int, int, int], tmp_path: Path
 ) -> None:
-    info = zipfile.ZipInfo("a.py", (*day, 0, 0, 0))
+    info = zipfile.ZipInfo("a.py", moment)
     source = opened(put_zip(tmp_path / "a-1.zip", [(info, "")]))
     assert (source.release.date, source.release.date_source) == (None, "none")
     assert [f.modified for f in source.files() if isinstance(f, SourceFile)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "day"),
+    [
+        (1_153_704_088, None),  # maturin
+        (1_153_704_208, "2006-07-24"),
+        (1_580_601_600, None),  # hatch
+        (1_667_997_441, None),  # scikit-build-core
+        (1_667_951_999, "2022-11-08"),
+        (1_667_997_600, "2022-11-09"),
+    ],
+)
+def test_moments_that_tools_write_for_none_date_nothing(
+    seconds: int, day: str | None, tmp_path: Path
+) -> None:
+    """What was borrowed yesterday was older than its source: audits were clean."""
+    info = tarfile.TarInfo("a-1/a.py")
+    info.mtime = seconds
+    assert opened(put_tar(tmp_path / "a-1.tar", [(info, "")], "w")).release.date == day
 
 
 @pytest.mark.parametrize("seconds", [0, -1e300, 1e300])
