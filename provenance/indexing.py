@@ -99,6 +99,8 @@ def build_index(
     include, exclude = texts_of("include", include), texts_of("exclude", exclude)
     origin, license = text_of("origin", origin), text_of("license", license)
     jobs = jobs_of(jobs)
+    if not asked:
+        raise UsageError("sources: found none, expected at least one")
     given = checked_day(date, "--date")
     selection = json.dumps([list(include), list(exclude), origin], sort_keys=True)
     files = parsed = 0

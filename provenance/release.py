@@ -45,7 +45,7 @@ _SPDX = {
 }
 _CONSTANTS = {
     *("1970-01-01", "1980-01-01", "2016-01-01", "2020-02-02"),  # Unix, zip, flit, hatch
-    *("2006-07-24 01:21", "2022-11-09 12:37"),  # cargo and maturin, scikit-build-core
+    *("2006-07-24 01:21", "2022-11-09 12:37", "2000-01-01 00:00"),  # maturin, scikit-build, bazel
 }
 """What build tools write where they hide the day: days that nobody else writes, and minutes."""
 

@@ -236,6 +236,17 @@ def test_what_is_scanned_steers_no_terminal(root: Path, tmp_path: Path) -> None:
     assert "\\x1b[31m" in shown
 
 
+def test_what_the_only_family_has_is_not_too_frequent(root: Path, tmp_path: Path) -> None:
+    """The line counted on the same page, of a rarity of 1."""
+    provenance.build_index(
+        [root / "birds" / "models" / "bird0"], tmp_path / "one.db", origin="birds"
+    )
+    source = str(root / "mine" / "src" / "model.py")
+    shown = explained(f"{source}:{line_of(root, 'class') + 2}", None, [tmp_path / "one.db"])
+    assert "1 family of 1 have what stands there" in " ".join(shown.split())
+    assert "too frequent" not in shown
+
+
 def test_a_line_is_as_common_as_the_rarest_run_that_covers_it(root: Path) -> None:
     text = (root / "mine" / "src" / "model.py").read_text("utf-8")
     with Library([str(root / "i.db")]) as library:

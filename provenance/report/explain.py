@@ -348,10 +348,9 @@ def _of_line(finding: Finding, quoted: Quoted, line: int) -> str:
             count = quoted.spread.get(line)
             if count is None:
                 return text
-            if count >= quoted.families:
+            common = is_common(count, quoted.families)
+            if common and count >= quoted.families:
                 return f"{text}; what stands there is too frequent to be counted: discounted"
-            held = counted(count, "family", "families")
-            if is_common(count, quoted.families):
-                held += ": discounted"
+            held = counted(count, "family", "families") + (": discounted" if common else "")
             return f"{text}; {held} of {quoted.families:,} have what stands there"
     return f"line {line} is paired with nothing: it is this file's own, or changed"

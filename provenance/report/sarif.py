@@ -65,7 +65,7 @@ def code_scanning(audit: Audit) -> str:
     left = len(audit.rulings) + len(audit.fixed) - len(alerts)
     words = (
         f"Not in this log: {number(left, 'result')} of those that break no rule, are known to the "
-        "baseline, or are fixed. The whole log is written as .sarif."
+        "baseline, or are fixed. Written as .sarif it has all."
     )
     return _log(audit, alerts, (), [_notification("left-out", "note", words)] if left else [])
 
