@@ -214,6 +214,11 @@ def _build_and_be_killed(references: Path, output: str) -> subprocess.Popen[byte
     )
 
 
+def test_an_interruption_is_told_as_one(spark: Any) -> None:
+    """PySpark's own handler had it told as a job that failed, for want of memory."""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_bad_rows_are_told_and_the_others_go_on(made: Any) -> None:
     """One whose work ends its process, too: as locally, it costs itself."""
     built, _, _ = made

@@ -6,7 +6,9 @@ import logging
 import os
 import re
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -96,7 +98,7 @@ def session(
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
     try:
-        with unshadowed(), _unlogged():
+        with unshadowed(), _unlogged(), _interruptible():
             spark = builder.getOrCreate()
     except (PySparkException, Py4JError, OSError, RuntimeError) as error:
         raise ClusterError(
@@ -111,6 +113,18 @@ def session(
     finally:
         with suppress(Py4JError, OSError):  # it may be gone
             spark.stop()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """PySpark's answer to Ctrl-C asks Java to end the jobs, which fails where a job is waited for,
+    and is no failure of the job: it is put back what was there."""
+    kept = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if kept is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, kept)
 
 
 @contextmanager
