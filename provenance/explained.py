@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provenance.decode import shown
 from provenance.errors import ProvenanceError, SourceError, UsageError
 from provenance.model import NONE_WANTED, FileResult, Finding, Report, Skipped, SourceFile, Unit
 from provenance.references import DEFAULT_INDEX
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from provenance.weigh import Weighing
 
 _PLAIN = re.compile(r"[\w./+-]{1,900}")  # longer ones are refused as globs
-_PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<name>[^:/\\]+)|:(?P<line>[0-9]{1,18}))")
+_PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<name>[^:/\\]+)|:(?P<line>[0-9]{1,18}))", re.DOTALL)
 _MOST_LISTED = 10
 MOST_FAMILIES = 40
 """Families that are weighed in one go: each of their units is compared, about 200 a family."""
@@ -260,7 +261,7 @@ def _parted(text: str) -> tuple[str, int | None, str | None]:
 def _named(report: Report, path: str | None) -> FileResult:
     """The scanned file that is meant."""
     files = list(report.files)
-    plain = (path or "").removeprefix("./").replace(os.sep, "/")
+    plain = shown((path or "").removeprefix("./").replace(os.sep, "/"))
     if path is not None:
         exact = [file for file in files if file.path == plain]
         files = exact or [file for file in files if file.path.endswith(f"/{plain}")]

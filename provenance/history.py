@@ -34,7 +34,7 @@ from provenance.decode import Reason, decode
 from provenance.errors import SourceError
 from provenance.model import LineDay
 from provenance.regular import is_there, read_at_most, read_file, unreadable
-from provenance.release import day_of_seconds
+from provenance.release import moment_of
 from provenance.tracked import CLONE, git_directory, small_text
 
 SECONDS = 30
@@ -636,4 +636,6 @@ def _day(text: bytes) -> str | None:
     seconds = text.rpartition(b" ")[2]
     if not re.fullmatch(rb"-?\d{1,12}", seconds):
         return None
-    return day_of_seconds(int(seconds), {"1970-01-01"})  # no other is what is written for none
+    found = moment_of(int(seconds))
+    day = found.date().isoformat() if found else None
+    return None if day == "1970-01-01" else day  # no other is what is written for none

@@ -7,7 +7,7 @@ an SPDX identifier, everything else stays in its own words.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
@@ -44,10 +44,14 @@ _SPDX = {
     "zlib": "Zlib",
 }
 _CONSTANTS = {
-    *("1970-01-01", "1980-01-01", "2016-01-01", "2020-02-02"),  # Unix, zip, flit, hatch
-    *("2006-07-24 01:21", "2022-11-09 12:37", "2000-01-01 00:00"),  # maturin, scikit-build, bazel
+    *("2016-01-01", "2020-02-02"),  # flit, hatch
+    *("2000-01-01 00:00", "2006-07-24 01:21", "2022-11-09 12:37"),  # bazel, maturin, scikit-build
 }
 """What build tools write where they hide the day: days that nobody else writes, and minutes."""
+
+_FIRST = "1991-02-20"
+"""Python's first release. What an archive dates before it says no day: 1970 of Unix, 1980 of zip
+and of Nix, 1985 of npm."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -146,29 +150,29 @@ def _line(words: object) -> str | None:
     return line or None
 
 
-def day_of_parts(
-    year: int,
-    month: int,
-    day: int,
-    hour: int = 0,
-    minute: int = 0,
-    none: Container[str] = _CONSTANTS,
-) -> str | None:
-    """The ISO day, or None where there is no such day or it is one tools write for no day."""
+def day_of_parts(year: int, month: int, day: int, hour: int, minute: int) -> str | None:
+    """The ISO day of an archive's time, or None where there is no such day or it is one tools write
+    for no day."""
     try:
         found = date(year, month, day).isoformat()
     except ValueError:
         return None
-    return None if found in none or f"{found} {hour:02}:{minute:02}" in none else found
+    said = found, f"{found} {hour:02}:{minute:02}"
+    return None if found < _FIRST or not _CONSTANTS.isdisjoint(said) else found
 
 
-def day_of_seconds(seconds: float, none: Container[str] = _CONSTANTS) -> str | None:
+def day_of_seconds(seconds: float) -> str | None:
     """The same for seconds since 1970, in UTC."""
+    found = moment_of(seconds)
+    return day_of_parts(*found.timetuple()[:5]) if found else None
+
+
+def moment_of(seconds: float) -> datetime | None:
+    """Seconds since 1970 as a time in UTC, None where there is none."""
     try:
-        found = _EPOCH + timedelta(seconds=seconds)
+        return _EPOCH + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         return None
-    return day_of_parts(*found.timetuple()[:5], none=none)
 
 
 def checked_day(text: str | None, option: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import zipfile
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -16,6 +17,7 @@ from programs import program, renamed
 
 import provenance
 from provenance.cli import main
+from provenance.decode import shown
 from provenance.explained import explained
 from provenance.library import Library
 from provenance.model import Block, Report
@@ -234,6 +236,21 @@ def test_what_is_scanned_steers_no_terminal(root: Path, tmp_path: Path) -> None:
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert "\\x1b[31m" in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files")
+def test_a_file_is_named_as_it_is_or_as_it_is_shown(root: Path, tmp_path: Path) -> None:
+    """Whatever signs its name has: only as it is shown it was found."""
+    place = tmp_path / "a\nb\x1b\udce9.py"
+    place.write_text((root / "mine" / "src" / "model.py").read_text("utf-8"))
+    (tmp_path / "c.py").write_text("x = 1\n")
+    line = line_of(root, "class")
+    asked: list[tuple[str, str | None]] = [(f"{place}:{line}", None)]
+    asked += [(str(tmp_path), f"{name}:{line}") for name in (place.name, shown(place.name))]
+    told = [explained(source, path, [root / "i.db"]) for source, path in asked]
+    assert "named: birds/bird0" in told[0]
+    assert told[1] == told[2]
+    assert told[0].split("\n")[1:] == told[1].split("\n")[1:]
 
 
 def test_what_the_only_family_has_is_not_too_frequent(root: Path, tmp_path: Path) -> None:

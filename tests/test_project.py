@@ -154,8 +154,8 @@ ALLOWED = {
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
     "explained": (
-        "attribute errors library model parse references.__init__ report.explain report.text "
-        "report.weighed scanning sides sketch spread weigh workers"
+        "attribute decode errors library model parse references.__init__ report.explain "
+        "report.text report.weighed scanning sides sketch spread weigh workers"
     ),
     # weigh: why a family is named for a unit, or is not
     "weigh": "align attribute finding index library model near verdict",

@@ -96,6 +96,9 @@ def test_days_that_tools_write_for_no_day_are_none(
 @pytest.mark.parametrize(
     ("seconds", "day"),
     [
+        (315_619_200, None),  # Nix
+        (499_162_500, None),  # npm
+        (946_684_800, None),  # bazel
         (1_153_704_088, None),  # maturin
         (1_153_704_208, "2006-07-24"),
         (1_580_601_600, None),  # hatch
