@@ -439,7 +439,11 @@ def test_gitlabs_job_looks_at_what_a_merge_request_changes(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.startswith("Clean: 1 file ")
     quality = json.loads((repository / "gl-code-quality-report.json").read_text())
+    assert gitlab(repository, tmp_path).returncode == 1
+    assert quality == json.loads((repository / "gl-code-quality-report.json").read_text())
     assert {one["location"]["path"] for one in quality} == {"src/borrowed.py"}, "is not resolved"
     shutil.copy(repository / "src" / "borrowed.py", repository / "src" / "second.py")
     ended = gitlab(repository, tmp_path, CI_MERGE_REQUEST_DIFF_BASE_SHA=base)
     assert ended.returncode == 1, ended.stdout + ended.stderr
+    variables = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": base, "PROVENANCE_FAIL_ON": "nothing"}
+    assert gitlab(repository, tmp_path, **variables).returncode == 2
