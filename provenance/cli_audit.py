@@ -71,6 +71,14 @@ _SETTINGS = options(*(_option(setting) for setting in SETTINGS), _CONFIG)
 _SCANNING = options(*(_option(one) for one in SETTINGS if one.key not in _REPORTS), _CONFIG)
 
 
+def _called(context: click.Context) -> set[str]:
+    """The names of what the command line has."""
+    from click.core import ParameterSource
+
+    named = context.get_parameter_source
+    return {name for name in context.params if named(name) is ParameterSource.COMMANDLINE}
+
+
 def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     """The settings of the command line, else of the environment, checked."""
     from click.core import ParameterSource
@@ -131,10 +139,10 @@ def audit(
     from provenance.report.formats import format_of
 
     if init:
-        if write_baseline or len(paths) > 1:
+        if config or len(paths) > 1 or _called(context) - {"paths", "init"}:
             raise UsageError(
-                "--init: found it beside --write-baseline or several paths, expected one folder at "
-                "most; begin a policy first, then audit"
+                "--init: found it beside another option, PROVENANCE_CONFIG or several paths, "
+                "expected one folder at most; begin a policy first, then audit"
             )
         _init(paths)
         return
@@ -287,10 +295,10 @@ def _init(paths: tuple[str, ...]) -> None:
         with open(project, encoding="utf-8", newline="") as opened:  # its line ends stay
             text = opened.read()
         added = text.rstrip("\n") + "\n\n" + starting()
-        write_whole(Path(project), added, "--init")
+        write_whole(Path(project), added, "PATH")
         click.echo(f"{printable(os.path.relpath(project))}: [tool.provenance] added")
     else:
-        write_whole(Path(own), starting(""), "--init")
+        write_whole(Path(own), starting(""), "PATH")
         click.echo(f"{printable(os.path.relpath(own))}: written")
     where = os.path.relpath(folder)
     said = "" if where == os.curdir else f" {quote(where if where[0] != '-' else f'./{where}')}"

@@ -24,6 +24,8 @@ from provenance.settings import SETTINGS, Policy
 
 _MOST_PLACES = 50
 """Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
+_UNREAD = (".conda", ".egg", ".pyz", ".7z", ".rar", ".zst")
+"""Endings of other archives, which hold what was to be audited where they are named alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ def planned(
     archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
     if archive and len(paths) > 1:
         raise UsageError("found an archive among several paths, expected it alone; audit it apart")
+    if len(paths) == 1 and paths[0].lower().endswith(_UNREAD) and os.path.isfile(paths[0]):
+        raise UsageError(
+            f"{shown(paths[0])}: found an archive of a kind that is not read, expected a .whl, "
+            ".zip or .tar archive; unpack it, and audit the folder"
+        )
     for path in () if archive else paths:
         _check_link(path)
     start = os.getcwd() if archive else _common([_existing(path) for path in paths])

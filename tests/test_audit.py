@@ -1597,11 +1597,41 @@ def test_notices_do_what_they_are_asked_for_or_say_no(dirty: Path) -> None:
     assert not Path("provenance.toml").exists()
 
 
-def test_to_begin_a_policy_is_all_that_is_done_at_once(clean: Path) -> None:
+def test_to_begin_a_policy_is_all_that_is_done_at_once(
+    clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("provenance.toml").unlink()
-    for more in (("--write-baseline",), ("src", ".")):
+    others = [("src", "."), ("--write-baseline",), ("--config", "z.toml"), ("--exclude", "x")]
+    for more in (*others, ("--output", "x.json")):
         assert "expected one folder" in run("audit", "--init", *more, code=2).output
-    assert not Path("provenance.toml").exists()
+    monkeypatch.setenv("PROVENANCE_CONFIG", "q.toml")
+    assert "expected one folder" in run("audit", "--init", code=2).output
+    monkeypatch.undo()
+    assert not {path.name for path in clean.iterdir()} - {".git", "src"}
+    monkeypatch.chdir(clean)
+    monkeypatch.setenv("PROVENANCE_FAIL_ON", "never")
+    run("audit", "--init", code=0)
+
+
+def test_where_no_policy_can_be_written_another_folder_is_the_remedy(
+    clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("provenance.toml").unlink()
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refused)
+    assert "name another place with PATH" in run("audit", "--init", code=3).output
+
+
+@pytest.mark.parametrize("name", ["a-1.conda", "a-1-py3.8.egg", "a.tar.zst", "A.PYZ"])
+def test_an_archive_of_another_kind_is_not_clean(clean: Path, name: str) -> None:
+    """Nothing of it was looked at."""
+    with zipfile.ZipFile(name, "w") as archive:
+        archive.writestr("a.py", renamed(program(0)))
+    assert "found an archive of a kind that is not read" in run("audit", name, code=2).output
+    run("audit", name, "src", code=0)
 
 
 def test_a_named_file_that_is_no_code_is_told(clean: Path) -> None:
