@@ -329,8 +329,9 @@ def notices(
     """Write the notices and declarations that an audit of PATHs calls for.
 
     Prints the attribution of all that was borrowed, the comment for the head of each file, and
-    the declarations of what fails. With --write the first goes to the notices file and the last
-    to the policy. Look at them: that something is declared makes it neither true nor lawful.
+    the declarations of what fails. With --write the first goes to the notices file, that of all
+    that the policy is for, and the last to the policy. Look at them: that something is declared
+    makes it neither true nor lawful.
 
     \b
     Examples
@@ -340,16 +341,23 @@ def notices(
     from provenance.auditing import audit as run
     from provenance.auditing import named_file, with_stanzas
     from provenance.given import text_of
-    from provenance.planning import planned
+    from provenance.planning import CHOOSING, planned, whole_of
     from provenance.report.notices import MARK, beyond, headers, notices_text
     from provenance.report.rules import undated
 
     text_of("--reason", reason)
-    plan = planned(paths, config=config, settings=_given(context, values))
+    given = _given(context, values)
+    plan = planned(paths, config=config, settings=given)
     _tell_what_is_no_code(paths)
     with progress_bar("Auditing") as progress:
-        said = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
-    text = notices_text(said)
+        said = whole = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
+    if write and (folder := whole_of(plan)):  # or what other files need would be lost
+        of_all = {name: one for name, one in given.items() if name not in CHOOSING}
+        wide = planned((folder,), config=plan.file, settings=of_all)
+        with progress_bar("Auditing all") as progress:
+            whole = run(wide, jobs=plan.policy.jobs or cores(), progress=progress).audit
+    incomplete = (*said.incomplete, *whole.incomplete)
+    text = notices_text(whole)
     policy, before, added = with_stanzas(plan, said, reason)
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
     if write:
@@ -367,6 +375,9 @@ def notices(
                 f"{place}: found the policy, where declarations are added, expected another file "
                 "for the notices; name one with --notices-file"
             )
+    if write and incomplete:  # what is missing may need notices, and may have them there
+        click.echo("provenance: the notices were not written: not complete", err=True)
+    elif write:
         write_whole(Path(place), text, "--notices-file")
         if added:
             write_whole(Path(policy), before + added, "--config")
@@ -392,7 +403,7 @@ def notices(
             "the root, or declare in one that stands there",
             err=True,
         )
-    if said.incomplete:
-        click.echo(f"provenance: not complete: {printable(said.incomplete[0])}", err=True)
-    if left or said.incomplete:
+    if incomplete:
+        click.echo(f"provenance: not complete: {printable(incomplete[0])}", err=True)
+    if left or incomplete:
         sys.exit(ExitCode.NOT_COMPLETED)

@@ -24,6 +24,8 @@ from provenance.settings import SETTINGS, Policy
 
 _MOST_PLACES = 50
 """Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
+CHOOSING = {"diff", "include", "exclude"}
+"""Settings that choose among files."""
 _UNREAD = (".conda", ".egg", ".pyz", ".7z", ".rar", ".zst")
 """Endings of other archives, which hold what was to be audited where they are named alone."""
 
@@ -263,6 +265,19 @@ def no_code(paths: Iterable[str]) -> tuple[str, ...]:
         for path in paths
         if os.path.isfile(path) and not path.endswith(ENDINGS) and not _is_archive(path)
     )
+
+
+def whole_of(plan: Plan) -> str | None:
+    """All that the policy of a plan is for, None where the plan is for all of it: its own folder
+    where what was named is in that, else the repository; or the archive."""
+    home = shown(plan.prefix.rstrip("/"))
+    if plan.only in (None, (home,)) and CHOOSING.isdisjoint(plan.called):
+        return None
+    if not os.path.isdir(plan.source):
+        return plan.source
+    only = plan.only or (".",)
+    at_home = home and all(f"{one}/".startswith(f"{home}/") for one in only)
+    return os.path.join(plan.root, plan.prefix) if at_home else plan.root
 
 
 def _existing(path: str) -> str:

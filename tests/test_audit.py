@@ -195,6 +195,68 @@ def test_the_header_comment_names_all_that_an_audit_asks_for(
     assert run("audit", "--require-notices", code=0).output.startswith("Clean")
 
 
+@pytest.fixture
+def held(dirty: Path) -> Path:
+    """The same, where each family has a holder of its own."""
+    for seed in range(3):
+        (dirty.parent / f"m{seed}.py").write_text(f"# Copyright Team {seed}.\n" + program(seed))
+    place = dirty.parent / "held.db"
+    modules = [str(dirty.parent / f"m{seed}.py") for seed in range(3)]
+    provenance.build_index(modules, place, license="MIT", date="2025-01-02")
+    policy = f"fail-on = 'resembles'\ndefault-index = false\nindex = [{json.dumps(str(place))}]\n"
+    Path("provenance.toml").write_text(policy)
+    return dirty
+
+
+@pytest.mark.parametrize(
+    "part", [["new.py"], ["--diff", "HEAD"], ["--include", "new.py"], ["--exclude", "src"]]
+)
+def test_what_a_part_calls_for_takes_no_notice_away(held: Path, part: list[str]) -> None:
+    """What other files need stood no more in the file of notices, unsaid."""
+    Path("src/third.py").write_text(renamed(program(2)))
+    if "--diff" in part:
+        shutil.rmtree(".git")
+        for words in (["init", "-q", "."], ["add", "."], ["commit", "-q", "-m", "one"]):
+            identity = ["-c", "user.name=n", "-c", "user.email=e@example.invalid"]
+            subprocess.run(["git", *identity, *words], check=True)
+    Path("new.py").write_text(renamed(program(1)))
+    run("notices", *part, "--write", "--reason", "of a part", code=0)
+    notices, policy = (
+        Path("THIRD_PARTY_NOTICES.md").read_text(),
+        Path("provenance.toml").read_text(),
+    )
+    for name in ("new.py", "src/borrowed.py", "src/third.py", "Team 0", "Team 1", "Team 2"):
+        assert name in notices
+    assert 'path = "/new.py"' in policy
+    assert "src/" not in policy
+    run("notices", *part, "--write", code=0)
+    assert Path("THIRD_PARTY_NOTICES.md").read_text() == notices
+
+
+def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:
+    run("notices", "--write", code=0)
+    before = Path("THIRD_PARTY_NOTICES.md").read_text()
+    Path("src/borrowed.py").write_bytes(b"\xff\0")
+    output = run("notices", "--write", code=3).output
+    assert "the notices were not written: not complete" in output
+    assert Path("THIRD_PARTY_NOTICES.md").read_text() == before
+
+
+def test_the_notices_of_a_folder_with_a_policy_are_of_that_folder(held: Path) -> None:
+    """All of it, and nothing else of the repository."""
+    (held / "sub").mkdir()
+    for seed, name in enumerate(("one.py", "two.py"), 1):
+        (held / "sub" / name).write_text(renamed(program(seed)))
+    shutil.copy("provenance.toml", "sub/provenance.toml")
+    run("notices", "sub/one.py", "--write", code=0)
+    notices = Path("sub/THIRD_PARTY_NOTICES.md").read_text()
+    assert ("one.py" in notices, "two.py" in notices, "borrowed.py" in notices) == (
+        True,
+        True,
+        False,
+    )
+
+
 def test_what_a_policy_elsewhere_cannot_declare_is_told(dirty: Path) -> None:
     """Its paths begin in its own folder, and no declaration in it fits a file outside."""
     (dirty / "ci").mkdir()

@@ -25,19 +25,17 @@ _DECLARABLE = ("undeclared", "elsewhere")
 def borrowed(audit: Audit) -> tuple[Ruling, ...]:
     """The rulings on what was borrowed, declared or not, by path and line."""
     files = _files(audit)
+    strict = dict(audit.policy).get("fail-on") == "resembles"
+    strong = ("derived", "resembles") if strict else ("derived",)
     found = [
         one
         for one in audit.rulings
         if one.rule != "declaration"
         and (one.finding is None or one.finding.verdict != "common")
         and (one.finding is not None or _identical(files, one) is not None)
-        and (one.breaks or one.declared_by or one.finding is None or _is_derived(one))
+        and (one.breaks or one.declared_by or one.finding is None or one.finding.verdict in strong)
     ]
     return tuple(sorted(found, key=lambda one: (one.path, one.start_line, one.id)))
-
-
-def _is_derived(one: Ruling) -> bool:
-    return one.finding is not None and one.finding.verdict == "derived"
 
 
 def _files(audit: Audit) -> _Files:
