@@ -341,8 +341,9 @@ def notices(
     from provenance.auditing import audit as run
     from provenance.auditing import named_file, with_stanzas
     from provenance.given import text_of
+    from provenance.notices import MARK
     from provenance.planning import CHOOSING, planned, whole_of
-    from provenance.report.notices import MARK, beyond, headers, notices_text
+    from provenance.report.notices import beyond, headers, notices_text
     from provenance.report.rules import undated
 
     text_of("--reason", reason)

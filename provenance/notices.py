@@ -9,9 +9,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
-from typing import Any
+from itertools import groupby, pairwise
+from typing import Any, TypeVar
 
+from provenance.claims import Claim
 from provenance.comments import LONGEST
 from provenance.decode import plain_text
 from provenance.errors import UsageError
@@ -30,6 +31,12 @@ MOST_BYTES = 3_000_000
 times as much, sixty times where their lines have a sign each."""
 MOST_ANNOTATED = 10_000
 """Globs, holders and licences read of all ``REUSE.toml`` of one source."""
+
+MARK = "<!-- Written by provenance notices; written again by it. -->"
+"""The first line of a file of notices of ours: another one is not overwritten."""
+_PART = "## "
+_LISTED = re.compile(r"- (.+?), lines \d+-\d+")
+_MARKUP = re.compile(r"\\([\\`*\[\]<>#|])")
 
 _NAME = re.compile(
     r"(?:NOTICES?|LICEN[CS]ES?|COPYING|COPYRIGHTS?|AUTHORS|CONTRIBUTORS|CREDITS|ATTRIBUTIONS?|"
@@ -51,6 +58,9 @@ _REUSE = "REUSE.toml"
 _WHOLE = re.compile(r"licen[cs]es?|legal|[^/]+\.dist-info|[^/]+\.egg-info", re.IGNORECASE)
 
 
+_Line = TypeVar("_Line", Claim, Copyright, License)
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A name of a family. ``plain`` is a mere word (Falcon), which a line must hold together with
@@ -66,19 +76,28 @@ class Named:
 @dataclass(frozen=True, slots=True)
 class NoticeFile:
     """A notice file: what it says, line by line, for the files in ``folder`` (empty, or ending in
-    ``/``); of a ``REUSE.toml``, for those that ``globs`` want."""
+    ``/``); of a ``REUSE.toml``, for those that ``globs`` want; a part of one that ``provenance
+    notices`` wrote, for those that are ``listed``: in order, read from their ends, behind a ``/``.
+    """
 
     path: str
     folder: str
     statements: Statements
     lines: tuple[tuple[int, str], ...]
     globs: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
 
     def covers(self, path: str) -> bool:
-        """Whether it speaks of a file."""
+        """Whether it speaks of a file. One that is listed from the root of a repository is the one
+        that lacks folders above, as in a package or in the folder that was audited."""
         if not path.startswith(self.folder):
             return False
-        return not self.globs or _patterns(self.globs).wants(path[len(self.folder) :])
+        inner = path[len(self.folder) :]
+        if self.listed:
+            key = f"/{inner}"[::-1]
+            at = bisect_left(self.listed, key)
+            return at < len(self.listed) and self.listed[at].startswith(key)
+        return not self.globs or _patterns(self.globs).wants(inner)
 
 
 @lru_cache(maxsize=MOST_ANNOTATED)
@@ -113,8 +132,36 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
             for n, line in enumerate(lines, 1)
             if line.strip() and (not people or ("/" in line and ".py" in line))
         )
-        read.append(NoticeFile(path, folder, said, tuple(shown)))
+        file = NoticeFile(path, folder, said, tuple(shown))
+        read += _parts(file, lines, left) if lines[0].strip() == MARK else [file]
     return tuple(read)
+
+
+def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Iterator[NoticeFile]:
+    """The parts of a file that ``provenance notices`` wrote, while there is something ``left`` of
+    what is read: it lists what each is about, and another copy of the same is none of that."""
+    starts = [number for number, line in enumerate(lines, 1) if line.startswith(_PART)]
+    claims = sorted(file.statements.claims, key=lambda one: one.line)
+    copyrights = sorted(file.statements.copyrights, key=lambda one: one.line)
+    licenses = sorted(file.statements.licenses, key=lambda one: one.line)
+    for first, stop in pairwise([*starts, len(lines) + 1]):
+        found = filter(None, map(_LISTED.match, lines[first : stop - 1]))
+        listed = sorted(("/" + _MARKUP.sub(r"\1", one[1]))[::-1] for one in found)
+        if not listed or next(left, None) is None:
+            continue
+        there = Statements(
+            _within(claims, first, stop),
+            _within(copyrights, first, stop),
+            _within(licenses, first, stop),
+        )
+        here = slice(*(bisect_left(file.lines, (at, "")) for at in (first, stop)))
+        yield replace(file, statements=there, lines=file.lines[here], listed=tuple(listed))
+
+
+def _within(said: Sequence[_Line], first: int, stop: int) -> tuple[_Line, ...]:
+    """What stands on some lines."""
+    begin, end = (bisect_left(said, at, key=lambda one: one.line) for at in (first, stop))
+    return tuple(said[begin:end])
 
 
 def _quoted(said: Statements, lines: Sequence[str]) -> Statements:

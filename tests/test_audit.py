@@ -23,9 +23,10 @@ from thorough import THOROUGH
 import provenance
 from provenance.cli import main
 from provenance.errors import UsageError
+from provenance.notices import MARK
 from provenance.patterns import Patterns
 from provenance.planning import planned, under
-from provenance.report.notices import MARK, _glob
+from provenance.report.notices import _glob
 from provenance.settings import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -231,6 +232,34 @@ def test_what_a_part_calls_for_takes_no_notice_away(held: Path, part: list[str])
     assert "src/" not in policy
     run("notices", *part, "--write", code=0)
     assert Path("THIRD_PARTY_NOTICES.md").read_text() == notices
+
+
+def test_our_own_notices_declare_what_they_list(held: Path) -> None:
+    """Not the next copy of the same, here or below: the way out of one finding let all that came
+    after it pass."""
+    (held / "src" / "odd [name].py").write_text(renamed(program(1)))
+    run("notices", "--write", code=0)
+    run("audit", "--require-notices", code=0)
+    policy = Path("provenance.toml").read_text()
+    (held / "deep" / "er").mkdir(parents=True)
+    copies = ("new.py", "deep/er/new.py", "deep/er/borrowed.py")
+    for name in copies:
+        Path(name).write_text(renamed(program(0)))
+    assert {one["path"] for one in failures(audited(code=1))} == set(copies)
+    for name in copies:
+        Path(name).unlink()
+    Path("provenance.toml").write_text(policy.partition("[[declared]]")[0])
+    run("audit", code=0)  # what they list they declare, in the repository and in a part of it
+    report = provenance.scan("src", [held.parent / "held.db"])
+    assert {one.attribution for one in report.findings} == {"undeclared"}, "they are not in it"
+    shutil.move("src", "pkg")
+    assert {one["path"] for one in failures(audited(code=1))} == {
+        "pkg/borrowed.py",
+        "pkg/odd [name].py",
+    }
+    shutil.copy("pkg/borrowed.py", "borrowed.py")
+    found = audited(code=1)
+    assert "borrowed.py" not in {one["path"] for one in failures(found)}, "without its folder"
 
 
 def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:

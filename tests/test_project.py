@@ -73,7 +73,7 @@ ALLOWED = {
     "claims": "comments",
     "rights": "comments",
     "statements": "claims comments rights",
-    "notices": "comments decode errors mark patterns rights statements toml",
+    "notices": "claims comments decode errors mark patterns rights statements toml",
     "known": "mark model",
     "expression": "",
     "uses": "expression known parse",
@@ -180,7 +180,7 @@ ALLOWED = {
     "ruling": "licenses model patterns settings verdict",
     "ledger": "errors model ruling",
     "report.audit": "model report.json report.rules report.text verdict",
-    "report.notices": "decode model patterns report.evidence",
+    "report.notices": "decode model notices patterns report.evidence",
     "changed": "aside decode errors history regular",
     "planning": "archive decode errors folder given patterns policy regular settings",
     "auditing": (
@@ -188,7 +188,7 @@ ALLOWED = {
         "planning policy references.__init__ regular release report.notices ruling settings workers"
     ),
     "cli_audit": (
-        "auditing bundle errors given model planning policy regular release report.audit "
+        "auditing bundle errors given model notices planning policy regular release report.audit "
         "report.formats report.notices report.rules settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",

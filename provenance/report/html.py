@@ -21,7 +21,7 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from provenance.model import Finding, Report
+from provenance.model import Finding, Report, SuspectSeen
 from provenance.report.json import counts
 from provenance.report.quoted import Quotes, Release
 from provenance.report.shares import Part, families, merged, of_file, of_repository, ranked
@@ -122,6 +122,7 @@ def html_report(
         version=VERSION,
         counts=counts(report),
         dated=report.suspect_date or _days_of_git(report),
+        bounded=not report.suspect_date and any(one.bounded for one in _seen_by_git(report)),
         policy=_policy(style, script),
         style=style,
         script=script,
@@ -153,10 +154,14 @@ def html_report(
 
 def _days_of_git(report: Report) -> str:
     """The first and the last day that git has for what was found; empty where it has none."""
+    days = {day for one in _seen_by_git(report) for day in (one.earliest, one.latest) if day}
+    return f"{' – '.join(dict.fromkeys((min(days), max(days))))} (git)" if days else ""
+
+
+def _seen_by_git(report: Report) -> list[SuspectSeen]:
     seen = [one.seen for one in report.findings]
     seen += [file.identical.seen for file in report.files if file.identical]
-    days = {day for one in seen if one.source == "git" for day in (one.earliest, one.latest) if day}
-    return f"{' – '.join(dict.fromkeys((min(days), max(days))))} (git)" if days else ""
+    return [one for one in seen if one.source == "git"]
 
 
 def _folder(paths: Iterable[str]) -> str:

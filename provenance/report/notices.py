@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from provenance.decode import printable
 from provenance.model import Audit, FileResult, Notice, Ruling
+from provenance.notices import MARK
 from provenance.patterns import escaped
 from provenance.report.evidence import has_lines
-
-MARK = "<!-- Written by provenance notices; written again by it. -->"
-"""The first line of a file of notices of ours: another one is not overwritten."""
 
 _Files = Mapping[str, FileResult]
 """By path."""
