@@ -329,9 +329,9 @@ def notices(
     """Write the notices and declarations that an audit of PATHs calls for.
 
     Prints the attribution of all that was borrowed, the comment for the head of each file, and
-    the declarations of what fails. With --write the first goes to the notices file, that of all
-    that the policy is for, and the last to the policy. Look at them: that something is declared
-    makes it neither true nor lawful.
+    the declarations of what fails. With --write the first goes to the notices file, beside that
+    of what is declared elsewhere, and the last to the policy. Look at them: that something is
+    declared makes it neither true nor lawful.
 
     \b
     Examples
@@ -352,13 +352,14 @@ def notices(
     _tell_what_is_no_code(paths)
     with progress_bar("Auditing") as progress:
         said = whole = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
-    if write and (folder := whole_of(plan)):  # or what other files need would be lost
+    if write and (folder := whole_of(plan, bool(config))):  # or what other files need would be lost
         of_all = {name: one for name, one in given.items() if name not in CHOOSING}
         wide = planned((folder,), config=plan.file, settings=of_all)
         with progress_bar("Auditing all") as progress:
             whole = run(wide, jobs=plan.policy.jobs or cores(), progress=progress).audit
     incomplete = (*said.incomplete, *whole.incomplete)
-    text = notices_text(whole)
+    part = None if whole is said else {file.path for file in said.report.files}
+    text = notices_text(whole, part)
     policy, before, added = with_stanzas(plan, said, reason)
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
     if write:

@@ -35,8 +35,14 @@ MOST_ANNOTATED = 10_000
 MARK = "<!-- Written by provenance notices; written again by it. -->"
 """The first line of a file of notices of ours: another one is not overwritten."""
 _PART = "## "
-_LISTED = re.compile(r"- (.+?), lines \d+-\d+")
+_LISTED = re.compile(
+    r"- (.+), lines \d+-\d+(?:, \d+-\d+)*(?: and \d+ more)?"
+    r"(?: of its code cells, counted through)?: "
+)
 _MARKUP = re.compile(r"\\([\\`*\[\]<>#|])")
+
+MOST_PARTS = 1_000
+"""Parts of such files read of one source: packages with a licence."""
 
 _NAME = re.compile(
     r"(?:NOTICES?|LICEN[CS]ES?|COPYING|COPYRIGHTS?|AUTHORS|CONTRIBUTORS|CREDITS|ATTRIBUTIONS?|"
@@ -77,26 +83,24 @@ class Named:
 class NoticeFile:
     """A notice file: what it says, line by line, for the files in ``folder`` (empty, or ending in
     ``/``); of a ``REUSE.toml``, for those that ``globs`` want; a part of one that ``provenance
-    notices`` wrote, for those that are ``listed``: in order, read from their ends, behind a ``/``.
-    """
+    notices`` wrote, for those that are ``listed``, from the root of the repository."""
 
     path: str
     folder: str
     statements: Statements
     lines: tuple[tuple[int, str], ...]
     globs: tuple[str, ...] = ()
-    listed: tuple[str, ...] = ()
+    listed: frozenset[str] = frozenset()
 
     def covers(self, path: str) -> bool:
-        """Whether it speaks of a file. One that is listed from the root of a repository is the one
-        that lacks folders above, as in a package or in the folder that was audited."""
+        """Whether it speaks of a file; of one that is listed also in a package, which has nothing
+        of ``src``, or where the notice file stands in the root."""
         if not path.startswith(self.folder):
             return False
         inner = path[len(self.folder) :]
         if self.listed:
-            key = f"/{inner}"[::-1]
-            at = bisect_left(self.listed, key)
-            return at < len(self.listed) and self.listed[at].startswith(key)
+            packed = f"src/{inner}" if "/" in inner else ""
+            return not self.listed.isdisjoint(map(_spaced, (path, inner, packed)))
         return not self.globs or _patterns(self.globs).wants(inner)
 
 
@@ -118,6 +122,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
     """Read notice files, (path, bytes); what is no text, or no TOML, says nothing."""
     read: list[NoticeFile] = []
     left, verbs = iter(range(MOST_ANNOTATED)), iter(range(MOST_VERBS))
+    parts = iter(range(MOST_PARTS))
     for path, data in found:
         text = plain_text(data)
         folder = _folder(path)
@@ -133,7 +138,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
             if line.strip() and (not people or ("/" in line and ".py" in line))
         )
         file = NoticeFile(path, folder, said, tuple(shown))
-        read += _parts(file, lines, left) if lines[0].strip() == MARK else [file]
+        read += _parts(file, lines, parts) if lines[0].strip() == MARK else [file]
     return tuple(read)
 
 
@@ -146,7 +151,7 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
     licenses = sorted(file.statements.licenses, key=lambda one: one.line)
     for first, stop in pairwise([*starts, len(lines) + 1]):
         found = filter(None, map(_LISTED.match, lines[first : stop - 1]))
-        listed = sorted(("/" + _MARKUP.sub(r"\1", one[1]))[::-1] for one in found)
+        listed = frozenset(_spaced(_MARKUP.sub(r"\1", one[1])) for one in found)
         if not listed or next(left, None) is None:
             continue
         there = Statements(
@@ -155,7 +160,12 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
             _within(licenses, first, stop),
         )
         here = slice(*(bisect_left(file.lines, (at, "")) for at in (first, stop)))
-        yield replace(file, statements=there, lines=file.lines[here], listed=tuple(listed))
+        yield replace(file, statements=there, lines=file.lines[here], listed=listed)
+
+
+def _spaced(path: str) -> str:
+    """A path as it is listed: each stretch of blanks is one."""
+    return " ".join(path.split())
 
 
 def _within(said: Sequence[_Line], first: int, stop: int) -> tuple[_Line, ...]:

@@ -26,7 +26,7 @@ _MOST_PLACES = 50
 """Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
 CHOOSING = {"diff", "include", "exclude"}
 """Settings that choose among files."""
-_UNREAD = (".conda", ".egg", ".pyz", ".7z", ".rar", ".zst")
+_UNREAD = (".conda", ".egg", ".pex", ".pyz", ".7z", ".rar", ".zst")
 """Endings of other archives, which hold what was to be audited where they are named alone."""
 
 
@@ -78,7 +78,7 @@ def planned(
     archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
     if archive and len(paths) > 1:
         raise UsageError("found an archive among several paths, expected it alone; audit it apart")
-    if len(paths) == 1 and paths[0].lower().endswith(_UNREAD) and os.path.isfile(paths[0]):
+    if all(path.lower().endswith(_UNREAD) and os.path.isfile(path) for path in paths):
         raise UsageError(
             f"{shown(paths[0])}: found an archive of a kind that is not read, expected a .whl, "
             ".zip or .tar archive; unpack it, and audit the folder"
@@ -267,10 +267,11 @@ def no_code(paths: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def whole_of(plan: Plan) -> str | None:
+def whole_of(plan: Plan, named: bool) -> str | None:
     """All that the policy of a plan is for, None where the plan is for all of it: its own folder
-    where what was named is in that, else the repository; or the archive."""
-    home = shown(plan.prefix.rstrip("/"))
+    where what was named is in that, else the repository, as where the policy itself was ``named``;
+    or the archive."""
+    home = "" if named else shown(plan.prefix.rstrip("/"))
     if plan.only in (None, (home,)) and CHOOSING.isdisjoint(plan.called):
         return None
     if not os.path.isdir(plan.source):

@@ -20,6 +20,8 @@ from provenance.statements import alternatives, identifiers, names_any
 
 MOST_DECLARATIONS = 20
 """Lines that are told of what a finding is declared by."""
+_MOST_LISTS = 100
+"""Lists of notice files of which is remembered what they name."""
 _MOST_KNOWN = 1_000
 """Lists of families of which is remembered what names them."""
 
@@ -105,7 +107,7 @@ class Spoken:
 
     def __init__(self, files: Sequence[Beside]) -> None:
         self.files = tuple(files)
-        self._naming: dict[tuple[int, ...], Naming] = {}
+        self._naming: Recent[tuple[int, ...], Naming] = Recent(_MOST_LISTS)
 
     def of(self, path: str) -> Covering:
         """Those that speak of a file."""
@@ -123,11 +125,12 @@ class Spoken:
 
     def naming(self, files: Sequence[int]) -> Naming:
         """What some of them name: few lists are told apart, as folders stand in each other, and a
-        ``REUSE.toml`` names no family."""
+        ``REUSE.toml`` names no family; of parts that list files there may be more."""
         key = tuple(n for n in files if self.files[n].families)
-        if key not in self._naming:
-            self._naming[key] = Naming([self.files[n] for n in key])
-        return self._naming[key]
+        known = self._naming.recall(key)
+        if known is None:
+            known = self._naming.keep(key, Naming([self.files[n] for n in key]))
+        return known
 
 
 def _by_name(files: Iterable[Iterable[str]]) -> dict[str, list[int]]:

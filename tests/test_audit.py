@@ -213,8 +213,11 @@ def held(dirty: Path) -> Path:
     "part", [["new.py"], ["--diff", "HEAD"], ["--include", "new.py"], ["--exclude", "src"]]
 )
 def test_what_a_part_calls_for_takes_no_notice_away(held: Path, part: list[str]) -> None:
-    """What other files need stood no more in the file of notices, unsaid."""
+    """What other files need stood no more in the file of notices, unsaid. Nor is more declared."""
     Path("src/third.py").write_text(renamed(program(2)))
+    run("notices", "--write", code=0)
+    before = Path("provenance.toml").read_text()
+    Path("src/more.py").write_text(renamed(program(2)))
     if "--diff" in part:
         shutil.rmtree(".git")
         for words in (["init", "-q", "."], ["add", "."], ["commit", "-q", "-m", "one"]):
@@ -222,14 +225,13 @@ def test_what_a_part_calls_for_takes_no_notice_away(held: Path, part: list[str])
             subprocess.run(["git", *identity, *words], check=True)
     Path("new.py").write_text(renamed(program(1)))
     run("notices", *part, "--write", "--reason", "of a part", code=0)
-    notices, policy = (
-        Path("THIRD_PARTY_NOTICES.md").read_text(),
-        Path("provenance.toml").read_text(),
-    )
+    notices = Path("THIRD_PARTY_NOTICES.md").read_text()
     for name in ("new.py", "src/borrowed.py", "src/third.py", "Team 0", "Team 1", "Team 2"):
         assert name in notices
-    assert 'path = "/new.py"' in policy
-    assert "src/" not in policy
+    assert "src/more.py" not in notices
+    added = Path("provenance.toml").read_text().removeprefix(before.rstrip("\n"))
+    assert added.count("[[declared]]") == added.count('path = "/new.py"') == 1
+    assert {one["path"] for one in failures(audited(code=1))} == {"src/more.py"}
     run("notices", *part, "--write", code=0)
     assert Path("THIRD_PARTY_NOTICES.md").read_text() == notices
 
@@ -237,29 +239,27 @@ def test_what_a_part_calls_for_takes_no_notice_away(held: Path, part: list[str])
 def test_our_own_notices_declare_what_they_list(held: Path) -> None:
     """Not the next copy of the same, here or below: the way out of one finding let all that came
     after it pass."""
-    (held / "src" / "odd [name].py").write_text(renamed(program(1)))
+    (held / "src" / "pack").mkdir()
+    (held / "src" / "odd  [name], lines 1-2.py").write_text(renamed(program(1)))
+    (held / "src" / "pack" / "m.py").write_text(renamed(program(1)))
     run("notices", "--write", code=0)
     run("audit", "--require-notices", code=0)
     policy = Path("provenance.toml").read_text()
     (held / "deep" / "er").mkdir(parents=True)
-    copies = ("new.py", "deep/er/new.py", "deep/er/borrowed.py")
+    copies = ("new.py", "borrowed.py", "deep/er/new.py", "deep/src/borrowed.py")
+    (held / "deep" / "src").mkdir()
     for name in copies:
         Path(name).write_text(renamed(program(0)))
     assert {one["path"] for one in failures(audited(code=1))} == set(copies)
     for name in copies:
         Path(name).unlink()
     Path("provenance.toml").write_text(policy.partition("[[declared]]")[0])
-    run("audit", code=0)  # what they list they declare, in the repository and in a part of it
-    report = provenance.scan("src", [held.parent / "held.db"])
-    assert {one.attribution for one in report.findings} == {"undeclared"}, "they are not in it"
-    shutil.move("src", "pkg")
-    assert {one["path"] for one in failures(audited(code=1))} == {
-        "pkg/borrowed.py",
-        "pkg/odd [name].py",
-    }
-    shutil.copy("pkg/borrowed.py", "borrowed.py")
-    found = audited(code=1)
-    assert "borrowed.py" not in {one["path"] for one in failures(found)}, "without its folder"
+    run("audit", code=0)  # what they list they declare, with or without a policy
+    shutil.move("src/pack", "pack")
+    run("audit", code=0)  # and in a package
+    shutil.move("src", "lib")
+    there = {one["path"] for one in failures(audited(code=1))}
+    assert there == {"lib/borrowed.py", "lib/odd  [name], lines 1-2.py"}
 
 
 def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:
@@ -277,6 +277,7 @@ def test_the_notices_of_a_folder_with_a_policy_are_of_that_folder(held: Path) ->
     for seed, name in enumerate(("one.py", "two.py"), 1):
         (held / "sub" / name).write_text(renamed(program(seed)))
     shutil.copy("provenance.toml", "sub/provenance.toml")
+    run("notices", "sub", "--write", code=0)
     run("notices", "sub/one.py", "--write", code=0)
     notices = Path("sub/THIRD_PARTY_NOTICES.md").read_text()
     assert ("one.py" in notices, "two.py" in notices, "borrowed.py" in notices) == (
@@ -1716,12 +1717,14 @@ def test_where_no_policy_can_be_written_another_folder_is_the_remedy(
     assert "name another place with PATH" in run("audit", "--init", code=3).output
 
 
-@pytest.mark.parametrize("name", ["a-1.conda", "a-1-py3.8.egg", "a.tar.zst", "A.PYZ"])
+@pytest.mark.parametrize("name", ["a-1.conda", "a-1-py3.8.egg", "a.tar.zst", "A.PYZ", "a.pex"])
 def test_an_archive_of_another_kind_is_not_clean(clean: Path, name: str) -> None:
     """Nothing of it was looked at."""
     with zipfile.ZipFile(name, "w") as archive:
         archive.writestr("a.py", renamed(program(0)))
     assert "found an archive of a kind that is not read" in run("audit", name, code=2).output
+    shutil.copy(name, f"b{name}")
+    run("audit", name, f"b{name}", code=2)
     run("audit", name, "src", code=0)
 
 

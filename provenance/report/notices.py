@@ -7,7 +7,7 @@ head of each file; and the stanzas that declare it. A person reads them before t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from provenance.decode import printable
 from provenance.model import Audit, FileResult, Notice, Ruling
@@ -40,13 +40,25 @@ def _files(audit: Audit) -> _Files:
     return {file.path: file for file in audit.report.files}
 
 
+def _is_declared(files: _Files, one: Ruling) -> bool:
+    file = _identical(files, one)
+    says = one.finding or (file.identical if file else None)
+    return bool(one.declared_by) or (says is not None and says.attribution == "declared")
+
+
 def _identical(files: _Files, one: Ruling) -> FileResult | None:
     file = files.get(one.path)
     return file if file and file.identical and file.identical.origin == one.origin else None
 
 
-def notices_text(audit: Audit) -> str:
-    """The notices of all that was borrowed, as Markdown: by package and licence."""
+def notices_text(audit: Audit, part: Container[str] | None = None) -> str:
+    """The notices of all that was borrowed, as Markdown: by package and licence.
+
+    Args:
+        audit: of all that the notices are for.
+        part: paths of files that are to be declared; of others what is declared by now, since to
+            be listed is to be declared. None for all.
+    """
     lines = [
         MARK,
         "# Third-party notices",
@@ -57,6 +69,8 @@ def notices_text(audit: Audit) -> str:
     groups: dict[tuple[str, str], list[Ruling]] = {}
     files = _files(audit)
     for one in borrowed(audit):
+        if part is not None and one.path not in part and not _is_declared(files, one):
+            continue
         package = _source(files, one)[0]
         groups.setdefault((package, one.license or "licence not known"), []).append(one)
     for (package, license_), rulings in sorted(groups.items()):
