@@ -12,7 +12,6 @@ from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Any, TypeVar
 
-from provenance.claims import Claim
 from provenance.comments import LONGEST
 from provenance.decode import plain_text
 from provenance.errors import UsageError
@@ -41,8 +40,8 @@ _LISTED = re.compile(
 )
 _MARKUP = re.compile(r"\\([\\`*\[\]<>#|])")
 
-MOST_PARTS = 1_000
-"""Parts of such files read of one source: packages with a licence."""
+MOST_PARTS = 10_000
+"""Parts of such files read of one source: packages with a licence, and files that they list."""
 
 _NAME = re.compile(
     r"(?:NOTICES?|LICEN[CS]ES?|COPYING|COPYRIGHTS?|AUTHORS|CONTRIBUTORS|CREDITS|ATTRIBUTIONS?|"
@@ -64,7 +63,9 @@ _REUSE = "REUSE.toml"
 _WHOLE = re.compile(r"licen[cs]es?|legal|[^/]+\.dist-info|[^/]+\.egg-info", re.IGNORECASE)
 
 
-_Line = TypeVar("_Line", Claim, Copyright, License)
+_Line = TypeVar("_Line", Copyright, License)
+_Part = tuple[Statements, tuple[tuple[int, str], ...], frozenset[str]]
+"""What is said, the lines, and the files that it is said of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ class Named:
 class NoticeFile:
     """A notice file: what it says, line by line, for the files in ``folder`` (empty, or ending in
     ``/``); of a ``REUSE.toml``, for those that ``globs`` want; a part of one that ``provenance
-    notices`` wrote, for those that are ``listed``, from the root of the repository."""
+    notices`` wrote, for those that are ``listed``, from the root of the repository, with each
+    stretch of blanks as one."""
 
     path: str
     folder: str
@@ -93,15 +95,20 @@ class NoticeFile:
     listed: frozenset[str] = frozenset()
 
     def covers(self, path: str) -> bool:
-        """Whether it speaks of a file; of one that is listed also in a package, which has nothing
-        of ``src``, or where the notice file stands in the root."""
+        """Whether it speaks of a file."""
         if not path.startswith(self.folder):
             return False
-        inner = path[len(self.folder) :]
         if self.listed:
-            packed = f"src/{inner}" if "/" in inner else ""
-            return not self.listed.isdisjoint(map(_spaced, (path, inner, packed)))
-        return not self.globs or _patterns(self.globs).wants(inner)
+            return not self.listed.isdisjoint(listings(path, self.folder))
+        return not self.globs or _patterns(self.globs).wants(path[len(self.folder) :])
+
+
+def listings(path: str, folder: str) -> tuple[str, ...]:
+    """How a notice file for a ``folder`` that a file is in may list it: from the root, where the
+    notice file stands, or in a package, which has nothing of ``src``."""
+    inner = path.removeprefix(folder)
+    packed = (f"src/{inner}",) if "/" in inner else ()
+    return tuple(map(_spaced, (path, inner, *packed)))
 
 
 @lru_cache(maxsize=MOST_ANNOTATED)
@@ -144,23 +151,23 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
 
 def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Iterator[NoticeFile]:
     """The parts of a file that ``provenance notices`` wrote, while there is something ``left`` of
-    what is read: it lists what each is about, and another copy of the same is none of that."""
+    what is read: holders and licences are those of all files that a section lists; what a line
+    names is of the one that it lists, and another copy of the same is none of that."""
     starts = [number for number, line in enumerate(lines, 1) if line.startswith(_PART)]
-    claims = sorted(file.statements.claims, key=lambda one: one.line)
     copyrights = sorted(file.statements.copyrights, key=lambda one: one.line)
     licenses = sorted(file.statements.licenses, key=lambda one: one.line)
     for first, stop in pairwise([*starts, len(lines) + 1]):
-        found = filter(None, map(_LISTED.match, lines[first : stop - 1]))
-        listed = frozenset(_spaced(_MARKUP.sub(r"\1", one[1])) for one in found)
-        if not listed or next(left, None) is None:
-            continue
-        there = Statements(
-            _within(claims, first, stop),
-            _within(copyrights, first, stop),
-            _within(licenses, first, stop),
-        )
-        here = slice(*(bisect_left(file.lines, (at, "")) for at in (first, stop)))
-        yield replace(file, statements=there, lines=file.lines[here], listed=listed)
+        listed: dict[str, list[tuple[int, str]]] = {}
+        for number, line in enumerate(lines[first : stop - 1], first + 1):
+            if found := _LISTED.match(line):
+                name = _spaced(_MARKUP.sub(r"\1", found[1]))
+                listed.setdefault(name, []).append((number, line.strip()))
+        said = _within(copyrights, first, stop), _within(licenses, first, stop)
+        whole: _Part = (Statements((), *said), (), frozenset(listed))
+        parts = [whole] if listed else []
+        parts += [(Statements(), tuple(own), frozenset({one})) for one, own in listed.items()]
+        for (there, own, names), _ in zip(parts, left, strict=False):
+            yield replace(file, statements=there, lines=own, listed=names)
 
 
 def _spaced(path: str) -> str:

@@ -12,7 +12,7 @@ from heapq import merge
 from provenance.comments import LONGEST
 from provenance.library import Library
 from provenance.model import Declaration
-from provenance.notices import NoticeFile, denies, named
+from provenance.notices import NoticeFile, denies, listings, named
 from provenance.recent import Recent
 from provenance.rights import fold_holder, parties
 from provenance.stated import claimed
@@ -111,7 +111,30 @@ class Spoken:
 
     def of(self, path: str) -> Covering:
         """Those that speak of a file."""
-        return Covering(self, [n for n, one in enumerate(self.files) if one.file.covers(path)])
+        found = [n for n in self._others if self.files[n].file.covers(path)]
+        for folder in self._folders:
+            if path.startswith(folder):
+                for name in set(listings(path, folder)):
+                    found += self._listing.get((folder, name), ())
+        return Covering(self, sorted(set(found)))
+
+    @cached_property
+    def _others(self) -> list[int]:
+        """Those that list no files."""
+        return [n for n, one in enumerate(self.files) if not one.file.listed]
+
+    @cached_property
+    def _listing(self) -> Mapping[tuple[str, str], list[int]]:
+        """Those that list a file, by the folder that they speak of and how they name it."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for n, one in enumerate(self.files):
+            for name in one.file.listed:
+                found.setdefault((one.file.folder, name), []).append(n)
+        return found
+
+    @cached_property
+    def _folders(self) -> list[str]:
+        return sorted({one.file.folder for one in self.files if one.file.listed})
 
     @cached_property
     def holders(self) -> Mapping[str, list[int]]:

@@ -262,6 +262,31 @@ def test_our_own_notices_declare_what_they_list(held: Path) -> None:
     assert there == {"lib/borrowed.py", "lib/odd  [name], lines 1-2.py"}
 
 
+def test_a_line_of_our_notices_declares_its_own_file(dirty: Path) -> None:
+    """Not what other lines of its section name, which may be all families of a package."""
+    zoo = dirty.parent / "zoo"
+    zoo.mkdir()
+    for seed in (0, 2):
+        (zoo / f"wren{seed}.py").write_text(program(seed))
+    provenance.build_index([str(zoo)], zoo / "zoo.db", license="MIT", date="2025-01-02")
+    policy = f"fail-on = 'resembles'\ndefault-index = false\nindex = ['{zoo.as_posix()}/zoo.db']\n"
+    Path("provenance.toml").write_text(policy)
+    Path("src/other.py").write_text(renamed(program(2)))
+    run("notices", "--write", code=0)
+    notices = Path("THIRD_PARTY_NOTICES.md").read_text()
+    assert notices.count("\n## ") == 1
+    policy = Path("provenance.toml").read_text()
+    Path("provenance.toml").write_text(policy.partition("[[declared]]")[0])
+    run("audit", code=0)
+    place = Path("src/borrowed.py")
+    place.write_text(place.read_text() + "\n\n" + renamed(program(2)))
+    found = failures(audited(code=1))
+    assert {(one["path"], one["origin"]) for one in found} == {("src/borrowed.py", "zoo/wren2")}
+    moved = notices.replace("src/other.py", "src/borrowed.py")
+    Path("THIRD_PARTY_NOTICES.md").write_text(moved)
+    assert {one["path"] for one in failures(audited(code=1))} == {"src/other.py"}
+
+
 def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:
     run("notices", "--write", code=0)
     before = Path("THIRD_PARTY_NOTICES.md").read_text()
