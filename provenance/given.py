@@ -8,6 +8,11 @@ from contextlib import suppress
 
 from provenance.errors import UsageError
 
+MOST_HIDDEN = 1_000
+"""Globs of origins that may be hidden."""
+LONGEST_HIDDEN = 100_000
+"""Characters of all of them together."""
+
 
 def texts_of(name: str, given: object) -> tuple[str, ...]:
     """The texts of a list that was given to a call, none where it is None. One text in the place of
@@ -24,6 +29,25 @@ def texts_of(name: str, given: object) -> tuple[str, ...]:
     for one in found:
         if not isinstance(one, str):
             raise UsageError(f"{name}: found {one!r} in the list, expected texts")
+    return found
+
+
+def hidden_of(given: object) -> tuple[str, ...]:
+    """The globs of origins that a call or a policy hides: each worker asks them of all origins.
+
+    Raises:
+        UsageError: they are no list of texts, or more than that takes seconds for.
+    """
+    found = texts_of("exclude_origin", given)
+    for many, most, what in (
+        (len(found), MOST_HIDDEN, "globs"),
+        (sum(map(len, found)), LONGEST_HIDDEN, "characters of globs"),
+    ):
+        if many > most:
+            raise UsageError(
+                f"exclude_origin: found {many:,} {what}, expected at most {most:,}; hide several "
+                "origins by one, such as 'my-package/*'"
+            )
     return found
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -259,10 +259,14 @@ class Library:
             index.seen(list(index.releases), wanted).every(),
         )
 
+    @cached_property
+    def _globs(self) -> list[re.Pattern[str]]:
+        return [re.compile(translate(glob)) for glob in dict.fromkeys(self.exclude_origin)]
+
     def _excluded(self, origin: str) -> bool:
         known = self._is_excluded.get(origin)
         if known is None:
-            known = any(fnmatchcase(origin, pattern) for pattern in self.exclude_origin)
+            known = any(glob.match(origin) for glob in self._globs)
             self._is_excluded[origin] = known
         return known
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from provenance.aside import temporary
 from provenance.errors import ProvenanceError, TooLongError, UsageError
-from provenance.given import jobs_of, path_of, paths_of, texts_of
+from provenance.given import hidden_of, jobs_of, path_of, paths_of, texts_of
 from provenance.model import (
     NONE_WANTED,
     OF_REFERENCE,
@@ -96,7 +96,7 @@ def scan(
 
     source, places = path_of("source", source), paths_of("indexes", indexes)
     include, exclude = texts_of("include", include), texts_of("exclude", exclude)
-    hidden = texts_of("exclude_origin", exclude_origin)
+    hidden = hidden_of(exclude_origin)
     only = None if only is None else texts_of("only", only)
     jobs = jobs_of(jobs)
     if not places:

@@ -235,7 +235,7 @@ ALLOWED = {
     ),
     "cluster.scan": (
         "cluster.building cluster.folders cluster.gather cluster.joining cluster.session "
-        "cluster.slices cluster.tables errors model notices release scanning source workers"
+        "cluster.slices cluster.tables errors given model notices release scanning source workers"
     ),
     "cli_cluster": (
         "cli_explain cli_report cluster.assembling cluster.building cluster.exchange "

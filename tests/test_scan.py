@@ -21,6 +21,7 @@ from programs import inserted, program, renamed
 import provenance
 from provenance import Report, SourceError, UsageError
 from provenance.attribute import strength
+from provenance.given import LONGEST_HIDDEN, MOST_HIDDEN
 from provenance.indexing import merge_indexes
 from provenance.library import said
 from provenance.model import SourceFile
@@ -339,6 +340,20 @@ def test_a_day_that_is_none_is_refused(day: str, mine: str, index: Path) -> None
     """With an example of one."""
     with pytest.raises(UsageError, match="2026-01-26"):
         provenance.scan(mine, [index], as_of=day)
+
+
+@pytest.mark.parametrize(
+    ("globs", "said"),
+    [(["a"] * (MOST_HIDDEN + 1), "1,001 globs"), (["a" * (LONGEST_HIDDEN + 1)], "100,001 char")],
+)
+def test_very_many_hidden_origins_are_refused(
+    mine: str, index: Path, globs: list[str], said: str
+) -> None:
+    """Each worker asks them of all origins: a megabyte of them took a minute, and was told of the
+    first file."""
+    with pytest.raises(UsageError, match=f"exclude_origin: found {said}.* hide several"):
+        provenance.scan(mine, [index], exclude_origin=globs)
+    assert provenance.scan(mine, [index], exclude_origin=globs[:-1] or [globs[0][:-1]]).findings
 
 
 def test_exclude_origin_hides_origins_by_glob(mine: str, index: Path) -> None:

@@ -16,6 +16,7 @@ from provenance.cluster.session import row_by_row
 from provenance.cluster.slices import Rows
 from provenance.cluster.tables import Header
 from provenance.errors import UsageError
+from provenance.given import hidden_of
 from provenance.model import Release, Report, Skipped
 from provenance.notices import MOST, notice_files
 from provenance.release import checked_day
@@ -71,6 +72,7 @@ def scan_tables(
     """
     as_of = checked_day(as_of, "--as-of")
     given = checked_day(suspect_date, "--suspect-date")
+    hidden = hidden_of(exclude_origin)
     references = Tables(spark, tables)
     header = references.header
     if parquet:
@@ -101,7 +103,7 @@ def scan_tables(
         suspects = spark.createDataFrame(numbered, f"{SUSPECT}, part int", verifySchema=False)
     skipped += [one for one in read if isinstance(one, Skipped)]
     told = [one for one in read if not isinstance(one, Skipped)]
-    wanted = Wanted(header, as_of, tuple(exclude_origin), notice_files(told), limits)
+    wanted = Wanted(header, as_of, hidden, notice_files(told), limits)
     outcomes: list[Outcome] = []
     for one in found_in(spark, suspects, references, wanted):
         if isinstance(one, Skipped):
@@ -117,7 +119,7 @@ def scan_tables(
         parameters=header.parameters,
         standings=standings,
         as_of=as_of,
-        exclude_origin=tuple(exclude_origin),
+        exclude_origin=hidden,
         suspect_date=given,
         notice_files=tuple(path for path, _ in told),
         history=given is None and release.sha256 is None and not parquet,
