@@ -342,7 +342,7 @@ def notices(
     from provenance.auditing import named_file, with_stanzas
     from provenance.given import text_of
     from provenance.notices import MARK
-    from provenance.planning import CHOOSING, planned, whole_of
+    from provenance.planning import planned, widened
     from provenance.report.notices import beyond, headers, notices_text
     from provenance.report.rules import undated
 
@@ -352,9 +352,8 @@ def notices(
     _tell_what_is_no_code(paths)
     with progress_bar("Auditing") as progress:
         said = whole = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
-    if write and (folder := whole_of(plan, bool(config))):  # or what other files need would be lost
-        of_all = {name: one for name, one in given.items() if name not in CHOOSING}
-        wide = planned((folder,), config=plan.file, settings=of_all)
+    wide = widened(plan, bool(config), given) if write else None
+    if wide is not None:  # or what other files need would be lost
         with progress_bar("Auditing all") as progress:
             whole = run(wide, jobs=plan.policy.jobs or cores(), progress=progress).audit
     incomplete = (*said.incomplete, *whole.incomplete)

@@ -24,7 +24,7 @@ from provenance.settings import SETTINGS, Policy
 
 _MOST_PLACES = 50
 """Indexes, and outputs, that a policy may name: each costs the time of another scan or page."""
-CHOOSING = {"diff", "include", "exclude"}
+_CHOOSING = {"diff", "include", "exclude"}
 """Settings that choose among files."""
 _UNREAD = (".conda", ".egg", ".pex", ".pyz", ".7z", ".rar", ".zst")
 """Endings of other archives, which hold what was to be audited where they are named alone."""
@@ -267,18 +267,22 @@ def no_code(paths: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def whole_of(plan: Plan, named: bool) -> str | None:
-    """All that the policy of a plan is for, None where the plan is for all of it: its own folder
+def widened(plan: Plan, named: bool, settings: Mapping[str, object]) -> Plan | None:
+    """The plan for all that the policy of a plan is for, None where that is so: its own folder
     where what was named is in that, else the repository, as where the policy itself was ``named``;
-    or the archive."""
+    or the archive. ``settings`` are those of the plan."""
     home = "" if named else shown(plan.prefix.rstrip("/"))
-    if plan.only in (None, (home,)) and CHOOSING.isdisjoint(plan.called):
+    if plan.only in (None, (home,)) and _CHOOSING.isdisjoint(plan.called):
         return None
-    if not os.path.isdir(plan.source):
-        return plan.source
     only = plan.only or (".",)
-    at_home = home and all(f"{one}/".startswith(f"{home}/") for one in only)
-    return os.path.join(plan.root, plan.prefix) if at_home else plan.root
+    if not os.path.isdir(plan.source):
+        whole = plan.source
+    elif home and all(f"{one}/".startswith(f"{home}/") for one in only):
+        whole = os.path.join(plan.root, plan.prefix)
+    else:
+        whole = plan.root
+    of_all = {name: one for name, one in settings.items() if name not in _CHOOSING}
+    return planned((whole,), config=plan.file, settings=of_all)
 
 
 def _existing(path: str) -> str:

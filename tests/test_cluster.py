@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from provenance import schema, segments, workers
 from provenance.cli import main
-from provenance.cluster import gather, joining, session
+from provenance.cluster import folders, gather, joining, session
 from provenance.cluster.fingerprints import packed, parsed_of, row_of, signed, unsigned
 from provenance.cluster.slices import Rows, Slice, TreeRow, UnitRow
 from provenance.cluster.tables import (
@@ -32,7 +32,7 @@ from provenance.cluster.tables import (
     header_of,
     rows_of,
 )
-from provenance.errors import IndexFileError, SourceError, UsageError
+from provenance.errors import IndexFileError, ProvenanceError, SourceError, UsageError
 from provenance.index import Index
 from provenance.indexing import build_index
 from provenance.model import Family, Parameters, Release, Skipped, SourceFile
@@ -812,3 +812,11 @@ def test_where_spark_or_java_is_missing_it_is_said(
     ended = CliRunner().invoke(main, ["cluster", "export", "tables", "-o", "x.db"])
     assert ended.exit_code == 3
     assert "pip install 'provenance-checker[spark]'" in ended.output
+
+
+def test_a_place_that_cannot_be_written_is_no_fault_of_the_call(tmp_path: Path) -> None:
+    """As of an index: the same command line works elsewhere."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ProvenanceError, match="cannot be written") as raised:
+        folders._held(tmp_path / "file" / "tables", "tables")
+    assert raised.value.exit_code == 3

@@ -169,7 +169,7 @@ def _held(folder: Path, path: str) -> IO[bytes]:
                     one.unlink()
         lock = hold(folder)
     except OSError as error:
-        raise UsageError(
+        raise ProvenanceError(
             f"{folder}: cannot be written ({error.strerror}), expected a folder for what is built; "
             "look at its permissions, or name another with --output"
         ) from error

@@ -27,6 +27,7 @@ from provenance.cluster.tables import rows_of
 from provenance.index import Index
 from provenance.ledger import ledger_text
 from provenance.model import Parameters
+from provenance.notices import MARK
 from provenance.null import Baseline, counted
 from provenance.parse import parse
 from provenance.references import manifest
@@ -147,6 +148,9 @@ _NOTICES = [
     b"This product includes birds and llama.\nCopyright 2024 Bird 1\n(c) 2023 Meta\n",
     b'[[annotations]]\npath = ["m/**", "*.py"]\nSPDX-FileCopyrightText = "2024 Bird 0"\n'
     b'SPDX-License-Identifier = "MIT OR Apache-2.0"\n',
+    MARK.encode() + b"\n\n## birds, MIT\n\n- Copyright 2024 Bird 1\n\nIn this repository:\n\n"
+    b"- m/modeling_x.py, lines 1-2, 5-7 and 3 more: birds/models/llama.py of 1.0, 1.1\n"
+    b"- src/m/modeling_x.py, lines 1-2 of its code cells, counted through: birds/m1.py\n",
 ]
 _TARS = ("links", "twice", "traversal")
 _METADATA = [
