@@ -78,7 +78,7 @@ def planned(
     archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
     if archive and len(paths) > 1:
         raise UsageError("found an archive among several paths, expected it alone; audit it apart")
-    if all(path.lower().endswith(_UNREAD) and os.path.isfile(path) for path in paths):
+    if all(map(_is_unread, paths)):
         raise UsageError(
             f"{shown(paths[0])}: found an archive of a kind that is not read, expected a .whl, "
             ".zip or .tar archive; unpack it, and audit the folder"
@@ -283,6 +283,12 @@ def widened(plan: Plan, named: bool, settings: Mapping[str, object]) -> Plan | N
         whole = plan.root
     of_all = {name: one for name, one in settings.items() if name not in _CHOOSING}
     return planned((whole,), config=plan.file, settings=of_all)
+
+
+def _is_unread(path: str) -> bool:
+    """Whether a path is, or leads to, an archive of a kind that is not read."""
+    names = path.lower(), os.path.realpath(path).lower()
+    return any(name.endswith(_UNREAD) for name in names) and os.path.isfile(path)
 
 
 def _existing(path: str) -> str:

@@ -1750,6 +1750,8 @@ def test_an_archive_of_another_kind_is_not_clean(clean: Path, name: str) -> None
     assert "found an archive of a kind that is not read" in run("audit", name, code=2).output
     shutil.copy(name, f"b{name}")
     run("audit", name, f"b{name}", code=2)
+    Path("link").symlink_to(name)
+    run("audit", "link", code=2)
     run("audit", name, "src", code=0)
 
 
