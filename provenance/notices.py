@@ -161,7 +161,8 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
         for number, line in enumerate(lines[first : stop - 1], first + 1):
             if found := _LISTED.match(line):
                 name = _spaced(_MARKUP.sub(r"\1", found[1]))
-                listed.setdefault(name, []).append((number, line.strip()))
+                source = line[found.end() :].strip()  # a family may be in the file's own name
+                listed.setdefault(name, []).append((number, source))
         said = _within(copyrights, first, stop), _within(licenses, first, stop)
         whole: _Part = (Statements((), *said), (), frozenset(listed))
         parts = [whole] if listed else []

@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from audits import audit, finding, ruling
 from click.testing import CliRunner, Result
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ from provenance.errors import UsageError
 from provenance.notices import MARK
 from provenance.patterns import Patterns
 from provenance.planning import planned, under
-from provenance.report.notices import _glob
+from provenance.report.notices import _glob, notices_text
 from provenance.settings import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -262,6 +264,26 @@ def test_our_own_notices_declare_what_they_list(held: Path) -> None:
     assert there == {"lib/borrowed.py", "lib/odd  [name], lines 1-2.py"}
 
 
+def test_the_notices_are_the_same_before_and_after_what_they_call_for() -> None:
+    """What resembles fails by nothing, but is covered by the declaration of what is derived from
+    the same origin: its lines and versions came with the second writing."""
+    derived, weak, other = (finding(at) for at in (1, 2, 3))
+    weak = replace(weak, suspect=replace(derived.suspect, start_line=20, end_line=30))
+    weak = replace(weak, verdict="resembles")
+    also = replace(weak.reference, origin="zoo/other", version="5.0.0")
+    second = replace(weak, reference=also, also=(derived.reference.origin,))
+    third = replace(other, verdict="resembles")  # in a file without a failure
+    said = [ruling(derived)]
+    said += (ruling(one, rule="allowed", breaks=()) for one in (weak, second, third))
+    before = audit(tuple(said))
+    declared = [replace(one, breaks=(), declared_by="provenance.toml:1") for one in said[:3]]
+    after = audit((*declared, said[3]))
+    text = notices_text(before)
+    assert text == notices_text(after)
+    assert "part_1.py, lines 3-9, 20-30" in text
+    assert ("5.0.0" in text, "part_3" in text) == (True, False)
+
+
 def test_a_line_of_our_notices_declares_its_own_file(dirty: Path) -> None:
     """Not what other lines of its section name, which may be all families of a package."""
     zoo = dirty.parent / "zoo"
@@ -272,17 +294,18 @@ def test_a_line_of_our_notices_declares_its_own_file(dirty: Path) -> None:
     policy = f"fail-on = 'resembles'\ndefault-index = false\nindex = ['{zoo.as_posix()}/zoo.db']\n"
     Path("provenance.toml").write_text(policy)
     Path("src/other.py").write_text(renamed(program(2)))
+    shutil.move("src/borrowed.py", "src/wren2.py")
     run("notices", "--write", code=0)
     notices = Path("THIRD_PARTY_NOTICES.md").read_text()
     assert notices.count("\n## ") == 1
     policy = Path("provenance.toml").read_text()
     Path("provenance.toml").write_text(policy.partition("[[declared]]")[0])
     run("audit", code=0)
-    place = Path("src/borrowed.py")
+    place = Path("src/wren2.py")  # nor does its name
     place.write_text(place.read_text() + "\n\n" + renamed(program(2)))
     found = failures(audited(code=1))
-    assert {(one["path"], one["origin"]) for one in found} == {("src/borrowed.py", "zoo/wren2")}
-    moved = notices.replace("src/other.py", "src/borrowed.py")
+    assert {(one["path"], one["origin"]) for one in found} == {("src/wren2.py", "zoo/wren2")}
+    moved = notices.replace("src/other.py", "src/wren2.py")
     Path("THIRD_PARTY_NOTICES.md").write_text(moved)
     assert {one["path"] for one in failures(audited(code=1))} == {"src/other.py"}
 

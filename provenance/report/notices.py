@@ -10,7 +10,7 @@ import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from provenance.decode import printable
-from provenance.model import Audit, FileResult, Notice, Ruling
+from provenance.model import Audit, FileResult, Finding, Notice, Ruling
 from provenance.notices import MARK
 from provenance.patterns import escaped
 from provenance.report.evidence import has_lines
@@ -21,8 +21,10 @@ _DECLARABLE = ("undeclared", "elsewhere")
 
 
 def borrowed(audit: Audit) -> tuple[Ruling, ...]:
-    """The rulings on what was borrowed, declared or not, by path and line."""
+    """The rulings on what was borrowed, declared or not, by path and line: that which ``stanzas``
+    will declare as well, or what is written would be another the next time."""
     files = _files(audit)
+    will = {path: {one.origin for one in rulings} for path, rulings in _declarable(audit).items()}
     strict = dict(audit.policy).get("fail-on") == "resembles"
     strong = ("derived", "resembles") if strict else ("derived",)
     found = [
@@ -31,9 +33,19 @@ def borrowed(audit: Audit) -> tuple[Ruling, ...]:
         if one.rule != "declaration"
         and (one.finding is None or one.finding.verdict != "common")
         and (one.finding is not None or _identical(files, one) is not None)
-        and (one.breaks or one.declared_by or one.finding is None or one.finding.verdict in strong)
+        and (
+            one.breaks
+            or one.declared_by
+            or one.finding is None
+            or one.finding.verdict in strong
+            or not will.get(one.path, set()).isdisjoint(_origins(one.finding))
+        )
     ]
     return tuple(sorted(found, key=lambda one: (one.path, one.start_line, one.id)))
+
+
+def _origins(finding: Finding) -> tuple[str, ...]:
+    return (finding.reference.origin, *finding.also)
 
 
 def _files(audit: Audit) -> _Files:
