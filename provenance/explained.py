@@ -90,7 +90,7 @@ def explained(
         )
     places = tuple(os.path.abspath(one) for one in indexes)  # a worker begins elsewhere
     asked = _Asked(
-        report, file, places, as_of, tuple(exclude_origin), against, line, name, width, styled
+        report, file, places, as_of, report.exclude_origin, against, line, name, width, styled
     )
     read = scanned_file(report, file, include=include, limits=limits)
     if read is None:

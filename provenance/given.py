@@ -45,7 +45,7 @@ def hidden_of(given: object) -> tuple[str, ...]:
     ):
         if many > most:
             raise UsageError(
-                f"exclude_origin: found {many:,} {what}, expected at most {most:,}; hide several "
+                f"exclude-origin: found {many:,} {what}, expected at most {most:,}; hide several "
                 "origins by one, such as 'my-package/*'"
             )
     return found

@@ -9,9 +9,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, starmap
+from operator import itemgetter
 from typing import Any, TypeVar
 
+from provenance.claims import Claim
 from provenance.comments import LONGEST
 from provenance.decode import plain_text
 from provenance.errors import UsageError
@@ -38,6 +40,9 @@ _LISTED = re.compile(
     r"- (.+), lines \d+-\d+(?:, \d+-\d+)*(?: and \d+ more)?"
     r"(?: of its code cells, counted through)?: "
 )
+_RELEASE = re.compile(r" of [^/]*\Z")
+_PACKED = re.compile(r"\.dist-info/")
+"""Where a package has its notices: nothing in it stands in ``src``."""
 _MARKUP = re.compile(r"\\([\\`*\[\]<>#|])")
 
 MOST_PARTS = 10_000
@@ -84,8 +89,7 @@ class Named:
 class NoticeFile:
     """A notice file: what it says, line by line, for the files in ``folder`` (empty, or ending in
     ``/``); of a ``REUSE.toml``, for those that ``globs`` want; a part of one that ``provenance
-    notices`` wrote, for those that are ``listed``, from the root of the repository, with each
-    stretch of blanks as one."""
+    notices`` wrote, for those that are ``listed``, each stretch of blanks in them as one."""
 
     path: str
     folder: str
@@ -99,16 +103,8 @@ class NoticeFile:
         if not path.startswith(self.folder):
             return False
         if self.listed:
-            return not self.listed.isdisjoint(listings(path, self.folder))
+            return spaced(path) in self.listed
         return not self.globs or _patterns(self.globs).wants(path[len(self.folder) :])
-
-
-def listings(path: str, folder: str) -> tuple[str, ...]:
-    """How a notice file for a ``folder`` that a file is in may list it: from the root, where the
-    notice file stands, or in a package, which has nothing of ``src``."""
-    inner = path.removeprefix(folder)
-    packed = (f"src/{inner}",) if "/" in inner else ()
-    return tuple(map(_spaced, (path, inner, *packed)))
 
 
 @lru_cache(maxsize=MOST_ANNOTATED)
@@ -153,25 +149,37 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
     """The parts of a file that ``provenance notices`` wrote, while there is something ``left`` of
     what is read: holders and licences are those of all files that a section lists; what a line
     names is of the one that it lists, and another copy of the same is none of that."""
+    found = [(at, one) for at, line in enumerate(lines, 1) if (one := _LISTED.match(line))]
+    files = {at: spaced(_MARKUP.sub(r"\1", one[1])) for at, one in found}
+    rooted = any(name.startswith(file.folder) for name in files.values())
+    packed = _PACKED.search(file.path)
     starts = [number for number, line in enumerate(lines, 1) if line.startswith(_PART)]
     copyrights = sorted(file.statements.copyrights, key=lambda one: one.line)
     licenses = sorted(file.statements.licenses, key=lambda one: one.line)
     for first, stop in pairwise([*starts, len(lines) + 1]):
         listed: dict[str, list[tuple[int, str]]] = {}
-        for number, line in enumerate(lines[first : stop - 1], first + 1):
-            if found := _LISTED.match(line):
-                name = _spaced(_MARKUP.sub(r"\1", found[1]))
-                source = line[found.end() :].strip()  # a family may be in the file's own name
-                listed.setdefault(name, []).append((number, source))
+        begin, end = (bisect_left(found, at, key=itemgetter(0)) for at in (first, stop))
+        for at, one in found[begin:end]:
+            name = files[at].removeprefix("src/") if packed else files[at]
+            name = name if rooted else spaced(file.folder + name)
+            listed.setdefault(name, []).append((at, lines[at - 1][one.end() :].strip()))
         said = _within(copyrights, first, stop), _within(licenses, first, stop)
         whole: _Part = (Statements((), *said), (), frozenset(listed))
         parts = [whole] if listed else []
-        parts += [(Statements(), tuple(own), frozenset({one})) for one, own in listed.items()]
-        for (there, own, names), _ in zip(parts, left, strict=False):
-            yield replace(file, statements=there, lines=own, listed=names)
+        for name, own in listed.items():  # which may be a family's own name: that says nothing
+            claims = tuple(starmap(_source, own))
+            parts.append((Statements(claims), tuple(own), frozenset({name})))
+        for (there, own_lines, names), _ in zip(parts, left, strict=False):
+            yield replace(file, statements=there, lines=own_lines, listed=names)
 
 
-def _spaced(path: str) -> str:
+def _source(line: int, text: str) -> Claim:
+    """What a file is listed as: the path of a reference, which tells its family even where that
+    has a mere word for a name."""
+    return Claim("named", line, line, text[:LONGEST], _MARKUP.sub(r"\1", _RELEASE.sub("", text)))
+
+
+def spaced(path: str) -> str:
     """A path as it is listed: each stretch of blanks is one."""
     return " ".join(path.split())
 

@@ -5,14 +5,15 @@ nothing here is gone through for each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import merge
 
+from provenance.claims import Claim
 from provenance.comments import LONGEST
 from provenance.library import Library
 from provenance.model import Declaration
-from provenance.notices import NoticeFile, denies, listings, named
+from provenance.notices import NoticeFile, denies, named, spaced
 from provenance.recent import Recent
 from provenance.rights import fold_holder, parties
 from provenance.stated import claimed
@@ -69,6 +70,16 @@ class Beside:
         return found
 
     @cached_property
+    def sources(self) -> Mapping[str, Sequence[Claim]]:
+        """The first lines, of a part that lists a file, that list it as each reference file."""
+        found: dict[str, list[Claim]] = {}
+        for claim in self.file.statements.claims if self.file.listed else ():
+            first = found.setdefault(claim.target, [])
+            if len(first) < MOST_DECLARATIONS:
+                first.append(claim)
+        return found
+
+    @cached_property
     def holders(self) -> Mapping[str, Kept]:
         """The first line that names each copyright holder, folded."""
         found: dict[str, Kept] = {}
@@ -112,11 +123,9 @@ class Spoken:
     def of(self, path: str) -> Covering:
         """Those that speak of a file."""
         found = [n for n in self._others if self.files[n].file.covers(path)]
-        for folder in self._folders:
-            if path.startswith(folder):
-                for name in set(listings(path, folder)):
-                    found += self._listing.get((folder, name), ())
-        return Covering(self, sorted(set(found)))
+        listing = self._listing.get(spaced(path), ())
+        found += (n for n in listing if self.files[n].file.covers(path))
+        return Covering(self, sorted(found))
 
     @cached_property
     def _others(self) -> list[int]:
@@ -124,17 +133,9 @@ class Spoken:
         return [n for n, one in enumerate(self.files) if not one.file.listed]
 
     @cached_property
-    def _listing(self) -> Mapping[tuple[str, str], list[int]]:
-        """Those that list a file, by the folder that they speak of and how they name it."""
-        found: dict[tuple[str, str], list[int]] = {}
-        for n, one in enumerate(self.files):
-            for name in one.file.listed:
-                found.setdefault((one.file.folder, name), []).append(n)
-        return found
-
-    @cached_property
-    def _folders(self) -> list[str]:
-        return sorted({one.file.folder for one in self.files if one.file.listed})
+    def _listing(self) -> Mapping[str, list[int]]:
+        """Those that list a file, by how they name it."""
+        return _by_name(one.file.listed for one in self.files)
 
     @cached_property
     def holders(self) -> Mapping[str, list[int]]:
@@ -215,6 +216,13 @@ class Covering:
     def of(self, families: Iterable[str]) -> tuple[Declaration, ...]:
         """The first lines that name one of some families."""
         return self._naming.of(frozenset(families))
+
+    def listed_as(self, reference: str, family: str) -> Iterator[Declaration]:
+        """The lines of notices of ours that list it as of a reference file, which is of a family
+        that its path may not name."""
+        for file in (self._spoken.files[n] for n in self._files):
+            for one in file.sources.get(reference, ()):
+                yield Declaration(one.kind, file.file.path, one.line, one.text, family)
 
     def holder(self, folded: str) -> Kept | None:
         """The first line that names a copyright holder."""

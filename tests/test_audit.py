@@ -257,11 +257,48 @@ def test_our_own_notices_declare_what_they_list(held: Path) -> None:
         Path(name).unlink()
     Path("provenance.toml").write_text(policy.partition("[[declared]]")[0])
     run("audit", code=0)  # what they list they declare, with or without a policy
+    for place, notices in (  # as build tools pack them, and what an archive of git has
+        ("pack/m.py", "zoo-1.dist-info/licenses/THIRD_PARTY_NOTICES.md"),
+        ("zoo-1/src/pack/m.py", "zoo-1/THIRD_PARTY_NOTICES.md"),
+    ):
+        with zipfile.ZipFile("zoo.zip", "w") as packed:
+            packed.write("src/pack/m.py", place)
+            packed.write("THIRD_PARTY_NOTICES.md", notices)
+        found = provenance.scan("zoo.zip", [held.parent / "held.db"]).findings
+        assert {one.attribution for one in found} == {"declared"}
     shutil.move("src/pack", "pack")
-    run("audit", code=0)  # and in a package
     shutil.move("src", "lib")
     there = {one["path"] for one in failures(audited(code=1))}
-    assert there == {"lib/borrowed.py", "lib/odd  [name], lines 1-2.py"}
+    assert there == {"pack/m.py", "lib/borrowed.py", "lib/odd  [name], lines 1-2.py"}
+
+
+def test_our_notices_name_a_family_by_the_path_of_its_file(dirty: Path, index: Path) -> None:
+    """Its name may be a mere word, or too short to be read in a line."""
+    run("notices", "--write", code=0)
+    Path("provenance.toml").unlink()
+    notices = Path("THIRD_PARTY_NOTICES.md")
+    notices.write_text(notices.read_text().replace("- Copyright The Aviary Team", "-"))
+    found = provenance.scan(".", [index]).findings
+    assert {one.attribution for one in found} == {"declared"}
+    notices.write_text(notices.read_text().replace(": m0.py", ": m1.py"))
+    found = provenance.scan(".", [index]).findings
+    assert {one.attribution for one in found} == {"undeclared"}
+
+
+def test_our_notices_in_a_folder_of_their_own_list_from_the_root(held: Path) -> None:
+    """Not what stands below it by the same way."""
+    shutil.rmtree("src")
+    Path("sub").mkdir()
+    shutil.move("provenance.toml", "sub/provenance.toml")
+    Path("sub/x.py").write_text(renamed(program(1)))
+    run("notices", "sub", "--write", code=0)
+    policy = Path("sub/provenance.toml").read_text()
+    Path("sub/provenance.toml").write_text(policy.partition("[[declared]]")[0])
+    run("audit", "sub", code=0)
+    Path("sub/sub").mkdir()
+    shutil.copy("sub/x.py", "sub/sub/x.py")
+    output = run("audit", "sub", code=1).output
+    assert ("sub/sub/x.py" in output, "\nsub/x.py" in output) == (True, False)
 
 
 def test_the_notices_are_the_same_before_and_after_what_they_call_for() -> None:

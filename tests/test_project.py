@@ -114,7 +114,7 @@ ALLOWED = {
     "identity": "library model schema sketch",
     "composition": "model",
     "stated": "claims known library model notices statements",
-    "spoken": "comments library model notices recent rights stated statements",
+    "spoken": "claims comments library model notices recent rights stated statements",
     "declared": "comments known library licenses model rights spoken stated statements uses",
     "families": "index model opening references.manifest schema references.__init__",
     # baseline: what attribute's scores are between families of an index that are unrelated

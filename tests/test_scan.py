@@ -351,7 +351,7 @@ def test_very_many_hidden_origins_are_refused(
 ) -> None:
     """Each worker asks them of all origins: a megabyte of them took a minute, and was told of the
     first file."""
-    with pytest.raises(UsageError, match=f"exclude_origin: found {said}.* hide several"):
+    with pytest.raises(UsageError, match=f"exclude-origin: found {said}.* hide several"):
         provenance.scan(mine, [index], exclude_origin=globs)
     assert provenance.scan(mine, [index], exclude_origin=globs[:-1] or [globs[0][:-1]]).findings
 
