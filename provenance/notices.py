@@ -128,7 +128,7 @@ def notice_files(found: Iterable[tuple[str, bytes]]) -> tuple[NoticeFile, ...]:
     parts = iter(range(MOST_PARTS))
     for path, data in found:
         text = plain_text(data)
-        folder = _folder(path)
+        folder = folder_of(path)
         if path.rpartition("/")[2] == _REUSE:
             read += _annotations(path, folder, text, left)
             continue
@@ -150,8 +150,6 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
     what is read: holders and licences are those of all files that a section lists; what a line
     names is of the one that it lists, and another copy of the same is none of that."""
     found = [(at, one) for at, line in enumerate(lines, 1) if (one := _LISTED.match(line))]
-    files = {at: spaced(_MARKUP.sub(r"\1", one[1])) for at, one in found}
-    rooted = any(name.startswith(file.folder) for name in files.values())
     packed = _PACKED.search(file.path)
     starts = [number for number, line in enumerate(lines, 1) if line.startswith(_PART)]
     copyrights = sorted(file.statements.copyrights, key=lambda one: one.line)
@@ -160,8 +158,8 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
         listed: dict[str, list[tuple[int, str]]] = {}
         begin, end = (bisect_left(found, at, key=itemgetter(0)) for at in (first, stop))
         for at, one in found[begin:end]:
-            name = files[at].removeprefix("src/") if packed else files[at]
-            name = name if rooted else spaced(file.folder + name)
+            name = _MARKUP.sub(r"\1", one[1])
+            name = spaced(file.folder + (name.removeprefix("src/") if packed else name))
             listed.setdefault(name, []).append((at, lines[at - 1][one.end() :].strip()))
         said = _within(copyrights, first, stop), _within(licenses, first, stop)
         whole: _Part = (Statements((), *said), (), frozenset(listed))
@@ -226,8 +224,9 @@ def _comments(lines: Sequence[str]) -> Iterator[str]:
     yield from ("" for _ in waiting)
 
 
-def _folder(path: str) -> str:
-    """The folder that a notice file speaks of: its own; the one above a mere folder of licences."""
+def folder_of(path: str) -> str:
+    """The folder that a notice file speaks of, empty or ending in ``/``: its own; the one above a
+    mere folder of licences."""
     parts = path.split("/")[:-1]
     while parts and _WHOLE.fullmatch(parts[-1]):
         parts.pop()

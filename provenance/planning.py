@@ -56,6 +56,12 @@ class Plan:
         """The policy's file, from the root where it is inside."""
         return None if self.file is None else _inner(self.root, self.file)
 
+    @property
+    def shown_notices(self) -> str | None:
+        """The file of notices from the root of a repository, None where it is not in that."""
+        inner = _inner(self.root, self.places["notices-file"][0])
+        return None if inner.startswith("../") or not os.path.isdir(self.source) else inner
+
 
 def planned(
     paths: Sequence[str] = (".",),

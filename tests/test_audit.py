@@ -285,20 +285,31 @@ def test_our_notices_name_a_family_by_the_path_of_its_file(dirty: Path, index: P
     assert {one.attribution for one in found} == {"undeclared"}
 
 
-def test_our_notices_in_a_folder_of_their_own_list_from_the_root(held: Path) -> None:
-    """Not what stands below it by the same way."""
+def test_our_notices_list_files_from_where_they_stand(held: Path) -> None:
+    """So that they say the same of a folder that is packed, or scanned, alone: and nothing of what
+    stands below it by the same way."""
     shutil.rmtree("src")
-    Path("sub").mkdir()
+    Path("sub/licenses").mkdir(parents=True)
     shutil.move("provenance.toml", "sub/provenance.toml")
     Path("sub/x.py").write_text(renamed(program(1)))
-    run("notices", "sub", "--write", code=0)
+    place = "sub/licenses/THIRD_PARTY_NOTICES.md"
+    run("notices", "sub", "--write", "--notices-file", place, code=0)
+    assert "\n- x.py, lines" in Path(place).read_text()
     policy = Path("sub/provenance.toml").read_text()
     Path("sub/provenance.toml").write_text(policy.partition("[[declared]]")[0])
     run("audit", "sub", code=0)
+    for source in (".", "sub"):
+        found = provenance.scan(source, [held.parent / "held.db"]).findings
+        assert {one.attribution for one in found} == {"declared"}
     Path("sub/sub").mkdir()
     shutil.copy("sub/x.py", "sub/sub/x.py")
     output = run("audit", "sub", code=1).output
     assert ("sub/sub/x.py" in output, "\nsub/x.py" in output) == (True, False)
+    Path("docs").mkdir()
+    run("notices", "sub", "--write", "--notices-file", "docs/NOTICES.md", code=0)
+    assert "\n- ../sub/x.py, lines" in Path("docs/NOTICES.md").read_text(), (
+        "of which it says nothing"
+    )
 
 
 def test_the_notices_are_the_same_before_and_after_what_they_call_for() -> None:
