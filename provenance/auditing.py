@@ -16,9 +16,11 @@ from provenance.errors import UsageError
 from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
+from provenance.notices import LONGEST_FILE
 from provenance.patterns import Patterns
 from provenance.planning import Plan, inside, is_inside, under
 from provenance.policy import (
+    LONGEST,
     OWN_FILE,
     PROJECT_FILE,
     parsed,
@@ -323,6 +325,23 @@ def named_file(plan: Plan, key: str) -> bytes | Reason | None:
     except OSError:
         pass
     return Reason(f"{shown(path)}: {data}")
+
+
+def check_sizes(notices: tuple[str, str], policy: tuple[str, str]) -> None:
+    """That what is to be written, each as its path and text, would be read again.
+
+    Raises:
+        UsageError: it is longer than what is read.
+    """
+    for (path, text), most, remedy in (
+        (notices, LONGEST_FILE, "leave out folders with notices of their own, with --exclude"),
+        (policy, LONGEST, "declare folders by globs, by hand"),
+    ):
+        if (found := len(text.encode())) > most:
+            raise UsageError(
+                f"{shown(path)}: found {found:,} bytes to write, expected at most {most:,}, as no "
+                f"more are read; {remedy}"
+            )
 
 
 def _check_licenses(plan: Plan) -> None:

@@ -339,7 +339,7 @@ def notices(
       provenance notices --write --reason "adapted from the model's own code"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import named_file, with_stanzas
+    from provenance.auditing import check_sizes, named_file, with_stanzas
     from provenance.given import text_of
     from provenance.notices import MARK
     from provenance.planning import planned, widened
@@ -376,6 +376,7 @@ def notices(
                 f"{place}: found the policy, where declarations are added, expected another file "
                 "for the notices; name one with --notices-file"
             )
+        check_sizes((place, text), (policy, before + added))
     if write and incomplete:  # what is missing may need notices, and may have them there
         click.echo("provenance: the notices were not written: not complete", err=True)
     elif write:

@@ -25,7 +25,7 @@ from provenance.toml import table_of
 
 MOST = 100
 """Notice files read of one source."""
-LONGEST_FILE = 200_000
+LONGEST_FILE = 500_000
 """Bytes read of one."""
 MOST_BYTES = 3_000_000
 """Bytes read of all of one source: what they say goes to every worker. Read, they take some ten

@@ -23,7 +23,7 @@ from provenance.toml import table_of
 
 OWN_FILE, PROJECT_FILE = "provenance.toml", "pyproject.toml"
 REPOSITORY_MARKS = (".git", ".hg", ".svn")
-_LONGEST = 1_000_000
+LONGEST = 1_000_000
 _CALLED = ("today", "diff")
 """What only a call may say: else no declaration would ever expire, and no file be looked at."""
 _TEXT = "a string that is not empty and has no NUL"
@@ -125,7 +125,7 @@ def read(path: str) -> Found:
 def _text(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            data = file.read(_LONGEST + 1)
+            data = file.read(LONGEST + 1)
     except OSError as error:
         usual = "name another with --config"
         if isinstance(error, PermissionError):
@@ -134,9 +134,9 @@ def _text(path: str) -> str:
             f"{path}: found a configuration that cannot be read ({error.strerror}); "
             + remedy(error, usual)
         ) from error
-    if len(data) > _LONGEST:
+    if len(data) > LONGEST:
         raise UsageError(
-            f"{path}: found more than {_LONGEST:,} bytes, expected a configuration of at most so "
+            f"{path}: found more than {LONGEST:,} bytes, expected a configuration of at most so "
             "many; shorten it, or name another with --config"
         )
     try:

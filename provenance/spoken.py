@@ -70,16 +70,6 @@ class Beside:
         return found
 
     @cached_property
-    def sources(self) -> Mapping[str, Sequence[Claim]]:
-        """The first lines, of a part that lists a file, that list it as each reference file."""
-        found: dict[str, list[Claim]] = {}
-        for claim in self.file.statements.claims if self.file.listed else ():
-            first = found.setdefault(claim.target, [])
-            if len(first) < MOST_DECLARATIONS:
-                first.append(claim)
-        return found
-
-    @cached_property
     def holders(self) -> Mapping[str, Kept]:
         """The first line that names each copyright holder, folded."""
         found: dict[str, Kept] = {}
@@ -217,12 +207,22 @@ class Covering:
         """The first lines that name one of some families."""
         return self._naming.of(frozenset(families))
 
+    @cached_property
+    def _listed_as(self) -> Mapping[str, Sequence[tuple[str, Claim]]]:
+        """The first lines of notices of ours that list it as each reference file."""
+        found: dict[str, list[tuple[str, Claim]]] = {}
+        for file in (self._spoken.files[n].file for n in self._files):
+            for claim in file.statements.claims if file.listed else ():
+                first = found.setdefault(claim.target, [])
+                if len(first) < MOST_DECLARATIONS:
+                    first.append((file.path, claim))
+        return found
+
     def listed_as(self, reference: str, family: str) -> Iterator[Declaration]:
         """The lines of notices of ours that list it as of a reference file, which is of a family
         that its path may not name."""
-        for file in (self._spoken.files[n] for n in self._files):
-            for one in file.sources.get(reference, ()):
-                yield Declaration(one.kind, file.file.path, one.line, one.text, family)
+        for path, one in self._listed_as.get(reference, ()):
+            yield Declaration(one.kind, path, one.line, one.text, family)
 
     def holder(self, folded: str) -> Kept | None:
         """The first line that names a copyright holder."""

@@ -358,6 +358,20 @@ def test_a_line_of_our_notices_declares_its_own_file(dirty: Path) -> None:
     assert {one["path"] for one in failures(audited(code=1))} == {"src/other.py"}
 
 
+@pytest.mark.parametrize("what", ["LONGEST_FILE", "LONGEST"])
+def test_what_would_not_be_read_again_is_not_written(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The notices of 1,250 files were, and every command after it called them too long."""
+    before = Path("provenance.toml").read_text()
+    monkeypatch.setattr(f"provenance.auditing.{what}", 200)
+    output = run("notices", "--write", code=2).output
+    assert "bytes to write, expected at most 200" in output
+    assert not Path("THIRD_PARTY_NOTICES.md").exists()
+    assert Path("provenance.toml").read_text() == before
+    run("notices", code=0)
+
+
 def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:
     run("notices", "--write", code=0)
     before = Path("THIRD_PARTY_NOTICES.md").read_text()

@@ -544,12 +544,12 @@ def test_notice_files_of_a_table_are_told_where_they_are_not_read(
             ("a/b/NOTICE", 1),
             ("c/NOTICE", 9),
             ("LICENSE", 2),
-            ("d/COPYING", 200_001),
+            ("d/COPYING", 500_001),
         )
     ]
     made = [*gather.suspects_of_rows(rows)]
     assert [(one[0], one[-1]) for one in made if one[-1]] == [
-        ("d/COPYING", "found 200,001 bytes, expected at most 200,000; make it less")
+        ("d/COPYING", "found 500,001 bytes, expected at most 500,000; make it less")
     ]
     table = spark.createDataFrame(made, gather.SUSPECT, verifySchema=False)
     monkeypatch.setattr(scanned, "MOST", 2)

@@ -184,8 +184,9 @@ ALLOWED = {
     "changed": "aside decode errors history regular",
     "planning": "archive decode errors folder given patterns policy regular settings",
     "auditing": (
-        "scanning cache changed decode errors folder ledger library licenses model patterns "
-        "planning policy references.__init__ regular release report.notices ruling settings workers"
+        "scanning cache changed decode errors folder ledger library licenses model notices "
+        "patterns planning policy references.__init__ regular release report.notices ruling "
+        "settings workers"
     ),
     "cli_audit": (
         "auditing bundle errors given model notices planning policy regular release report.audit "
