@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby, pairwise, starmap
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -40,7 +40,6 @@ _LISTED = re.compile(
     r"- (.+), lines \d+-\d+(?:, \d+-\d+)*(?: and \d+ more)?"
     r"(?: of its code cells, counted through)?: "
 )
-_RELEASE = re.compile(r" of [^/]*\Z")
 _PACKED = re.compile(r"\.dist-info/")
 """Where a package has its notices: nothing in it stands in ``src``."""
 _MARKUP = re.compile(r"\\([\\`*\[\]<>#|])")
@@ -165,7 +164,7 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
         whole: _Part = (Statements((), *said), (), frozenset(listed))
         parts = [whole] if listed else []
         for name, own in listed.items():  # which may be a family's own name: that says nothing
-            claims = tuple(starmap(_source, own))
+            claims = tuple(_source(at, text) for at, text in own if not denies(text))
             parts.append((Statements(claims), tuple(own), frozenset({name})))
         for (there, own_lines, names), _ in zip(parts, left, strict=False):
             yield replace(file, statements=there, lines=own_lines, listed=names)
@@ -174,7 +173,9 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
 def _source(line: int, text: str) -> Claim:
     """What a file is listed as: the path of a reference, which tells its family even where that
     has a mere word for a name."""
-    return Claim("named", line, line, text[:LONGEST], _MARKUP.sub(r"\1", _RELEASE.sub("", text)))
+    path, _, release = text.rpartition(" of ")
+    target = _MARKUP.sub(r"\1", path if path and "/" not in release else text)
+    return Claim("named", line, line, text[:LONGEST], target)
 
 
 def spaced(path: str) -> str:

@@ -23,6 +23,7 @@ from provenance.folder import IN_THE_SAME_TREE
 from provenance.model import Report, Skipped
 from provenance.notices import (
     LONGEST_FILE,
+    MARK,
     MOST,
     MOST_ANNOTATED,
     Names,
@@ -411,6 +412,22 @@ def test_many_processes_say_the_same(index: Path, tmp_path: Path) -> None:
     one, two = (provenance.scan(str(tmp_path), [index], jobs=jobs) for jobs in (1, 2))
     assert one == two
     assert {finding.attribution for finding in one.findings} == {"declared"}
+
+
+@pytest.mark.parametrize("text", [" of ", "a, lines 1-2", ", 1-2", "\\[", "- a, lines 1-2: b"])
+def test_a_line_of_our_notices_costs_time_by_its_length(text: str) -> None:
+    """What is cut from its end was looked for by the square: 46 s for one file."""
+
+    line = f"- a, lines 1-2: {text * (400_000 // len(text))}/".encode()
+    assert len(notice_files([("NOTICE", MARK.encode() + b"\n\n## a, MIT\n" + line)])) == 2
+
+
+def test_a_line_of_our_notices_that_denies_declares_nothing() -> None:
+    """As someone writes into them by hand."""
+    for said, claims in (("not derived from m/a.py", 0), ("m/a of b.py of 1.0", 1)):
+        text = f"{MARK}\n\n## a, MIT\n\n- a.py, lines 1-2: {said}\n"
+        *_, part = notice_files([("NOTICE", text.encode())])
+        assert [one.target for one in part.statements.claims] == ["m/a of b.py"] * claims
 
 
 @pytest.mark.parametrize(
