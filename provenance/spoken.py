@@ -200,8 +200,8 @@ class Covering:
 
     @property
     def listed(self) -> int:
-        """How many families they name, all in all."""
-        return len(self._naming.families)
+        """How many families they name, all in all, or reference files that they list it as."""
+        return max(len(self._naming.families), len(self._listed_as))
 
     def of(self, families: Iterable[str]) -> tuple[Declaration, ...]:
         """The first lines that name one of some families."""

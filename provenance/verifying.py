@@ -148,7 +148,7 @@ def verify_bundle(
         of = number(undated, "finding or identical file", "findings and identical files")
         words = f"of {of} are those of the bundle: no git history is here to ask"
         checks.append(Check("days", "open", words))
-    return (*checks, *_compared(content, about, report, source, limits))
+    return (*checks, *_compared(content, about, report, source, found, limits))
 
 
 _Seen = Mapping[str, tuple[SuspectSeen, Direction]]
@@ -202,16 +202,23 @@ def _dated(report: Report, packed: _Seen) -> tuple[Report, int]:
 
 
 def _compared(
-    content: dict[str, bytes], about: _About, report: Report, source: str, limits: Bounds
+    content: dict[str, bytes],
+    about: _About,
+    report: Report,
+    source: str,
+    found: Sequence[str],
+    limits: Bounds,
 ) -> Iterator[Check]:
-    """The new report against the packed one, then what is made of it."""
+    """The new report against the packed one, then what is made of it; by the indexes found."""
     recorded = {one["path"]: one["sha256"] for one in about.inputs}
     now = {file.path: file.sha256 for file in report.files}
     if recorded != now:
         yield Check("inputs", "differs", _difference(recorded, now))
     else:
         words = f"{number(len(now), 'file has', 'files have')} the recorded checksums"
-        yield Check("inputs", "holds", words + _left_out(about, report))
+        yield Check(
+            "inputs", "holds", words + _left_out(about, report, str(DEFAULT_INDEX) in found)
+        )
     if json_report(report).encode() != content["report.json"]:
         yield Check("report.json", "differs", _findings(content["report.json"], report))
         return
@@ -251,14 +258,17 @@ def _compared(
     yield Check("report.html", "holds" if same else "differs", _BYTES[same])
 
 
-def _left_out(about: _About, report: Report) -> str:
-    """By what the call of the bundle looked at less than all, which holds of it all the same."""
+def _left_out(about: _About, report: Report, default: bool) -> str:
+    """By what the call of the bundle looked at less than all, or at something as it said itself,
+    which holds of it all the same; ``default``: whether it looked into the default index."""
     call = about.call
     parts = [
         *(f"only {glob}" for glob in (*call.include, *(call.only or ()))),
         *(f"without {glob}" for glob in call.exclude),
         *(f"origins hidden: {glob}" for glob in report.exclude_origin),
         *([f"as of {report.as_of}"] if report.as_of else []),
+        *([f"scanned code said to be of {report.suspect_date}"] if report.suspect_date else []),
+        *([] if default else ["without the default index"]),
     ]
     if not parts:
         return ""

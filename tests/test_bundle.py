@@ -406,13 +406,16 @@ def test_a_ruling_of_another_form_is_no_crash(
 def test_what_a_bundle_left_out_is_told(repository: Path, tmp_path: Path) -> None:
     """It holds, of the half that was looked at."""
     place = tmp_path / "b.zip"
-    run(repository, "audit", "--exclude-origin", "birds/*", "--bundle", str(place))
+    less = ("--exclude-origin", "birds/*", "--suspect-date", "2001-01-01")
+    run(repository, "audit", *less, "--bundle", str(place))
     checks = {
         one.what: one.words
         for one in verify_bundle(str(place), str(repository), [index_of(repository)])
     }
     assert "not all was looked at: without left_out.py" in checks["inputs"]
     assert "birds/*" in checks["inputs"]
+    assert "scanned code said to be of 2001-01-01" in checks["inputs"]
+    assert "without the default index" in checks["inputs"]
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,20 @@ def test_who_names_every_family_declares_none(
     assert "says: listed wren2" in " ".join(provenance.text_report(many).split())
 
 
+@pytest.mark.parametrize(("most", "found"), [(1, "undeclared"), (2, "declared")])
+def test_who_lists_a_file_as_every_reference_declares_none(
+    most: int, found: str, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notices of ours are written by hand too."""
+    monkeypatch.setattr("provenance.declared._MOST_NAMED", most)
+    listed = "- src/mine.py, lines 1-2: birds/models/{0}/modeling_{0}.py of 1.0\n"
+    text = f"{MARK}\n\n## birds, MIT\n\n" + "".join(map(listed.format, ("owl", "wren2")))
+    files = {"THIRD_PARTY_NOTICES.md": text, "src/mine.py": renamed(program(1))}
+    said = scan(tmp_path, index, files).findings
+    assert {one.attribution for one in said} == {found}
+    assert all(one.declarations for one in said)
+
+
 def test_what_stands_in_a_notice_file_is_not_missing(index: Path, tmp_path: Path) -> None:
     """It is said where it stands; what stands nowhere is missing still."""
     files = {
