@@ -36,9 +36,9 @@ class Plan:
 
     ``source`` is what is scanned, ``root`` the absolute folder that paths start at; ``only`` are
     the paths inside it that were asked for, as they are ``shown``, None for all. ``prefix`` is the
-    way from there to the policy's folder, empty or ending in ``/``. ``file`` is the policy's file,
-    ``places`` the absolute paths of the settings that are paths. ``called`` are the keys that the
-    call sets.
+    way from there to the policy's folder, as shown, empty or ending in ``/``. ``file`` is the
+    policy's file, ``places`` the absolute paths of the settings that are paths. ``called`` are the
+    keys that the call sets.
     """
 
     source: str
@@ -60,7 +60,7 @@ class Plan:
     def shown_notices(self) -> str | None:
         """The file of notices from the root of a repository, None where it is not in that."""
         inner = _inner(self.root, self.places["notices-file"][0])
-        return None if inner.startswith("../") or not os.path.isdir(self.source) else inner
+        return None if inner.startswith("../") or not os.path.isdir(self.source) else shown(inner)
 
 
 def planned(
@@ -102,7 +102,7 @@ def planned(
     root = bound or (home if home and is_inside(start, home) else start)
     prefix = ""
     if home is not None and not archive and home != root and is_inside(home, root):
-        prefix = _inner(root, home) + "/"
+        prefix = shown(_inner(root, home)) + "/"
     only: tuple[str, ...] | None = None
     if not archive:
         named = (place for path in paths for place in (_existing(path), *_link(path, root)))
@@ -277,14 +277,14 @@ def widened(plan: Plan, named: bool, settings: Mapping[str, object]) -> Plan | N
     """The plan for all that the policy of a plan is for, None where that is so: its own folder
     where what was named is in that, else the repository, as where the policy itself was ``named``;
     or the archive. ``settings`` are those of the plan."""
-    home = "" if named else shown(plan.prefix.rstrip("/"))
+    home = "" if named else plan.prefix.rstrip("/")
     if plan.only in (None, (home,)) and _CHOOSING.isdisjoint(plan.called):
         return None
     only = plan.only or (".",)
     if not os.path.isdir(plan.source):
         whole = plan.source
-    elif home and all(f"{one}/".startswith(f"{home}/") for one in only):
-        whole = os.path.join(plan.root, plan.prefix)
+    elif home and plan.file and all(f"{one}/".startswith(f"{home}/") for one in only):
+        whole = os.path.dirname(plan.file)
     else:
         whole = plan.root
     of_all = {name: one for name, one in settings.items() if name not in _CHOOSING}

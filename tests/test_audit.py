@@ -381,20 +381,23 @@ def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:
     assert Path("THIRD_PARTY_NOTICES.md").read_text() == before
 
 
-def test_the_notices_of_a_folder_with_a_policy_are_of_that_folder(held: Path) -> None:
-    """All of it, and nothing else of the repository."""
-    (held / "sub").mkdir()
-    for seed, name in enumerate(("one.py", "two.py"), 1):
-        (held / "sub" / name).write_text(renamed(program(seed)))
-    shutil.copy("provenance.toml", "sub/provenance.toml")
-    run("notices", "sub", "--write", code=0)
-    run("notices", "sub/one.py", "--write", code=0)
-    notices = Path("sub/THIRD_PARTY_NOTICES.md").read_text()
-    assert ("one.py" in notices, "two.py" in notices, "borrowed.py" in notices) == (
-        True,
-        True,
-        False,
-    )
+@pytest.mark.parametrize("name", ["sub", "a  b", "a\nb"])
+def test_the_notices_of_a_folder_with_a_policy_are_of_that_folder(held: Path, name: str) -> None:
+    """All of it, and nothing else of the repository; whatever it is called."""
+    sub = held / name
+    sub.mkdir()
+    for seed, file in enumerate(("one.py", "two.py", "left.py"), 1):
+        (sub / file).write_text(renamed(program(seed % 3)))
+    policy = Path("provenance.toml").read_text()
+    (sub / "provenance.toml").write_text(f"{policy}exclude = ['left.py']\n")
+    run("notices", sub, "--write", code=0)
+    run("notices", sub / "one.py", "--write", code=0)
+    notices = (sub / "THIRD_PARTY_NOTICES.md").read_text()
+    there = [file in notices for file in ("one.py", "two.py", "left.py", "borrowed.py")]
+    assert there == [True, True, False, False]
+    run("audit", sub, code=0)
+    found = provenance.scan(sub, [held.parent / "held.db"], exclude=["left.py"]).findings
+    assert {one.attribution for one in found} == {"declared"}
 
 
 def test_what_a_policy_elsewhere_cannot_declare_is_told(dirty: Path) -> None:
