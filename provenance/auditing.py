@@ -16,7 +16,7 @@ from provenance.errors import UsageError
 from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
-from provenance.notices import LONGEST_FILE
+from provenance.notices import LONGEST_FILE, MARK, notice_files
 from provenance.patterns import Patterns
 from provenance.planning import Plan, inside, is_inside, under
 from provenance.policy import (
@@ -327,14 +327,41 @@ def named_file(plan: Plan, key: str) -> bytes | Reason | None:
     return Reason(f"{shown(path)}: {data}")
 
 
-def check_sizes(notices: tuple[str, str], policy: tuple[str, str]) -> None:
-    """That what is to be written, each as its path and text, would be read again.
+def check_notices(plan: Plan, notices: str, policy: tuple[str, str]) -> None:
+    """That notices may be written, and the policy with what they declare.
+
+    Args:
+        plan: for all that the notices are for.
+        notices: their text.
+        policy: its path and text.
 
     Raises:
-        UsageError: it is longer than what is read.
+        UsageError: what stands there is not ours, would be lost, or is the policy, or what is to be
+            written is longer than what is read.
     """
+    (place,) = plan.places["notices-file"]
+    known = named_file(plan, "notices-file")
+    if isinstance(known, Reason):
+        raise UsageError(known)
+    if known is not None and not known.decode("utf-8-sig", "replace").startswith(MARK):
+        raise UsageError(
+            f"{place}: found notices that 'provenance notices' did not write, expected "
+            "none or its own; name another file with --notices-file"
+        )
+    if left := _beside(plan, known or b""):
+        more = f" and {len(left) - 1:,} more" if left[1:] else ""
+        raise UsageError(
+            f"{place}: found notices of {shown(left[0])}{more}, which is not looked at here, "
+            "expected none that would be lost; name another file with --notices-file, or take this "
+            "one away"
+        )
+    if os.path.realpath(place) == os.path.realpath(policy[0]):
+        raise UsageError(
+            f"{place}: found the policy, where declarations are added, expected another file "
+            "for the notices; name one with --notices-file"
+        )
     for (path, text), most, remedy in (
-        (notices, LONGEST_FILE, "leave out folders with notices of their own, with --exclude"),
+        ((place, notices), LONGEST_FILE, "leave out what has notices of its own, with --exclude"),
         (policy, LONGEST, "declare folders by globs, by hand"),
     ):
         if (found := len(text.encode())) > most:
@@ -342,6 +369,23 @@ def check_sizes(notices: tuple[str, str], policy: tuple[str, str]) -> None:
                 f"{shown(path)}: found {found:,} bytes to write, expected at most {most:,}, as no "
                 f"more are read; {remedy}"
             )
+
+
+def _beside(plan: Plan, notices: bytes) -> list[str]:
+    """The files that notices of ours list and a plan is not for, where they are there: as where two
+    policies share them, or an archive is looked at within a repository."""
+    archive = not os.path.isdir(plan.source)
+    if plan.only is None and not archive:
+        return []
+    parts = notice_files([(plan.shown_notices or "NOTICE", notices)])
+    listed = {name for part in parts for name in part.listed}
+    within = () if archive else plan.only or ()
+    return [
+        name
+        for name in sorted(listed)
+        if not any(f"{name}/".startswith(f"{one}/") for one in within)
+        and os.path.lexists(os.path.join(plan.root, name))
+    ]
 
 
 def _check_licenses(plan: Plan) -> None:

@@ -339,9 +339,8 @@ def notices(
       provenance notices --write --reason "adapted from the model's own code"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import check_sizes, named_file, with_stanzas
+    from provenance.auditing import check_notices, with_stanzas
     from provenance.given import text_of
-    from provenance.notices import MARK
     from provenance.planning import planned, widened
     from provenance.report.notices import beyond, headers, notices_text
     from provenance.report.rules import undated
@@ -361,22 +360,9 @@ def notices(
     text = notices_text(whole, part, plan.shown_notices)
     policy, before, added = with_stanzas(plan, said, reason)
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
+    (place,) = plan.places["notices-file"]
     if write:
-        (place,) = plan.places["notices-file"]
-        known = named_file(plan, "notices-file")
-        if isinstance(known, str):  # why it cannot be read
-            raise UsageError(known)
-        if known is not None and not known.decode("utf-8-sig", "replace").startswith(MARK):
-            raise UsageError(
-                f"{place}: found notices that 'provenance notices' did not write, expected "
-                "none or its own; name another file with --notices-file"
-            )
-        if os.path.realpath(place) == os.path.realpath(policy):
-            raise UsageError(
-                f"{place}: found the policy, where declarations are added, expected another file "
-                "for the notices; name one with --notices-file"
-            )
-        check_sizes((place, text), (policy, before + added))
+        check_notices(wide or plan, text, (policy, before + added))
     if write and incomplete:  # what is missing may need notices, and may have them there
         click.echo("provenance: the notices were not written: not complete", err=True)
     elif write:

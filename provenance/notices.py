@@ -158,14 +158,15 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
         begin, end = (bisect_left(found, at, key=itemgetter(0)) for at in (first, stop))
         for at, one in found[begin:end]:
             name = _MARKUP.sub(r"\1", one[1])
-            name = spaced(file.folder + (name.removeprefix("src/") if packed else name))
-            listed.setdefault(name, []).append((at, lines[at - 1][one.end() :].strip()))
+            source = lines[at - 1][one.end() :].strip()
+            for own in {name, name.removeprefix("src/")} if packed else (name,):
+                listed.setdefault(spaced(file.folder + own), []).append((at, source))
         said = _within(copyrights, first, stop), _within(licenses, first, stop)
         whole: _Part = (Statements((), *said), (), frozenset(listed))
         parts = [whole] if listed else []
-        for name, own in listed.items():  # which may be a family's own name: that says nothing
-            claims = tuple(_source(at, text) for at, text in own if not denies(text))
-            parts.append((Statements(claims), tuple(own), frozenset({name})))
+        for name, said_of in sorted(listed.items()):  # a name that is a family's says nothing
+            claims = tuple(_source(at, text) for at, text in said_of if not denies(text))
+            parts.append((Statements(claims), tuple(said_of), frozenset({name})))
         for (there, own_lines, names), _ in zip(parts, left, strict=False):
             yield replace(file, statements=there, lines=own_lines, listed=names)
 

@@ -259,6 +259,7 @@ def test_our_own_notices_declare_what_they_list(held: Path) -> None:
     run("audit", code=0)  # what they list they declare, with or without a policy
     for place, notices in (  # as build tools pack them, and what an archive of git has
         ("pack/m.py", "zoo-1.dist-info/licenses/THIRD_PARTY_NOTICES.md"),
+        ("src/pack/m.py", "zoo-1.dist-info/licenses/THIRD_PARTY_NOTICES.md"),
         ("zoo-1/src/pack/m.py", "zoo-1/THIRD_PARTY_NOTICES.md"),
     ):
         with zipfile.ZipFile("zoo.zip", "w") as packed:
@@ -356,6 +357,29 @@ def test_a_line_of_our_notices_declares_its_own_file(dirty: Path) -> None:
     moved = notices.replace("src/other.py", "src/wren2.py")
     Path("THIRD_PARTY_NOTICES.md").write_text(moved)
     assert {one["path"] for one in failures(audited(code=1))} == {"src/other.py"}
+
+
+def test_notices_of_what_is_not_looked_at_stay(held: Path) -> None:
+    """Two policies with one file of notices took each other's away, and so did an archive."""
+    policy = Path("provenance.toml").read_text()
+    Path("provenance.toml").unlink()
+    for seed, name in enumerate(("one", "two")):
+        Path(name).mkdir()
+        Path(name, "m.py").write_text(renamed(program(seed)))
+        Path(name, "provenance.toml").write_text(
+            f"{policy}notices-file = '../THIRD_PARTY_NOTICES.md'\n"
+        )
+    run("notices", "one", "--write", code=0)
+    text = Path("THIRD_PARTY_NOTICES.md").read_text()
+    assert "found notices of one/m.py, which" in run("notices", "two", "--write", code=2).output
+    with zipfile.ZipFile("acme.whl", "w") as packed:
+        packed.write("two/m.py", "m.py")
+    given = ["acme.whl", "--write", "--config", "one/provenance.toml"]
+    assert "found notices of one/m.py" in run("notices", *given, code=2).output
+    assert Path("THIRD_PARTY_NOTICES.md").read_text() == text
+    run("notices", "one", "--write", code=0)
+    shutil.rmtree("one")
+    run("notices", "two", "--write", code=0)
 
 
 @pytest.mark.parametrize("what", ["LONGEST_FILE", "LONGEST"])

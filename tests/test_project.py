@@ -189,7 +189,7 @@ ALLOWED = {
         "settings workers"
     ),
     "cli_audit": (
-        "auditing bundle errors given model notices planning policy regular release report.audit "
+        "auditing bundle errors given model planning policy regular release report.audit "
         "report.formats report.notices report.rules settings sides terminal"
     ),
     "bundle": "errors model report.audit report.formats report.json report.text version",
