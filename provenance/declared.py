@@ -191,7 +191,8 @@ def _attribution(
         near = []
     lines = [one for one in near if one.family in families]
     lines += (Declaration("copyright", path, line, text, family) for path, line, text in kept)
-    beside = (*told.beside.listed_as(reference.path, family), *told.beside.of(families))
+    exact = told.beside.listed_as(reference.package, reference.path, family)
+    beside = (*exact, *told.beside.of(families))
     if told.beside.listed > _MOST_NAMED:
         listed += (_among(told.beside.listed, one) for one in beside)
     else:

@@ -88,7 +88,8 @@ class Named:
 class NoticeFile:
     """A notice file: what it says, line by line, for the files in ``folder`` (empty, or ending in
     ``/``); of a ``REUSE.toml``, for those that ``globs`` want; a part of one that ``provenance
-    notices`` wrote, for those that are ``listed``, each stretch of blanks in them as one."""
+    notices`` wrote, for those that are ``listed``, each stretch of blanks in them as one, as files
+    of a ``package``: its claims."""
 
     path: str
     folder: str
@@ -96,6 +97,7 @@ class NoticeFile:
     lines: tuple[tuple[int, str], ...]
     globs: tuple[str, ...] = ()
     listed: frozenset[str] = frozenset()
+    package: str = ""
 
     def covers(self, path: str) -> bool:
         """Whether it speaks of a file."""
@@ -161,6 +163,7 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
             source = lines[at - 1][one.end() :].strip()
             for own in {name, name.removeprefix("src/")} if packed else (name,):
                 listed.setdefault(spaced(file.folder + own), []).append((at, source))
+        package = _MARKUP.sub(r"\1", lines[first - 1].removeprefix(_PART).rpartition(", ")[0])
         said = _within(copyrights, first, stop), _within(licenses, first, stop)
         whole: _Part = (Statements((), *said), (), frozenset(listed))
         parts = [whole] if listed else []
@@ -168,12 +171,11 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
             claims = tuple(_source(at, text) for at, text in said_of if not denies(text))
             parts.append((Statements(claims), tuple(said_of), frozenset({name})))
         for (there, own_lines, names), _ in zip(parts, left, strict=False):
-            yield replace(file, statements=there, lines=own_lines, listed=names)
+            yield replace(file, statements=there, lines=own_lines, listed=names, package=package)
 
 
 def _source(line: int, text: str) -> Claim:
-    """What a file is listed as: the path of a reference, which tells its family even where that
-    has a mere word for a name."""
+    """What a file is listed as: the path of a reference."""
     path, _, release = text.rpartition(" of ")
     target = _MARKUP.sub(r"\1", path if path and "/" not in release else text)
     return Claim("named", line, line, text[:LONGEST], target)

@@ -49,7 +49,8 @@ class Beside:
         """The lines that name families, by claims and by names."""
         file, library = self.file, self._library
         found: dict[tuple[int, str], Declaration] = {}
-        for claim in claimed(file.statements, file.path, library):
+        claims = () if file.listed else claimed(file.statements, file.path, library)
+        for claim in claims:
             for one in claim.said:
                 found.setdefault((one.line, one.family), one)
         for line, text in file.lines:
@@ -208,20 +209,20 @@ class Covering:
         return self._naming.of(frozenset(families))
 
     @cached_property
-    def _listed_as(self) -> Mapping[str, Sequence[tuple[str, Claim]]]:
-        """The first lines of notices of ours that list it as each reference file."""
-        found: dict[str, list[tuple[str, Claim]]] = {}
+    def _listed_as(self) -> Mapping[tuple[str, str], Sequence[tuple[str, Claim]]]:
+        """The first lines of notices of ours that list it as each reference file of a package."""
+        found: dict[tuple[str, str], list[tuple[str, Claim]]] = {}
         for file in (self._spoken.files[n].file for n in self._files):
             for claim in file.statements.claims if file.listed else ():
-                first = found.setdefault(claim.target, [])
+                first = found.setdefault((file.package, claim.target), [])
                 if len(first) < MOST_DECLARATIONS:
                     first.append((file.path, claim))
         return found
 
-    def listed_as(self, reference: str, family: str) -> Iterator[Declaration]:
-        """The lines of notices of ours that list it as of a reference file, which is of a family
-        that its path may not name."""
-        for path, one in self._listed_as.get(reference, ()):
+    def listed_as(self, package: str, reference: str, family: str) -> Iterator[Declaration]:
+        """The lines of notices of ours that list it as of a reference file of a package, which is
+        of a family that its path may not name."""
+        for path, one in self._listed_as.get((spaced(package), reference), ()):
             yield Declaration(one.kind, path, one.line, one.text, family)
 
     def holder(self, folded: str) -> Kept | None:

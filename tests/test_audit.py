@@ -284,6 +284,10 @@ def test_our_notices_name_a_family_by_the_path_of_its_file(dirty: Path, index: P
     notices.write_text(notices.read_text().replace(": m0.py", ": m1.py"))
     found = provenance.scan(".", [index]).findings
     assert {one.attribution for one in found} == {"undeclared"}
+    text = notices.read_text().replace(": m1.py", ": m0.py")
+    notices.write_text(text.replace("## birds,", "## others,"))
+    found = provenance.scan(".", [index]).findings
+    assert {one.attribution for one in found} == {"undeclared"}, "a file of another package"
 
 
 def test_our_notices_list_files_from_where_they_stand(held: Path) -> None:

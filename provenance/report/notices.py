@@ -206,9 +206,9 @@ def _notices(files: _Files, one: Ruling) -> list[Notice]:
 
 
 def _holders(notice: Notice) -> Iterator[str]:
+    """In an order that does not change where what was missing stands in the notices."""
     yield from notice.kept_holders
-    yield from notice.missing_holders
-    yield from notice.elsewhere_holders
+    yield from sorted((*notice.missing_holders, *notice.elsewhere_holders))
     yield from notice.publishers
 
 
