@@ -316,11 +316,11 @@ def _indexes(about: _About, given: Sequence[str]) -> tuple[list[str], list[str]]
     """The index files with the recorded checksums, in the recorded order; what is not at hand."""
     from provenance.index import Index
 
-    by_checksum = {}
+    by_checksum: dict[str, str] = {}  # the default index before a copy of it
     for path in (str(DEFAULT_INDEX), *given):
         if path in given or os.path.exists(path):
             with Index(path) as index:
-                by_checksum[index.checksum] = path
+                by_checksum.setdefault(index.checksum, path)
     found, missing = [], []
     for one in about.indexes:
         if at_hand := by_checksum.get(one["checksum"]):

@@ -20,6 +20,7 @@ import provenance
 from provenance.bundle import MEMBERS, SUMS, packed, sums, unpacked
 from provenance.cli import main
 from provenance.errors import BundleError, UsageError
+from provenance.references import DEFAULT_INDEX
 from provenance.verifying import verify_bundle
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
@@ -416,6 +417,17 @@ def test_what_a_bundle_left_out_is_told(repository: Path, tmp_path: Path) -> Non
     assert "birds/*" in checks["inputs"]
     assert "scanned code said to be of 2001-01-01" in checks["inputs"]
     assert "without the default index" in checks["inputs"]
+
+
+def test_a_copy_of_the_default_index_is_that(repository: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    shutil.copy(DEFAULT_INDEX, copy)
+    run(repository, "audit", "--default-index", "--bundle", str(tmp_path / "b.zip"))
+    given = [index_of(repository), str(copy)]
+    found = verify_bundle(str(tmp_path / "b.zip"), str(repository), given)
+    words = {one.what: one.words for one in found}["inputs"]
+    assert "left_out.py" in words
+    assert "default index" not in words
 
 
 @pytest.mark.parametrize(
