@@ -16,9 +16,9 @@ from provenance.errors import UsageError
 from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
-from provenance.notices import LONGEST_FILE, MARK, notice_files
+from provenance.notices import LONGEST_FILE, MARK, folder_of, listings
 from provenance.patterns import Patterns
-from provenance.planning import Plan, inside, is_inside, under
+from provenance.planning import Plan, inside, is_inside, real_place, under
 from provenance.policy import (
     LONGEST,
     OWN_FILE,
@@ -377,14 +377,14 @@ def _beside(plan: Plan, notices: bytes) -> list[str]:
     archive = not os.path.isdir(plan.source)
     if plan.only is None and not archive:
         return []
-    parts = notice_files([(plan.shown_notices or "NOTICE", notices)])
-    listed = {name for part in parts for name in part.listed}
-    within = () if archive else plan.only or ()
+    (place,) = plan.places["notices-file"]
+    folder = folder_of(real_place(place).replace(os.sep, "/"))
+    there = {os.path.normpath(folder + one) for one in listings(plain_text(notices))}
+    within = [os.path.join(plan.root, one) for one in plan.only or () if not archive]
     return [
-        name
-        for name in sorted(listed)
-        if not any(f"{name}/".startswith(f"{one}/") for one in within)
-        and os.path.lexists(os.path.join(plan.root, name))
+        os.path.relpath(path, plan.root)
+        for path in sorted(there)
+        if not any(is_inside(path, one) for one in within) and os.path.lexists(path)
     ]
 
 

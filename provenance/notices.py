@@ -174,6 +174,13 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
             yield replace(file, statements=there, lines=own_lines, listed=names, package=package)
 
 
+def listings(text: str) -> Iterator[str]:
+    """The files that a file of notices of ours lists, from the folder that it speaks of."""
+    for line in text.split("\n"):
+        if one := _LISTED.match(line):
+            yield _MARKUP.sub(r"\1", one[1])
+
+
 def _source(line: int, text: str) -> Claim:
     """What a file is listed as: the path of a reference."""
     path, _, release = text.rpartition(" of ")

@@ -59,7 +59,7 @@ class Plan:
     @property
     def shown_notices(self) -> str | None:
         """The file of notices from the root of a repository, None where it is not in that."""
-        inner = _inner(self.root, self.places["notices-file"][0])
+        inner = _inner(self.root, real_place(self.places["notices-file"][0]))
         return None if inner.startswith("../") or not os.path.isdir(self.source) else shown(inner)
 
 
@@ -360,6 +360,12 @@ def _common(paths: Iterable[str]) -> str:
 def is_inside(path: str, folder: str) -> bool:
     """Whether a path is a folder or in it, both absolute."""
     return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def real_place(path: str) -> str:
+    """Where a file is to stand, its folder without links."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def _inner(root: str, path: str) -> str:

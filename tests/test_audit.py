@@ -303,6 +303,8 @@ def test_our_notices_list_files_from_where_they_stand(held: Path) -> None:
     policy = Path("sub/provenance.toml").read_text()
     Path("sub/provenance.toml").write_text(policy.partition("[[declared]]")[0])
     run("audit", "sub", code=0)
+    (held.parent / "link").symlink_to(held)
+    run("notices", "../link/sub", "--write", "--notices-file", f"../link/{place}", code=0)
     for source in (".", "sub"):
         found = provenance.scan(source, [held.parent / "held.db"]).findings
         assert {one.attribution for one in found} == {"declared"}
@@ -382,6 +384,13 @@ def test_notices_of_what_is_not_looked_at_stay(held: Path) -> None:
     assert "found notices of one/m.py" in run("notices", *given, code=2).output
     assert Path("THIRD_PARTY_NOTICES.md").read_text() == text
     run("notices", "one", "--write", code=0)
+    for place in ("docs", "docs/licenses"):  # which lists them from its own folder
+        Path(place).mkdir()
+        given = ["--write", "--notices-file", f"{place}/NOTICES.md"]
+        run("notices", "one", *given, code=0)
+        run("notices", "one", *given, code=0)
+        assert "found notices of" in run("notices", "two", *given, code=2).output
+        assert "found notices of" in run("notices", "acme.whl", *given, code=2).output
     shutil.rmtree("one")
     run("notices", "two", "--write", code=0)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -820,3 +820,20 @@ def test_a_place_that_cannot_be_written_is_no_fault_of_the_call(tmp_path: Path) 
     with pytest.raises(ProvenanceError, match="cannot be written") as raised:
         folders._held(tmp_path / "file" / "tables", "tables")
     assert raised.value.exit_code == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_java_would_wait_for_is_refused(inside: bool, tmp_path: Path) -> None:
+    """For ever: no time-out holds it."""
+    from provenance.cluster import building
+
+    table = tmp_path / "tables" / "meta"
+    pipe = table / "deep" / "part.parquet" if inside else table
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    with pytest.raises(IndexFileError, match="neither a file nor a folder"):
+        folders.Tables(cast(Any, None), str(tmp_path / "tables"))
+    for path in (str(table), f"file://{table}", f"file:{table}"):
+        with pytest.raises(SourceError, match="neither a file nor a folder, expected Parquet"):
+            building.table_of(cast(Any, None), [path], {})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.cluster.assembling import Shape, write_tables
 from provenance.cluster.fingerprints import row_of
-from provenance.cluster.folders import Folder
+from provenance.cluster.folders import Folder, waited_for
 from provenance.cluster.gather import (
     LONGEST_TEXT,
     READ,
@@ -174,6 +174,10 @@ def _table(
 
     from provenance.cluster.session import said
 
+    if special := waited_for(path):
+        raise SourceError(
+            f"{path}: found {special}, neither a file nor a folder, expected Parquet; take it away"
+        )
     try:
         try:  # of this very name, whatever signs of a pattern are in it
             found = spark.read.option("__globPaths__", "false").parquet(path)

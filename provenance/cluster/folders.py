@@ -8,8 +8,11 @@ were made of, in the user's cache folder. What anybody else may have put there i
 
 from __future__ import annotations
 
+import os
+import stat
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -212,6 +215,8 @@ class Tables:
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
+        if special := waited_for(f"{self.path}/{name}"):
+            raise refused(self.path, f"{special}, neither a file nor a folder")
         try:
             found = _table(self._spark, f"{self.path}/{name}")
         except (PySparkException, Py4JError) as error:
@@ -223,6 +228,19 @@ class Tables:
             f"{self.path}/{name}", kinds, expected, lambda text: refused(self.path, text)
         )
         return found.select(*expected)
+
+
+def waited_for(path: str) -> str | None:
+    """What in a local table, or in its place, is neither file nor folder, such as a named pipe, for
+    which Java would wait."""
+    top = path.removeprefix("file://") if path.startswith("file://") else path.removeprefix("file:")
+    inner = (os.path.join(at, name) for at, _, names in os.walk(top) for name in names)
+    for place in chain((top,), inner):
+        with suppress(OSError, ValueError):
+            mode = os.stat(place).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                return place
+    return None
 
 
 def _table(spark: SparkSession, path: str) -> DataFrame:
