@@ -16,9 +16,9 @@ from provenance.errors import UsageError
 from provenance.folder import BY_RULE, ENDINGS, IN_THE_SAME_TREE, find_named, list_folder
 from provenance.ledger import Entry, accepted, compared, ledger_text, read_ledger
 from provenance.model import NONE_WANTED, Audit, Family, Report
-from provenance.notices import LONGEST_FILE, MARK, folder_of, listings
+from provenance.notices import LONGEST_FILE, MARK, listings
 from provenance.patterns import Patterns
-from provenance.planning import Plan, inside, is_inside, real_place, under
+from provenance.planning import Plan, inside, is_inside, under
 from provenance.policy import (
     LONGEST,
     OWN_FILE,
@@ -348,7 +348,7 @@ def check_notices(plan: Plan, notices: str, policy: tuple[str, str]) -> None:
             f"{place}: found notices that 'provenance notices' did not write, expected "
             "none or its own; name another file with --notices-file"
         )
-    if left := _beside(plan, known or b""):
+    if left := _lost(plan, known or b"", notices):
         more = f" and {len(left) - 1:,} more" if left[1:] else ""
         raise UsageError(
             f"{place}: found notices of {shown(left[0])}{more}, which is not looked at here, "
@@ -361,7 +361,7 @@ def check_notices(plan: Plan, notices: str, policy: tuple[str, str]) -> None:
             "for the notices; name one with --notices-file"
         )
     for (path, text), most, remedy in (
-        ((place, notices), LONGEST_FILE, "leave out what has notices of its own, with --exclude"),
+        ((place, notices), LONGEST_FILE, "let the policy exclude what has notices of its own"),
         (policy, LONGEST, "declare folders by globs, by hand"),
     ):
         if (found := len(text.encode())) > most:
@@ -371,20 +371,20 @@ def check_notices(plan: Plan, notices: str, policy: tuple[str, str]) -> None:
             )
 
 
-def _beside(plan: Plan, notices: bytes) -> list[str]:
-    """The files that notices of ours list and a plan is not for, where they are there: as where two
-    policies share them, or an archive is looked at within a repository."""
-    archive = not os.path.isdir(plan.source)
-    if plan.only is None and not archive:
-        return []
-    (place,) = plan.places["notices-file"]
-    folder = folder_of(real_place(place).replace(os.sep, "/"))
-    there = {os.path.normpath(folder + one) for one in listings(plain_text(notices))}
-    within = [os.path.join(plan.root, one) for one in plan.only or () if not archive]
+def _lost(plan: Plan, known: bytes, notices: str) -> list[str]:
+    """The files that notices of ours list, and those that will take their place do not, where they
+    are there and a plan is not for them: as where two policies share a file of notices, or an
+    archive is looked at within a repository."""
+    names = {*listings(plain_text(known))} - {*listings(notices)}
+    there = {os.path.normpath(plan.notices_folder + one) for one in names}
+    within: tuple[str, ...] = ()
+    if os.path.isdir(plan.source):
+        within = (plan.root,) if plan.only is None else plan.only
+    inside_of = [shown(os.path.join(plan.root, one)) for one in within]
     return [
         os.path.relpath(path, plan.root)
         for path in sorted(there)
-        if not any(is_inside(path, one) for one in within) and os.path.lexists(path)
+        if not any(is_inside(shown(path), one) for one in inside_of) and os.path.lexists(path)
     ]
 
 

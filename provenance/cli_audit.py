@@ -357,7 +357,7 @@ def notices(
             whole = run(wide, jobs=plan.policy.jobs or cores(), progress=progress).audit
     incomplete = (*said.incomplete, *whole.incomplete)
     part = None if whole is said else {file.path for file in said.report.files}
-    text = notices_text(whole, part, plan.shown_notices)
+    text = notices_text(whole, part, *plan.listed_from)
     policy, before, added = with_stanzas(plan, said, reason)
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
     (place,) = plan.places["notices-file"]

@@ -65,7 +65,7 @@ _OURS = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_ALLOC_LIMIT": "1g",
+    "GIT_ALLOC_LIMIT": "512m",
     "LC_ALL": "C",
 }
 

@@ -163,7 +163,7 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
             source = lines[at - 1][one.end() :].strip()
             for own in {name, name.removeprefix("src/")} if packed else (name,):
                 listed.setdefault(spaced(file.folder + own), []).append((at, source))
-        package = _MARKUP.sub(r"\1", lines[first - 1].removeprefix(_PART).rpartition(", ")[0])
+        package = _MARKUP.sub(r"\1", lines[first - 1].removeprefix(_PART).partition(", ")[0])
         said = _within(copyrights, first, stop), _within(licenses, first, stop)
         whole: _Part = (Statements((), *said), (), frozenset(listed))
         parts = [whole] if listed else []

@@ -17,6 +17,7 @@ from provenance.decode import shown
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS
 from provenance.given import path_of
+from provenance.notices import folder_of
 from provenance.patterns import escaped, expand_braces
 from provenance.policy import REPOSITORY_MARKS, Found, find, read, repository_root
 from provenance.regular import is_elsewhere
@@ -57,10 +58,21 @@ class Plan:
         return None if self.file is None else _inner(self.root, self.file)
 
     @property
-    def shown_notices(self) -> str | None:
-        """The file of notices from the root of a repository, None where it is not in that."""
-        inner = _inner(self.root, real_place(self.places["notices-file"][0]))
-        return None if inner.startswith("../") or not os.path.isdir(self.source) else shown(inner)
+    def notices_folder(self) -> str:
+        """The absolute folder that the file of notices speaks of, ending in ``/``, no link."""
+        folder, name = os.path.split(self.places["notices-file"][0])
+        place = os.path.join(os.path.realpath(folder), name).replace(os.sep, "/")
+        inner = _inner(self.root, place)
+        root = os.path.join(self.root, "").replace(os.sep, "/")
+        return folder_of(place) if inner.startswith("../") else root + folder_of(inner)
+
+    @property
+    def listed_from(self) -> tuple[str, str]:
+        """The root, and the folder from which notices list files, as shown; one and the same of an
+        archive, where nothing has a place on the disk."""
+        if not os.path.isdir(self.source):
+            return "/", "/"
+        return shown(self.root.replace(os.sep, "/")), shown(self.notices_folder)
 
 
 def planned(
@@ -360,12 +372,6 @@ def _common(paths: Iterable[str]) -> str:
 def is_inside(path: str, folder: str) -> bool:
     """Whether a path is a folder or in it, both absolute."""
     return path == folder or path.startswith(os.path.join(folder, ""))
-
-
-def real_place(path: str) -> str:
-    """Where a file is to stand, its folder without links."""
-    folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)
 
 
 def _inner(root: str, path: str) -> str:

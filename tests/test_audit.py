@@ -319,6 +319,32 @@ def test_our_notices_list_files_from_where_they_stand(held: Path) -> None:
     )
 
 
+def test_our_notices_above_the_root_list_files_from_there(held: Path) -> None:
+    """As where a submodule's stand in the repository around it, whose own they may not replace."""
+    shutil.move(".git", "src/.git")
+    shutil.move("provenance.toml", "src/provenance.toml")
+    given = ["src", "--write", "--notices-file", "THIRD_PARTY_NOTICES.md"]
+    run("notices", *given, code=0)
+    text = Path("THIRD_PARTY_NOTICES.md").read_text()
+    assert "\n- src/borrowed.py, lines" in text
+    found = provenance.scan(".", [held.parent / "held.db"]).findings
+    assert {one.attribution for one in found} == {"declared"}
+    run("notices", *given, code=0)
+    Path("own.py").touch()
+    more = text.replace("- src/borrowed", "- own.py, lines 1-2: m0.py\n- src/borrowed")
+    Path("THIRD_PARTY_NOTICES.md").write_text(more)
+    assert "found notices of ../own.py, which" in run("notices", *given, code=2).output
+
+
+@pytest.mark.parametrize("name", ["licenses", "zoo-1.dist-info"])
+def test_our_notices_in_a_repository_of_any_name(held: Path, name: str) -> None:
+    """One that would be that of a mere folder of licences."""
+    there = held.rename(held.parent / name)
+    run("notices", there, "--write", code=0)
+    found = provenance.scan(there, [held.parent / "held.db"]).findings
+    assert {one.attribution for one in found} == {"declared"}
+
+
 def test_the_notices_are_the_same_before_and_after_what_they_call_for() -> None:
     """What resembles fails by nothing, but is covered by the declaration of what is derived from
     the same origin: its lines and versions came with the second writing."""
@@ -384,6 +410,12 @@ def test_notices_of_what_is_not_looked_at_stay(held: Path) -> None:
     assert "found notices of one/m.py" in run("notices", *given, code=2).output
     assert Path("THIRD_PARTY_NOTICES.md").read_text() == text
     run("notices", "one", "--write", code=0)
+    shutil.copytree("two", "dist/two")
+    given = ["dist/acme.whl", "--write", "--notices-file", "dist/NOTICES.md"]
+    with zipfile.ZipFile("dist/acme.whl", "w") as packed:
+        packed.write("two/m.py", "two/m.py")
+    run("notices", *given, code=0)
+    run("notices", *given, code=0)  # the same files, which are there too
     for place in ("docs", "docs/licenses"):  # which lists them from its own folder
         Path(place).mkdir()
         given = ["--write", "--notices-file", f"{place}/NOTICES.md"]

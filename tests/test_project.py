@@ -182,7 +182,7 @@ ALLOWED = {
     "report.audit": "model report.json report.rules report.text verdict",
     "report.notices": "decode model notices patterns report.evidence",
     "changed": "aside decode errors history regular",
-    "planning": "archive decode errors folder given patterns policy regular settings",
+    "planning": "archive decode errors folder given notices patterns policy regular settings",
     "auditing": (
         "scanning cache changed decode errors folder ledger library licenses model notices "
         "patterns planning policy references.__init__ regular release report.notices ruling "

@@ -7,11 +7,12 @@ head of each file; and the stanzas that declare it. A person reads them before t
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from provenance.decode import printable
 from provenance.model import Audit, FileResult, Finding, Notice, Ruling
-from provenance.notices import MARK, folder_of
+from provenance.notices import MARK
 from provenance.patterns import escaped
 from provenance.report.evidence import has_lines
 
@@ -63,17 +64,19 @@ def _identical(files: _Files, one: Ruling) -> FileResult | None:
     return file if file and file.identical and file.identical.origin == one.origin else None
 
 
-def notices_text(audit: Audit, part: Container[str] | None = None, place: str | None = None) -> str:
+def notices_text(
+    audit: Audit, part: Container[str] | None = None, root: str = "/", folder: str = "/"
+) -> str:
     """The notices of all that was borrowed, as Markdown: by package and licence.
 
     Args:
         audit: of all that the notices are for.
         part: paths of files that are to be declared; of others what is declared by now, since to
             be listed is to be declared. None for all.
-        place: where they are to stand, from the root: files are listed from the folder that they
-            speak of there, which may be packed, or moved, without what is above it.
+        root: the absolute folder that paths of the audit start at.
+        folder: that which the notices speak of, from which they list files: it may be packed, or
+            moved, without what is above it.
     """
-    folder = folder_of(place or "")
     lines = [
         MARK,
         "# Third-party notices",
@@ -110,7 +113,7 @@ def notices_text(audit: Audit, part: Container[str] | None = None, place: str | 
             said = f"lines {', '.join(spans[:5])}{more}{of_cells}"
             release = ", ".join(sorted(set(versions.get((path, source), ()))))
             of = f" of {_plain(release)}" if release else ""
-            lines.append(f"- {_plain(_from(folder, path))}, {said}: {_plain(source)}{of}")
+            lines.append(f"- {_plain(_from(folder, root, path))}, {said}: {_plain(source)}{of}")
         duties = _unique(duty for notice in found for duty in notice.duties)
         if duties:
             lines += ["", "What the licence asks, in short; its text rules:", ""]
@@ -182,11 +185,11 @@ def _declarable(audit: Audit) -> dict[str, list[Ruling]]:
     return by_path
 
 
-def _from(folder: str, path: str) -> str:
-    """A path from a folder, which is empty or ends in ``/``; both are from the root."""
-    if path.startswith(folder):
-        return path.removeprefix(folder)
-    return "../" * folder.count("/") + path
+def _from(folder: str, root: str, path: str) -> str:
+    """A path that starts at a root, from a folder."""
+    whole = posixpath.join(root, path)
+    inner = whole.removeprefix(folder)
+    return inner if inner != whole else posixpath.relpath(whole, folder)
 
 
 def _source(files: _Files, one: Ruling) -> tuple[str, str, str]:
