@@ -151,7 +151,7 @@ def test_one_command_is_the_way_out_and_an_edit_elsewhere_does_not_undo_it(dirty
     assert "# Adapted from m0.py of birds." in output
     assert "# Copyright (c) The Aviary Team" in output
     notices = Path("THIRD_PARTY_NOTICES.md").read_text()
-    for part in ("birds, MIT", "Copyright The Aviary Team", "src/borrowed.py, lines", "MIT, para"):
+    for part in ("birds, MIT", "(c) The Aviary Team", "src/borrowed.py, lines", "MIT, para"):
         assert part in notices
     policy = Path("provenance.toml").read_text()
     assert policy.startswith("fail-on = 'resembles'\n")
@@ -193,6 +193,10 @@ def test_the_header_comment_names_all_that_an_audit_asks_for(
     place = Path("src/signs.py")
     place.write_text(renamed(program(7)))
     header = run("notices", code=0).output.split("src/signs.py\n\n")[-1].split("\n\n")[0]
+    run("notices", "--write", code=0)
+    (notice,) = provenance.scan(".", [tmp_path / "signs.db"]).files[-1].notices
+    assert (notice.missing_holders, len(notice.elsewhere_holders)) == ((), 2), "as in the file"
+    Path("THIRD_PARTY_NOTICES.md").unlink()
     assert "# Copyright (c) clefourrier\n" in header
     place.write_text(header + "\n\n" + place.read_text())
     assert run("audit", "--require-notices", code=0).output.startswith("Clean")
@@ -278,7 +282,7 @@ def test_our_notices_name_a_family_by_the_path_of_its_file(dirty: Path, index: P
     run("notices", "--write", code=0)
     Path("provenance.toml").unlink()
     notices = Path("THIRD_PARTY_NOTICES.md")
-    notices.write_text(notices.read_text().replace("- Copyright The Aviary Team", "-"))
+    notices.write_text(notices.read_text().replace("- Copyright (c) The Aviary Team", "-"))
     found = provenance.scan(".", [index]).findings
     assert {one.attribution for one in found} == {"declared"}
     notices.write_text(notices.read_text().replace(": m0.py", ": m1.py"))

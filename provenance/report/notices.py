@@ -96,7 +96,7 @@ def notices_text(
         asked = {(one.path, one.origin): one for one in rulings}  # very many are of one file
         found = [notice for one in asked.values() for notice in _notices(files, one)]
         holders = _unique(h for n in found for h in _holders(n))
-        lines += [f"- Copyright {_plain(holder)}" for holder in holders]
+        lines += [f"- Copyright (c) {_plain(holder)}" for holder in holders]  # as in headers
         if not holders:
             lines.append("- Its copyright holders are not known here: look at its files.")
         lines += ["", "In this repository:", ""]
