@@ -445,6 +445,20 @@ def test_what_would_not_be_read_again_is_not_written(
     run("notices", code=0)
 
 
+def test_what_a_part_calls_for_lists_no_file_that_is_declared_in_part() -> None:
+    """A line of it would declare what fails there as well. Of another family it says nothing."""
+    one, two, three = (finding(at, attribution="declared") for at in (1, 2, 3))
+    two = replace(two, suspect=replace(one.suspect, start_line=20), attribution="undeclared")
+    other = replace(three.reference, origin="zoo/owl", family="owl", path="owl.py")
+    three = replace(three, suspect=one.suspect, reference=other, also=())
+    allowed = [ruling(each, rule="allowed", breaks=()) for each in (one, three)]
+    fails = ruling(two, breaks=("undeclared",))
+    text = notices_text(audit((*allowed, fails)), part={"src/a.py"})
+    assert ("part_1.py" in text, "owl.py" in text, "modeling_llama" in text) == (True, True, False)
+    text = notices_text(audit(tuple(allowed)), part={"src/a.py"})
+    assert "modeling_llama" in text
+
+
 def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:
     run("notices", "--write", code=0)
     before = Path("THIRD_PARTY_NOTICES.md").read_text()

@@ -45,6 +45,12 @@ def borrowed(audit: Audit) -> tuple[Ruling, ...]:
     return tuple(sorted(found, key=lambda one: (one.path, one.start_line, one.id)))
 
 
+def _names(one: Ruling) -> set[str]:
+    """What a line of the notices would declare it by."""
+    found = one.finding
+    return {one.origin, found.reference.family, *found.also} if found else {one.origin}
+
+
 def _origins(finding: Finding) -> tuple[str, ...]:
     return (finding.reference.origin, *finding.also)
 
@@ -71,8 +77,8 @@ def notices_text(
 
     Args:
         audit: of all that the notices are for.
-        part: paths of files that are to be declared; of others what is declared by now, since to
-            be listed is to be declared. None for all.
+        part: paths of files that are to be declared; of others what is declared by now, and
+            nothing of what it names fails, since to be listed is to be declared. None for all.
         root: the absolute folder that paths of the audit start at.
         folder: that which the notices speak of, from which they list files: it may be packed, or
             moved, without what is above it.
@@ -86,8 +92,13 @@ def notices_text(
     ]
     groups: dict[tuple[str, str], list[Ruling]] = {}
     files = _files(audit)
+    failing = {
+        path: {name for one in rulings for name in _names(one)}
+        for path, rulings in _declarable(audit).items()
+    }
     for one in borrowed(audit):
-        if part is not None and one.path not in part and not _is_declared(files, one):
+        fails = failing.get(one.path, set()) & _names(one)
+        if part is not None and one.path not in part and (fails or not _is_declared(files, one)):
             continue
         package = _source(files, one)[0]
         groups.setdefault((package, one.license or "licence not known"), []).append(one)
