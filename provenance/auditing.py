@@ -375,8 +375,8 @@ def _lost(plan: Plan, known: bytes, notices: str) -> list[str]:
     """The files that notices of ours list, and those that will take their place do not, where they
     are there and a plan is not for them: as where two policies share a file of notices, or an
     archive is looked at within a repository."""
-    names = {*listings(plain_text(known))} - {*listings(notices)}
-    there = {os.path.normpath(plan.notices_folder + one) for one in names}
+    gone = {*listings(plain_text(known))} - {*listings(notices)}
+    there = {os.path.normpath(plan.notices_folder + name) for name, _ in gone}
     within: tuple[str, ...] = ()
     if os.path.isdir(plan.source):
         within = (plan.root,) if plan.only is None else plan.only

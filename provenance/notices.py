@@ -174,11 +174,12 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
             yield replace(file, statements=there, lines=own_lines, listed=names, package=package)
 
 
-def listings(text: str) -> Iterator[str]:
-    """The files that a file of notices of ours lists, from the folder that it speaks of."""
+def listings(text: str) -> Iterator[tuple[str, str]]:
+    """The files that a file of notices of ours lists, from the folder that it speaks of, and as
+    what."""
     for line in text.split("\n"):
         if one := _LISTED.match(line):
-            yield _MARKUP.sub(r"\1", one[1])
+            yield _MARKUP.sub(r"\1", one[1]), line[one.end() :].strip()
 
 
 def _source(line: int, text: str) -> Claim:

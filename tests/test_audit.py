@@ -416,10 +416,15 @@ def test_notices_of_what_is_not_looked_at_stay(held: Path) -> None:
     run("notices", "one", "--write", code=0)
     shutil.copytree("two", "dist/two")
     given = ["dist/acme.whl", "--write", "--notices-file", "dist/NOTICES.md"]
+    given += ["--config", "one/provenance.toml"]
     with zipfile.ZipFile("dist/acme.whl", "w") as packed:
         packed.write("two/m.py", "two/m.py")
     run("notices", *given, code=0)
     run("notices", *given, code=0)  # the same files, which are there too
+    assert "\n- two/m.py, lines" in Path("dist/NOTICES.md").read_text()
+    with zipfile.ZipFile("dist/acme.whl", "w") as packed:  # others, of the same names
+        packed.writestr("two/m.py", renamed(program(2)))
+    assert "found notices of dist/two/m.py" in run("notices", *given, code=2).output
     for place in ("docs", "docs/licenses"):  # which lists them from its own folder
         Path(place).mkdir()
         given = ["--write", "--notices-file", f"{place}/NOTICES.md"]

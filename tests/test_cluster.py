@@ -834,6 +834,23 @@ def test_what_java_would_wait_for_is_refused(inside: bool, tmp_path: Path) -> No
     os.mkfifo(pipe)
     with pytest.raises(IndexFileError, match="neither a file nor a folder"):
         folders.Tables(cast(Any, None), str(tmp_path / "tables"))
-    for path in (str(table), f"file://{table}", f"file:{table}"):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "one").symlink_to(table)
+    (tmp_path / "links" / "loop").symlink_to(tmp_path / "links")
+    patterns = [f"{tmp_path}/tab*/m?ta", f"{tmp_path}/{{tables,other}}/meta"]
+    for path in (str(table), f"file://{table}", f"FILE:{table}", f"{tmp_path}/links", *patterns):
         with pytest.raises(SourceError, match="neither a file nor a folder, expected Parquet"):
             building.table_of(cast(Any, None), [path], {})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_spark_passes_over_is_not_refused(tmp_path: Path) -> None:
+    """By its name, or as no pattern that is read matches it."""
+    (tmp_path / "table").mkdir()
+    for name in (".pipe", "_pipe"):
+        os.mkfifo(tmp_path / "table" / name)
+    os.mkfifo(tmp_path / "other")
+    for path in (f"{tmp_path}/table", f"{tmp_path}/t*", f"{tmp_path}/none", "hdfs://a/b"):
+        assert folders.waited_for(path) is None
+    os.mkfifo(tmp_path / "table" / "_common_metadata")
+    assert folders.waited_for(str(tmp_path / "table")) is not None

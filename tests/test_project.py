@@ -213,7 +213,7 @@ ALLOWED = {
     ),
     "cluster.gather": ("decode errors folder limits model notebook notices origins release source"),
     "cluster.session": "errors worker",
-    "cluster.folders": "aside cluster.session cluster.tables errors ours",
+    "cluster.folders": "aside cluster.session cluster.tables errors ours patterns",
     "cluster.assembling": (
         "cluster.exchange cluster.folders cluster.tables index model opening origins schema sketch"
     ),

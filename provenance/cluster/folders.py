@@ -9,10 +9,11 @@ were made of, in the user's cache folder. What anybody else may have put there i
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import suppress
+from glob import glob
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from provenance.cluster.session import said
 from provenance.cluster.tables import TABLES, Header, checked_columns, header_of, refused
 from provenance.errors import ProvenanceError, UsageError
 from provenance.ours import forget, keep, seals
+from provenance.patterns import expand_braces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,15 +234,34 @@ class Tables:
 
 def waited_for(path: str) -> str | None:
     """What in a local table, or in its place, is neither file nor folder, such as a named pipe, for
-    which Java would wait."""
-    top = path.removeprefix("file://") if path.startswith("file://") else path.removeprefix("file:")
-    inner = (os.path.join(at, name) for at, _, names in os.walk(top) for name in names)
-    for place in chain((top,), inner):
+    which Java would wait: of all that Spark reads there, by links and patterns too."""
+    top = re.sub(r"\Afile:(//(?=/))?", "", path, flags=re.IGNORECASE)
+    tops: tuple[str, ...] = (top,)
+    if not os.path.lexists(top):
+        tops = tuple(found for one in expand_braces([top]) for found in glob(one))
+    return next(filter(None, map(_irregular, tops)), None)
+
+
+def _irregular(top: str) -> str | None:
+    """The first of a place and what is below it."""
+    waiting, known = [top], set()
+    while waiting:
+        place = waiting.pop()
         with suppress(OSError, ValueError):
-            mode = os.stat(place).st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            state = os.stat(place)
+            if stat.S_ISREG(state.st_mode) or (state.st_dev, state.st_ino) in known:
+                continue
+            if not stat.S_ISDIR(state.st_mode):
                 return place
+            known.add((state.st_dev, state.st_ino))
+            names = sorted(os.listdir(place), reverse=True)
+            waiting += (os.path.join(place, name) for name in names if _is_read(name))
     return None
+
+
+def _is_read(name: str) -> bool:
+    """Whether Spark reads what is called so: it passes over what is hidden."""
+    return not name.startswith((".", "_")) or "=" in name or name.endswith("_metadata")
 
 
 def _table(spark: SparkSession, path: str) -> DataFrame:
