@@ -150,7 +150,7 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
     """The parts of a file that ``provenance notices`` wrote, while there is something ``left`` of
     what is read: holders and licences are those of all files that a section lists; what a line
     names is of the one that it lists, and another copy of the same is none of that."""
-    found = [(at, one) for at, line in enumerate(lines, 1) if (one := _LISTED.match(line))]
+    found = [*_listed(lines)]
     packed = _PACKED.search(file.path)
     starts = [number for number, line in enumerate(lines, 1) if line.startswith(_PART)]
     copyrights = sorted(file.statements.copyrights, key=lambda one: one.line)
@@ -158,9 +158,7 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
     for first, stop in pairwise([*starts, len(lines) + 1]):
         listed: dict[str, list[tuple[int, str]]] = {}
         begin, end = (bisect_left(found, at, key=itemgetter(0)) for at in (first, stop))
-        for at, one in found[begin:end]:
-            name = _MARKUP.sub(r"\1", one[1])
-            source = lines[at - 1][one.end() :].strip()
+        for at, name, source in found[begin:end]:
             for own in {name, name.removeprefix("src/")} if packed else (name,):
                 listed.setdefault(spaced(file.folder + own), []).append((at, source))
         package = _MARKUP.sub(r"\1", lines[first - 1].removeprefix(_PART).partition(", ")[0])
@@ -177,9 +175,14 @@ def _parts(file: NoticeFile, lines: Sequence[str], left: Iterator[int]) -> Itera
 def listings(text: str) -> Iterator[tuple[str, str]]:
     """The files that a file of notices of ours lists, from the folder that it speaks of, and as
     what."""
-    for line in text.split("\n"):
+    return ((name, source) for _, name, source in _listed(text.split("\n")))
+
+
+def _listed(lines: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """The lines that list a file: number, file and source."""
+    for number, line in enumerate(lines, 1):
         if one := _LISTED.match(line):
-            yield _MARKUP.sub(r"\1", one[1]), line[one.end() :].strip()
+            yield number, _MARKUP.sub(r"\1", one[1]), line[one.end() :].strip()
 
 
 def _source(line: int, text: str) -> Claim:
