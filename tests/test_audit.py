@@ -25,6 +25,7 @@ from thorough import THOROUGH
 import provenance
 from provenance.cli import main
 from provenance.errors import UsageError
+from provenance.model import Declaration
 from provenance.notices import MARK
 from provenance.patterns import Patterns
 from provenance.planning import planned, under
@@ -462,6 +463,11 @@ def test_what_a_part_calls_for_lists_no_file_that_is_declared_in_part() -> None:
     assert ("part_1.py" in text, "owl.py" in text, "modeling_llama" in text) == (True, True, False)
     text = notices_text(audit(tuple(allowed)), part={"src/a.py"})
     assert "modeling_llama" in text
+    line = Declaration(
+        "named", "NOTICE", 9, "llama.py", "llama"
+    )  # which does not declare the other
+    allowed[0] = ruling(replace(one, declarations=(line,)), rule="allowed", breaks=())
+    assert "modeling_llama" in notices_text(audit((*allowed, fails)), part={"src/a.py"})
 
 
 def test_what_was_not_read_takes_no_notice_away(dirty: Path) -> None:

@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from provenance.decode import printable
-from provenance.model import Audit, FileResult, Finding, Notice, Ruling
+from provenance.model import Audit, FileResult, Finding, Identity, Notice, Ruling
 from provenance.notices import MARK
 from provenance.patterns import escaped
 from provenance.report.evidence import has_lines
@@ -39,7 +39,7 @@ def borrowed(audit: Audit) -> tuple[Ruling, ...]:
             or one.declared_by
             or one.finding is None
             or one.finding.verdict in strong
-            or not will.get(one.path, set()).isdisjoint(_origins(one.finding))
+            or not will.get(one.path, set()).isdisjoint(_names(one))
         )
     ]
     return tuple(sorted(found, key=lambda one: (one.path, one.start_line, one.id)))
@@ -51,18 +51,24 @@ def _names(one: Ruling) -> set[str]:
     return {one.origin, found.reference.family, *found.also} if found else {one.origin}
 
 
-def _origins(finding: Finding) -> tuple[str, ...]:
-    return (finding.reference.origin, *finding.also)
-
-
 def _files(audit: Audit) -> _Files:
     return {file.path: file for file in audit.report.files}
 
 
 def _is_declared(files: _Files, one: Ruling) -> bool:
-    file = _identical(files, one)
-    says = one.finding or (file.identical if file else None)
+    says = _says(files, one)
     return bool(one.declared_by) or (says is not None and says.attribution == "declared")
+
+
+def _is_listed(files: _Files, one: Ruling) -> bool:
+    """Whether a notice file names it: to be listed again declares nothing more."""
+    says = _says(files, one)
+    return says is not None and any(line.kind == "named" for line in says.declarations)
+
+
+def _says(files: _Files, one: Ruling) -> Finding | Identity | None:
+    file = _identical(files, one)
+    return one.finding or (file.identical if file else None)
 
 
 def _identical(files: _Files, one: Ruling) -> FileResult | None:
@@ -77,8 +83,8 @@ def notices_text(
 
     Args:
         audit: of all that the notices are for.
-        part: paths of files that are to be declared; of others what is declared by now, and
-            nothing of what it names fails, since to be listed is to be declared. None for all.
+        part: paths of files that are to be declared; of others what is declared by now, but
+            for what would declare by its line what fails there. None for all.
         root: the absolute folder that paths of the audit start at.
         folder: that which the notices speak of, from which they list files: it may be packed, or
             moved, without what is above it.
@@ -97,7 +103,7 @@ def notices_text(
         for path, rulings in _declarable(audit).items()
     }
     for one in borrowed(audit):
-        fails = failing.get(one.path, set()) & _names(one)
+        fails = failing.get(one.path, set()) & _names(one) and not _is_listed(files, one)
         if part is not None and one.path not in part and (fails or not _is_declared(files, one)):
             continue
         package = _source(files, one)[0]
