@@ -230,4 +230,13 @@ THEOREMS = (
             ("workers.py", "batch, size = [], 0", "batch, size = [file], 0"),
         ),
     ),
+    Theorem(
+        "notices",
+        ("audited/test_way_out.py::test_what_our_notices_list_is_read_again",),
+        (
+            ("notices.py", "yield number, _MARKUP.sub(r\"\\1\", one[1])", "yield number, one[1]"),
+            ("notices.py", "_PART).partition(\", \")", "_PART).partition(\",\")"),
+            ("report/notices.py", "return inner if inner", "return whole if inner"),
+        ),
+    ),
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The audit step, run as its users run it."""
