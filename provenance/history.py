@@ -453,6 +453,9 @@ def _blame(
         return Reason(f"git has more than {MOST_OUTPUT:,} bytes to say of their history")
     if ended.returncode and b"no such path" in ended.stderr:
         return {}  # not committed yet
+    if ended.returncode and b" over limit " in ended.stderr:
+        limit = _OURS["GIT_ALLOC_LIMIT"]
+        return Reason(f"git would take more than {limit} for an old version of very many lines")
     told = ended.stdout.count(b"\n\t")  # each line stands behind its header
     if ended.returncode or told != sum(last - first + 1 for first, last in asked):
         return Reason(

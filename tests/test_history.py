@@ -758,3 +758,14 @@ def test_what_git_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = history(str(root), wanted(root))
     assert "m.py" not in found.lines
     assert "more than 50,000 bytes" in str(found.reason)
+
+
+def test_a_version_of_very_many_lines_costs_its_days_and_no_memory(tmp_path: Path) -> None:
+    """git takes some 50 bytes a line: 2.3 GB for these, from a repository of a few kilobytes."""
+    root = repository(tmp_path / "r", [("\n" * 42_000_000, FIRST, FIRST), (TEXT, SECOND, SECOND)])
+    (root / "other.py").write_text(TEXT, "utf-8", newline="\n")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "x")
+    found = history(str(root), [*wanted(root), *wanted(root, "other.py")])
+    assert sorted(found.lines) == ["other.py"]
+    assert "1 of 2 files: git would take more than 512m" in str(found.reason)
