@@ -76,12 +76,24 @@ def temporary(prefix: str, folder: str | None = None) -> Iterator[str]:
         OSError: none can be made there.
     """
     with uninterrupted():
-        place = tempfile.mkdtemp(prefix=prefix, dir=folder)
+        place = tempfile.mkdtemp(prefix=prefix, dir=folder or _temporary())
         try:
             with _interruptible():
                 yield place
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _temporary() -> str:
+    """The folder of temporary files; Python takes the working folder, which may be what is scanned,
+    where no other can be written."""
+    place = tempfile.gettempdir()
+    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if name in os.environ]
+    if sys.platform == "win32" or place in ("/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108
+        return place
+    if place == os.getcwd() and place not in map(os.path.abspath, named):
+        raise OSError(errno.EROFS, "found no folder for temporary files; name one in TMPDIR")
+    return place
 
 
 class Aside:

@@ -19,7 +19,7 @@ from programs import program
 
 import provenance
 from provenance import IndexFileError, indexing
-from provenance.aside import Aside, sweep
+from provenance.aside import Aside, sweep, temporary
 from provenance.index import Index
 from provenance.indexing import merge_indexes
 
@@ -388,3 +388,19 @@ def test_what_is_added_to_is_named(
     assert str(raised.value).startswith(f"{path}: {said}")
     if isinstance(error, OSError):  # SQLite writes it there once more
         assert "room in that of temporary files (TMPDIR" in str(raised.value)
+
+
+def test_no_working_folder_is_one_of_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes it where no other can be written, and it may be what is scanned."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(OSError, match="name one in TMPDIR"), temporary("x-"):
+        pass
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("TMPDIR", ".")  # whoever names it wants it
+    with temporary("x-") as place:
+        assert Path(place).parent == tmp_path
