@@ -16,7 +16,14 @@ from typing import Literal
 from provenance.decode import Reason, shown
 from provenance.ignored import Rules, ignored, rules_in
 from provenance.patterns import Patterns
-from provenance.regular import is_there, opened_folder, read_file, read_within, unreadable
+from provenance.regular import (
+    MOST_DEEP,
+    is_there,
+    opened_folder,
+    read_file,
+    read_within,
+    unreadable,
+)
 from provenance.tracked import LONGEST_PATH, Tracked
 
 ENDINGS = (".py", ".ipynb")
@@ -275,6 +282,9 @@ def find_named(root: str, paths: Iterable[str]) -> list[tuple[str, str]]:
     for path in paths:
         *above, name = path.split("/")
         if not path.endswith(ENDINGS) or not _is_name(path) or any(map(_leads_out, (*above, name))):
+            continue
+        if len(above) > MOST_DEEP:  # which is told when it is read
+            found.append((path, os.path.join(root, path)))
             continue
         folders = [""]
         for part in above:

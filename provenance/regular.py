@@ -17,6 +17,8 @@ from provenance.errors import SourceError
 
 _ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
+MOST_DEEP = 100
+"""Folders on the way from a root: each of them is opened for each of those that are below."""
 LEAVE_OUT = "leave it out with --exclude"
 """What else may be done about a scanned file that cannot be read."""
 _FLAGS = os.O_RDONLY
@@ -42,12 +44,16 @@ def opened_folder(root: str, path: str) -> Iterator[int | None]:
     Raises:
         OSError: it is none, or no more.
     """
+    parts = [*filter(None, path.split("/"))]
+    if len(parts) > MOST_DEEP:
+        said = f"it stands in more than {MOST_DEEP} others, one in another"
+        raise OSError(errno.ENAMETOOLONG, said)
     if os.open not in os.supports_dir_fd or os.scandir not in os.supports_fd:
         yield None
         return
     at = os.open(root, _FLAGS | os.O_DIRECTORY)
     try:
-        for part in filter(None, path.split("/")):
+        for part in parts:
             above, at = at, os.open(part, _FLAGS | os.O_DIRECTORY, dir_fd=at)
             os.close(above)
         yield at

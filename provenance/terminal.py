@@ -259,6 +259,17 @@ def _never_strict() -> None:
             os.set_blocking(stream.fileno(), True)
 
 
+_OTHERWISE_TOLD = (
+    ProvenanceError,
+    OSError,
+    MemoryError,
+    click.ClickException,
+    click.Abort,
+    click.exceptions.Exit,
+)
+"""What is no interruption, whoever was told to end meanwhile."""
+
+
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Being told to end is like Ctrl-C: what was begun is cleared away, and it is said."""
@@ -297,6 +308,12 @@ def _ended_by_signals() -> Iterator[None]:
     sys.unraisablehook = again
     try:
         yield
+    except _OTHERWISE_TOLD:
+        raise
+    except Exception:
+        if told:  # a library of C that was being loaded made another error of it
+            raise KeyboardInterrupt from None
+        raise
     finally:
         sys.unraisablehook = usual_hook
         if told and hasattr(signal, "setitimer"):

@@ -40,6 +40,7 @@ from provenance.folder import IN_THE_SAME_TREE, find_named
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, _beginning, expand_braces, spec_of
+from provenance.regular import MOST_DEEP
 from provenance.release import from_metadata, from_project, license_of, normalised
 from provenance.source import open_named, open_source
 
@@ -594,7 +595,7 @@ def test_files_are_sorted_by_the_bytes_of_their_paths(tmp_path: Path) -> None:
 
 
 def test_a_deep_tree_is_walked_without_recursion(tmp_path: Path) -> None:
-    deep = "d/" * 400
+    deep = "d/" * 100
     limit = sys.getrecursionlimit()
     put(tmp_path, deep + "a.py")
     sys.setrecursionlimit(200)
@@ -926,3 +927,22 @@ def test_a_link_that_is_checked_out_as_text_is_told(tmp_path: Path) -> None:
     for call in (["rm", "-q", "-f", "--cached"], ["add"]):
         subprocess.run(["git", *call, "a.py"], cwd=tmp_path, check=True)
     assert paths(open_source(str(tmp_path))) == ["a.py", "b.py"]
+
+
+def test_folders_one_in_another_are_entered_so_far_and_no_further(tmp_path: Path) -> None:
+    """Each was opened from the root for each that is below: time by the square of how many."""
+    root = tmp_path / "root"
+    for depth in (MOST_DEEP, MOST_DEEP + 1):
+        folder = root.joinpath(*["d"] * depth)
+        folder.mkdir(parents=True)
+        (folder / "a.py").write_text("a = 1\n")
+    read, told = [*open_source(str(root)).files()]
+    assert isinstance(read, SourceFile)
+    assert isinstance(told, Skipped)
+    assert (read.path, told.path) == ("d/" * MOST_DEEP + "a.py", "d/" * (MOST_DEEP + 1))
+    assert "stands in more than 100 others" in told.reason
+    asked = [f"{'d/' * MOST_DEEP}a.py", f"{'d/' * (MOST_DEEP + 1)}a.py"]
+    read, told = [*open_named(str(root), asked).files()]
+    assert isinstance(read, SourceFile)
+    assert isinstance(told, Skipped)
+    assert "stands in more than 100 others" in told.reason

@@ -567,6 +567,34 @@ def test_what_is_interrupted_while_it_is_loaded_says_so(tmp_path: Path) -> None:
         assert (ended.returncode, ended.stderr) == (3, said)
 
 
+_LOADS = """
+import signal
+import click
+from provenance.terminal import Group
+
+@click.group(cls=Group)
+def main() -> None: ...
+
+@main.command()
+def load() -> None:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed") from None
+
+main(["load"])
+"""
+
+
+def test_who_is_interrupted_while_a_library_is_loaded_is_told_so() -> None:
+    """One in C made an ImportError of it: a traceback, and a fault of ours."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _LOADS], capture_output=True, text=True, check=False
+    )
+    told = "provenance: interrupted; nothing is written by half\n"
+    assert (ended.returncode, ended.stderr) == (3, told)
+
+
 # --- index --------------------------------------------------------------------------------
 
 
