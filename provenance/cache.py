@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -257,8 +258,8 @@ def context(indexes: Sequence[tuple[object, ...]], *more: object) -> str:
 
 def _code() -> str:
     """A digest of this package's code, of the days of families that it reads, and the versions of
-    what results depend on. The default index counts by its checksum."""
-    digest = blake2b(digest_size=_DIGEST)
+    Python and of what else results depend on. The default index counts by its checksum."""
+    digest = blake2b(f"{sys.version_info[:2]}\0".encode(), digest_size=_DIGEST)  # and its Unicode
     root = Path(__file__).parent
     for path in sorted([*root.rglob("*.py"), *root.rglob("*.csv")]):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
@@ -282,14 +283,25 @@ def file_of(path: str) -> tuple[object, ...]:
 
 
 def place(source: str) -> str | None:
-    """Where the command line keeps it: in the cache folder; None where that stands in the
-    repository or folder that is scanned, which could bring along what was found in it."""
+    """Where the command line keeps it: in the cache folder; None where that ``stands_in`` what is
+    scanned, which could bring along what was found in it."""
+    from provenance.pypi import cache_folder
+
+    folder = os.path.realpath(cache_folder())
+    return None if stands_in(source) else os.path.join(folder, "results.db")
+
+
+def stands_in(source: str) -> bool:
+    """Whether the cache folder stands in the repository or folder that is scanned, is that, or is
+    behind a link in it."""
     from provenance.policy import repository_root
     from provenance.pypi import cache_folder
 
-    folder, real = os.path.realpath(cache_folder()), os.path.realpath(source)
+    real = os.path.realpath(source)
     whole = os.path.isdir(real)
     bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
-    if bound is not None and folder.startswith(os.path.join(bound, "")):
-        return None
-    return os.path.join(folder, "results.db")
+    way = Path(cache_folder())
+    on_it = {os.path.realpath(one) for one in (way, *way.parents)}
+    return bound is not None and any(
+        os.path.join(one, "").startswith(os.path.join(bound, "")) for one in on_it
+    )

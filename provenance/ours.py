@@ -8,7 +8,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from provenance.policy import repository_root
+from provenance.cache import stands_in
 from provenance.pypi import cache_folder
 from provenance.schema import sealed, tail
 
@@ -63,8 +63,7 @@ def forget(place: Path) -> None:
 def _noted(place: Path) -> Path | None:
     """Where it is kept; None where the cache folder stands in the repository of the place, which
     could bring it along."""
-    folder, real = os.path.realpath(cache_folder()), os.path.realpath(place)
-    root = repository_root(os.path.dirname(real))
-    if root is not None and folder.startswith(os.path.join(root, "")):
+    if stands_in(str(place)):
         return None
+    folder, real = os.path.realpath(cache_folder()), os.path.realpath(place)
     return Path(folder, "builds", blake2b(os.fsencode(real), digest_size=16).hexdigest())

@@ -236,7 +236,10 @@ def _check_place(key: str, path: str, bound: str) -> None:
         )
     if key == "index":
         return  # only read
-    inside(path, bound, f"{key}: found {shown(path)} in a policy", remedy)
+    real = os.path.realpath(path)
+    linked = is_inside(path, bound) and not is_inside(real, os.path.realpath(bound))
+    found = f"a link, {shown(path)}, to {shown(real)}" if linked else f"{shown(path)} in a policy"
+    inside(path, bound, f"{key}: found {found}", remedy)
 
 
 def inside(path: str, bound: str, found: str, remedy: str) -> None:

@@ -21,7 +21,7 @@ from contextlib import suppress
 
 from provenance.aside import temporary
 from provenance.errors import SourceError, UsageError
-from provenance.regular import sha256_of
+from provenance.regular import read_file, sha256_of
 from provenance.release import normalised
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -179,11 +179,12 @@ def _cached(folder: str) -> str | None:
     for name in names:
         path = os.path.join(folder, name)
         try:
-            with open(path + ".sha256", encoding="ascii") as file:
-                expected = file.read(200).split()
-            if expected[:1] == [sha256_of(path)]:
+            expected = read_file(path + ".sha256", 1_000, follow=True)
+            if not isinstance(expected, bytes):
+                continue
+            if expected.split()[:1] == [sha256_of(path).encode()]:
                 return path
-        except (OSError, ValueError):
+        except OSError:
             continue
     return None
 

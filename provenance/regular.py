@@ -73,7 +73,7 @@ def read_within(root: str, path: str, limit: int, *, instead: str = LEAVE_OUT) -
 
 
 def sha256_of(path: str) -> str:
-    """The SHA-256 of a file, in hexadecimal, whatever its size.
+    """The SHA-256 of a regular file, in hexadecimal, whatever its size.
 
     Raises:
         OSError: it cannot be read; it is named.
@@ -82,7 +82,10 @@ def sha256_of(path: str) -> str:
 
     digest = sha256()
     try:
-        with open(path, "rb", buffering=0) as file:
+        followed = _FLAGS & ~getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(path, followed), "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "no regular file")
             while part := file.read(1 << 20):
                 digest.update(part)
     except OSError as error:

@@ -271,13 +271,15 @@ class _Remembered:
             from provenance.cache import Cache, context, file_of
 
             # Places and patience do not decide; which indexes they are is said beside.
-            decides = replace(settings, indexes=(), seconds=0.0, used=())
+            listed = [sorted(one.listed) for one in settings.notices]  # a set has no order
+            notices = tuple(replace(one, listed=frozenset()) for one in settings.notices)
+            decides = replace(settings, indexes=(), seconds=0.0, used=(), notices=notices)
             indexes = [
                 (one.name, one.checksum, *file_of(path))
                 for one, path in zip(used, places, strict=True)
             ]
             bare = replace(decides, notices=())
-            self._cache = Cache(path, context(indexes, decides), context(indexes, bare))
+            self._cache = Cache(path, context(indexes, decides, listed), context(indexes, bare))
 
     def __enter__(self) -> _Remembered:
         return self

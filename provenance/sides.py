@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 
+from provenance.cache import stands_in
 from provenance.errors import SourceError
 from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
 from provenance.pypi import cached, parse_requirement
@@ -135,7 +136,7 @@ def reference_texts(
     Args:
         report: whose findings name the files.
         reference: the source that they are of, as far as it is of their release; else what is in
-            the cache is read.
+            the cache is read, unless that may be brought along by what was scanned.
         limits: what to read a notebook may take.
 
     Raises:
@@ -151,12 +152,13 @@ def reference_texts(
         paths = {path for some in wanted.values() for path in some}
         given = open_source(reference, include=_globs(paths))
         held = _texts(given, paths, limits)
+    ours = report.source.startswith("pypi:") or not stands_in(report.source)
     for (package, version), paths in sorted(wanted.items()):
         # What says which release it is quotes no other, whose lines are others.
         if given and given.release.version in (None, version):
             texts |= {(package, version, path): held[path] for path in paths & held.keys()}
             continue
-        place = cached(package, version) if version else None
+        place = cached(package, version) if version and ours else None
         if place is None:
             continue
         try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,8 +22,10 @@ import provenance
 from provenance import cache
 from provenance.cache import Cache, context
 from provenance.model import FileResult, SourceFile
+from provenance.notices import MARK
 from provenance.report.json import json_report
 from provenance.scanning import scan
+from provenance.sides import reference_texts
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 
@@ -377,8 +382,56 @@ def test_what_is_scanned_brings_no_cache(
     assert cache.place(str(mine)) is None
     assert cache.place(str(mine / "own.py")) is None
     (tmp_path / ".git").rmdir()
-    monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "cache"))
-    assert cache.place(str(mine)) is None
+    for inside in (mine / "cache", mine):
+        monkeypatch.setenv("PROVENANCE_CACHE", str(inside))
+        assert cache.place(str(mine)) is None
+    if os.name == "nt":
+        return
+    (mine / "link").symlink_to(tmp_path / "cache")
+    monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "link" / "more"))
+    assert cache.place(str(mine)) is None, "it was written through"
+    assert cache.place(str(tmp_path / "else")) == str(Path(usual).parent / "more" / "results.db")
+
+
+def test_what_is_scanned_brings_no_reference_texts(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stood in its cache folder was quoted as the reference."""
+    wheel = tmp_path / "demo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("demo-1.0.dist-info/METADATA", "Name: demo\nVersion: 1.0\n")
+        archive.writestr("demo/theirs.py", program(0))
+    provenance.build_index([str(wheel)], tmp_path / "demo.db")
+    report = scan(str(mine), [tmp_path / "demo.db"])
+    for folder, quoted in ((tmp_path / "cache", 1), (mine / "cache", 0)):
+        monkeypatch.setenv("PROVENANCE_CACHE", str(folder))
+        there = folder / "packages" / "demo" / "1.0"
+        there.mkdir(parents=True)
+        shutil.copy(wheel, there)
+        digest = sha256(wheel.read_bytes()).hexdigest()
+        (there / f"{wheel.name}.sha256").write_text(f"{digest}  {wheel.name}\n")
+        assert len(reference_texts(report)) == quoted
+
+
+def test_it_is_hit_in_whatever_order_python_has_sets(
+    mine: Path, index: Path, tmp_path: Path
+) -> None:
+    """What our notices list is one, and no process found what another one had kept."""
+    names = [f"- f{number}.py, lines 1-2: m0.py\n" for number in range(9)]
+    (mine / "NOTICE").write_text(f"{MARK}\n\n## birds, MIT\n\n{''.join(names)}")
+    kept: set[int] = set()
+    for seed in "123":
+        more = {"PYTHONHASHSEED": seed, "PROVENANCE_CACHE": str(tmp_path / "cache")}
+        command = ["scan", str(mine), "--no-default-index", "--index", str(index)]
+        subprocess.run(
+            [sys.executable, "-m", "provenance", *command],
+            env={**{k: v for k, v in os.environ.items() if k != "PROVENANCE_NO_CACHE"}, **more},
+            check=True,
+            capture_output=True,
+        )
+        with closing(sqlite3.connect(tmp_path / "cache" / "results.db")) as database:
+            kept |= {*database.execute("SELECT count(*) FROM entry").fetchone()}
+    assert len(kept) == 1
 
 
 @pytest.mark.parametrize("jobs", [0, 1])

@@ -99,7 +99,7 @@ ALLOWED = {
     "writing": "aside checksum elements errors index model pages schema unused",
     "build": "index mark model origins pages parse rank schema sketch statements writing",
     "numbering": "elements index pages parse rank schema",
-    "ours": "policy pypi schema",
+    "ours": "cache pypi schema",
     "segments": "aside build errors index merge model ours schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema seen",
@@ -150,7 +150,7 @@ ALLOWED = {
         "report.junit report.markdown report.sarif report.spdx"
     ),
     # sides: what of both sides a report may quote
-    "sides": "errors model pypi source worker workers",
+    "sides": "cache errors model pypi source worker workers",
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
     "explained": (

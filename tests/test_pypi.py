@@ -447,6 +447,26 @@ def test_what_pip_says_costs_what_it_is_long() -> None:
     assert pypi._last("ERROR: " + "x" * 50 + "://user:password@host/a 1").endswith("<address> 1")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+@pytest.mark.parametrize("which", ["a.whl", "a.whl.sha256"])
+def test_nothing_but_files_is_read_of_the_cache(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device, or a pipe, has no end."""
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path))
+    folder = tmp_path / "packages" / "a" / "1"
+    folder.mkdir(parents=True)
+    (folder / "a.whl").write_bytes(b"")
+    (folder / "a.whl.sha256").write_text(sha256(b"").hexdigest())
+    assert pypi.cached("a", "1")
+    (folder / which).unlink()
+    (folder / which).symlink_to("/dev/zero")
+    assert pypi.cached("a", "1") is None
+    (folder / which).unlink()
+    os.mkfifo(folder / which)
+    assert pypi.cached("a", "1") is None
+
+
 def test_what_is_no_release_is_not_looked_for_in_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

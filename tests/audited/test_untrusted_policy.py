@@ -280,3 +280,14 @@ def test_a_policy_names_some_places_and_not_thousands(dirty: Path, key: str) -> 
 def test_never_failing_is_told(dirty: Path) -> None:
     output = run("audit", "--fail-on", "never", code=0).output
     assert "fail-on never" in output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links")
+@pytest.mark.parametrize("key", ["notices-file", "baseline"])
+def test_a_link_that_leads_out_is_told_as_one(dirty: Path, key: str) -> None:
+    """Without a policy too, which was said to name it."""
+    place = {"notices-file": "THIRD_PARTY_NOTICES.md", "baseline": "provenance-baseline.json"}[key]
+    Path("provenance.toml").unlink()
+    Path(place).symlink_to("../outside")
+    said = f"{key}: found a link, {dirty / place}, to {dirty.parent / 'outside'}, expected a path"
+    assert said in " ".join(run("audit", code=2).output.split())
