@@ -301,9 +301,12 @@ def shown_alike(root: Path) -> None:
     commit(root)
 
 
-def deep(root: Path) -> None:
-    put(root, "d" * 250 + "/" + "e/" * 150 + "m.py", text=CODE)
-    commit(root)
+def deep(depth: int) -> Callable[[Path], None]:
+    def make(root: Path) -> None:
+        put(root, "d" * 250 + "/" + "e/" * (depth - 1) + "m.py", text=CODE)
+        commit(root)
+
+    return make
 
 
 def notebook(nbformat: int, key: str = "source", **more: object) -> str:
@@ -395,7 +398,8 @@ GIT: dict[str, tuple[Callable[[Path], None], int]] = {
     "case": (clashing, READ),
     "composed": (composed, READ),
     "shown alike": (shown_alike, TOLD),
-    "deep": (deep, READ),
+    "deep": (deep(100), READ),
+    "too deep": (deep(101), TOLD),
     **{
         f"name {name!r}": (filed(name), READ)
         for name in (
