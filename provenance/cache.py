@@ -297,7 +297,10 @@ def stands_in(source: str) -> bool:
     from provenance.policy import repository_root
     from provenance.pypi import cache_folder
 
-    real = os.path.realpath(source)
+    try:
+        real = os.path.realpath(source)
+    except ValueError:  # no path, which a saved report may name
+        return False
     whole = os.path.isdir(real)
     bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
     way = Path(cache_folder())

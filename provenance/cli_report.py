@@ -228,7 +228,7 @@ def deliver(
         texts = Texts()
         if one.quotes == "texts":
             suspects = _suspects(report, source, include, exclude, moved)
-            references = reference_texts(report, reference, limits=limits())
+            references = reference_texts(report, reference, scanned=source, limits=limits())
             texts = Texts(suspects, references, language=lang)
         elif one.quotes == "bytes":
             contents = _contents(report, source, include, exclude, moved)
@@ -274,7 +274,7 @@ def write_page(
     from provenance.sides import reference_texts
 
     sources = _suspects(report, source, include, exclude, moved)
-    references = reference_texts(report, reference, limits=limits())
+    references = reference_texts(report, reference, scanned=source, limits=limits())
     page = html_report(report, sources, references=references, language=language)
     write_whole(path, page, "--html")
 

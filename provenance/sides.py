@@ -17,6 +17,7 @@ from provenance.cache import stands_in
 from provenance.errors import SourceError
 from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
 from provenance.pypi import cached, parse_requirement
+from provenance.regular import is_elsewhere
 from provenance.source import Source, open_named, open_source
 from provenance.workers import BOUNDS, Bounds, Nothing, Streamed, run
 
@@ -129,14 +130,19 @@ def _at_hand(source: str) -> str:
 
 
 def reference_texts(
-    report: Report, reference: str | None = None, *, limits: Bounds = BOUNDS
+    report: Report,
+    reference: str | None = None,
+    *,
+    scanned: str | None = None,
+    limits: Bounds = BOUNDS,
 ) -> dict[tuple[str, str, str], str]:
     """The text of reference files, by package, version (empty where there is none) and path.
 
     Args:
         report: whose findings name the files.
         reference: the source that they are of, as far as it is of their release; else what is in
-            the cache is read, unless that may be brought along by what was scanned.
+            the cache is read, unless what was scanned may have brought that along.
+        scanned: where the scanned code is now, if not where it was.
         limits: what to read a notebook may take.
 
     Raises:
@@ -152,13 +158,13 @@ def reference_texts(
         paths = {path for some in wanted.values() for path in some}
         given = open_source(reference, include=_globs(paths))
         held = _texts(given, paths, limits)
-    ours = report.source.startswith("pypi:") or not stands_in(report.source)
+    brought = _brings_cache(scanned or report.source)
     for (package, version), paths in sorted(wanted.items()):
         # What says which release it is quotes no other, whose lines are others.
         if given and given.release.version in (None, version):
             texts |= {(package, version, path): held[path] for path in paths & held.keys()}
             continue
-        place = cached(package, version) if version and ours else None
+        place = cached(package, version) if version and not brought else None
         if place is None:
             continue
         try:
@@ -168,6 +174,14 @@ def reference_texts(
         except SourceError:
             continue  # the report says that it lacks, and how to get it
     return texts
+
+
+def _brings_cache(source: str) -> bool:
+    """Whether the cache folder stands in what was scanned. A saved report may name another
+    computer, where nobody looks."""
+    if source.startswith("pypi:") or is_elsewhere(source):
+        return False
+    return stands_in(source)
 
 
 def _texts(source: Source, paths: Collection[str], limits: Bounds) -> dict[str, str]:

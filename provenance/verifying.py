@@ -248,7 +248,7 @@ def _compared(
     here = replace(report, source=source)
     texts = Texts(
         suspect_texts(here, include=about.call.include, exclude=about.call.exclude, limits=limits),
-        reference_texts(report, limits=limits),
+        reference_texts(here, limits=limits),
     )
     if sorted(list(one) for one in texts.references) != about.quoted:
         words = "it quotes other reference files than are at hand; 'provenance sources fetch'"

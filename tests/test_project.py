@@ -150,7 +150,7 @@ ALLOWED = {
         "report.junit report.markdown report.sarif report.spdx"
     ),
     # sides: what of both sides a report may quote
-    "sides": "cache errors model pypi source worker workers",
+    "sides": "cache errors model pypi regular source worker workers",
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
     "explained": (

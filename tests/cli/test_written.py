@@ -193,6 +193,21 @@ def test_a_saved_result_has_nobody_look_on_another_computer(
     assert "of another computer" not in run("report", saved, "-o", sbom, "--source", mine).stderr
 
 
+@pytest.mark.parametrize("place", ["a\0b", "\ud800", "a" * 5_000, "", "/dev/null"])
+def test_a_saved_result_that_names_no_source_is_written_as_a_page(
+    mine: Path, index: Path, tmp_path: Path, place: str
+) -> None:
+    """Without the text of what was scanned, which is told."""
+    saved, page = tmp_path / "r.json", tmp_path / "r.html"
+    assert run("scan", mine, "--no-default-index", "--index", index, "-o", saved).exit_code == 0
+    report = json.loads(saved.read_text())
+    saved.write_text(json.dumps({**report, "source": place}))
+    result = run("report", saved, "--html", page)
+    assert result.exit_code == 0
+    assert "only its places are in the report" in result.stderr
+    assert page.exists()
+
+
 def test_a_saved_result_has_no_folder_listed(
     mine: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
