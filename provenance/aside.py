@@ -85,15 +85,15 @@ def temporary(prefix: str, folder: str | None = None) -> Iterator[str]:
 
 
 def _temporary() -> str:
-    """The folder of temporary files; Python takes the working folder, which may be what is scanned,
-    where no other can be written."""
-    place = tempfile.gettempdir()
-    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if name in os.environ]
-    if sys.platform == "win32" or place in ("/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108
-        return place
-    if place == os.getcwd() and place not in map(os.path.abspath, named):
-        raise OSError(errno.EROFS, "found no folder for temporary files; name one in TMPDIR")
-    return place
+    """The folder of temporary files. Python takes the working folder, which may be what is scanned,
+    where no other can be written, and tries whether that can be."""
+    if sys.platform == "win32":
+        return tempfile.gettempdir()
+    named = (os.environ.get(name, "") for name in ("TMPDIR", "TEMP", "TMP"))
+    for place in (*map(os.path.abspath, filter(None, named)), "/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108
+        if os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
+            return place
+    raise OSError(errno.EROFS, "found no folder for temporary files; name one in TMPDIR")
 
 
 class Aside:

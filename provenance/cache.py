@@ -16,7 +16,7 @@ import os
 import sqlite3
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from importlib import metadata
@@ -47,6 +47,7 @@ _FAULTS = (sqlite3.Error, UnicodeDecodeError)
 _SMALL_INDEX = 20_000_000  # bytes, whose SHA-256 takes 50 ms
 _WAIT_SECONDS = 5.0
 _HELD = 500
+_MOST_LINKS = 100  # of a path; the system follows forty
 _DIGEST = 16
 _RUNS = 16  # so exact is the number of the last run: to change a row is to write it again
 
@@ -303,8 +304,22 @@ def stands_in(source: str) -> bool:
         return False
     whole = os.path.isdir(real)
     bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
-    way = Path(cache_folder())
-    on_it = {os.path.realpath(one) for one in (way, *way.parents)}
     return bound is not None and any(
-        os.path.join(one, "").startswith(os.path.join(bound, "")) for one in on_it
+        os.path.join(one, "").startswith(os.path.join(bound, "")) for one in _way(cache_folder())
     )
+
+
+def _way(path: str) -> Iterator[str]:
+    """The places that are passed on the way to an absolute path, links followed one by one."""
+    at, *parts = Path(path).parts
+    left, links = parts[::-1], 0
+    yield at
+    while left and links < _MOST_LINKS:
+        place = os.path.normpath(os.path.join(at, left.pop()))
+        yield place
+        if os.path.islink(place):
+            links += 1
+            to = Path(at, os.readlink(place).removeprefix("\\\\?\\"))
+            at, left = to.anchor, [*left, *to.parts[:0:-1]]
+        else:
+            at = place

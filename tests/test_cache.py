@@ -390,6 +390,13 @@ def test_what_is_scanned_brings_no_cache(
     (mine / "link").symlink_to(tmp_path / "cache")
     monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "link" / "more"))
     assert cache.place(str(mine)) is None, "it was written through"
+    (tmp_path / "other").symlink_to("mine/link")
+    monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "other" / "more"))
+    assert cache.place(str(mine)) is None, "nor by a link to one"
+    (mine / "loop").symlink_to("loop")
+    monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "loop" / "more"))
+    assert cache.place(str(mine)) is None
+    monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "link" / "more"))
     assert cache.place(str(tmp_path / "else")) == str(Path(usual).parent / "more" / "results.db")
 
 
