@@ -24,13 +24,15 @@ class Use:
     ``target`` is what is used: a dotted path (``transformers.models.llama.LlamaModel``), the
     name of a checkpoint (``openai/whisper-large-v3``), of a model type or of an architecture.
     A relative import whose file's path is not known keeps its leading dots. ``by`` says what
-    uses it, as written: the subclass, the call, the name an import is bound to.
+    uses it, as written: the subclass, the call, the name an import is bound to. Of a relative
+    import the first ``lead`` parts are folders that the file stands in, which it does not name.
     """
 
     kind: UseKind
     target: str
     line: int
     by: str = ""
+    lead: int = 0
 
 
 GENERIC = set(
@@ -113,7 +115,8 @@ def resolve(use: Use, known: Mapping[str, str]) -> str | None:
         return _by_prefix(use.target.rpartition("/")[2], "", known)
     parts = use.target.split(":")[-1].lstrip(".").split(".")
     package = known.get(f"{parts[0]}/", "") if len(parts) > 1 else ""
-    for part in reversed(parts[1:] if package else parts):
+    named_parts = parts[max(use.lead, bool(package)) :]
+    for part in reversed(named_parts):
         rest, key = plain(part)
         origin = known.get(f"{package}/{key}" if package else key) if len(key) >= 2 else None
         if origin is None or key in GENERIC or not part[:1].islower():
@@ -125,7 +128,7 @@ def resolve(use: Use, known: Mapping[str, str]) -> str | None:
     if package and "models" in parts[1:-1]:
         return None  # the module says the family, and it is none of those known
     if package or use.kind == "register":
-        for part in parts[1:] if package else parts:
+        for part in named_parts:
             if part[:1].isupper() or use.kind == "register":
                 origin = _by_prefix(part, package, known)
                 if origin is not None:

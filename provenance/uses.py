@@ -17,6 +17,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from dataclasses import replace
 from functools import lru_cache
 from heapq import merge
 from itertools import chain, islice, takewhile
@@ -118,7 +119,8 @@ def uses(
     kept: dict[Use, None] = {}
     told: set[str] = set()
     lines: set[tuple[int, str]] = set()
-    for use in chain(_found(file), _through(file, known, lines)):
+    for found in chain(_found(file), _through(file, known, lines)):
+        use = replace(found, lead=file.lead(found.target)) if file.led else found
         origin = resolve(use, known)
         if origin is None or not (about or use.kind not in _BY_NAME or _is_of(use, known)):
             continue
@@ -221,6 +223,15 @@ class _File(File):
         """Nodes of which all values have been read: one may name ``model_type`` very often."""
         self.decorated: dict[int, str] = {}
         """Names of definitions by their nodes: one may have very many decorators."""
+        self.led: dict[str, int] = {}
+        """Modules of relative imports, and how many of their first parts the file stands in."""
+
+    def lead(self, target: str) -> int:
+        """How many of the first parts of a dotted path a relative import has from the file's own
+        path."""
+        parts = target.split(".") if self.led else []
+        ways = (".".join(parts[:stop]) for stop in range(len(parts), 0, -1))
+        return next((self.led[way] for way in ways if way in self.led), 0)
 
 
 def _found(file: _File) -> Iterator[Use]:
@@ -262,8 +273,10 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
                 )
                 yield Use("import", name, line_of(child), alias)
     elif statement.type == "import_from_statement":
-        module, relative = _module(file, statement.child_by_field_name("module_name"))
+        module, relative, lead = _module(file, statement.child_by_field_name("module_name"))
         own = relative and plain(module.rpartition(".")[2])[1] in file.own
+        if lead:
+            file.led[module] = lead
         of = statement.child_by_field_name("module_name")
         for child in statement.named_children:
             if child == of:
@@ -289,17 +302,18 @@ def _imported(file: _File, node: Node) -> tuple[str, str]:
     return (file.module(node), "") if node.type == "dotted_name" else ("", "")
 
 
-def _module(file: _File, node: Node | None) -> tuple[str, bool]:
-    """The absolute name of a module where the path tells it, and whether it was relative."""
+def _module(file: _File, node: Node | None) -> tuple[str, bool, int]:
+    """The absolute name of a module where the path tells it, whether it was relative, and how many
+    of its parts the path tells."""
     text = file.module(node)
     name = text.lstrip(".")
     level = len(text) - len(name)
     if not level:
-        return name, False
+        return name, False, 0
     kept = len(file.folders) - (level - 1)
     if not file.folders or kept < 1:
-        return text, True
-    return ".".join([*file.folders[:kept], name] if name else file.folders[:kept]), True
+        return text, True, 0
+    return ".".join([*file.folders[:kept], name] if name else file.folders[:kept]), True, kept
 
 
 def _subclasses(file: _File) -> Iterator[Use]:
@@ -333,7 +347,7 @@ def _through(
     for name, targets in file.packages.items():
         for target in targets:
             if f"{target.partition('.')[0]}/" in known and not resolve(
-                Use("import", target, 0), known
+                Use("import", target, 0, lead=file.lead(target)), known
             ):
                 packages.setdefault(name, []).append(target)
     packages = {name: targets[:_MOST_MEANINGS] for name, targets in packages.items()}
@@ -348,7 +362,8 @@ def _through(
                 if len(target) > LONGEST or target in told:
                     continue
                 if target not in origins:
-                    origins[target] = resolve(Use("import", target, 0), known)
+                    use = Use("import", target, 0, lead=file.lead(target))
+                    origins[target] = resolve(use, known)
                 if origins[target] is not None:
                     yield *match.span(1), target.encode()
 

@@ -176,6 +176,28 @@ def test_relative_imports_are_resolved_with_the_path() -> None:
     assert [use[1] for use in found(source)] == ["..llama.modeling_llama.LlamaMLP"]
 
 
+@pytest.mark.parametrize("folder", ["llama", "llama/sub"])
+@pytest.mark.parametrize(
+    ("source", "origins"),
+    [
+        ("from .common import X\nclass A(X): pass\n", []),
+        ("from . import common\nclass A(common.X): pass\ncommon.X.y\n", []),
+        ("from .configuration_foo import *\nclass A(B): pass\n", []),
+        ("from ..common import X\n", []),
+        ("from .modeling_qwen2 import X\n", ["transformers/qwen2"]),
+        ("from ..qwen2 import X\n", ["transformers/qwen2"]),
+    ],
+)
+def test_a_relative_import_does_not_name_the_folder_that_the_file_stands_in(
+    source: str, origins: list[str], folder: str
+) -> None:
+    """A copy that keeps its path was declared by any neighbour that it imports."""
+    path = f"transformers/models/{folder}/modeling_x.py"
+    assert [one[3] for one in found(f"import torch\n{source}", path)] == origins
+    absolute = "import torch\nfrom transformers.models.llama.common import X\n"
+    assert [one[3] for one in found(absolute, path)] == ["transformers/llama"]
+
+
 def test_subclasses() -> None:
     """By name, through a module, with parameters, and through a star import."""
     source = (
