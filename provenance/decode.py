@@ -29,7 +29,26 @@ _NOT_FOR_SOURCE = {  # text codecs by name only, or such as exist on one system 
     "undefined",
     "mbcs",
     "oem",
+    "palmos",  # of which Python 3.14 reads two bytes otherwise
 }
+_NEWER_NAMES = {
+    "windows_31j": "cp932",
+    "874": "cp874",
+    "ms874": "cp874",
+    "windows_874": "cp874",
+    "cseuckr": "euc_kr",
+    "iso_8859_8_e": "iso8859_8",
+    "iso_8859_8_i": "iso8859_8",
+    "cp00858": "cp858",
+    "csibm00858": "cp858",
+    "ibm00858": "cp858",
+    "pc_multilingual_850_euro": "cp858",
+    "cp01140": "cp1140",
+    "csibm01140": "cp1140",
+    "ebcdic_us_37_euro": "cp1140",
+    "ibm01140": "cp1140",
+}
+"""Names that only Python 3.13, or 3.14, knows for encodings: what is read is the same by all."""
 _LFS_KEYS = r"(?:size|ext-\S+) .*"
 _POINTERS = (
     (
@@ -207,10 +226,15 @@ def _normal(cookie: str) -> str:
     return "iso-8859-1" if start.startswith(_LATIN_1) else cookie
 
 
+def _known_by(cookie: str) -> str:
+    """The name of an encoding as Python looks it up."""
+    return re.sub(r"[^a-z0-9]+", "_", cookie.lower()).strip("_")
+
+
 def _declared(body: bytes, cookie: str, *, marked: bool) -> str | Reason | None:
     """The text in the declared encoding, or None where that is UTF-8."""
     try:
-        codec = codecs.lookup(cookie)
+        codec = codecs.lookup(_NEWER_NAMES.get(_known_by(cookie), cookie))
     except (LookupError, ValueError):
         return Reason(
             f"found the encoding declaration {cookie[:40]!r}, which Python does not know; "

@@ -290,13 +290,22 @@ def _declaration(
     )
 
 
+class _Short(reprlib.Repr):
+    """A value in few signs, the same by every Python."""
+
+    def repr_int(self, value: int, level: int) -> str:
+        """A number, of which Python may refuse to write very many digits."""
+        long = value.bit_length() > 1_000
+        return f"a number of {value.bit_length():,} bits" if long else repr(value)
+
+
+_SHORT = _Short()
+
+
 def _wrong(
     text: str, path: str, key: str, table: str, value: object, expected: str, number: int = 0
 ) -> UsageError:
-    if isinstance(value, int) and value.bit_length() > 1_000:  # Python may refuse to write it
-        shown = f"a number of {value.bit_length():,} bits"
-    else:
-        shown = reprlib.repr(value) if isinstance(value, (dict, list)) else str(value)
+    shown = _SHORT.repr(value) if isinstance(value, (dict, list, int)) else str(value)
     return UsageError(
         f"{path}:{line_of(text, key, table, number)}: found {key} = {shown[:60]!r}, "
         f"expected {expected}"

@@ -21,6 +21,7 @@ def table_of(text: str) -> dict[str, Any]:
     if deep := _DEEP.search(text):
         line = text.count("\n", 0, deep.start()) + 1
         raise ValueError(f"a key of more than 50 parts (at line {line})")
+    # tomli reads TOML 1.1 since its release 2.4, tomllib of no Python does yet
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         found: dict[str, Any] = toml.loads(text)

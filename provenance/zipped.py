@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
 from typing import IO, TYPE_CHECKING, cast
+from warnings import catch_warnings, simplefilter
 from zlib import crc32, decompressobj, error
 
 from provenance.archive import (
@@ -124,7 +125,12 @@ def _directory(file: io.BufferedReader, shown_name: str, limits: Limits) -> zipf
     import zipfile
 
     try:
-        return zipfile.ZipFile(file)
+        with catch_warnings():  # of names that a newer Python does not like
+            simplefilter("ignore")
+            archive = zipfile.ZipFile(file)
+        for info in archive.infolist():
+            _call(info)
+        return archive
     except TooLongError as error:
         raise too_many(shown_name, limits) from error
     except MemoryError:
@@ -134,6 +140,31 @@ def _directory(file: io.BufferedReader, shown_name: str, limits: Limits) -> zipf
             f"{shown_name}: found no readable zip archive ({said(error)}), expected a wheel or "
             "zip; fetch or pack it again"
         ) from error
+
+
+def _call(info: zipfile.ZipInfo) -> None:
+    """Call a member as ``zipfile`` does since Python 3.12, by Info-ZIP's extra field 0x7075.
+
+    Raises:
+        BadZipFile: as it does, where that is no name.
+    """
+    from zipfile import BadZipFile
+
+    wrong = "Corrupt unicode path extra field (0x7075)"
+    extra, at = info.extra, 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, at)
+        data, at = extra[at + 4 : at + 4 + size], at + 4 + size
+        if kind != _UNICODE_PATH:
+            continue
+        if len(data) < 5:
+            raise BadZipFile(wrong)
+        if data[:5] == struct.pack("<BI", 1, crc32(_raw(info))):
+            try:
+                name = data[5:].decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise BadZipFile(f"{wrong}: invalid utf-8 bytes") from error
+            info.filename = name.partition("\0")[0].replace(os.sep, "/") if name else info.filename
 
 
 class _BoundedFile(io.BufferedReader):

@@ -531,6 +531,49 @@ def test_each_table_of_several_has_columns_of_its_own(spark: Any, tmp_path: Path
         assert read == {("MIT", None), ("0BSD", "p")}
 
 
+def test_nothing_that_a_table_names_is_imported(
+    spark: Any, made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a type of a user's, wherever it stands in the footer: older PySparks unpickled it, too."""
+    from provenance.cluster.building import table_of
+    from provenance.cluster.folders import Tables
+
+    (tmp_path / "brought").mkdir()
+    (tmp_path / "brought" / "brought_along.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "brought")
+    own = {"type": "udt", "pyClass": "brought_along.No", "serializedClass": "", "sqlType": "string"}
+    listed = {"type": "array", "elementType": own, "containsNull": True}
+
+    def with_type(table: Any, kind: object, value: Any, place: Path) -> str:
+        types = json.loads(table._jdf.schema().json())
+        types["fields"].append({"name": "more", "type": kind, "nullable": True, "metadata": {}})
+        parsed = spark._jvm.org.apache.spark.sql.types.DataType.fromJson(json.dumps(types))
+        rows = table.withColumn("more", value)._jdf.javaRDD()
+        spark._jsparkSession.createDataFrame(rows, parsed).write().parquet(str(place))
+        return str(place)
+
+    from pyspark.sql import functions as sql
+
+    row = ("a.py", b"x = 1", "o", "1", "2025-01-01", "MIT")
+    columns = "path string, content binary, origin string, version string, date string"
+    plain = spark.createDataFrame([row], f"{columns}, license string")
+    for name, kind, value in (
+        ("one", own, sql.lit("x")),
+        ("two", listed, sql.array(sql.lit("x"))),
+    ):
+        place = with_type(plain, kind, value, tmp_path / name)
+        with pytest.raises(SourceError, match="a type that a user has defined"):
+            table_of(spark, [place], gather.SOURCE_COLUMNS)
+    tables = shutil.copytree(made[1], tmp_path / "tables")
+    whole = spark.read.parquet(str(tables / "release"))
+    place = with_type(whole, own, sql.lit("x"), tmp_path / "release")
+    shutil.rmtree(tables / "release")
+    shutil.move(place, tables / "release")
+    with pytest.raises(IndexFileError, match="a type that a user has defined"):
+        Tables(spark, str(tables))
+    assert "brought_along" not in sys.modules
+
+
 def test_notice_files_of_a_table_are_told_where_they_are_not_read(
     spark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,29 @@ def test_declared_encoding_is_used(encoding: str, first: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cookie", "encoding", "sign"),
+    [
+        ("windows-31j", "cp932", "日本"),
+        ("Windows_31J", "cp932", "日本"),
+        ("ms874", "cp874", "ก"),
+        ("csEUCKR", "euc_kr", "한국"),
+        ("iso-8859-8-i", "iso8859_8", "א"),
+        ("IBM00858", "cp858", "€"),
+    ],
+)
+def test_a_name_of_an_encoding_that_only_newer_pythons_know_is_known(
+    cookie: str, encoding: str, sign: str
+) -> None:
+    text = f"# -*- coding: {cookie} -*-\nx = '{sign}'\n"
+    assert decode(text.encode(encoding)) == text.encode()
+
+
+@pytest.mark.parametrize("cookie", ["palmos", "cp01140"])
+def test_an_encoding_that_pythons_do_not_read_alike_is_told(cookie: str) -> None:
+    assert "expected a text encoding" in str(decode(f"# coding: {cookie}\nx = 1\n".encode()))
+
+
+@pytest.mark.parametrize(
     "cookie",
     ["utf-8-unix", "UTF_8-dos", "utf-8", "latin-1-unix", "iso-8859-1-mac", "iso_latin_1-x", "utf8"],
 )

@@ -15,6 +15,7 @@ from provenance.patterns import Patterns
 from provenance.policy import find, parsed, read, repository_root
 from provenance.report.rules import lessened
 from provenance.settings import SETTINGS, Declaration, Policy, starting
+from provenance.toml import table_of
 
 PROJECT = "pyproject.toml"
 
@@ -127,6 +128,8 @@ expires = 2027-01-01
         ("smallest-unit = true\n", 1, "expected a whole number"),
         ("jobs = 0\n", 1, "expected a whole number"),
         (f"jobs = 0x{'f' * 5_000}\n", 1, "found jobs = 'a number of 20,000 bits', expected"),
+        (f"include = [0x{'f' * 5_000}]\n", 1, "found include = '[a number of 20,000 bits]'"),
+        (f"index = {{a = 0x{'f' * 5_000}}}\n", 1, "a number of 20,000 bits}"),
         ("timeout = 601\n", 1, "at most 600"),
         ("memory = 16001\n", 1, "at most 16,000"),
         ("include = 'a'\n", 1, "expected a list of strings"),
@@ -298,3 +301,10 @@ def test_a_policy_of_more_than_a_megabyte_is_told_what_helps(tmp_path: Path) -> 
     read(put(tmp_path / "provenance.toml", "#" * 1_000_000))
     with pytest.raises(UsageError, match="at most so many; shorten it"):
         read(put(tmp_path / "provenance.toml", "#" * 1_000_001))
+
+
+@pytest.mark.parametrize("text", ["a = {b = 1,}", "a = {\nb = 1}", 'a = "\\e"', 'a = "\\x41"'])
+def test_no_python_reads_a_newer_toml_than_others(text: str) -> None:
+    """A policy of TOML 1.1 held on Python 3.10 alone, and what it declared."""
+    with pytest.raises(ValueError, match="at line 1"):
+        table_of(text)

@@ -11,6 +11,7 @@ from zlib import crc32
 import pytest
 from ending import ends
 
+from provenance.errors import SourceError
 from provenance.model import Skipped, SourceFile
 from provenance.source import open_source
 
@@ -239,6 +240,35 @@ def test_a_member_of_several_names_is_read_by_that_of_python(
     found = [*open_source(str(tmp_path / "a.zip")).files()]
     assert [one.path for one in found] == ["a.zip", "b.py"]
     assert SEVERAL in getattr(found[0], "reason", "")
+
+
+@pytest.mark.parametrize("field", [b"\1\0", struct.pack("<BI", 1, crc32(b"a.txt")) + b"\xff.py"])
+def test_a_name_that_is_none_is_refused_by_every_python(field: bytes, tmp_path: Path) -> None:
+    """By some the whole archive was not read, by others all of it was."""
+    info = zipfile.ZipInfo("a.txt", DAY)
+    info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "x = 1\n")
+        archive.writestr("b.py", "x = 1\n")
+    with pytest.raises(SourceError, match=r"Corrupt unicode path extra field \(0x7075\)"):
+        open_source(str(tmp_path / "a.zip"))
+
+
+def test_a_damaged_member_is_called_alike_by_every_python(tmp_path: Path) -> None:
+    """And an empty name brings out no warning."""
+    for name in ("c.py", ""):
+        field = struct.pack("<BI", 1, crc32(b"a.py")) + name.encode()
+        info = zipfile.ZipInfo("a.py", DAY)
+        info.extra = struct.pack("<HH", 0x7075, len(field)) + field
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.writestr(info, "x = 1\n")
+        data = (tmp_path / "a.zip").read_bytes()
+        (tmp_path / "a.zip").write_bytes(data.replace(b"x = 1", b"x = 2"))
+        told = [one for one in open_source(str(tmp_path / "a.zip")).files() if one.path != "a.zip"]
+        called = name or "a.py"
+        (one,) = told
+        assert one.path == called
+        assert f"Bad CRC-32 for file '{called}'" in getattr(one, "reason", "")
 
 
 def test_of_members_at_one_place_none_is_read(tmp_path: Path) -> None:

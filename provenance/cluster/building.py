@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.cluster.assembling import Shape, write_tables
 from provenance.cluster.fingerprints import row_of
-from provenance.cluster.folders import Folder, waited_for
+from provenance.cluster.folders import Folder, user_type, waited_for
 from provenance.cluster.gather import (
     LONGEST_TEXT,
     READ,
@@ -188,6 +188,8 @@ def _table(
             f"{path}: cannot be read as Parquet ({said(error)}); expected files that every "
             "executor can read"
         ) from error
+    if special := user_type(found):
+        raise SourceError(f"{path}: found {special}, expected columns of Spark's own types")
     if "license" in columns and "license" not in found.columns:
         found = found.withColumnRenamed("licence", "license")
     columns = {**columns, **{name: "string" for name in more if name in found.columns}}

@@ -8,6 +8,7 @@ were made of, in the user's cache folder. What anybody else may have put there i
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -224,12 +225,33 @@ class Tables:
         except (PySparkException, Py4JError) as error:
             what = f"no table {name!r} (not finished, or none at all: {said(error)})"
             raise refused(self.path, what) from error
+        if special := user_type(found):
+            raise refused(self.path, f"{special} in table {name!r}")
         kinds = dict(found.dtypes)
         expected = columns_of(self._spark, name)
         checked_columns(
             f"{self.path}/{name}", kinds, expected, lambda text: refused(self.path, text)
         )
         return found.select(*expected)
+
+
+def user_type(table: DataFrame) -> str | None:
+    """What in the types of a table's columns is one of a user. PySpark imports the module that the
+    footer of a file names for it, and its older releases unpickle what stands there, as soon as
+    they are asked for the columns: only Java has been asked here."""
+    try:
+        waiting: list[object] = [json.loads(table._jdf.schema().json())]
+    except (ValueError, RecursionError):
+        return "types of columns that cannot be read"
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if one.get("type") == "udt" or "pyClass" in one:
+                return "a column of a type that a user has defined"
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return None
 
 
 def waited_for(path: str) -> str | None:
