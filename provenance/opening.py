@@ -13,6 +13,8 @@ from typing import Any
 
 from provenance.model import Family, Parameters, Release
 
+_LONGEST = 10_000
+_MOST_FIELDS = 20
 _MOST = 100_000
 """Of a parameter that is a number; the greatest chosen is below a hundred."""
 _MOST_COUNTED = 1 << 32
@@ -64,6 +66,9 @@ class Origins(Mapping[int, OriginFacts]):
         for known in (self._organisations, self._countries):
             if not set(map(type, known)) <= {str, type(None)}:
                 raise ValueError("an organisation or country that is no text")
+        for shown in (self.titles, self._organisations, self._countries):
+            if any(text and len(text) > _LONGEST for text in shown):
+                raise ValueError("a title, organisation or country that is longer than any is")
         for day in set(self.first):
             day_of(day)
         for counts in (self._units, self.shared):
@@ -154,7 +159,7 @@ def origin_of(row: Sequence[Any]) -> tuple[str, Family, str | None, int, int]:
         _text(name, "name"),
         Family(
             _text(family, "family"),
-            _text(title, "title"),
+            _text_or_none(_text(title, "title"), "title") or "",
             _text_or_none(organisation, "organisation"),
             _text_or_none(country, "country"),
         ),
@@ -199,6 +204,10 @@ def _text(value: Any, name: str) -> str:
 
 
 def _text_or_none(value: Any, name: str) -> str | None:
+    if isinstance(value, str) and (
+        len(value) > _LONGEST or (name == "link" and value.count("{") > _MOST_FIELDS)
+    ):  # each finding has it once more, and of a link the path for each field
+        raise ValueError(f"a {name} that is longer than any is")
     return value if value in (None, "") else _text(value, name)
 
 

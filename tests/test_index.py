@@ -858,6 +858,10 @@ def _signed(path: Path) -> None:
         "UPDATE release SET selection = 5",
         f"UPDATE release SET selection = '{'[' * 5_000}'",
         "UPDATE release SET package = ''",
+        f"UPDATE release SET link = 'https://x/{'{path}' * 21}'",  # which each finding would have
+        f"UPDATE release SET license = '{'x' * 10_001}'",
+        f"UPDATE origin SET title = '{'x' * 10_001}'",
+        f"UPDATE origin SET organisation = '{'x' * 10_001}'",
         "UPDATE origin SET family = ''",
         "UPDATE release SET id = 2000000000 WHERE id = 1",
         "UPDATE piece SET id = 2000000000 WHERE id = (SELECT max(id) FROM piece)",
