@@ -84,6 +84,14 @@ def temporary(prefix: str, folder: str | None = None) -> Iterator[str]:
             shutil.rmtree(place, ignore_errors=True)
 
 
+def has_temporary() -> bool:
+    """Whether there is a folder of temporary files."""
+    try:
+        return bool(_temporary())
+    except OSError:
+        return False
+
+
 def _temporary() -> str:
     """The folder of temporary files. Python takes the working folder, which may be what is scanned,
     where no other can be written, and tries whether that can be."""

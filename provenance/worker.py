@@ -27,6 +27,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol, TypeVar
 
+from provenance.aside import has_temporary
 from provenance.errors import LEAST_DEPTH, ProvenanceError, TooLongError, UsageError
 from provenance.model import Skipped, SourceFile, Unread
 
@@ -334,8 +335,8 @@ def context_for(jobs: int) -> BaseContext:
         for name in _NEEDED:
             import_module(name)
         return multiprocessing.get_context("fork")
-    if "forkserver" not in methods or not _served():
-        return multiprocessing.get_context("spawn")
+    if "forkserver" not in methods or not _served() or not has_temporary():
+        return multiprocessing.get_context("spawn")  # the server listens in that of temporary files
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["provenance.served", *_NEEDED])
     return context

@@ -22,6 +22,7 @@ from provenance import IndexFileError, indexing
 from provenance.aside import Aside, sweep, temporary
 from provenance.index import Index
 from provenance.indexing import merge_indexes
+from provenance.worker import context_for
 
 HELD = """
 import sys, time
@@ -403,6 +404,7 @@ def test_no_working_folder_is_one_of_temporary_files(
         with pytest.raises(OSError, match="name one in TMPDIR"), temporary("x-"):
             pass
         assert not list(tmp_path.iterdir())
+        assert context_for(2).get_start_method() == "spawn", "which needs none"
     monkeypatch.setenv("TMPDIR", ".")  # whoever names it wants it
     with temporary("x-") as place:
         assert Path(place).parent == tmp_path

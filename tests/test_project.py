@@ -40,7 +40,7 @@ ALLOWED = {
     "null": "",
     "verdict": "model",
     "workers": "errors model notebook worker",
-    "worker": "errors model",
+    "worker": "aside errors model",
     "served": "",
     "decode": "",
     "toml": "",
