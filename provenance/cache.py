@@ -312,7 +312,7 @@ def stands_in(source: str) -> bool:
 def _way(path: str) -> Iterator[str]:
     """The places that are passed on the way to an absolute path, links followed one by one."""
     at, *parts = Path(path).parts
-    left, links = parts[::-1], 0
+    at, left, links = at.replace("//", "/"), parts[::-1], 0  # two slashes are one, but for POSIX
     yield at
     while left and links < _MOST_LINKS:
         place = os.path.normpath(os.path.join(at, left.pop()))
@@ -320,6 +320,6 @@ def _way(path: str) -> Iterator[str]:
         if os.path.islink(place):
             links += 1
             to = Path(at, os.readlink(place).removeprefix("\\\\?\\"))
-            at, left = to.anchor, [*left, *to.parts[:0:-1]]
+            at, left = to.anchor.replace("//", "/"), [*left, *to.parts[:0:-1]]
         else:
             at = place

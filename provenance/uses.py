@@ -120,7 +120,7 @@ def uses(
     told: set[str] = set()
     lines: set[tuple[int, str]] = set()
     for found in chain(_found(file), _through(file, known, lines)):
-        use = replace(found, lead=file.lead(found.target)) if file.led else found
+        use = replace(found, lead=found.lead or file.lead(found.target)) if file.led else found
         origin = resolve(use, known)
         if origin is None or not (about or use.kind not in _BY_NAME or _is_of(use, known)):
             continue
@@ -224,7 +224,8 @@ class _File(File):
         self.decorated: dict[int, str] = {}
         """Names of definitions by their nodes: one may have very many decorators."""
         self.led: dict[str, int] = {}
-        """Modules of relative imports, and how many of their first parts the file stands in."""
+        """What is imported, and how many of its first parts are folders that the file stands in,
+        which it does not write anywhere."""
 
     def lead(self, target: str) -> int:
         """How many of the first parts of a dotted path a relative import has from the file's own
@@ -268,6 +269,7 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
         for child in statement.named_children:
             name, alias = _imported(file, child)
             if name:
+                file.led[name] = 0
                 file.bind(
                     alias or name.partition(".")[0], name if alias else name.partition(".")[0]
                 )
@@ -275,23 +277,23 @@ def _imports(file: _File, path: list[Node]) -> Iterator[Use]:
     elif statement.type == "import_from_statement":
         module, relative, lead = _module(file, statement.child_by_field_name("module_name"))
         own = relative and plain(module.rpartition(".")[2])[1] in file.own
-        if lead:
-            file.led[module] = lead
         of = statement.child_by_field_name("module_name")
         for child in statement.named_children:
             if child == of:
                 continue
             if child.type == "wildcard_import":
                 file.stars[module] = None
+                file.led[module] = min(lead, file.led.get(module, lead))
                 if not own:
-                    yield Use("import", f"{module}.*", line_of(child))
+                    yield Use("import", f"{module}.*", line_of(child), lead=lead)
                 continue
             name, alias = _imported(file, child)
             if name:
                 target = module + name if module.endswith(".") else f"{module}.{name}"
                 file.bind(alias or name, target)
+                file.led[target] = min(lead, file.led.get(target, lead))
                 if not own:
-                    yield Use("import", target, line_of(child), alias)
+                    yield Use("import", target, line_of(child), alias, lead)
 
 
 def _imported(file: _File, node: Node) -> tuple[str, str]:

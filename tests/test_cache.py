@@ -382,7 +382,7 @@ def test_what_is_scanned_brings_no_cache(
     assert cache.place(str(mine)) is None
     assert cache.place(str(mine / "own.py")) is None
     (tmp_path / ".git").rmdir()
-    for inside in (mine / "cache", mine):
+    for inside in (mine / "cache", mine, f"/{mine}", f"{mine}/../mine/./cache"):
         monkeypatch.setenv("PROVENANCE_CACHE", str(inside))
         assert cache.place(str(mine)) is None
     if os.name == "nt":
@@ -390,7 +390,7 @@ def test_what_is_scanned_brings_no_cache(
     (mine / "link").symlink_to(tmp_path / "cache")
     monkeypatch.setenv("PROVENANCE_CACHE", str(mine / "link" / "more"))
     assert cache.place(str(mine)) is None, "it was written through"
-    (tmp_path / "other").symlink_to("mine/link")
+    (tmp_path / "other").symlink_to(f"/{mine}/link")
     monkeypatch.setenv("PROVENANCE_CACHE", str(tmp_path / "other" / "more"))
     assert cache.place(str(mine)) is None, "nor by a link to one"
     (mine / "loop").symlink_to("loop")

@@ -186,16 +186,25 @@ def test_relative_imports_are_resolved_with_the_path() -> None:
         ("from ..common import X\n", []),
         ("from .modeling_qwen2 import X\n", ["transformers/qwen2"]),
         ("from ..qwen2 import X\n", ["transformers/qwen2"]),
+        ("from .common import LlamaMLP\n", ["transformers/llama"]),
     ],
 )
 def test_a_relative_import_does_not_name_the_folder_that_the_file_stands_in(
     source: str, origins: list[str], folder: str
 ) -> None:
     """A copy that keeps its path was declared by any neighbour that it imports."""
-    path = f"transformers/models/{folder}/modeling_x.py"
-    assert [one[3] for one in found(f"import torch\n{source}", path)] == origins
-    absolute = "import torch\nfrom transformers.models.llama.common import X\n"
-    assert [one[3] for one in found(absolute, path)] == ["transformers/llama"]
+    path, head = (
+        f"transformers/models/{folder}/modeling_x.py",
+        "from transformers import AutoModel\n",
+    )
+    assert [one[3] for one in found(head + source, path)] == origins
+    absolute, relative = "from transformers.models.llama.a import X\n", "from .a import X\n"
+    for both in (absolute + relative, relative + absolute):
+        assert "transformers/llama" in [one[3] for one in found(head + both, path)]
+    through = (
+        "import transformers\nfrom .. import z\nclass A(transformers.models.llama.x.Y): pass\n"
+    )
+    assert "transformers/llama" in [one[3] for one in found(head + through, path)]
 
 
 def test_subclasses() -> None:
