@@ -66,9 +66,9 @@ class Origins(Mapping[int, OriginFacts]):
         for known in (self._organisations, self._countries):
             if not set(map(type, known)) <= {str, type(None)}:
                 raise ValueError("an organisation or country that is no text")
-        for shown in (self.titles, self._organisations, self._countries):
-            if any(text and len(text) > _LONGEST for text in shown):
-                raise ValueError("a title, organisation or country that is longer than any is")
+        shown = (self.names, self.families, self.titles, self._organisations, self._countries)
+        if any(text and len(text) > _LONGEST for texts in shown for text in texts):
+            raise ValueError("a name of an origin, or what is known of it, longer than any is")
         for day in set(self.first):
             day_of(day)
         for counts in (self._units, self.shared):
@@ -141,7 +141,7 @@ def release_of(row: Sequence[Any]) -> Release:
     """A row of ``release``, without its number and selection."""
     package, version, license_, day, source, digest, purl, link = row
     return Release(
-        _text(package, "package"),
+        _text_or_none(_text(package, "package"), "package") or "",
         _text_or_none(version, "version"),
         _text_or_none(license_, "license"),
         day_of(day),

@@ -564,6 +564,9 @@ def test_nothing_that_a_table_names_is_imported(
         place = with_type(plain, kind, value, tmp_path / name)
         with pytest.raises(SourceError, match="a type that a user has defined"):
             table_of(spark, [place], gather.SOURCE_COLUMNS)
+    told = plain.withMetadata("path", {"type": "udt", "pyClass": "brought_along.No"})
+    told.write.parquet(str(tmp_path / "three"))  # which names none
+    assert table_of(spark, [str(tmp_path / "three")], gather.SOURCE_COLUMNS).count() == 1
     tables = shutil.copytree(made[1], tmp_path / "tables")
     whole = spark.read.parquet(str(tables / "release"))
     place = with_type(whole, own, sql.lit("x"), tmp_path / "release")

@@ -235,6 +235,9 @@ class Tables:
         return found.select(*expected)
 
 
+_SPARKS_OWN = ("pyspark.ml.linalg.VectorUDT", "pyspark.ml.linalg.MatrixUDT")
+
+
 def user_type(table: DataFrame) -> str | None:
     """What in the types of a table's columns is one of a user. PySpark imports the module that the
     footer of a file names for it, and its older releases unpickle what stands there, as soon as
@@ -246,9 +249,10 @@ def user_type(table: DataFrame) -> str | None:
     while waiting:
         one = waiting.pop()
         if isinstance(one, dict):
-            if one.get("type") == "udt" or "pyClass" in one:
+            named = one.get("pyClass")
+            if one.get("type") == "udt" and (named not in _SPARKS_OWN or "serializedClass" in one):
                 return "a column of a type that a user has defined"
-            waiting += one.values()
+            waiting += (value for key, value in one.items() if key != "metadata")
         elif isinstance(one, list):
             waiting += one
     return None
