@@ -304,8 +304,10 @@ def stands_in(source: str) -> bool:
         return False
     whole = os.path.isdir(real)
     bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
+    folder = cache_folder()
+    places = (*_way(folder), os.path.realpath(folder))  # which knows what only Windows has, too
     return bound is not None and any(
-        os.path.join(one, "").startswith(os.path.join(bound, "")) for one in _way(cache_folder())
+        os.path.join(one, "").startswith(os.path.join(bound, "")) for one in places
     )
 
 
