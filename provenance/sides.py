@@ -9,6 +9,7 @@ it was given to ``compare``. Nothing is fetched.
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
@@ -178,8 +179,8 @@ def reference_texts(
 
 def _brings_cache(source: str) -> bool:
     """Whether the cache folder stands in what was scanned. A saved report may name another
-    computer, where nobody looks."""
-    if source.startswith("pypi:") or is_elsewhere(source):
+    computer, where nobody looks; but for Windows that is a folder of this one."""
+    if source.startswith("pypi:") or (sys.platform == "win32" and is_elsewhere(source)):
         return False
     return stands_in(source)
 

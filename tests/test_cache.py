@@ -418,6 +418,8 @@ def test_what_is_scanned_brings_no_reference_texts(
         digest = sha256(wheel.read_bytes()).hexdigest()
         (there / f"{wheel.name}.sha256").write_text(f"{digest}  {wheel.name}\n")
         assert len(reference_texts(report)) == quoted
+        if os.name != "nt":
+            assert len(reference_texts(report, scanned=f"/{mine}")) == quoted
 
 
 def test_it_is_hit_in_whatever_order_python_has_sets(
