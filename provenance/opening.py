@@ -141,11 +141,11 @@ def release_of(row: Sequence[Any]) -> Release:
     """A row of ``release``, without its number and selection."""
     package, version, license_, day, source, digest, purl, link = row
     return Release(
-        _text_or_none(_text(package, "package"), "package") or "",
+        _short(package, "package"),
         _text_or_none(version, "version"),
         _text_or_none(license_, "license"),
         day_of(day),
-        _text(source, "date_source"),
+        _short(source, "date_source"),
         _text_or_none(digest, "sha256"),
         _text_or_none(purl, "purl"),
         _text_or_none(link, "link"),
@@ -159,7 +159,7 @@ def origin_of(row: Sequence[Any]) -> tuple[str, Family, str | None, int, int]:
         _text(name, "name"),
         Family(
             _text(family, "family"),
-            _text_or_none(_text(title, "title"), "title") or "",
+            _short(title, "title"),
             _text_or_none(organisation, "organisation"),
             _text_or_none(country, "country"),
         ),
@@ -204,11 +204,15 @@ def _text(value: Any, name: str) -> str:
 
 
 def _text_or_none(value: Any, name: str) -> str | None:
-    if isinstance(value, str) and (
-        len(value) > _LONGEST or (name == "link" and value.count("{") > _MOST_FIELDS)
-    ):  # each finding has it once more, and of a link the path for each field
+    return value if value in (None, "") else _short(value, name)
+
+
+def _short(value: Any, name: str) -> str:
+    """A text that each finding has once more, and of a link the path for each field."""
+    text = _text(value, name)
+    if len(text) > _LONGEST or (name == "link" and text.count("{") > _MOST_FIELDS):
         raise ValueError(f"a {name} that is longer than any is")
-    return value if value in (None, "") else _text(value, name)
+    return text
 
 
 def day_of(value: Any) -> str | None:

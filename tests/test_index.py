@@ -861,6 +861,7 @@ def _signed(path: Path) -> None:
         f"UPDATE release SET link = 'https://x/{'{path}' * 21}'",  # which each finding would have
         f"UPDATE release SET license = '{'x' * 10_001}'",
         f"UPDATE release SET package = '{'x' * 10_001}'",
+        f"UPDATE release SET date_source = '{'x' * 10_001}'",
         f"UPDATE origin SET name = '{'x' * 10_001}' WHERE id = 1",
         f"UPDATE origin SET family = '{'x' * 10_001}'",
         f"UPDATE origin SET title = '{'x' * 10_001}'",
