@@ -207,8 +207,8 @@ THEOREMS = (
     Theorem(
         "order of sources",
         (
-            "test_index.py::test_the_order_of_sources_changes_no_byte",
-            "test_index.py::test_any_two_sources_may_change_places",
+            "indexed/test_same_bytes.py::test_the_order_of_sources_changes_no_byte",
+            "indexed/test_same_bytes.py::test_any_two_sources_may_change_places",
         ),
         (
             ("build.py", "Selected.order(one) for one, _", "0 for one, _"),
@@ -221,7 +221,7 @@ THEOREMS = (
         (
             "test_scan.py::test_the_report_does_not_depend_on_jobs",
             "test_scan.py::test_the_report_does_not_depend_on_batches",
-            "test_index.py::test_the_index_does_not_depend_on_jobs",
+            "indexed/test_same_bytes.py::test_the_index_does_not_depend_on_jobs",
             "test_workers.py::test_all_is_done_in_order",
         ),
         (

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from test_formats import MODEL
+from formats.outputs import MODEL
 
 import provenance
 from provenance.bundle import MEMBERS, SUMS, packed, sums, unpacked

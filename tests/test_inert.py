@@ -16,9 +16,9 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 from audits import ATTACKS, audit, file_result, finding, hostile, ruling
+from formats.validators import CHECKS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_formats import CHECKS
 from thorough import THOROUGH
 
 from provenance.auditing import without_policy

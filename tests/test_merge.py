@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from indexed.modules import NESTED, crowd, family, write
 from loaded import Started, loaded
 from programs import program, renamed
-from test_index import _NESTED, crowd, family, write
 from thorough import THOROUGH
 
 import provenance
@@ -67,7 +67,7 @@ def _sources(folder: Path) -> list[str]:
             a=program(1),
             b=family("Robin", 5),
             c=crowd(0, 40),
-            d=_NESTED,
+            d=NESTED,
             f=_WITH_METHOD.format("Wren", "Ibis"),
         ),
         write(

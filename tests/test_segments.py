@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from indexed.modules import NESTED, crowd, family, write
 from programs import program, renamed
-from test_index import _NESTED, crowd, family, write
 
 import provenance
 from provenance import IndexFileError
@@ -27,7 +27,7 @@ def _sources(folder: Path) -> list[str]:
     first = {f"m{number}": program(number) for number in range(6)}
     second = {f"n{number}": program(number) for number in range(3, 9)}
     return [
-        write(folder / "birds", a=family("Robin", 5), c=crowd(0, 40), d=_NESTED, **first),
+        write(folder / "birds", a=family("Robin", 5), c=crowd(0, 40), d=NESTED, **first),
         write(folder / "fish", a=family("Trout", 5), c=crowd(30, 80), e="", f="", **second),
     ]
 
