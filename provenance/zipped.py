@@ -151,15 +151,10 @@ def _call(info: zipfile.ZipInfo) -> None:
     from zipfile import BadZipFile
 
     wrong = "Corrupt unicode path extra field (0x7075)"
-    extra, at = info.extra, 0
-    while at + 4 <= len(extra):
-        kind, size = struct.unpack_from("<HH", extra, at)
-        data, at = extra[at + 4 : at + 4 + size], at + 4 + size
-        if kind != _UNICODE_PATH:
-            continue
+    for data in _unicode_paths(info):
         if len(data) < 5:
             raise BadZipFile(wrong)
-        if data[:5] == struct.pack("<BI", 1, crc32(_raw(info))):
+        if _fits(info, data):
             try:
                 name = data[5:].decode("utf-8")
             except UnicodeDecodeError as error:
@@ -311,8 +306,7 @@ def _is_said(info: zipfile.ZipInfo, listed: dict[int, bytes]) -> bool:
         return True
     text = field[5:].decode("utf-8", "replace")
     same = text.endswith(ENDINGS) == info.orig_filename.endswith(ENDINGS)
-    fits = field[:5] == struct.pack("<BI", 1, crc32(_raw(info)))
-    return fits and "\0" not in text and same and not text.isascii()
+    return _fits(info, field) and "\0" not in text and same and not text.isascii()
 
 
 def _end(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
@@ -362,15 +356,27 @@ def _name(info: zipfile.ZipInfo) -> str:
     """The name that unpacking gives a member: that of Info-ZIP's extra field 0x7075 (APPNOTE 4.6.9)
     where it has one that fits, which ``zipfile`` reads since Python 3.12 only. Where programs give
     it several, one of Python."""
-    raw, extra, at = _raw(info), info.extra, 0
     names = [info.orig_filename.partition("\0")[0].replace(os.sep, "/")]
-    while at + 4 <= len(extra):
-        kind, size = struct.unpack_from("<HH", extra, at)
-        data, at = extra[at + 4 : at + 4 + size], at + 4 + size
-        if kind == _UNICODE_PATH and data[:5] == struct.pack("<BI", 1, crc32(raw)):
+    for data in _unicode_paths(info):
+        if _fits(info, data):
             with suppress(UnicodeDecodeError):
                 names.append(data[5:].decode("utf-8").partition("\0")[0] or names[-1])
     return next((name for name in reversed(names) if name.endswith(ENDINGS)), names[-1])
+
+
+def _unicode_paths(info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """What each of a member's extra fields 0x7075 holds, as far as they can be told apart."""
+    extra, at = info.extra, 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<HH", extra, at)
+        at += 4 + size
+        if kind == _UNICODE_PATH:
+            yield extra[at - size : at]
+
+
+def _fits(info: zipfile.ZipInfo, field: bytes) -> bool:
+    """Whether an extra field 0x7075 is of version 1 and of the name that the member has."""
+    return field[:5] == struct.pack("<BI", 1, crc32(_raw(info)))
 
 
 def _raw(info: zipfile.ZipInfo) -> bytes:
