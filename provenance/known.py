@@ -125,11 +125,12 @@ def resolve(use: Use, known: Mapping[str, str]) -> str | None:
         named = key in family_names(parts[-1]) and parts[-1][:1].isupper()
         if package or rest != part or named or any(sign.isdigit() for sign in key):
             return origin
-    classes = {key for part in named_parts if part[:1].isupper() for key in family_names(part)}
     for part in reversed(parts[bool(package) : use.lead]):  # which a class's name says, too
         key = plain(part)[1]
-        origin = known.get(f"{package}/{key}" if package else key) if key in classes else None
-        if origin is not None:
+        origin = known.get(f"{package}/{key}" if package else key)
+        if origin is not None and any(
+            key in family_names(one) for one in named_parts if one[:1].isupper()
+        ):
             return origin
     if package and "models" in parts[1:-1]:
         return None  # the module says the family, and it is none of those known

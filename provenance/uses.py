@@ -120,7 +120,8 @@ def uses(
     told: set[str] = set()
     lines: set[tuple[int, str]] = set()
     for found in chain(_found(file), _through(file, known, lines)):
-        use = replace(found, lead=found.lead or file.lead(found.target)) if file.led else found
+        lead = found.lead or file.lead(found.target)
+        use = replace(found, lead=lead) if lead != found.lead else found
         origin = resolve(use, known)
         if origin is None or not (about or use.kind not in _BY_NAME or _is_of(use, known)):
             continue
