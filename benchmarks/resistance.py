@@ -34,11 +34,11 @@ from attacks import ATTACKS, COMBINED, merge, split
 from tqdm import tqdm
 
 import provenance
+from provenance.cachefolder import cache_folder
 from provenance.indexing import build_index
 from provenance.model import Finding, Report, SourceFile, Unit
 from provenance.origins import origin_of
 from provenance.parse import parse
-from provenance.pypi import cache_folder
 from provenance.scanning import scan
 from provenance.source import open_source
 

@@ -133,10 +133,7 @@ class Aside:
     def close(self) -> None:
         """Take it away, with all that is left in it."""
         with uninterrupted():
-            if sys.platform == "win32":  # where nothing that is open can be taken away
-                self._lock.close()
-            shutil.rmtree(self.path, ignore_errors=True)
-            self._lock.close()
+            _remove(self.path, self._lock)
 
 
 def behind(name: Path) -> Path:
@@ -182,7 +179,17 @@ def _take_away(folder: Path) -> None:
     else:
         with open(place, "rb") as lock:
             if _is_ours(lock):
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder, lock)
+
+
+def _remove(folder: Path, lock: IO[bytes]) -> None:
+    """Take away a folder whose lock is held."""
+    if sys.platform == "win32":  # where nothing that is open can be taken away
+        lock.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.close()
+    with suppress(OSError):  # NFS and FUSE keep what is open under another name until it is closed
+        folder.rmdir()
 
 
 def take_away(folder: Path) -> None:

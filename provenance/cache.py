@@ -16,13 +16,14 @@ import os
 import sqlite3
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from provenance.cachefolder import cache_folder, stands_in
 from provenance.model import FileResult, Finding, SourceFile, Unread
 from provenance.references import DEFAULT_INDEX
 from provenance.regular import sha256_of
@@ -47,7 +48,6 @@ _FAULTS = (sqlite3.Error, UnicodeDecodeError)
 _SMALL_INDEX = 20_000_000  # bytes, whose SHA-256 takes 50 ms
 _WAIT_SECONDS = 5.0
 _HELD = 500
-_MOST_LINKS = 100  # of a path; the system follows forty
 _DIGEST = 16
 _RUNS = 16  # so exact is the number of the last run: to change a row is to write it again
 
@@ -286,42 +286,5 @@ def file_of(path: str) -> tuple[object, ...]:
 def place(source: str) -> str | None:
     """Where the command line keeps it: in the cache folder; None where that ``stands_in`` what is
     scanned, which could bring along what was found in it."""
-    from provenance.pypi import cache_folder
-
     folder = os.path.realpath(cache_folder())
     return None if stands_in(source) else os.path.join(folder, "results.db")
-
-
-def stands_in(source: str) -> bool:
-    """Whether the cache folder stands in the repository or folder that is scanned, is that, or is
-    behind a link in it."""
-    from provenance.policy import repository_root
-    from provenance.pypi import cache_folder
-
-    try:
-        real = os.path.realpath(source)
-    except ValueError:  # no path, which a saved report may name
-        return False
-    whole = os.path.isdir(real)
-    bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
-    folder = cache_folder()
-    places = (*_way(folder), os.path.realpath(folder))  # which knows what only Windows has, too
-    return bound is not None and any(
-        os.path.join(one, "").startswith(os.path.join(bound, "")) for one in places
-    )
-
-
-def _way(path: str) -> Iterator[str]:
-    """The places that are passed on the way to an absolute path, links followed one by one."""
-    at, *parts = Path(path).parts
-    at, left, links = at.replace("//", "/"), parts[::-1], 0  # two slashes are one, but for POSIX
-    yield at
-    while left and links < _MOST_LINKS:
-        place = os.path.normpath(os.path.join(at, left.pop()))
-        yield place
-        if os.path.islink(place):
-            links += 1
-            to = Path(at, os.readlink(place).removeprefix("\\\\?\\"))
-            at, left = to.anchor.replace("//", "/"), [*left, *to.parts[:0:-1]]
-        else:
-            at = place

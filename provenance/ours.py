@@ -8,8 +8,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-from provenance.cache import stands_in
-from provenance.pypi import cache_folder
+from provenance.cachefolder import cache_folder, stands_in
 from provenance.schema import sealed, tail
 
 _LONGEST = 10_000_000

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from provenance.aside import temporary
+from provenance.cachefolder import cache_folder
 from provenance.errors import SourceError, UsageError
 from provenance.regular import read_file, sha256_of
 from provenance.release import normalised
@@ -151,20 +152,6 @@ def cached(name: str, version: str) -> str | None:
     if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
         return None
     return _cached(os.path.join(cache_folder(), "packages", name, version))
-
-
-def cache_folder() -> str:
-    """Where fetched archives are kept: ``PROVENANCE_CACHE``, else the user's cache folder; of one
-    who has no home, a place where nothing can be."""
-    given = os.environ.get("PROVENANCE_CACHE")
-    if given:
-        return os.path.abspath(given)
-    from platformdirs import user_cache_dir
-
-    found = ""
-    with suppress(RuntimeError):  # older ones give ``~`` as it is
-        found = user_cache_dir("provenance", appauthor=False)
-    return found if os.path.isabs(found) else os.path.join(os.devnull, "provenance")
 
 
 # --- the cache ----------------------------------------------------------------------------

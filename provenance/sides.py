@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import sha256
 
-from provenance.cache import stands_in
+from provenance.cachefolder import stands_in
 from provenance.errors import SourceError
 from provenance.model import FileResult, Report, Skipped, SourceFile, Unread
 from provenance.pypi import cached, parse_requirement

@@ -4,6 +4,7 @@ about is not."""
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 import subprocess
@@ -53,6 +54,41 @@ def _add(sources: str, path: Path) -> None:
 
 def _merge(sources: str, path: Path) -> None:
     merge_indexes([path], path)
+
+
+class _Kept(io.FileIO):
+    """An open file of NFS or FUSE: taken away, it stands there by another name until it is
+    closed."""
+
+    def close(self) -> None:
+        """Close it, and let its other name go."""
+        super().close()
+        Path(f"{self.name!s}.kept").unlink(missing_ok=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_nothing_is_left_where_what_is_open_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each index that was built left a hidden folder there."""
+    usual = os.unlink
+
+    def unlink(path: Any, *, dir_fd: int | None = None) -> None:
+        if os.path.basename(path) == "lock":
+            os.rename(path, f"{path}.kept", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        else:
+            usual(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr("provenance.aside.open", _Kept, raising=False)
+    aside = Aside(tmp_path / "i.db")
+    (aside.path / "names").write_bytes(b"x")
+    monkeypatch.setattr(os, "unlink", unlink)
+    aside.close()
+    assert not list(tmp_path.iterdir())
+    left = Aside(tmp_path / "i.db")
+    left._lock.close()
+    sweep(tmp_path / "i.db")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")

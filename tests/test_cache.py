@@ -400,6 +400,47 @@ def test_what_is_scanned_brings_no_cache(
     assert cache.place(str(tmp_path / "else")) == str(Path(usual).parent / "more" / "results.db")
 
 
+def test_what_is_scanned_brings_no_cache_by_another_case(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not every file system tells case apart, and not every one of those says what is the same."""
+    for place in (mine.with_name("MINE"), mine.with_name("Mine") / "cache"):
+        monkeypatch.setenv("PROVENANCE_CACHE", str(place))
+        assert cache.place(str(mine)) is None
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="mounts are those of Linux")
+def test_what_is_scanned_brings_no_cache_by_a_mount(mine: Path, tmp_path: Path) -> None:
+    """A container may be given the checkout, and a folder of that as its cache."""
+    (mine / "of ours" / "cache").mkdir(parents=True)
+    for name in ("by itself", "whole", "other"):
+        (tmp_path / name).mkdir()
+    code = "import os, sys; from provenance import cache\n"
+    code += "for at in sys.argv[2:]:\n    os.environ['PROVENANCE_CACHE'] = at\n"
+    code += "    print(cache.place(sys.argv[1]) is None)\n"
+
+    def unused(*places: Path) -> list[bool]:
+        mounts = 'mount --bind "$2/of ours" "$1/by itself" && mount --bind "$2" "$1/whole"'
+        done = subprocess.run(
+            [
+                *("unshare", "-rm", "sh", "-c", f'{mounts} && shift 2 && exec "$@"', "sh"),
+                *map(str, (tmp_path, mine, sys.executable, "-c", code, *places)),
+            ],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(provenance.__file__).parents[1])},
+        )
+        if done.returncode and "Traceback" not in done.stderr:
+            pytest.skip("nothing may be mounted here")
+        return [said == "True" for said in done.stdout.split()]
+
+    within, whole = tmp_path / "by itself" / "cache", tmp_path / "whole"
+    assert unused(mine, within, tmp_path / "by itself", whole) == [True, True, True]
+    assert unused(whole, within, whole / "of ours", mine / "of ours") == [True, True, True]
+    assert unused(mine, tmp_path / "other", tmp_path) == [False, False]
+    assert unused(whole, tmp_path / "other", tmp_path) == [False, False]
+
+
 def test_what_is_scanned_brings_no_reference_texts(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

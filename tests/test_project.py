@@ -33,7 +33,8 @@ ALLOWED = {
     "mark": "",
     "origins": "model",
     "release": "decode errors",
-    "cache": "model policy pypi references.__init__ regular",
+    "cachefolder": "policy",
+    "cache": "cachefolder model references.__init__ regular",
     "pages": "",
     "order": "",
     "recent": "",
@@ -60,7 +61,7 @@ ALLOWED = {
     "tarred": "archive decode errors folder limits notices patterns regular release ustar",
     "ustar": "",
     "aside": "",
-    "pypi": "aside errors regular release",
+    "pypi": "aside cachefolder errors regular release",
     "source": (
         "archive decode errors folder limits model notices patterns pypi regular release tarred "
         "toml zipped"
@@ -99,7 +100,7 @@ ALLOWED = {
     "writing": "aside checksum elements errors index model pages schema unused",
     "build": "index mark model origins pages parse rank schema sketch statements writing",
     "numbering": "elements index pages parse rank schema",
-    "ours": "cache pypi schema",
+    "ours": "cachefolder schema",
     "segments": "aside build errors index merge model ours schema statements",
     "merge": "errors index model numbering opening origins pages schema writing",
     "candidates": "index model order pages schema seen",
@@ -150,7 +151,7 @@ ALLOWED = {
         "report.junit report.markdown report.sarif report.spdx"
     ),
     # sides: what of both sides a report may quote
-    "sides": "cache errors model pypi regular source worker workers",
+    "sides": "cachefolder errors model pypi regular source worker workers",
     # explain: one file of a scan, quoted, with what is common in it
     "spread": "library parse schema sketch",
     "explained": (
@@ -222,7 +223,7 @@ ALLOWED = {
         "cluster.tables errors indexing limits model sketch version workers"
     ),
     "cluster.exchange": (
-        "cluster.fingerprints cluster.tables index indexing model rights segments sketch "
+        "aside cluster.fingerprints cluster.tables index indexing model rights segments sketch "
         "statements version"
     ),
     "cluster.importing": (
@@ -256,8 +257,8 @@ ALLOWED = {
 TOUCHES_THE_DISK = set(
     "source folder regular tracked history changed archive zipped tarred pypi index build schema "
     "stored checksum integrity aside ours writing unused numbering merge segments scanning "
-    "indexing given workers worker policy cache planning auditing terminal cli cli_audit "
-    "cli_explain cli_report bundle verifying explained __init__ __main__ cli_cluster "
+    "indexing given workers worker policy cache cachefolder planning auditing terminal cli "
+    "cli_audit cli_explain cli_report bundle verifying explained __init__ __main__ cli_cluster "
     "cluster.session cluster.exchange cluster.folders cluster.importing references.__init__ "
     "references.manifest".split()
 )

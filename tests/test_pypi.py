@@ -18,6 +18,7 @@ from loaded import Loaded, loaded
 from thorough import THOROUGH
 
 from provenance import pypi
+from provenance.cachefolder import cache_folder
 from provenance.cli import main
 from provenance.errors import SourceError, UsageError
 from provenance.model import SourceFile
@@ -411,8 +412,8 @@ def test_cache_that_cannot_be_written_is_told(
 
 def test_cache_is_the_users_where_no_other_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROVENANCE_CACHE", raising=False)
-    assert "provenance" in pypi.cache_folder()
-    assert os.path.isabs(pypi.cache_folder())
+    assert "provenance" in cache_folder()
+    assert os.path.isabs(cache_folder())
 
 
 @pytest.mark.parametrize("place", [None, "~/.cache/provenance"])

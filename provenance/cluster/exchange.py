@@ -5,11 +5,11 @@ by the builder of the local engine from what the tables hold of each content, in
 from __future__ import annotations
 
 import os
-import tempfile
 from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from provenance.aside import temporary
 from provenance.cluster.fingerprints import parsed_of
 from provenance.cluster.tables import Header, lacking, refused, rows_of
 from provenance.index import Index
@@ -109,7 +109,7 @@ def measured(tables: Reads, header: Header, sample: int) -> tuple[str | None, st
     Where there are more than ``sample`` contents, the baseline is that of the origins of least
     hash that have so many, and the checksum one of all rows."""
     chosen = _sample(tables, header, sample)
-    with tempfile.TemporaryDirectory(prefix="provenance-") as place:
+    with temporary("provenance-") as place:
         path = os.path.join(place, "sample.db")
         checksum = export_index(tables, header, path, origins=chosen, measure=True)
         with Index(path) as index:
