@@ -12,13 +12,22 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
 from provenance.aside import temporary
 from provenance.decode import Reason, shown
 from provenance.errors import SourceError, UsageError
-from provenance.history import Repository, ask, not_run, program, refs, repository, skeleton
+from provenance.history import (
+    MOST_OUTPUT,
+    Repository,
+    ask,
+    not_run,
+    program,
+    refs,
+    repository,
+    skeleton,
+)
 from provenance.regular import read_file
 
 SECONDS = 120
@@ -28,12 +37,14 @@ _LONGEST = 100_000_000
 _MOST_BASES = 50
 """Commits that a branch may have begun at, each to be listed; of more, each file is changed."""
 _HASH = re.compile(r"[0-9a-f]{4,64}")
+_LISTED = re.compile(rb"(?<![^\0])100[0-7]{3} blob (?P<hash>[0-9a-f]{40,64})\t(?P<path>[^\0]+)\0")
 _NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d*)*)")
 
 
-def changed(root: str, base: str, paths: Iterable[tuple[str, str | Reason]]) -> Iterator[str]:
+def changed(root: str, base: str, paths: Sequence[tuple[str, str | Reason]]) -> Iterator[str]:
     """The paths whose files are not those of the commit where the branch left ``base``; of several,
     where branches were merged crosswise, not those of each: one may have what ``base`` took away.
+    All paths, where git has too much to say of them.
 
     Args:
         root: the root of a checkout, absolute and real.
@@ -44,7 +55,7 @@ def changed(root: str, base: str, paths: Iterable[tuple[str, str | Reason]]) -> 
         UsageError: no commit is meant by ``base``.
         SourceError: there is no repository, or git could not tell.
     """
-    before = _tree(root, base)
+    before = _tree(root, base, {path for path, _ in paths})
     for path, place in paths:
         known = before.get(path)
         data = place if known is None or isinstance(place, Reason) else read_file(place, _LONGEST)
@@ -60,9 +71,9 @@ def _hashes(data: bytes, length: int) -> Iterator[str]:
         yield made.hexdigest()
 
 
-def _tree(root: str, base: str) -> dict[str, str]:
-    """The hash of every file of the commit where the branch began, by path; of several, of what is
-    the same in all."""
+def _tree(root: str, base: str, paths: Container[str]) -> dict[str, str]:
+    """The hash of every such file of the commit where the branch began, by path; of several, of
+    what is the same in all. None, where that is too much to read."""
     found = repository(root)
     git = program(root)
     if not isinstance(found, Repository):
@@ -80,7 +91,7 @@ def _tree(root: str, base: str) -> dict[str, str]:
 
             def told(*arguments: str) -> str | None:
                 ended = ask(git, place, found, arguments, SECONDS)
-                return None if ended.returncode else ended.stdout.decode("utf-8", "surrogateescape")
+                return None if ended.returncode else ended.stdout.decode("ascii", "replace")
 
             commit = _commit(found, base, told)
             began = ask(git, place, found, ("merge-base", "--all", commit, "HEAD"), SECONDS)
@@ -92,12 +103,14 @@ def _tree(root: str, base: str) -> dict[str, str]:
                 )
             tops = began.stdout.decode("ascii", "replace").split()
             before: dict[str, str] | None = {} if len(tops) > _MOST_BASES else None
+            left = MOST_OUTPUT
             for top in tops if before is None else ():
-                listed = told("ls-tree", "-r", "-z", "--full-tree", top)
-                if listed is None:
-                    before = None
+                ended = ask(git, place, found, ("ls-tree", "-r", "-z", "--full-tree", top), SECONDS)
+                left -= len(ended.stdout)
+                if ended.returncode or left < 0:
+                    before = None if left >= 0 else {}
                     break
-                tree = dict(_read(listed))
+                tree = dict(_read(ended.stdout, paths))
                 before = tree if before is None else dict(before.items() & tree.items())
     except (OSError, subprocess.TimeoutExpired) as error:
         slow = f"git took longer than {SECONDS} seconds; run it again"
@@ -111,13 +124,12 @@ def _tree(root: str, base: str) -> dict[str, str]:
     return before
 
 
-def _read(listed: str) -> Iterator[tuple[str, str]]:
-    """Regular files of ``git ls-tree -z``, by path."""
-    for line in listed.split("\0"):
-        head, tab, path = line.partition("\t")
-        parts = head.split()
-        if tab and len(parts) == 3 and parts[0].startswith("100"):
-            yield shown(os.fsdecode(path.encode("utf-8", "surrogateescape"))), parts[2]
+def _read(listed: bytes, paths: Container[str]) -> Iterator[tuple[str, str]]:
+    """Those of the regular files of ``git ls-tree -z`` that are asked for, by path."""
+    for match in _LISTED.finditer(listed):
+        path = shown(os.fsdecode(match["path"]))
+        if path in paths:
+            yield path, match["hash"].decode()
 
 
 def _commit(found: Repository, base: str, told: Callable[..., str | None]) -> str:

@@ -26,6 +26,7 @@ from provenance.regular import read_file, sha256_of
 from provenance.release import normalised
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_FILE = re.compile(r"[A-Za-z0-9._+!-]+")
 _VERSION = re.compile(  # PEP 440
     r"v?(?:\d+!)?\d+(?:\.\d+)*"
     r"(?:[-_.]?(?:alpha|beta|preview|pre|rc|a|b|c)[-_.]?\d*)?"
@@ -183,6 +184,12 @@ def _keep(name: str, version: str, work: str, folder: str) -> str:
         raise SourceError(
             f"pypi:{name}=={version}: pip fetched {len(files)} archives, expected one wheel or "
             "sdist; fetch it by hand and name the file"
+        )
+    if not _FILE.fullmatch(files[0]):
+        raise SourceError(
+            f"pypi:{name}=={version}: pip fetched an archive whose name has other signs than "
+            "letters, digits and ._+!-, expected one as build tools write it; fetch it by hand and "
+            "name the file"
         )
     fetched = os.path.join(work, files[0])
     path = os.path.join(folder, files[0])

@@ -13,7 +13,8 @@ import os
 import struct
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 from provenance.decode import Reason
@@ -35,6 +36,16 @@ _UNREADABLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """All paths, in order, those of folders ending in ``/``: what is in a folder stands together;
+    and which of them are symbolic links, or folders that are not checked out."""
+
+    paths: Sequence[str] = ()
+    links: Collection[str] = frozenset()
+    sparse: Set[str] = frozenset()
+
+
 class Tracked:
     """The files that git has in a checkout, read when they are first asked for."""
 
@@ -50,14 +61,16 @@ class Tracked:
         """Whether git has a file, or anything in a folder, whose path ends in ``/``, be it another
         repository; paths from the root of the checkout, itself the empty one. Of a folder that is
         not checked out (``git sparse-checkout``) it may have all."""
-        path = self._known_as(path)
-        if path in self._files or ((not path or path.endswith("/")) and self._holds(path)):
-            return True
-        return bool(self._sparse) and not self._sparse.isdisjoint(_above(path))
+        path, index = self._known_as(path), self._index
+        at = bisect_left(index.paths, path)
+        found = index.paths[at] if at < len(index.paths) else ""
+        if found.startswith(path) if not path or path.endswith("/") else found == path:
+            return bool(index.paths)
+        return bool(index.sparse) and not index.sparse.isdisjoint(_above(path))
 
     def has_link(self, path: str) -> bool:
         """Whether it is a symbolic link that git has there."""
-        return self._known_as(path) in self._links
+        return self._known_as(path) in self._index.links
 
     def _known_as(self, path: str) -> str:
         """A path as one that the file system takes for the same: where git has ``Build/a.py`` and
@@ -71,37 +84,12 @@ class Tracked:
         """Whether names that differ in case are the same; git itself has no ``.GIT``."""
         return os.path.lexists(os.path.join(self._top, ".GIT"))
 
-    def _holds(self, folder: str) -> bool:
-        at = bisect_left(self._sorted, folder)
-        return at < len(self._sorted) and self._sorted[at].startswith(folder)
+    @property
+    def _index(self) -> _Index:
+        return _Index() if isinstance(self._read, Reason) else self._read
 
     @cached_property
-    def _files(self) -> frozenset[str]:
-        return self._of_mode(lambda mode: mode not in (_FOLDER, _GITLINK))
-
-    @cached_property
-    def _links(self) -> frozenset[str]:
-        return self._of_mode(lambda mode: mode == _LINK)
-
-    @cached_property
-    def _sparse(self) -> frozenset[str]:
-        return self._of_mode(lambda mode: mode == _FOLDER)
-
-    @cached_property
-    def _sorted(self) -> list[str]:
-        """All paths, those of folders ending in ``/``: what is in a folder stands together."""
-        linked = self._of_mode(lambda mode: mode == _GITLINK)
-        return sorted([*self._of_mode(lambda _: True), *(f"{path}/" for path in linked)])
-
-    def _of_mode(self, wanted: Callable[[int], bool]) -> frozenset[str]:
-        """The paths of all modes that are wanted."""
-        if isinstance(self._read, Reason):
-            return frozenset()
-        known = (path for path, mode in self._read.items() if wanted(mode))
-        return frozenset(map(self._known_as, known) if self._folds else known)
-
-    @cached_property
-    def _read(self) -> dict[str, int] | Reason:
+    def _read(self) -> _Index | Reason:
         directory = git_directory(self._top)
         if isinstance(directory, Reason):
             return directory
@@ -117,15 +105,27 @@ class Tracked:
                 return Reason("found a .git that is no repository, it has no HEAD; remove it")
             except OSError as error:
                 return unreadable(error, "a .git", CLONE)
-            return {}  # nothing was added yet
+            return _Index()  # nothing was added yet
         data = read_file(place, _LONGEST_INDEX, what="a git index", instead=CLONE)
         if isinstance(data, Reason):
             return data
         try:
-            found = entries(data, length_of_sums(data))
-            return {os.fsdecode(path): mode for path, mode in found}
+            return self._sorted(entries(data, length_of_sums(data)))
         except (ValueError, IndexError, struct.error):
             return Reason(_UNREADABLE)
+
+    def _sorted(self, listed: Iterable[tuple[bytes, int]]) -> _Index:
+        paths: list[str] = []
+        links: set[str] = set()
+        sparse: set[str] = set()
+        for name, mode in listed:
+            path = self._known_as(os.fsdecode(name))
+            paths.append(f"{path}/" if mode == _GITLINK else path)
+            (links.add if mode == _LINK else links.discard)(path)
+            if mode == _FOLDER:
+                sparse.add(path)
+        paths.sort()
+        return _Index(paths, links, sparse)
 
 
 def length_of_sums(data: bytes) -> int:
@@ -150,7 +150,7 @@ def _above(path: str) -> list[str]:
     return [path[: at + 1] for at, sign in enumerate(path) if sign == "/"]
 
 
-def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
+def entries(data: bytes, length: int) -> Iterator[tuple[bytes, int]]:
     """The paths of an index whose hashes have so many bytes, with their modes; that of a folder
     which is not checked out ends in ``/``.
 
@@ -161,7 +161,6 @@ def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
     if signature != b"DIRC" or version not in (2, 3, 4):
         raise ValueError
     at, path, left = 12, b"", _LONGEST_INDEX
-    found: list[tuple[bytes, int]] = []
     for _ in range(count):
         (mode,) = struct.unpack_from(">I", data, at + 24)
         (flags,) = struct.unpack_from(">H", data, at + 40 + length)
@@ -180,7 +179,7 @@ def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
             raise ValueError
         if len(path) > LONGEST_PATH or left < 0:  # those of version 4 go on from others
             raise ValueError("too long")
-        found.append((path, mode))
+        yield path, mode
     while at < len(data) - length:  # extensions, then the sum of all
         name, size = struct.unpack_from(">4sI", data, at)
         if name == b"link":  # most of it stands in another file
@@ -188,7 +187,6 @@ def entries(data: bytes, length: int) -> list[tuple[bytes, int]]:
         at += 8 + size
     if at != len(data) - length:
         raise ValueError
-    return found
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

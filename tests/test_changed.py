@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from programs import program, renamed
 
 import provenance
+from provenance.changed import _read
 from provenance.cli import main
+from provenance.decode import shown
 
 pytestmark = pytest.mark.usefixtures("in_this_process")
 
@@ -175,6 +179,40 @@ def test_where_branches_were_merged_crosswise_nothing_that_the_base_took_away_co
     git("checkout", "-q", "main")
     git("merge", "-q", "--no-edit", "work")
     assert (branch / "src" / "old.py").exists()
+
+
+def test_where_git_has_too_much_to_say_all_files_are_looked_at(
+    branch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told as a clone without trees."""
+    (branch / "more").mkdir()
+    for number in range(500):  # more than a pipe holds
+        (branch / "more" / f"{'x' * 200}{number}").write_text("")
+    git("add", ".")
+    git("commit", "-q", "-m", "many")
+    monkeypatch.setattr("provenance.changed.MOST_OUTPUT", 1_000, raising=False)
+    monkeypatch.setattr("provenance.history.MOST_OUTPUT", 1_000)
+    everything = [f"src/{name}.py" for name in ("added", "old", "own", "touched")]
+    assert paths(audited("--diff", "HEAD", code=1)) == everything
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["100644 blob", "100755 blob", "120000 blob", "160000 commit"]),
+            st.text("ab1\t\n ", min_size=1)
+            | st.just(f"100644 blob {'1' * 40}\ta")
+            | st.just(f"x\n100644 blob {'1' * 40}\ta"),
+        ),
+        max_size=5,
+    )
+)
+def test_no_name_of_a_file_is_taken_for_another_line(files: list[tuple[str, str]]) -> None:
+    """A link could be called as git writes that a file is there."""
+    listed = "".join(f"{head} {'2' * 40}\t{path}\0" for head, path in files)
+    asked = {shown(path) for _, path in files} | {"a"}
+    expected = [(shown(path), "2" * 40) for head, path in files if head.startswith("100")]
+    assert list(_read(listed.encode(), asked)) == expected
 
 
 def test_nothing_changed_is_clean(branch: Path) -> None:

@@ -184,6 +184,15 @@ def test_wheel_is_fetched_once_then_cached(shelf: Path, monkeypatch: pytest.Monk
 
 
 @needs_pip
+def test_an_archive_of_an_odd_name_is_refused(shelf: Path, tmp_path: Path) -> None:
+    """It was a fault of ours: its name was to stand beside it, in ASCII."""
+    put_wheel(shelf).rename(shelf / "toy_model-1.0-1é-py3-none-any.whl")
+    with pytest.raises(SourceError, match="letters, digits and"):
+        open_source("pypi:toy-model==1.0")
+    assert not list((tmp_path / "cache").rglob("*.whl*"))
+
+
+@needs_pip
 def test_wheel_for_another_python_is_fetched(shelf: Path) -> None:
     put_wheel(shelf, requires="<3.5")
     assert "py3-none-any" in model_of("pypi:toy-model==1.0")

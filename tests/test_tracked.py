@@ -371,7 +371,7 @@ def test_paths_of_an_index_are_bounded(tmp_path: Path, version: int, made: list[
     """Each could go on from one of 300 MB."""
     whole = b"DIRC" + struct.pack(">II", version, len(made)) + b"".join(made)
     with pytest.raises(ValueError, match="too long"):
-        entries(whole + bytes(20), 20)
+        list(entries(whole + bytes(20), 20))
 
 
 @given(

@@ -135,6 +135,13 @@ def fuzz_ignore(data: bytes) -> None:
         ignored(name, rules)
 
 
+class _All:
+    """Every path."""
+
+    def __contains__(self, path: object) -> bool:
+        return True
+
+
 def fuzz_git(data: bytes) -> None:
     """What git prints, and the files of a ``.git`` that are read without it."""
     kind, rest = data[:1], data[1:]
@@ -144,7 +151,7 @@ def fuzz_git(data: bytes) -> None:
             assert re.fullmatch(r"\d{4}-\d\d-\d\d", day.authored)
         return
     if kind == b"\1":
-        for path, digest in changed._read(rest.decode("utf-8", "surrogateescape")):
+        for path, digest in changed._read(rest, _All()):
             assert all(map(printable, path))
             assert digest
         return
@@ -185,7 +192,7 @@ def fuzz_tracked(data: bytes) -> None:
     assert problem is None or len(problem) > 20
     if problem is not None:
         assert not found.has("a.py")
-    for path in found._files:
+    for path in found._index.paths:
         assert path
         assert found.has(path)
         assert all(found.has(path[: at + 1]) for at, sign in enumerate(path) if sign == "/")
