@@ -31,7 +31,7 @@ from provenance.history import (
 from provenance.regular import read_file
 
 SECONDS = 120
-"""So long may git take for one answer."""
+"""So long may git take for one answer, or for all listings together."""
 
 _LONGEST = 100_000_000
 _MOST_BASES = 50
@@ -105,7 +105,8 @@ def _tree(root: str, base: str, paths: Container[str]) -> dict[str, str]:
             before: dict[str, str] | None = {} if len(tops) > _MOST_BASES else None
             left = MOST_OUTPUT
             for top in tops if before is None else ():
-                ended = ask(git, place, found, ("ls-tree", "-r", "-z", "--full-tree", top), SECONDS)
+                listing = ("ls-tree", "-r", "-z", "--full-tree", top)
+                ended = ask(git, place, found, listing, SECONDS / len(tops))
                 left -= len(ended.stdout)
                 if ended.returncode or left < 0:
                     before = None if left >= 0 else {}
