@@ -17,6 +17,8 @@ from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.settings import SETTINGS, Setting
 from provenance.terminal import (
     Command,
+    check_same,
+    contents,
     cores,
     no_dash,
     open_as,
@@ -158,6 +160,8 @@ def audit(
     outputs = plan.places["output"]
     for path in outputs:
         format_of(path)  # before the work is done
+    (path,) = plan.places["baseline"]
+    before = contents(path)
     with progress_bar("Auditing") as progress:
         done = run(plan, jobs=plan.policy.jobs or cores(), progress=progress, fresh=write_baseline)
     said = done.audit
@@ -165,8 +169,8 @@ def audit(
     shown = replace(said, incomplete=(*said.incomplete, *failed))
     accepted, lost = write_baseline and not said.incomplete, None
     if accepted:
-        (path,) = plan.places["baseline"]
         try:
+            check_same(before, path)
             write_whole(Path(path), baseline_text(plan, done, reason), "--baseline")
         except (ProvenanceError, OSError) as error:  # what fails is told all the same
             accepted, lost = False, error
@@ -349,6 +353,9 @@ def notices(
     given = _given(context, values)
     plan = planned(paths, config=config, settings=given)
     _tell_what_is_no_code(paths)
+    (place,) = plan.places["notices-file"]
+    read = (place, *filter(None, [plan.file]))
+    before = contents(*read)
     with progress_bar("Auditing") as progress:
         said = whole = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
     wide = widened(plan, bool(config), given) if write else None
@@ -358,17 +365,17 @@ def notices(
     incomplete = (*said.incomplete, *whole.incomplete)
     part = None if whole is said else {file.path for file in said.report.files}
     text = notices_text(whole, part, *plan.listed_from)
-    policy, before, added = with_stanzas(plan, said, reason)
+    policy, there, added = with_stanzas(plan, said, reason)
     comments = "".join(f"\n{path}\n\n{header}" for path, header in headers(said).items())
-    (place,) = plan.places["notices-file"]
     if write:
-        check_notices(wide or plan, text, (policy, before + added))
+        check_notices(wide or plan, text, (policy, there + added))
     if write and incomplete:  # what is missing may need notices, and may have them there
         click.echo("provenance: the notices were not written: not complete", err=True)
     elif write:
+        check_same(before, *read)
         write_whole(Path(place), text, "--notices-file")
         if added:
-            write_whole(Path(policy), before + added, "--config")
+            write_whole(Path(policy), there + added, "--config")
         click.echo(f"{printable(os.path.relpath(place))}: written")
         if added:
             click.echo(f"{printable(os.path.relpath(policy))}: declarations added")

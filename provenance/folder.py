@@ -50,6 +50,11 @@ _IGNORED, _ENVIRONMENT, _OTHERS = (
 )
 _MOST_LOOKED_AT = 2_000
 _LONGEST_IGNORE_FILE = 1_000_000
+_MOST_IGNORE_LINES = 200_000  # of all such files, whose rules are kept
+_TOO_MANY_RULES = Reason(
+    f"found a .gitignore beyond {_MOST_IGNORE_LINES:,} lines of such files, expected fewer in one "
+    "tree, and looked at what this one ignores; shorten them, or scan parts"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +177,7 @@ class _Tree:
 
     def __init__(self, root: str, inner: str) -> None:
         """``inner`` is the path from the git root to the tree's, empty or ending in ``/``."""
-        self.root, self._inner = root, inner
+        self.root, self._inner, self._left = root, inner, _MOST_IGNORE_LINES
         self.places: dict[str, _Place | None] = {}
         """By their paths, None where nothing of one is read."""
 
@@ -187,7 +192,7 @@ class _Tree:
             opened_folder(self.root, prefix) as opened,
             os.scandir(folder if opened is None else opened) as listing,
         ):
-            return {entry.name: _kind(entry) for entry in listing}
+            return {entry.name: _kind(entry) for entry in sorted(listing, key=_name)}
 
     def entered(
         self, here: _Place, entries: Collection[str]
@@ -208,8 +213,11 @@ class _Tree:
             instead = "shorten or remove it"
             path = f"{prefix}.gitignore"
             data = read_within(self.root, path, _LONGEST_IGNORE_FILE, instead=instead)
+            self._left -= data.count(b"\n") if isinstance(data, bytes) else 0
             if isinstance(data, Reason):
                 problem = data
+            elif self._left < 0:
+                problem = _TOO_MANY_RULES
             else:
                 rules = (*rules, (os.fsencode(self._inner + prefix), rules_in(data)))
         place = _Place(prefix, rules, checkout, aside)
@@ -323,6 +331,10 @@ def _leads_out(part: str) -> bool:
 
 
 # --- kinds of entries ---------------------------------------------------------------------
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
 def _kind(entry: os.DirEntry[str]) -> Literal["link", "folder", "other"] | Reason:

@@ -12,6 +12,8 @@ MOST_HIDDEN = 1_000
 """Globs of origins that may be hidden."""
 LONGEST_HIDDEN = 100_000
 """Characters of all of them together."""
+LONGEST_TEXT = 10_000
+"""Characters of a name, a licence or a reason; an index with more in one is refused."""
 
 
 def texts_of(name: str, given: object) -> tuple[str, ...]:
@@ -91,10 +93,15 @@ def text_of(name: str, given: object) -> str | None:
     """A text that was given to a call and is written to a file, or None.
 
     Raises:
-        UsageError: it is another thing, or has what is no character.
+        UsageError: it is another thing, or has what is no character, or more than such a text has.
     """
     if given is None:
         return None
+    if isinstance(given, str) and len(given) > LONGEST_TEXT:
+        raise UsageError(
+            f"{name}: found {len(given):,} characters, expected at most {LONGEST_TEXT:,}; shorten "
+            "it"
+        )
     with suppress(UnicodeEncodeError):
         if isinstance(given, str) and given.encode():
             return given

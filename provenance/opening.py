@@ -11,9 +11,9 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from provenance.given import LONGEST_TEXT
 from provenance.model import Family, Parameters, Release
 
-_LONGEST = 10_000
 _MOST_FIELDS = 20
 _MOST = 100_000
 """Of a parameter that is a number; the greatest chosen is below a hundred."""
@@ -67,7 +67,7 @@ class Origins(Mapping[int, OriginFacts]):
             if not set(map(type, known)) <= {str, type(None)}:
                 raise ValueError("an organisation or country that is no text")
         shown = (self.names, self.families, self.titles, self._organisations, self._countries)
-        if any(text and len(text) > _LONGEST for texts in shown for text in texts):
+        if any(text and len(text) > LONGEST_TEXT for texts in shown for text in texts):
             raise ValueError("a name of an origin, or what is known of it, longer than any is")
         for day in set(self.first):
             day_of(day)
@@ -210,7 +210,7 @@ def _text_or_none(value: Any, name: str) -> str | None:
 def _short(value: Any, name: str) -> str:
     """A text that each finding has once more, and of a link the path for each field."""
     text = _text(value, name)
-    if len(text) > _LONGEST or (name == "link" and text.count("{") > _MOST_FIELDS):
+    if len(text) > LONGEST_TEXT or (name == "link" and text.count("{") > _MOST_FIELDS):
         raise ValueError(f"a {name} that is longer than any is")
     return text
 

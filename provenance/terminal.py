@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provenance.errors import LEAST_DEPTH, LEAST_MEMORY, ExitCode, ProvenanceError, UsageError
+from provenance.errors import (
+    LEAST_DEPTH,
+    LEAST_MEMORY,
+    ClusterError,
+    ExitCode,
+    ProvenanceError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from provenance.model import Report
@@ -308,10 +315,9 @@ def _ended_by_signals() -> Iterator[None]:
     sys.unraisablehook = again
     try:
         yield
-    except _OTHERWISE_TOLD:
-        raise
-    except Exception:
-        if told:  # a library of C that was being loaded made another error of it
+    except Exception as error:
+        # a library of C that was being loaded made another error of it, or Java was told to end too
+        if told and (isinstance(error, ClusterError) or not isinstance(error, _OTHERWISE_TOLD)):
             raise KeyboardInterrupt from None
         raise
     finally:
@@ -395,6 +401,34 @@ def say_lacking(report: Report, sources: Mapping[str, str], remedy: str = "") ->
             f"gone or has changed: only its places are in the report{remedy}",
             err=True,
         )
+
+
+def contents(*paths: str) -> tuple[str | None, ...]:
+    """What stands in files that will be replaced by what is made of it, as their SHA-256; None
+    where nothing can be read."""
+    from provenance.regular import sha256_of
+
+    found: list[str | None] = []
+    for path in paths:
+        try:
+            found.append(sha256_of(path))
+        except OSError:
+            found.append(None)
+    return tuple(found)
+
+
+def check_same(before: tuple[str | None, ...], *paths: str) -> None:
+    """That nobody else has written files since their ``contents`` were looked at.
+
+    Raises:
+        ProvenanceError: somebody has, whose work would be lost.
+    """
+    for path, was, now in zip(paths, before, contents(*paths), strict=True):
+        if was != now:
+            raise ProvenanceError(
+                f"{path}: found that it was changed while this ran, expected nobody else to write "
+                "it at the same time; run it again"
+            )
 
 
 def write_whole(path: Path, content: str | bytes, option: str = "--output") -> None:

@@ -89,7 +89,7 @@ ALLOWED = {
     "units": "pages recent schema stored",
     "seen": "",
     "elements": "model pages parse recent schema stored",
-    "opening": "model",
+    "opening": "given model",
     "index": (
         "checksum elements errors model null opening pages postings recent references.__init__ "
         "regular schema seen sketch stored units"

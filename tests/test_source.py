@@ -238,6 +238,22 @@ def test_files_whose_names_are_shown_alike_are_told_apart(tmp_path: Path) -> Non
     assert "shown as that of another file" in reasons(opened(tmp_path))["a\\tb.py"]
 
 
+def test_rules_of_one_tree_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of each folder are kept to the end; what is beyond hides nothing, whatever order the
+    system lists folders in."""
+    monkeypatch.setattr("provenance.folder._MOST_IGNORE_LINES", 5)
+    put(tmp_path, ".git/HEAD")
+    for name in "dbca":
+        put(tmp_path, f"{name}/.gitignore", text="#\n#\nb.py\n")
+        put(tmp_path, f"{name}/b.py")
+    source = opened(tmp_path)
+    told = reasons(source)
+    assert {path for path in told if path.endswith("b.py")} == {"d/b.py"}
+    assert {path for path, why in told.items() if "expected fewer in one tree" in why} == {
+        f"{name}/.gitignore" for name in "abc"
+    }
+
+
 def test_a_line_of_gitignore_ends_where_git_ends_it(tmp_path: Path) -> None:
     """At a line feed, not at every sign that some take for the end of one: what stands behind that
     would be a rule of its own, and hide more than git does."""

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from audits import audit, finding, ruling
@@ -18,6 +19,7 @@ from programs import program, renamed
 
 import provenance
 from audited.commands import OWN, audited, failures, run
+from provenance import auditing
 from provenance.model import Declaration, Ruling
 from provenance.notices import MARK, notice_files, spaced
 from provenance.report.notices import notices_text
@@ -59,6 +61,39 @@ def test_one_command_is_the_way_out_and_an_edit_elsewhere_does_not_undo_it(dirty
     before = Path("provenance.toml").read_text()
     run("notices", "--write", code=0)
     assert Path("provenance.toml").read_text() == before, "nothing is declared twice"
+
+
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["notices", "--write"], "THIRD_PARTY_NOTICES.md"),
+        (["notices", "--write"], "provenance.toml"),
+        (["audit", "--write-baseline"], "provenance-baseline.json"),
+    ],
+)
+def test_what_somebody_else_wrote_meanwhile_is_not_lost(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], file: str
+) -> None:
+    """Of several that wrote at once, as jobs of CI do, only the last one's work was left."""
+    if "notices" in command:
+        run(*command, code=0)
+    (dirty / "src" / "more.py").write_text(renamed(program(1)))
+    usual = auditing.audit
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        done = usual(*arguments, **named)
+        with open(file, "a") as other:
+            other.write("# another\n")
+        return done
+
+    monkeypatch.setattr(auditing, "audit", meanwhile)
+    expected = {name: Path(name).read_text() for name in os.listdir() if Path(name).is_file()}
+    expected[file] = expected.get(file, "") + "# another\n"
+    said = run(*command, code=3).output
+    assert f"{file}: found that it was changed while this ran" in " ".join(said.split())
+    assert expected == {
+        name: Path(name).read_text() for name in os.listdir() if Path(name).is_file()
+    }
 
 
 def test_the_header_comment_alone_declares_as_well(dirty: Path) -> None:

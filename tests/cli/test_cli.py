@@ -570,6 +570,7 @@ def test_what_is_interrupted_while_it_is_loaded_says_so(tmp_path: Path) -> None:
 _LOADS = """
 import signal
 import click
+from provenance.errors import ClusterError
 from provenance.terminal import Group
 
 @click.group(cls=Group)
@@ -580,22 +581,35 @@ def load() -> None:
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
-        raise ImportError("initialization failed") from None
+        raise {made_of_it} from None
 
 main(["load"])
 """
 
 
-def test_who_is_interrupted_while_a_library_is_loaded_is_told_so() -> None:
-    """One in C made an ImportError of it: a traceback, and a fault of ours."""
+@pytest.mark.parametrize("made_of_it", ["ImportError('failed')", "ClusterError('no Java')"])
+def test_who_is_interrupted_is_told_so_whatever_libraries_make_of_it(made_of_it: str) -> None:
+    """One in C made an ImportError of it while it was loaded: a traceback, and a fault of ours.
+    Under Spark, Java ends first."""
+    code = _LOADS.format(made_of_it=made_of_it)
     ended = subprocess.run(
-        [sys.executable, "-c", _LOADS], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     told = "provenance: interrupted; nothing is written by half\n"
     assert (ended.returncode, ended.stderr) == (3, told)
 
 
 # --- index --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--origin", "--license"])
+def test_what_no_index_may_have_is_refused_before_it_is_built(option: str, tmp_path: Path) -> None:
+    """It was told as want of room, and who read it said that the index is damaged."""
+    (tmp_path / "m.py").write_text(program(1))
+    built = run("index", "build", tmp_path / "m.py", "-o", tmp_path / "i.db", option, "x" * 10_001)
+    assert built.exit_code == 2
+    assert f"{option[2:]}: found 10,001 characters, expected at most 10,000" in built.stderr
+    assert not (tmp_path / "i.db").exists()
 
 
 def test_index_commands_from_nothing(tmp_path: Path, mine: Path) -> None:
