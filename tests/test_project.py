@@ -174,7 +174,7 @@ ALLOWED = {
         "references.manifest release schema segments sketch source statements version workers "
         "writing"
     ),
-    "terminal": "aside errors notices policy report.text workers",
+    "terminal": "aside errors notices policy regular report.text workers",
     # the audit step: a policy, what it makes of a report, what was accepted before
     "settings": "",
     "policy": "errors regular release settings toml",
