@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from provenance.regular import real_path
+
 LOCK = "lock"
 _END = ".part"
 
@@ -142,7 +144,7 @@ def behind(name: Path) -> Path:
     Raises:
         OSError: they lead in a loop.
     """
-    target = Path(os.path.realpath(name))
+    target = Path(real_path(name))
     if target.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(name))
     return target

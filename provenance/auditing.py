@@ -26,7 +26,7 @@ from provenance.policy import (
     parsed,
 )
 from provenance.references import DEFAULT_INDEX
-from provenance.regular import is_elsewhere, read_file
+from provenance.regular import is_elsewhere, read_file, real_path
 from provenance.release import checked_day
 from provenance.ruling import Scope, is_glob, names_of, rulings
 from provenance.settings import Policy
@@ -189,9 +189,7 @@ def _there(root: str, paths: Iterable[str], *, code: bool) -> set[str]:
     which may lead to where it was moved; or, but for ``code`` alone, another file, as a policy."""
     here = [path for path in paths if not is_elsewhere(path)]
     named = [(one, os.path.normcase(at)) for one, at in find_named(root, here)]
-    found = {
-        one for one, at in named if _is_there(at) and os.path.normcase(os.path.realpath(at)) == at
-    }
+    found = {one for one, at in named if _is_there(at) and os.path.normcase(real_path(at)) == at}
     if not code:
         others = (path for path in here if not path.endswith(ENDINGS))
         found.update(path for path in others if _is_there(os.path.join(root, path)))
@@ -220,7 +218,10 @@ def _leads_to(root: str, link: str, named: frozenset[str] | None) -> bool:
     place = os.path.join(root, link)
     if named is None or (os.path.isfile(place) and not link.endswith(ENDINGS)):
         return True
-    target = PurePath(shown(os.path.realpath(place)))
+    try:
+        target = PurePath(shown(real_path(place)))
+    except OSError:  # it leads too far for anybody to know
+        return True
     return os.path.lexists(place) and any(str(one) in named for one in (target, *target.parents))
 
 
@@ -355,7 +356,7 @@ def check_notices(plan: Plan, notices: str, policy: tuple[str, str]) -> None:
             "expected none that would be lost; name another file with --notices-file, or take this "
             "one away"
         )
-    if os.path.realpath(place) == os.path.realpath(policy[0]):
+    if real_path(place) == real_path(policy[0]):
         raise UsageError(
             f"{place}: found the policy, where declarations are added, expected another file "
             "for the notices; name one with --notices-file"

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_MOST_LINKS = 100  # of a path; the system follows forty
+from provenance.regular import passed, real_path
+
 _ESCAPED = re.compile(rb"\\([0-7]{3})")  # signs of names
 
 
@@ -34,37 +34,21 @@ def stands_in(source: str) -> bool:
     from provenance.policy import repository_root
 
     try:
-        real = os.path.realpath(source)
+        real = real_path(source)
     except ValueError:  # no path, which a saved report may name
         return False
     whole = os.path.isdir(real)
     bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)
     if bound is None:
         return False
-    real_folder = Path(os.path.realpath(cache_folder()))  # which knows what only Windows has, too
-    places = [*_way(cache_folder()), *map(str, (real_folder, *real_folder.parents))]
+    real_folder = Path(real_path(cache_folder()))  # which knows what only Windows has, too
+    places = [*passed(cache_folder()), *map(str, (real_folder, *real_folder.parents))]
     mounted = _mounted()
     inside = os.path.join(_on_device(bound, mounted), "")
     return any(
         _is_same(one, bound) or os.path.join(_on_device(one, mounted), "").startswith(inside)
         for one in places
     )
-
-
-def _way(path: str) -> Iterator[str]:
-    """The places that are passed on the way to an absolute path, links followed one by one."""
-    at, *parts = Path(path).parts
-    at, left, links = at.replace("//", "/"), parts[::-1], 0  # two slashes are one, but for POSIX
-    yield at
-    while left and links < _MOST_LINKS:
-        place = os.path.normpath(os.path.join(at, left.pop()))
-        yield place
-        if os.path.islink(place):
-            links += 1
-            to = Path(at, os.readlink(place).removeprefix("\\\\?\\"))
-            at, left = to.anchor.replace("//", "/"), [*left, *to.parts[:0:-1]]
-        else:
-            at = place
 
 
 def _is_same(first: str, second: str) -> bool:

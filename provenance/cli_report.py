@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from os.path import isfile, realpath
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from provenance.errors import ExitCode, ProvenanceError, SourceError, UsageError
+from provenance.regular import real_path
 from provenance.terminal import (
     Command,
     limits,
@@ -70,7 +71,7 @@ def check_apart(html: Path | None, output: Path | None, read: Iterable[str]) -> 
     Raises:
         UsageError: something would be lost.
     """
-    if html and output and realpath(html) == realpath(output):
+    if html and output and real_path(html) == real_path(output):
         raise UsageError(
             f"{html}: found it named by --html and --output, expected two files; name another"
         )
@@ -79,9 +80,9 @@ def check_apart(html: Path | None, output: Path | None, read: Iterable[str]) -> 
             f"{html}: found the page sent to the output, where the report goes too, expected two "
             "places; name a file with --output, or the page alone with --format html"
         )
-    held = {realpath(one) for one in read}
+    held = {real_path(one) for one in read}
     for option, path in (("--html", html), ("--output", output)):
-        if path and path.is_file() and realpath(path) in held:
+        if path and path.is_file() and real_path(path) in held:
             raise UsageError(
                 f"{path}: found it read by this call too, expected another file, as it would be "
                 f"lost; name one with {option}"

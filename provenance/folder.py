@@ -22,6 +22,7 @@ from provenance.regular import (
     opened_folder,
     read_file,
     read_within,
+    real_path,
     unreadable,
 )
 from provenance.tracked import LONGEST_PATH, Tracked
@@ -310,7 +311,7 @@ def _joined(folder: str, name: str) -> str:
 def _is_linked(root: str, prefix: str) -> bool:
     """Whether a link is on the way from a root to a folder."""
     place = os.path.normpath(os.path.join(root, prefix))
-    return os.path.normcase(os.path.realpath(place)) != os.path.normcase(place)
+    return os.path.normcase(real_path(place)) != os.path.normcase(place)
 
 
 def _is_name(path: str) -> bool:
@@ -365,7 +366,7 @@ def _linked(
     root = tree.root
     place = os.path.join(root, path)
     try:
-        target = os.path.realpath(place)
+        target = real_path(place)
         folder = stat.S_ISDIR(os.stat(place).st_mode)
     except (OSError, ValueError):
         return Reason("found a symbolic link that leads nowhere; restore its target or remove it")

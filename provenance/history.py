@@ -33,7 +33,7 @@ from provenance.aside import temporary
 from provenance.decode import Reason, decode
 from provenance.errors import SourceError
 from provenance.model import LineDay
-from provenance.regular import is_there, read_at_most, read_file, unreadable
+from provenance.regular import is_there, read_at_most, read_file, real_path, unreadable
 from provenance.release import moment_of
 from provenance.tracked import CLONE, git_directory, small_text
 
@@ -126,7 +126,7 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
         The days of the lines that are committed; a line that is not has none. What the repository
         around the source does not have is asked of the one that it stands in, as in a submodule.
     """
-    root = os.path.realpath(source)
+    root = real_path(source)
     if not wanted or not os.path.exists(root):
         return NOTHING
     left = _Countdown(SECONDS_IN_ALL)
@@ -179,7 +179,7 @@ def _inside(root: str, wanted: Iterable[Wanted]) -> dict[str, list[Wanted]]:
         while folder not in known:
             passed.append(folder)
             place = os.path.join(root, *folder.split("/"))
-            if is_there(os.path.join(place, ".git")) and os.path.realpath(place) == place:
+            if is_there(os.path.join(place, ".git")) and real_path(place) == place:
                 known[folder] = folder
             else:
                 folder = os.path.dirname(folder)
@@ -251,12 +251,12 @@ def program(root: str) -> Program | None:
         SourceError: nobody can say where these begin.
     """
     name = "git.exe" if sys.platform == "win32" else "git"
-    start = Path(os.path.realpath(root))
+    start = Path(real_path(root))
     tops = [one for one in (start, *start.parents) if is_there(str(one / ".git"))]
     within = os.path.join(tops[-1] if tops else start, "")
 
     def is_outside(place: Path) -> bool:
-        way = (os.path.join(os.path.realpath(one), "") for one in (place, *place.parents))
+        way = (os.path.join(real_path(one), "") for one in (place, *place.parents))
         return not any(one.startswith(within) for one in way)  # nor behind a link that leads out
 
     path = os.environ.get("PATH", "").split(os.pathsep)

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from provenance.cachefolder import cache_folder, stands_in
+from provenance.regular import real_path
 from provenance.schema import sealed, tail
 
 _LONGEST = 10_000_000
@@ -64,5 +65,5 @@ def _noted(place: Path) -> Path | None:
     could bring it along."""
     if stands_in(str(place)):
         return None
-    folder, real = os.path.realpath(cache_folder()), os.path.realpath(place)
+    folder, real = real_path(cache_folder()), real_path(place)
     return Path(folder, "builds", blake2b(os.fsencode(real), digest_size=16).hexdigest())

@@ -20,7 +20,7 @@ from provenance.given import path_of
 from provenance.notices import folder_of
 from provenance.patterns import escaped, expand_braces
 from provenance.policy import REPOSITORY_MARKS, Found, find, read, repository_root
-from provenance.regular import is_elsewhere
+from provenance.regular import is_elsewhere, real_path
 from provenance.settings import SETTINGS, Policy
 
 _MOST_PLACES = 50
@@ -61,7 +61,7 @@ class Plan:
     def notices_folder(self) -> str:
         """The absolute folder that the file of notices speaks of, ending in ``/``, no link."""
         folder, name = os.path.split(self.places["notices-file"][0])
-        place = os.path.join(os.path.realpath(folder), name).replace(os.sep, "/")
+        place = os.path.join(real_path(folder), name).replace(os.sep, "/")
         inner = _inner(self.root, place)
         root = os.path.join(self.root, "").replace(os.sep, "/")
         return folder_of(place) if inner.startswith("../") else root + folder_of(inner)
@@ -138,7 +138,7 @@ def planned(
 def _bound(root: str, named: str | None) -> str | None:
     """The folder that a policy writes nothing outside of: that of the repository, but for one which
     is named and stands elsewhere. One that stands there is whoever's may change the repository."""
-    return None if named and not is_inside(os.path.realpath(named), root) else root
+    return None if named and not is_inside(real_path(named), root) else root
 
 
 def _places(
@@ -184,7 +184,7 @@ def _absolute(path: str) -> str:
     """A path without ``..``, but where that stands behind a link and is where the link leads. It is
     looked for: of a policy it may be on another computer."""
     plain = os.path.normpath(path)
-    return plain if os.path.realpath(plain) == os.path.realpath(path) else path
+    return plain if real_path(plain) == real_path(path) else path
 
 
 def _check_apart(
@@ -199,8 +199,8 @@ def _check_apart(
     written: set[str] = set()
     for key in ("output", "bundle"):
         for path in places[key]:
-            real = os.path.realpath(path)
-            if real in written or (file is not None and real == os.path.realpath(file)):
+            real = real_path(path)
+            if real in written or (file is not None and real == real_path(file)):
                 other = "another report is written to" if real in written else "is the policy"
                 raise UsageError(
                     f"{key}: found {shown(path)}, which {other}, expected a file of its own; name "
@@ -208,14 +208,14 @@ def _check_apart(
                 )
             written.add(real)
     for path in paths:
-        if os.path.realpath(path) in written:
+        if real_path(path) in written:
             raise UsageError(
                 f"{shown(path)}: found what is audited, and an output too, expected another file, "
                 "as it would be lost; name one with --output or --bundle"
             )
     for key in ("baseline", "notices-file", "index"):
         for path in places[key]:
-            if os.path.realpath(path) in written:
+            if real_path(path) in written:
                 raise UsageError(
                     f"{key}: found {shown(path)}, which is an output too, expected a file that "
                     f"nothing else is written to; name another with --{key}"
@@ -236,8 +236,8 @@ def _check_place(key: str, path: str, bound: str) -> None:
         )
     if key == "index":
         return  # only read
-    real = os.path.realpath(path)
-    linked = is_inside(path, bound) and not is_inside(real, os.path.realpath(bound))
+    real = real_path(path)
+    linked = is_inside(path, bound) and not is_inside(real, real_path(bound))
     found = f"a link, {shown(path)}, to {shown(real)}" if linked else f"{shown(path)} in a policy"
     inside(path, bound, f"{key}: found {found}", remedy)
 
@@ -248,7 +248,7 @@ def inside(path: str, bound: str, found: str, remedy: str) -> None:
     Raises:
         UsageError: it does not.
     """
-    real, home = os.path.realpath(path), os.path.realpath(bound)
+    real, home = real_path(path), real_path(bound)
     if not is_inside(real, home):
         raise UsageError(f"{found}, expected a path inside of {shown(bound)}; {remedy}")
     parts = {part.casefold().rstrip(". ") for part in _inner(home, real).split("/")}
@@ -308,7 +308,7 @@ def widened(plan: Plan, named: bool, settings: Mapping[str, object]) -> Plan | N
 
 def _is_unread(path: str) -> bool:
     """Whether a path is, or leads to, an archive of a kind that is not read."""
-    names = path.lower(), os.path.realpath(path).lower()
+    names = path.lower(), real_path(path).lower()
     return any(name.endswith(_UNREAD) for name in names) and os.path.isfile(path)
 
 
@@ -325,7 +325,7 @@ def _existing(path: str) -> str:
         raise UsageError(
             f"{shown(path)}: found no such file or folder, expected one; check the spelling"
         ) from error
-    return os.path.realpath(path)
+    return real_path(path)
 
 
 def _check_link(path: str) -> None:
@@ -335,9 +335,9 @@ def _check_link(path: str) -> None:
         UsageError: it is.
     """
     above, name = os.path.split(os.path.abspath(path))
-    place = os.path.join(os.path.realpath(above), name)
+    place = os.path.join(real_path(above), name)
     home = repository_root(os.path.dirname(place)) if os.path.islink(place) else None
-    if home is not None and not is_inside(os.path.realpath(place), home):
+    if home is not None and not is_inside(real_path(place), home):
         raise UsageError(
             f"{shown(path)}: found a link that leads out of the repository {shown(home)}, which is "
             "not followed; name what it leads to"
@@ -352,12 +352,12 @@ def _link(path: str, root: str) -> Iterator[str]:
         UsageError: it leads to such from elsewhere, as into another repository.
     """
     above, name = os.path.split(os.path.abspath(path))
-    place = os.path.join(os.path.realpath(above), name)
+    place = os.path.join(real_path(above), name)
     if not os.path.islink(place):
         return
     if is_inside(place, root):
         yield place
-    elif no_code([os.path.realpath(place)]) and not no_code([place]):
+    elif no_code([real_path(place)]) and not no_code([place]):
         raise UsageError(
             f"{shown(path)}: found a link to a file that is neither a .py file nor a notebook by "
             "its own name, which nobody looks at; put the code itself here"

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any
 
 from provenance.errors import UsageError
-from provenance.regular import is_there, remedy
+from provenance.regular import is_there, real_path, remedy
 from provenance.release import checked_day
 from provenance.settings import BY_KEY, Declaration, Policy, Setting
 from provenance.toml import table_of
@@ -87,8 +87,8 @@ def _is_own(path: str, folder: str) -> bool:
         UsageError: it is a link that leads out, or what nobody can read as one.
     """
     if os.path.islink(path):
-        bound = os.path.realpath(repository_root(folder) or folder)
-        if not os.path.realpath(path).startswith(os.path.join(bound, "")):
+        bound = real_path(repository_root(folder) or folder)
+        if not real_path(path).startswith(os.path.join(bound, "")):
             raise UsageError(
                 f"{path}: found a link that leads out of {bound}, which is not followed; name its "
                 "target with --config"

@@ -9,14 +9,19 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
 
 from provenance.decode import Reason
 from provenance.errors import SourceError
 
 _ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
+_MOST_LINKS = 40  # Linux follows so many, others fewer
+_MOST_PLACES = 1_000  # on the way to one
 MOST_DEEP = 100
 """Folders on the way from a root: each of them is opened for each of those that are below."""
 LEAVE_OUT = "leave it out with --exclude"
@@ -30,6 +35,42 @@ def is_elsewhere(path: str) -> bool:
     """Whether Windows may look for a path on another computer, and sign in there: it takes both
     slashes, mixed too, and ``\\??\\UNC``, which no library of its names tells."""
     return _ELSEWHERE.match(path) is not None
+
+
+def passed(path: str) -> Iterator[str]:
+    """The places that are passed on the way to a path, links followed one by one, until there are
+    more than any system follows."""
+    at, *parts = (Path(path) if os.path.isabs(path) else Path(os.getcwd(), path)).parts
+    at, left, links = at.replace("//", "/"), parts[::-1], 0  # two slashes are one, but for POSIX
+    yield at
+    while left and links <= _MOST_LINKS:
+        place = os.path.normpath(os.path.join(at, left.pop()))
+        yield place
+        try:
+            to = Path(at, os.readlink(place).removeprefix("\\\\?\\"))
+        except (OSError, ValueError):  # it is no link
+            at = place
+        else:
+            links += 1
+            at, left = to.anchor.replace("//", "/"), [*left, *to.parts[:0:-1]]
+
+
+def real_path(path: str | os.PathLike[str]) -> str:
+    """A path without links, as ``os.path.realpath`` says it; itself, absolute, where there are more
+    on the way than any system follows: Python does follow them, by a call in another before 3.13,
+    and then by the square of how many.
+
+    Raises:
+        OSError: it leads through more places than anybody means.
+    """
+    path = os.fspath(path)
+    if sys.platform != "win32":
+        places = [*islice(passed(path), _MOST_PLACES + 1)]
+        if len(places) > _MOST_PLACES:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        if os.path.islink(places[-1]):
+            return os.path.abspath(path)
+    return os.path.realpath(path)
 
 
 @contextmanager

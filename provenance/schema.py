@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.errors import IndexFileError
-from provenance.regular import remedy
+from provenance.regular import real_path, remedy
 
 APPLICATION_ID = 0x50726F76  # "Prov", in the file's header
 FORMAT_VERSION = 2
@@ -195,7 +195,7 @@ def open_checked(path: Path) -> sqlite3.Connection:
         IndexFileError: it is not.
     """
     _check_readable(path)
-    uri = path.resolve().as_uri() + "?mode=ro&immutable=1"
+    uri = Path(real_path(str(path))).as_uri() + "?mode=ro&immutable=1"
     connection = None
     try:
         connection = sqlite3.connect(uri, uri=True)

@@ -27,7 +27,7 @@ from provenance.limits import READ, Found, Limits
 from provenance.model import Release, Skipped, SourceFile, Unread
 from provenance.notices import LONGEST_FILE, MOST, MOST_BYTES, is_notice
 from provenance.patterns import Patterns
-from provenance.regular import read_file, read_within, remedy, sha256_of
+from provenance.regular import read_file, read_within, real_path, remedy, sha256_of
 from provenance.toml import table_of
 
 _NAMED_VERSIONED = re.compile(r"(?P<name>.+?)-v?(?P<version>\d[^-]*)(?:-.*)?")
@@ -210,7 +210,7 @@ def _open_folder(text: str, patterns: Patterns, limits: Limits) -> Source:
 
 def _listable(text: str) -> str:
     """The path of a directory, without links."""
-    root = os.path.realpath(text)
+    root = real_path(text)
     try:
         with os.scandir(root):
             return root

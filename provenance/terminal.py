@@ -25,6 +25,7 @@ from provenance.errors import (
     ProvenanceError,
     UsageError,
 )
+from provenance.regular import real_path
 
 if TYPE_CHECKING:
     from provenance.model import Report
@@ -483,7 +484,7 @@ def _check_name(path: Path, option: str) -> None:
     """
     from provenance.notices import is_notice
 
-    names = (path.name, os.path.basename(os.path.realpath(path)))
+    names = (path.name, os.path.basename(real_path(path)))
     if option != "--notices-file" and any(map(is_notice, names)):
         raise UsageError(
             f"{path}: found the name of a notice file, expected another, as what it names would "
@@ -509,11 +510,11 @@ def check_place(path: Path, option: str) -> None:
     from provenance.policy import repository_root
 
     named = Path(os.getcwd(), path)  # ``..`` stays: behind a link it is where that leads
-    real = Path(os.path.realpath(named))
+    real = Path(real_path(named))
     for place in (named, *named.parents):
         if not os.path.islink(place):
             continue
-        if root := repository_root(os.path.realpath(place.parent)):
+        if root := repository_root(real_path(place.parent)):
             raise UsageError(
                 f"{path}: found a link in the repository {root}, which is not followed, as anyone "
                 f"may have brought it; name its target, {real}, with {option}"

@@ -14,12 +14,13 @@ import struct
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from provenance.decode import Reason
 from provenance.errors import SourceError
-from provenance.regular import is_elsewhere, is_there, read_file, unreadable
+from provenance.regular import is_elsewhere, is_there, read_file, real_path, unreadable
 
 LONGEST_TEXT = 10_000_000
 LONGEST_PATH = 4_096
@@ -236,7 +237,9 @@ def _led_to(top: str, said: str) -> str | None:
     named = said.removeprefix("gitdir:").strip() if said.startswith("gitdir:") else ""
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return None
-    return os.path.realpath(os.path.join(top, named))
+    with suppress(OSError):  # it leads too far
+        return real_path(os.path.join(top, named))
+    return None
 
 
 def _leads_back(directory: str, place: str) -> bool:
@@ -244,7 +247,9 @@ def _leads_back(directory: str, place: str) -> bool:
     back = (small_text(os.path.join(directory, "gitdir"), LONGEST_PATH) or "").strip()
     if not back or "\0" in back or is_elsewhere(back):
         return False
-    return os.path.realpath(os.path.join(directory, back)) == place
+    with suppress(OSError):  # it leads too far
+        return real_path(os.path.join(directory, back)) == place
+    return False
 
 
 def _holder(folder: str) -> str:

@@ -12,6 +12,8 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
+from provenance.regular import real_path
+
 _HEADER = 100
 """Bytes before the first page's own."""
 _NUMBER = slice(96, 100)
@@ -29,7 +31,9 @@ def blank_unused(path: Path) -> None:
         OSError: it cannot be read or written.
         sqlite3.DatabaseError: it is no SQLite file.
     """
-    with closing(sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)) as connection:
+    with closing(
+        sqlite3.connect(Path(real_path(str(path))).as_uri() + "?mode=ro", uri=True)
+    ) as connection:
         roots = connection.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0")
         numbers = [1, *(root for (root,) in roots)]
     with open(path, "r+b", buffering=0) as file:

@@ -15,6 +15,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from ending import ends
@@ -40,7 +41,7 @@ from provenance.folder import IN_THE_SAME_TREE, find_named
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
 from provenance.patterns import Patterns, _beginning, expand_braces, spec_of
-from provenance.regular import MOST_DEEP
+from provenance.regular import MOST_DEEP, passed, real_path
 from provenance.release import from_metadata, from_project, license_of, normalised
 from provenance.source import open_named, open_source
 
@@ -393,6 +394,56 @@ def test_no_symbolic_link_is_followed_and_every_one_is_told(tmp_path: Path) -> N
 
 
 @needs_posix
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_a_chain_of_links_that_no_system_follows_is_told(tmp_path: Path) -> None:
+    """Python follows it, by a call in another for each link: a fault of ours, of 1,000 of them; or,
+    since 3.13, in time by the square. One of fewer that the system does follow is told as well."""
+    put(tmp_path, "own.py")
+    (tmp_path / "x").mkdir()
+    for number in range(1_500):
+        (tmp_path / "x" / str(number)).symlink_to(f"{number + 1}")
+    for name in ("a.py", "b.ipynb", "NOTICE"):
+        (tmp_path / name).symlink_to("x/0")
+    for number in range(9):  # fewer links, of as many steps
+        (tmp_path / "x" / f"y{number}").symlink_to(f"{'../x/' * 500}y{number + 1}")
+    (tmp_path / "x" / "y9").symlink_to("../own.py")
+    (tmp_path / "c.py").symlink_to("x/y0")
+    (tmp_path / ".git").write_text("gitdir: missing/../x/0\n")
+    source = opened(tmp_path)
+    assert paths(source) == ["own.py"]
+    assert {path: "leads nowhere" in why for path, why in reasons(source).items()} == {
+        **{"a.py": True, "b.ipynb": True, "c.py": True},
+    }
+    assert [str(one) for one in source.notices() if "leads nowhere" in str(one)]
+    with pytest.raises(SourceError):
+        opened(tmp_path / "a.py")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+@given(
+    st.dictionaries(
+        st.sampled_from("abcd"),
+        st.lists(
+            st.sampled_from(["a", "b", "c", "d", "..", ".", "f", "/"]), min_size=1, max_size=4
+        ),
+    ),
+    st.lists(st.sampled_from(["a", "b", "c", "d", "..", "f", "g"]), min_size=1, max_size=5),
+)
+def test_a_path_without_links_is_what_python_says(
+    links: dict[str, list[str]], way: list[str]
+) -> None:
+    """But for links in a loop, which are followed some times and no further."""
+    with TemporaryDirectory() as place:
+        Path(place, "f", "g").mkdir(parents=True)
+        for name, parts in links.items():
+            target = "/".join(parts).replace("//", f"{place}/")
+            Path(place, name).symlink_to(target.rstrip("/") or place)
+        path = os.path.join(place, *way)
+        expected = os.path.realpath(path)
+        assert real_path(path) == expected or not os.path.exists(path)
+        assert [*passed(path)][-1] == expected or not os.path.exists(path)
+
+
 def test_a_link_to_what_is_not_looked_at_is_no_link_to_what_is(tmp_path: Path) -> None:
     """Python in a file of another ending, in the data of git or where a glob leaves it out is run
     through a link, and would be scanned nowhere."""
