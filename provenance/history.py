@@ -21,13 +21,13 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from provenance.aside import temporary
 from provenance.decode import Reason, decode
@@ -35,7 +35,7 @@ from provenance.errors import SourceError
 from provenance.model import LineDay
 from provenance.regular import is_there, read_at_most, read_file, real_path, unreadable
 from provenance.release import moment_of
-from provenance.tracked import CLONE, git_directory, small_text
+from provenance.tracked import CLONE, LONGEST_PATH, git_directory, small_text
 
 SECONDS = 30
 """A file's history may take so long."""
@@ -107,11 +107,32 @@ class Repository:
     shallow: frozenset[str]
 
 
-class Program(NamedTuple):
-    """A program, and the folders in which it finds others, as one that is a script does."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A program, and the folders in which it finds others, as one that is a script does; what runs
+    of it, and whether that is to end."""
 
     place: str
     path: str
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def run(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """For as long as a process of it runs."""
+        self._running.add(process)
+        try:
+            if self._over.is_set():  # before it was known here
+                process.kill()
+            yield
+        finally:
+            self._running.discard(process)
+
+    def end(self) -> None:
+        """End all that run, and all that are started from now on."""
+        self._over.set()
+        for process in [*self._running]:
+            process.kill()
 
 
 def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
@@ -213,7 +234,8 @@ def _asked(
             def told(one: Wanted) -> _Answer:
                 return _blame(git, place, root, found, one, name or one.path, left)
 
-            answers = _all(told, wanted, max(1, min(jobs, 2 * (os.cpu_count() or 1))))
+            jobs = max(1, min(jobs, 2 * (os.cpu_count() or 1)))
+            answers = _all(told, wanted, jobs, git.end)
     except OSError as error:
         return History({}, not_run(error))
     lines = {
@@ -227,9 +249,14 @@ def _asked(
     return History(lines, f"{failed:,} of {of}: {'; '.join(reasons)}" if reasons else None)
 
 
-def _all(told: Callable[[Wanted], _Answer], wanted: Sequence[Wanted], jobs: int) -> list[_Answer]:
+def _all(
+    told: Callable[[Wanted], _Answer],
+    wanted: Sequence[Wanted],
+    jobs: int,
+    end: Callable[[], None],
+) -> list[_Answer]:
     """What is told of each, in as many threads as are wanted; where no more of them can be started,
-    the rest is told here."""
+    the rest is told here. Who is interrupted has what runs ``end``."""
     futures = []
     with ThreadPoolExecutor(jobs) as pool:
         try:
@@ -240,6 +267,7 @@ def _all(told: Callable[[Wanted], _Answer], wanted: Sequence[Wanted], jobs: int)
             return [*(future.result() for future in futures), *here]
         except BaseException:  # what has not begun is not waited for
             pool.shutdown(wait=False, cancel_futures=True)
+            end()
             raise
 
 
@@ -373,7 +401,7 @@ def _followed(said: str, directory: str, whole: str) -> str | None:
         if _OID.match(said):
             return said
         name = said.removeprefix("ref:").strip()
-        if name == said or not _REF.match(name) or ".." in name:
+        if name == said or len(name) > LONGEST_PATH or not _REF.match(name) or ".." in name:
             return None
         loose = _loose(directory, name) or _loose(whole, name)
         if loose:
@@ -496,14 +524,17 @@ def ask(
     call = [git.place, "--no-pager", "--literal-pathspecs"]
     call += ["-c", "core.commitGraph=false", "-c", "core.multiPackIndex=false", *arguments]
     tree = os.path.join(place, "tree")
-    with subprocess.Popen(
-        call,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tree,
-        env=environment,
-    ) as process:
+    with (
+        subprocess.Popen(
+            call,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=tree,
+            env=environment,
+        ) as process,
+        git.run(process),
+    ):
         return _answer(process, given, seconds)
 
 

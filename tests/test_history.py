@@ -19,7 +19,17 @@ from programs import program, renamed
 
 import provenance
 from provenance import history as module
-from provenance.history import History, Wanted, history, merged, read_porcelain
+from provenance.decode import Reason
+from provenance.history import (
+    History,
+    Program,
+    Repository,
+    Wanted,
+    ask,
+    history,
+    merged,
+    read_porcelain,
+)
 from provenance.model import LineDay
 from provenance.verdict import directed
 
@@ -769,3 +779,38 @@ def test_a_version_of_very_many_lines_costs_its_days_and_no_memory(tmp_path: Pat
     found = history(str(root), [*wanted(root), *wanted(root, "other.py")])
     assert sorted(found.lines) == ["other.py"]
     assert "1 of 2 files: git would take more than 512m" in str(found.reason)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script is started as POSIX does")
+def test_who_is_interrupted_does_not_wait_for_git(tmp_path: Path) -> None:
+    """A runner that asks a process alone to end waited for half a minute, and then killed it."""
+    script = tmp_path / "git"
+    script.write_text("#!/bin/sh\nexec sleep 1000\n")
+    script.chmod(0o755)
+    (tmp_path / "tree").mkdir()
+    called = Program(str(script), os.environ["PATH"])
+    found = Repository("", "", str(tmp_path), "0" * 40, "", frozenset())
+    runs = threading.Barrier(3)
+
+    def told(one: Wanted) -> dict[int, LineDay] | Reason:
+        runs.wait()
+        if one.path == "interrupted":
+            while len(called._running) < 1:
+                pass
+            raise KeyboardInterrupt
+        ask(called, str(tmp_path), found, [], 1_000)
+        return {}
+
+    wanted = [Wanted(path, "", ()) for path in ("interrupted", "slow", "begun after")]
+    with pytest.raises(KeyboardInterrupt):
+        module._all(told, wanted, 3, called.end)
+    assert not called._running
+    assert ask(called, str(tmp_path), found, [], 1_000).returncode == -9
+
+
+def test_a_reference_longer_than_a_path_is_none(tmp_path: Path) -> None:
+    """Each folder of it was asked for, from the first on: of a megabyte that took a minute."""
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".git" / "HEAD").write_text(f"ref: refs/heads/{'a/' * 4_000_000}x\n")
+    found = module.repository(str(tmp_path))
+    assert "no commit that is checked out" in str(found)
