@@ -88,6 +88,14 @@ if "--no-binary=:all:" in sys.argv:
     tarfile.open = lambda name=None, *arguments, **named: take(name)
     zipfile.ZipFile = Sdist
 sys.addaudithook(refuse)
+try:  # what a package says of itself, pip reads whole; Windows has no such bound
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    most = 2 << 30
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+except (ImportError, OSError, ValueError):
+    pass
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
@@ -193,11 +201,24 @@ def _keep(name: str, version: str, work: str, folder: str) -> str:
         )
     fetched = os.path.join(work, files[0])
     path = os.path.join(folder, files[0])
+    digest = sha256_of(fetched)
     with open(fetched + ".sha256", "w", encoding="ascii") as file:
-        file.write(f"{sha256_of(fetched)}  {files[0]}\n")
-    os.replace(fetched, path)
+        file.write(f"{digest}  {files[0]}\n")
+    if not _is_there(path, fetched, digest):
+        os.replace(fetched, path)
     os.replace(fetched + ".sha256", path + ".sha256")
     return path
+
+
+def _is_there(path: str, fetched: str, digest: str) -> bool:
+    """Put what was fetched in its place where nothing is yet. Whether the same stands there then:
+    another process may have fetched it at the same time, and be reading it."""
+    with suppress(OSError):  # something is there, or this file system has no such links
+        os.link(fetched, path)
+    try:
+        return sha256_of(path) == digest
+    except OSError:
+        return False
 
 
 # --- pip ----------------------------------------------------------------------------------

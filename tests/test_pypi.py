@@ -184,6 +184,35 @@ def test_wheel_is_fetched_once_then_cached(shelf: Path, monkeypatch: pytest.Monk
 
 
 @needs_pip
+def test_what_another_process_has_fetched_meanwhile_is_left(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was replaced by the same, and who was reading it told that another had been listed."""
+    put_wheel(shelf)
+    first = Path(pypi.fetch("toy-model", "1.0"))
+    before = first.stat()
+    monkeypatch.setattr(pypi, "cached", lambda name, version: None)
+    assert pypi.fetch("toy-model", "1.0") == str(first)
+    assert os.path.samestat(first.stat(), before)
+    first.write_bytes(b"damaged")
+    assert pypi.fetch("toy-model", "1.0") == str(first)
+    assert first.stat().st_size == before.st_size
+    assert sorted(os.listdir(first.parent)) == [first.name, f"{first.name}.sha256"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others do not bound memory so")
+def test_what_pip_makes_of_a_package_is_bounded(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a wheel says of itself took ten times its size: gigabytes for one of a megabyte."""
+    monkeypatch.setattr(pypi, "_GUARD", pypi._GUARD.replace("2 << 30", "256 << 20"))
+    requires = ">=3.8\n" + f"X: {'y' * 60}\n" * 700_000
+    put_wheel(shelf, requires=requires)
+    with pytest.raises(SourceError, match="MemoryError"):
+        open_source("pypi:toy-model==1.0")
+
+
+@needs_pip
 def test_an_archive_of_an_odd_name_is_refused(shelf: Path, tmp_path: Path) -> None:
     """It was a fault of ours: its name was to stand beside it, in ASCII."""
     put_wheel(shelf).rename(shelf / "toy_model-1.0-1é-py3-none-any.whl")
