@@ -193,7 +193,7 @@ def test_a_saved_result_has_nobody_look_on_another_computer(
     assert "of another computer" not in run("report", saved, "-o", sbom, "--source", mine).stderr
 
 
-@pytest.mark.parametrize("place", ["a\0b", "\ud800", "a" * 5_000, "", "/dev/null"])
+@pytest.mark.parametrize("place", ["a\0b", "\ud800", "a" * 5_000, "d/" * 1_200, "", "/dev/null"])
 def test_a_saved_result_that_names_no_source_is_written_as_a_page(
     mine: Path, index: Path, tmp_path: Path, place: str
 ) -> None:
