@@ -161,7 +161,7 @@ def audit(
     for path in outputs:
         format_of(path)  # before the work is done
     (path,) = plan.places["baseline"]
-    before = contents(path)
+    before = contents(path) if write_baseline else ()
     with progress_bar("Auditing") as progress:
         done = run(plan, jobs=plan.policy.jobs or cores(), progress=progress, fresh=write_baseline)
     said = done.audit
@@ -355,7 +355,7 @@ def notices(
     _tell_what_is_no_code(paths)
     (place,) = plan.places["notices-file"]
     read = (place, *filter(None, [plan.file]))
-    before = contents(*read)
+    before = contents(*read) if write else ()
     with progress_bar("Auditing") as progress:
         said = whole = run(plan, jobs=plan.policy.jobs or cores(), progress=progress).audit
     wide = widened(plan, bool(config), given) if write else None

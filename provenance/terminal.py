@@ -25,7 +25,7 @@ from provenance.errors import (
     ProvenanceError,
     UsageError,
 )
-from provenance.regular import real_path
+from provenance.regular import read_file, real_path
 
 if TYPE_CHECKING:
     from provenance.model import Report
@@ -267,6 +267,7 @@ def _never_strict() -> None:
             os.set_blocking(stream.fileno(), True)
 
 
+_LONGEST_MADE = 10_000_000  # bytes: a longer baseline is not read, nor are longer notices
 _OTHERWISE_TOLD = (
     ProvenanceError,
     OSError,
@@ -404,21 +405,14 @@ def say_lacking(report: Report, sources: Mapping[str, str], remedy: str = "") ->
         )
 
 
-def contents(*paths: str) -> tuple[str | None, ...]:
-    """What stands in files that will be replaced by what is made of it, as their SHA-256; None
-    where nothing can be read."""
-    from provenance.regular import sha256_of
-
-    found: list[str | None] = []
-    for path in paths:
-        try:
-            found.append(sha256_of(path))
-        except OSError:
-            found.append(None)
-    return tuple(found)
+def contents(*paths: str) -> tuple[bytes | None, ...]:
+    """What stands in files that will be replaced by what is made of it; None where nothing can be
+    read, or more than is ever made."""
+    found = (read_file(path, _LONGEST_MADE, follow=True) for path in paths)
+    return tuple(None if isinstance(one, str) else one for one in found)
 
 
-def check_same(before: tuple[str | None, ...], *paths: str) -> None:
+def check_same(before: tuple[bytes | None, ...], *paths: str) -> None:
     """That nobody else has written files since their ``contents`` were looked at.
 
     Raises:
