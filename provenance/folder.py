@@ -51,10 +51,11 @@ _IGNORED, _ENVIRONMENT, _OTHERS = (
 )
 _MOST_LOOKED_AT = 2_000
 _LONGEST_IGNORE_FILE = 1_000_000
-_MOST_IGNORE_LINES = 200_000  # of all such files, whose rules are kept
+_MOST_IGNORE_LINES, _MOST_IGNORE_BYTES = 200_000, 4_000_000  # of all: their rules are kept
 _TOO_MANY_RULES = Reason(
-    f"found a .gitignore beyond {_MOST_IGNORE_LINES:,} lines of such files, expected fewer in one "
-    "tree, and looked at what this one ignores; shorten them, or scan parts"
+    f"found a .gitignore beyond {_MOST_IGNORE_LINES:,} lines, or {_MOST_IGNORE_BYTES:,} bytes, of "
+    "such files, expected fewer in one tree, and looked at what this one ignores; shorten them, or "
+    "scan parts"
 )
 
 
@@ -178,7 +179,8 @@ class _Tree:
 
     def __init__(self, root: str, inner: str) -> None:
         """``inner`` is the path from the git root to the tree's, empty or ending in ``/``."""
-        self.root, self._inner, self._left = root, inner, _MOST_IGNORE_LINES
+        self.root, self._inner = root, inner
+        self._lines_left, self._bytes_left = _MOST_IGNORE_LINES, _MOST_IGNORE_BYTES
         self.places: dict[str, _Place | None] = {}
         """By their paths, None where nothing of one is read."""
 
@@ -214,16 +216,21 @@ class _Tree:
             instead = "shorten or remove it"
             path = f"{prefix}.gitignore"
             data = read_within(self.root, path, _LONGEST_IGNORE_FILE, instead=instead)
-            self._left -= data.count(b"\n") if isinstance(data, bytes) else 0
             if isinstance(data, Reason):
                 problem = data
-            elif self._left < 0:
+            elif self._is_too_much(data):
                 problem = _TOO_MANY_RULES
             else:
                 rules = (*rules, (os.fsencode(self._inner + prefix), rules_in(data)))
         place = _Place(prefix, rules, checkout, aside)
         self.places[prefix] = place
         return place, problem
+
+    def _is_too_much(self, data: bytes) -> bool:
+        """Whether the rules of a ``.gitignore`` are more than is kept of a tree."""
+        self._lines_left -= data.count(b"\n")
+        self._bytes_left -= len(data)
+        return min(self._lines_left, self._bytes_left) < 0
 
     def below(self, here: _Place, name: str) -> _Place | Reason:
         """A folder in another, or why it is left out."""

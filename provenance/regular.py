@@ -53,6 +53,7 @@ def passed(path: str) -> Iterator[str]:
         else:
             links += 1
             at, left = to.anchor.replace("//", "/"), [*left, *to.parts[:0:-1]]
+            yield at
 
 
 def real_path(path: str | os.PathLike[str]) -> str:
@@ -68,7 +69,7 @@ def real_path(path: str | os.PathLike[str]) -> str:
         places = [*islice(passed(path), _MOST_PLACES + 1)]
         if len(places) > _MOST_PLACES:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        if os.path.islink(places[-1]):
+        if sum(map(os.path.islink, places)) > _MOST_LINKS:
             return os.path.abspath(path)
     return os.path.realpath(path)
 

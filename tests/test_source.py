@@ -239,10 +239,13 @@ def test_files_whose_names_are_shown_alike_are_told_apart(tmp_path: Path) -> Non
     assert "shown as that of another file" in reasons(opened(tmp_path))["a\\tb.py"]
 
 
-def test_rules_of_one_tree_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bound", ["_MOST_IGNORE_LINES", "_MOST_IGNORE_BYTES"])
+def test_rules_of_one_tree_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
     """Those of each folder are kept to the end; what is beyond hides nothing, whatever order the
     system lists folders in."""
-    monkeypatch.setattr("provenance.folder._MOST_IGNORE_LINES", 5)
+    monkeypatch.setattr(f"provenance.folder.{bound}", 5 if "LINES" in bound else 15)
     put(tmp_path, ".git/HEAD")
     for name in "dbca":
         put(tmp_path, f"{name}/.gitignore", text="#\n#\nb.py\n")
@@ -437,7 +440,7 @@ def test_a_path_without_links_is_what_python_says(
         Path(place, "f", "g").mkdir(parents=True)
         for name, parts in links.items():
             target = "/".join(parts).replace("//", f"{place}/")
-            Path(place, name).symlink_to(target.rstrip("/") or place)
+            Path(place, name).symlink_to(target)
         path = os.path.join(place, *way)
         expected = os.path.realpath(path)
         assert real_path(path) == expected or not os.path.exists(path)
