@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from ending import ends
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 from sources import (
@@ -432,6 +432,8 @@ def test_a_chain_of_links_that_no_system_follows_is_told(tmp_path: Path) -> None
     ),
     st.lists(st.sampled_from(["a", "b", "c", "d", "..", "f", "g"]), min_size=1, max_size=5),
 )
+@example({"a": ["/"]}, ["a"])
+@example({"a": ["/"]}, ["a", "f"])
 def test_a_path_without_links_is_what_python_says(
     links: dict[str, list[str]], way: list[str]
 ) -> None:
