@@ -338,7 +338,7 @@ def context_for(jobs: int) -> BaseContext:
     if "forkserver" not in methods or not _served() or not has_temporary():
         return multiprocessing.get_context("spawn")  # the server listens in that of temporary files
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["provenance.served", *_NEEDED])
+    context.set_forkserver_preload(["provenance.served", *_NEEDED, "provenance.heard"])
     return context
 
 

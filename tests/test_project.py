@@ -43,6 +43,7 @@ ALLOWED = {
     "workers": "errors model notebook worker",
     "worker": "aside errors model",
     "served": "",
+    "heard": "",
     "decode": "",
     "toml": "",
     # references: what the built-in index is made of

@@ -689,6 +689,32 @@ def test_what_is_interrupted_while_workers_start_says_nothing_itself(folder: Pat
     assert process.returncode == 3
 
 
+ENDED = """
+    import multiprocessing, time
+    import provenance
+    provenance.scan({folder!r}, jobs=2)
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=time.sleep, args=(1_000,))
+    process.start()
+    process.terminate()
+    process.join()
+    with context.Pool(2) as pool:
+        print(pool.map(abs, [-process.exitcode, 3]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_processes_of_others_can_be_ended(folder: Path) -> None:
+    """The server of workers is one for all of a process, and what it started heard no signal: who
+    ended a pool of their own after a scan waited for ever."""
+    script = folder / "scan.txt"
+    text = f"if __name__ == '__main__':{ENDED.format(folder=str(folder))}"
+    script.write_text(text, "utf-8")
+    line = [sys.executable, str(script)]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "[15, 3]\n")
+
+
 def test_a_worker_that_cannot_be_started_is_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
