@@ -33,6 +33,7 @@ from provenance.settings import Policy
 from provenance.workers import Bounds, Progress
 
 _LONGEST = 10_000_000
+_MOST_PLACES = 200  # that a link leads through
 _MOST_VAIN = 20
 """Names told that deny nothing, of each kind: an unlike word takes long to compare."""
 _NO_FILE = "no Python file was scanned; look at the paths, include, exclude, and what was skipped"
@@ -219,7 +220,7 @@ def _leads_to(root: str, link: str, named: frozenset[str] | None) -> bool:
     if named is None or (os.path.isfile(place) and not link.endswith(ENDINGS)):
         return True
     try:
-        target = PurePath(shown(real_path(place)))
+        target = PurePath(shown(real_path(place, _MOST_PLACES)))
     except OSError:  # it leads too far for anybody to know
         return True
     return os.path.lexists(place) and any(str(one) in named for one in (target, *target.parents))

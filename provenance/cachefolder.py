@@ -35,7 +35,7 @@ def stands_in(source: str) -> bool:
 
     try:
         real = real_path(source)
-    except (OSError, ValueError):  # no path, or none of this machine: a saved report may name it
+    except ValueError:  # no path, which a saved report may name
         return False
     whole = os.path.isdir(real)
     bound = repository_root(real if whole else os.path.dirname(real)) or (real if whole else None)

@@ -6,6 +6,7 @@ No symbolic link is followed, nothing is opened but regular files, and the walk 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable
@@ -50,6 +51,7 @@ _IGNORED, _ENVIRONMENT, _OTHERS = (
     "left out, by its name a folder of caches or of installed code",
 )
 _MOST_LOOKED_AT = 2_000
+_MOST_PLACES = 200  # that a link leads through
 _LONGEST_IGNORE_FILE = 1_000_000
 _MOST_IGNORE_LINES, _MOST_IGNORE_BYTES = 200_000, 4_000_000  # of all: their rules are kept
 _TOO_MANY_RULES = Reason(
@@ -373,10 +375,12 @@ def _linked(
     root = tree.root
     place = os.path.join(root, path)
     try:
-        target = real_path(place)
+        target = real_path(place, _MOST_PLACES)
         folder = stat.S_ISDIR(os.stat(place).st_mode)
-    except (OSError, ValueError):
-        return Reason("found a symbolic link that leads nowhere; restore its target or remove it")
+    except (OSError, ValueError) as error:
+        far = isinstance(error, OSError) and error.errno == errno.ELOOP
+        where = "nowhere, in a loop or through too many places" if far else "nowhere"
+        return Reason(f"found a symbolic link that leads {where}; restore its target or remove it")
     found = f"found a symbolic link to a {'folder' if folder else 'file'}"
     if target != root and not target.startswith(os.path.join(root, "")):
         return Reason(f"{found} outside the tree, which is not followed; scan its target by itself")

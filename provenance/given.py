@@ -108,6 +108,23 @@ def text_of(name: str, given: object) -> str | None:
     raise UsageError(f"{name}: found {given!r}, expected a text")
 
 
+def is_package(source: str) -> bool:
+    """Whether a source is a release to be fetched, ``pypi:NAME==VERSION``.
+
+    Raises:
+        UsageError: a file or folder here is called so, too: whoever commits one, which a hook then
+            names, would choose what is fetched.
+    """
+    if not source.startswith("pypi:"):
+        return False
+    if os.path.lexists(source):
+        raise UsageError(
+            f"{source}: found something of that name here, expected either that or a release to "
+            "fetch; write ./ before it, or start in another folder"
+        )
+    return True
+
+
 def jobs_of(given: object) -> int:
     """How many processes a call asks for.
 

@@ -16,7 +16,7 @@ from typing import Any
 from provenance.decode import shown
 from provenance.errors import UsageError
 from provenance.folder import ENDINGS
-from provenance.given import path_of
+from provenance.given import is_package, path_of
 from provenance.notices import folder_of
 from provenance.patterns import escaped, expand_braces
 from provenance.policy import REPOSITORY_MARKS, Found, find, read, repository_root
@@ -93,7 +93,8 @@ def planned(
     """
     given = dict(settings or {})
     paths = paths or (".",)
-    archive = any(path.startswith("pypi:") or _is_archive(path) for path in paths)
+    fetched = [path for path in paths if is_package(path)]
+    archive = bool(fetched) or any(map(_is_archive, paths))
     if archive and len(paths) > 1:
         raise UsageError("found an archive among several paths, expected it alone; audit it apart")
     if all(map(_is_unread, paths)):

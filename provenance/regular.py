@@ -21,7 +21,6 @@ from provenance.errors import SourceError
 _ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
 _MOST_LINKS = 40  # Linux follows so many, others fewer
-_MOST_PLACES = 1_000  # on the way to one
 MOST_DEEP = 100
 """Folders on the way from a root: each of them is opened for each of those that are below."""
 LEAVE_OUT = "leave it out with --exclude"
@@ -56,18 +55,23 @@ def passed(path: str) -> Iterator[str]:
             yield at
 
 
-def real_path(path: str | os.PathLike[str]) -> str:
+def real_path(path: str | os.PathLike[str], most: int | None = None) -> str:
     """A path without links, as ``os.path.realpath`` says it; itself, absolute, where there are more
     on the way than any system follows: Python does follow them, by a call in another before 3.13,
     and then by the square of how many.
 
+    Args:
+        path: any.
+        most: how many places more than it has parts it may lead through; None for any number.
+
     Raises:
-        OSError: it leads through more places than anybody means.
+        OSError: it leads through more.
     """
     path = os.fspath(path)
     if sys.platform != "win32":
-        places = [*islice(passed(path), _MOST_PLACES + 1)]
-        if len(places) > _MOST_PLACES:
+        bound = None if most is None else len(Path(os.path.abspath(path)).parts) + most
+        places = [*islice(passed(path), None if bound is None else bound + 1)]
+        if bound is not None and len(places) > bound:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
         if sum(map(os.path.islink, places)) > _MOST_LINKS:
             return os.path.abspath(path)

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from provenance.decode import Reason, decode, pointer, shown
 from provenance.errors import SourceError
 from provenance.folder import find_named, list_folder
+from provenance.given import is_package
 from provenance.limits import READ, Found, Limits
 from provenance.model import Release, Skipped, SourceFile, Unread
 from provenance.notices import LONGEST_FILE, MOST, MOST_BYTES, is_notice
@@ -110,7 +111,7 @@ def open_source(
     from provenance.archive import TAR_ENDINGS, ZIP_ENDINGS
 
     patterns = Patterns(include, exclude, only)
-    if text.startswith("pypi:"):
+    if is_package(text):
         return _open_fetched(text, patterns, limits)
     try:
         mode = os.stat(text).st_mode

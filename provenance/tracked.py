@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 from provenance.decode import Reason
 from provenance.errors import SourceError
@@ -26,6 +26,10 @@ LONGEST_TEXT = 10_000_000
 LONGEST_PATH = 4_096
 """Bytes; longer ones no system opens."""
 _LONGEST_INDEX = 300_000_000
+_LONGEST_NAME = 255
+"""Signs; a longer name of a file or folder no system has."""
+_MOST_PLACES = 200
+"""That a path named by a repository leads through."""
 _EXTENDED = 0x4000
 _FOLDER, _LINK, _GITLINK = 0o040000, 0o120000, 0o160000
 CLONE = "clone the repository"
@@ -42,9 +46,9 @@ class _Index:
     """All paths, in order, those of folders ending in ``/``: what is in a folder stands together;
     and which of them are symbolic links, or folders that are not checked out."""
 
-    paths: Sequence[str] = ()
-    links: Collection[str] = frozenset()
-    sparse: Set[str] = frozenset()
+    paths: Sequence[bytes] = ()
+    links: Collection[bytes] = frozenset()
+    sparse: Set[bytes] = frozenset()
 
 
 class Tracked:
@@ -62,23 +66,21 @@ class Tracked:
         """Whether git has a file, or anything in a folder, whose path ends in ``/``, be it another
         repository; paths from the root of the checkout, itself the empty one. Of a folder that is
         not checked out (``git sparse-checkout``) it may have all."""
-        path, index = self._known_as(path), self._index
-        at = bisect_left(index.paths, path)
-        found = index.paths[at] if at < len(index.paths) else ""
-        if found.startswith(path) if not path or path.endswith("/") else found == path:
+        known, index = self._known_as(os.fsencode(path)), self._index
+        at = bisect_left(index.paths, known)
+        found = index.paths[at] if at < len(index.paths) else b""
+        if found.startswith(known) if not known or known.endswith(b"/") else found == known:
             return bool(index.paths)
-        return bool(index.sparse) and not index.sparse.isdisjoint(_above(path))
+        return bool(index.sparse) and not index.sparse.isdisjoint(_above(known))
 
     def has_link(self, path: str) -> bool:
         """Whether it is a symbolic link that git has there."""
-        return self._known_as(path) in self._index.links
+        return self._known_as(os.fsencode(path)) in self._index.links
 
-    def _known_as(self, path: str) -> str:
+    def _known_as(self, path: bytes) -> bytes:
         """A path as one that the file system takes for the same: where git has ``Build/a.py`` and
         ``build`` stood there before, it is ``build/a.py``."""
-        if not self._folds:
-            return path
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+        return b"/".join(map(_folded, path.split(b"/"))) if self._folds else path
 
     @cached_property
     def _folds(self) -> bool:
@@ -116,12 +118,12 @@ class Tracked:
             return Reason(_UNREADABLE)
 
     def _sorted(self, listed: Iterable[tuple[bytes, int]]) -> _Index:
-        paths: list[str] = []
-        links: set[str] = set()
-        sparse: set[str] = set()
+        paths: list[bytes] = []
+        links: set[bytes] = set()
+        sparse: set[bytes] = set()
         for name, mode in listed:
-            path = self._known_as(os.fsdecode(name))
-            paths.append(f"{path}/" if mode == _GITLINK else path)
+            path = self._known_as(name)
+            paths.append(path + b"/" if mode == _GITLINK else path)
             (links.add if mode == _LINK else links.discard)(path)
             if mode == _FOLDER:
                 sparse.add(path)
@@ -142,13 +144,24 @@ def length_of_sums(data: bytes) -> int:
     raise ValueError
 
 
-def _above(path: str) -> list[str]:
+@lru_cache(maxsize=10_000)
+def _folded(name: bytes) -> bytes:
+    """A name of a file or folder without its case, and its letters as they are composed. Of one
+    that no system has, itself: signs that combine are put in order by the square of how many."""
+    text = os.fsdecode(name)
+    if len(text) > _LONGEST_NAME:
+        return name
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+    return plain.encode("utf-8", "surrogatepass")
+
+
+def _above(path: bytes) -> list[bytes]:
     """The folders that a path stands in; of one that ends in ``/`` itself too.
 
-    >>> _above("a/b/c.py")
-    ['a/', 'a/b/']
+    >>> _above(b"a/b/c.py")
+    [b'a/', b'a/b/']
     """
-    return [path[: at + 1] for at, sign in enumerate(path) if sign == "/"]
+    return [path[: at + 1] for at, sign in enumerate(path) if sign == ord("/")]
 
 
 def entries(data: bytes, length: int) -> Iterator[tuple[bytes, int]]:
@@ -238,7 +251,7 @@ def _led_to(top: str, said: str) -> str | None:
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return None
     with suppress(OSError):  # it leads too far
-        return real_path(os.path.join(top, named))
+        return real_path(os.path.join(top, named), _MOST_PLACES)
     return None
 
 
@@ -248,7 +261,7 @@ def _leads_back(directory: str, place: str) -> bool:
     if not back or "\0" in back or is_elsewhere(back):
         return False
     with suppress(OSError):  # it leads too far
-        return real_path(os.path.join(directory, back)) == place
+        return real_path(os.path.join(directory, back), _MOST_PLACES) == place
     return False
 
 

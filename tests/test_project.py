@@ -64,8 +64,8 @@ ALLOWED = {
     "aside": "regular",
     "pypi": "aside cachefolder errors regular release",
     "source": (
-        "archive decode errors folder limits model notices patterns pypi regular release tarred "
-        "toml zipped"
+        "archive decode errors folder given limits model notices patterns pypi regular release "
+        "tarred toml zipped"
     ),
     # the stages: they know the nouns and the pure helpers
     "parse": "binding errors mark model",

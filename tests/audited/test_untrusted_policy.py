@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -291,3 +292,17 @@ def test_a_link_that_leads_out_is_told_as_one(dirty: Path, key: str) -> None:
     Path(place).symlink_to("../outside")
     said = f"{key}: found a link, {dirty / place}, to {dirty.parent / 'outside'}, expected a path"
     assert said in " ".join(run("audit", code=2).output.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_file_that_is_called_as_a_release_has_nothing_fetched(
+    dirty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook names what is committed; the release was fetched and audited in its place: clean."""
+    monkeypatch.setattr("provenance.pypi.fetch", None)
+    Path("src/borrowed.py").rename("pypi:six==1.16.0+l.py")
+    for named in (["pypi:six==1.16.0+l.py"], ["src/own.py", "pypi:six==1.16.0+l.py"]):
+        said = " ".join(run("audit", "--", *named, code=2).output.split())
+        assert "pypi:six==1.16.0+l.py: found something of that name here" in said
+    run("audit", "./pypi:six==1.16.0+l.py", code=1)
+    run("audit", code=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from functools import cache
@@ -192,7 +193,7 @@ def fuzz_tracked(data: bytes) -> None:
     assert problem is None or len(problem) > 20
     if problem is not None:
         assert not found.has("a.py")
-    for path in found._index.paths:
+    for path in map(os.fsdecode, found._index.paths):
         assert path
         assert found.has(path)
         assert all(found.has(path[: at + 1]) for at, sign in enumerate(path) if sign == "/")
