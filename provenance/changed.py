@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
@@ -34,6 +35,7 @@ SECONDS = 120
 """So long may git take for one answer, or for all listings together."""
 
 _LONGEST = 100_000_000
+_MOST_LISTED = 3 * MOST_OUTPUT  # of all commits where a branch began
 _MOST_BASES = 50
 """Commits that a branch may have begun at, each to be listed; of more, each file is changed."""
 _HASH = re.compile(r"[0-9a-f]{4,64}")
@@ -44,7 +46,6 @@ _NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d
 def changed(root: str, base: str, paths: Sequence[tuple[str, str | Reason]]) -> Iterator[str]:
     """The paths whose files are not those of the commit where the branch left ``base``; of several,
     where branches were merged crosswise, not those of each: one may have what ``base`` took away.
-    All paths, where git has too much to say of them.
 
     Args:
         root: the root of a checkout, absolute and real.
@@ -73,7 +74,7 @@ def _hashes(data: bytes, length: int) -> Iterator[str]:
 
 def _tree(root: str, base: str, paths: Container[str]) -> dict[str, str]:
     """The hash of every such file of the commit where the branch began, by path; of several, of
-    what is the same in all. None, where that is too much to read."""
+    what is the same in all."""
     found = repository(root)
     git = program(root)
     if not isinstance(found, Repository):
@@ -103,13 +104,19 @@ def _tree(root: str, base: str, paths: Container[str]) -> dict[str, str]:
                 )
             tops = began.stdout.decode("ascii", "replace").split()
             before: dict[str, str] | None = {} if len(tops) > _MOST_BASES else None
-            left = MOST_OUTPUT
+            left, until = _MOST_LISTED, time.monotonic() + SECONDS
             for top in tops if before is None else ():
                 listing = ("ls-tree", "-r", "-z", "--full-tree", top)
-                ended = ask(git, place, found, listing, SECONDS / len(tops))
+                ended = ask(git, place, found, listing, max(1.0, until - time.monotonic()))
                 left -= len(ended.stdout)
-                if ended.returncode or left < 0:
-                    before = None if left >= 0 else {}
+                if left < 0 or len(ended.stdout) > MOST_OUTPUT:
+                    raise SourceError(
+                        f"--diff {base}: found more than {MOST_OUTPUT:,} bytes of names in the "
+                        "commit where the branch began, or three times as many in several, "
+                        "expected fewer; audit without it, or name a commit that has fewer files"
+                    )
+                if ended.returncode:
+                    before = None
                     break
                 tree = dict(_read(ended.stdout, paths))
                 before = tree if before is None else dict(before.items() & tree.items())

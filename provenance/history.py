@@ -44,6 +44,8 @@ SECONDS_IN_ALL = 240
 
 MOST_OUTPUT = 100_000_000
 """Bytes that git may answer."""
+MOST_LINES = 2_000_000
+"""Lines of which days are asked, of all files together."""
 
 _NAP_SECONDS = 1.0
 _LONGEST = 10_000_000
@@ -155,12 +157,27 @@ def history(source: str, wanted: Sequence[Wanted], jobs: int = 1) -> History:
         _start(left)
     except OSError as error:
         return History({}, not_run(error))
+    asked = [*_few(wanted)]
     try:
-        return _within(left, root, wanted, jobs)
+        found = _within(left, root, asked, jobs)
+        if len(asked) == len(wanted):
+            return found
+        more = f"{len(wanted) - len(asked):,} of {len(wanted):,} files: beyond {MOST_LINES:,} lines"
+        return replace(found, reason=f"{found.reason}; {more}" if found.reason else more)
     except SourceError as error:
         return History({}, str(error))
     finally:
         left.cancel()
+
+
+def _few(wanted: Iterable[Wanted]) -> Iterator[Wanted]:
+    """The files of whose lines days are kept: as they come, without those that are too much."""
+    left = MOST_LINES
+    for one in wanted:
+        lines = sum(last - first + 1 for first, last in merged(one.ranges))
+        if lines <= left:
+            left -= lines
+            yield one
 
 
 def _within(left: _Countdown, root: str, wanted: Sequence[Wanted], jobs: int) -> History:

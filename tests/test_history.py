@@ -770,6 +770,22 @@ def test_what_git_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "more than 50,000 bytes" in str(found.reason)
 
 
+def test_lines_of_which_days_are_kept_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file of a megabyte of empty lines they took 165 MB, which were kept to the end."""
+    root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
+    (root / "long.py").write_text("\n" * 50)
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "long", author=f"{FIRST}T12:00:00+0000")
+    asked = [*wanted(root, "long.py"), *wanted(root)]
+    assert history(str(root), asked).reason is None
+    monkeypatch.setattr(module, "MOST_LINES", 49)
+    found = history(str(root), asked)
+    assert set(found.lines) == {"m.py"}
+    assert str(found.reason).startswith("1 of 2 files: beyond 49 lines")
+
+
 def test_a_version_of_very_many_lines_costs_its_days_and_no_memory(tmp_path: Path) -> None:
     """git takes some 50 bytes a line: 2.3 GB for these, from a repository of a few kilobytes."""
     root = repository(tmp_path / "r", [("\n" * 42_000_000, FIRST, FIRST), (TEXT, SECOND, SECOND)])
