@@ -16,7 +16,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -391,18 +391,45 @@ def _forking() -> Iterator[None]:
 def _apart() -> Iterator[None]:
     """For as long as processes are started. Those of ``multiprocessing`` import what they need from
     the working folder first, and that may be what is scanned: a ``numpy.py`` in it would be run.
-    They also run the script again that started us, unless it has no name for a while. One thread at
-    a time: another would take what is away for what was there, and leave it so."""
-    script = vars(sys.modules["__main__"])
-    wanted = ("__file__", "__spec__")
-    with _alone:
-        names: dict[str, Any] = {name: script[name] for name in wanted if name in script}
-        script.update(dict.fromkeys(names))
+    They also run the script again that started us, unless nobody tells them which one it is. What
+    other threads start meanwhile is started as ever. One of ours at a time: another would take what
+    is changed for what was there, and leave it so."""
+    from multiprocessing import spawn, util
+
+    changed: Any = util
+    with _alone, unshadowed() if sys.platform == "win32" else nullcontext():
+        thread = threading.get_ident()
+        prepared, started = spawn.get_preparation_data, changed.spawnv_passfds
+
+        def without_script(name: str) -> dict[str, Any]:
+            told: dict[str, Any] = prepared(name)
+            if threading.get_ident() == thread:
+                told = {key: one for key, one in told.items() if "main" not in key}
+            return told
+
+        def from_elsewhere(path: Any, words: Sequence[Any], descriptors: Any) -> Any:
+            if threading.get_ident() == thread:
+                words = _unshadowed_words(words)
+            return started(path, words, descriptors)
+
+        spawn.get_preparation_data = without_script
+        changed.spawnv_passfds = from_elsewhere
         try:
-            with unshadowed():
-                yield
+            yield
         finally:
-            script.update(names)
+            spawn.get_preparation_data = prepared
+            changed.spawnv_passfds = started
+
+
+def _unshadowed_words(words: Sequence[Any]) -> list[Any]:
+    """A command line of Python that imports nothing from the working folder."""
+    if sys.version_info >= (3, 11):
+        return [words[0], "-P", *words[1:]]
+    if "-c" not in words:
+        return [*words]
+    at = words.index("-c") + 1
+    code = f"import sys; sys.path = [*filter(None, sys.path)]; {words[at]}"
+    return [*words[:at], code, *words[at + 1 :]]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -687,6 +688,29 @@ def test_what_is_interrupted_while_workers_start_says_nothing_itself(folder: Pat
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=120)[1] == b""
     assert process.returncode == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows starts processes in another way")
+def test_what_other_threads_see_is_as_it_was_while_workers_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The working folder (Python 3.10), the environment or the name of the script were others: a
+    scan of ``.`` in another thread was of another folder, and what was started there failed."""
+
+    def seen() -> tuple[object, ...]:
+        main = vars(sys.modules["__main__"])
+        return os.getcwd(), dict(os.environ), main.get("__file__"), main.get("__spec__")
+
+    usual, before, found = BaseProcess.start, seen(), []
+
+    def start(self: BaseProcess) -> None:
+        found.append(seen())
+        usual(self)
+
+    monkeypatch.setattr(BaseProcess, "start", start)
+    assert done(folder, jobs=2)[0]
+    assert len(found) > 1
+    assert found == [before] * len(found)
 
 
 ENDED = """
