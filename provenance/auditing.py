@@ -26,14 +26,13 @@ from provenance.policy import (
     parsed,
 )
 from provenance.references import DEFAULT_INDEX
-from provenance.regular import is_elsewhere, read_file, real_path
+from provenance.regular import MOST_PLACES, is_elsewhere, read_file, real_path
 from provenance.release import checked_day
 from provenance.ruling import Scope, is_glob, names_of, rulings
 from provenance.settings import Policy
 from provenance.workers import Bounds, Progress
 
 _LONGEST = 10_000_000
-_MOST_PLACES = 200  # that a link leads through
 _MOST_VAIN = 20
 """Names told that deny nothing, of each kind: an unlike word takes long to compare."""
 _NO_FILE = "no Python file was scanned; look at the paths, include, exclude, and what was skipped"
@@ -220,7 +219,7 @@ def _leads_to(root: str, link: str, named: frozenset[str] | None) -> bool:
     if named is None or (os.path.isfile(place) and not link.endswith(ENDINGS)):
         return True
     try:
-        target = PurePath(shown(real_path(place, _MOST_PLACES)))
+        target = PurePath(shown(real_path(place, MOST_PLACES)))
     except OSError:  # it leads too far for anybody to know
         return True
     return os.path.lexists(place) and any(str(one) in named for one in (target, *target.parents))

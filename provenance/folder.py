@@ -19,6 +19,7 @@ from provenance.ignored import Rules, ignored, rules_in
 from provenance.patterns import Patterns
 from provenance.regular import (
     MOST_DEEP,
+    MOST_PLACES,
     is_there,
     opened_folder,
     read_file,
@@ -51,7 +52,6 @@ _IGNORED, _ENVIRONMENT, _OTHERS = (
     "left out, by its name a folder of caches or of installed code",
 )
 _MOST_LOOKED_AT = 2_000
-_MOST_PLACES = 200  # that a link leads through
 _LONGEST_IGNORE_FILE = 1_000_000
 _MOST_IGNORE_LINES, _MOST_IGNORE_BYTES = 200_000, 4_000_000  # of all: their rules are kept
 _TOO_MANY_RULES = Reason(
@@ -375,7 +375,7 @@ def _linked(
     root = tree.root
     place = os.path.join(root, path)
     try:
-        target = real_path(place, _MOST_PLACES)
+        target = real_path(place, MOST_PLACES)
         folder = stat.S_ISDIR(os.stat(place).st_mode)
     except (OSError, ValueError) as error:
         far = isinstance(error, OSError) and error.errno == errno.ELOOP

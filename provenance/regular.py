@@ -21,6 +21,8 @@ from provenance.errors import SourceError
 _ELSEWHERE = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 _PART = 1 << 20
 _MOST_LINKS = 40  # Linux follows so many, others fewer
+MOST_PLACES = 200
+"""Places that a path leads through beside its parts, where a repository names it."""
 MOST_DEEP = 100
 """Folders on the way from a root: each of them is opened for each of those that are below."""
 LEAVE_OUT = "leave it out with --exclude"

@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache, partial
 
 from provenance.decode import Reason
 from provenance.errors import SourceError
-from provenance.regular import is_elsewhere, is_there, read_file, real_path, unreadable
+from provenance.regular import MOST_PLACES, is_elsewhere, is_there, read_file, real_path, unreadable
 
 LONGEST_TEXT = 10_000_000
 LONGEST_PATH = 4_096
@@ -28,8 +28,6 @@ LONGEST_PATH = 4_096
 _LONGEST_INDEX = 300_000_000
 _LONGEST_NAME = 255
 """Signs; a longer name of a file or folder no system has."""
-_MOST_PLACES = 200
-"""That a path named by a repository leads through."""
 _EXTENDED = 0x4000
 _FOLDER, _LINK, _GITLINK = 0o040000, 0o120000, 0o160000
 CLONE = "clone the repository"
@@ -251,7 +249,7 @@ def _led_to(top: str, said: str) -> str | None:
     if not named or "\n" in named or "\0" in named or is_elsewhere(named):
         return None
     with suppress(OSError):  # it leads too far
-        return real_path(os.path.join(top, named), _MOST_PLACES)
+        return real_path(os.path.join(top, named), MOST_PLACES)
     return None
 
 
@@ -261,7 +259,7 @@ def _leads_back(directory: str, place: str) -> bool:
     if not back or "\0" in back or is_elsewhere(back):
         return False
     with suppress(OSError):  # it leads too far
-        return real_path(os.path.join(directory, back), _MOST_PLACES) == place
+        return real_path(os.path.join(directory, back), MOST_PLACES) == place
     return False
 
 
