@@ -26,6 +26,7 @@ from provenance.terminal import (
     BOUNDS,
     FILES,
     Group,
+    Held,
     check_place,
     cores,
     limits,
@@ -76,7 +77,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(cls=Held, epilog=EXIT_CODES)
 @click.argument("path", metavar="SOURCE")
 @INDEXES
 @click.option(
@@ -137,7 +138,7 @@ Examples
 """
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(cls=Held, epilog=EXIT_CODES)
 @click.argument("suspect")
 @click.argument("reference")
 @_FILES

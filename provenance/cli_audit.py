@@ -16,7 +16,7 @@ import click
 from provenance.errors import ExitCode, ProvenanceError, UsageError
 from provenance.settings import SETTINGS, Setting
 from provenance.terminal import (
-    Command,
+    Held,
     check_same,
     contents,
     cores,
@@ -103,7 +103,7 @@ def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-@click.command(cls=Command, epilog=AUDIT_CODES)
+@click.command(cls=Held, epilog=AUDIT_CODES)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @_SETTINGS
 @click.option("--init", is_flag=True, help="Write a commented policy to begin with.")
@@ -309,7 +309,7 @@ def _init(paths: tuple[str, ...]) -> None:
     click.echo(f"next: provenance audit{printable(said)}")
 
 
-@click.command(epilog=NOTICES_CODES)
+@click.command(cls=Held, epilog=NOTICES_CODES)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @_SCANNING
 @click.option("--write", is_flag=True, help="Write the notices, and declare in the policy.")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from provenance.errors import ExitCode
-from provenance.terminal import BOUNDS, cores, limits, printable, progress_bar
+from provenance.terminal import BOUNDS, Held, cores, limits, printable, progress_bar
 
 VERIFY_CODES = """\b
 Exit codes
@@ -18,7 +18,7 @@ Exit codes
 """
 
 
-@click.command(epilog=VERIFY_CODES)
+@click.command(cls=Held, epilog=VERIFY_CODES)
 @click.argument("file", metavar="FILE")
 @click.option("--source", metavar="SOURCE", help="Scan this again, and compare.")
 @click.option(
@@ -45,11 +45,11 @@ def verify_bundle(
       provenance verify-bundle evidence.zip --source .
     """
     from provenance.verifying import verify_bundle as run
-    from provenance.workers import BOUNDS, held
 
-    bounds = limits()
-    with progress_bar("Scanning") as progress, held(max(bounds.memory, BOUNDS.memory)):
-        checks = run(file, source, indexes, jobs=jobs or cores(), limits=bounds, progress=progress)
+    with progress_bar("Scanning") as progress:
+        checks = run(
+            file, source, indexes, jobs=jobs or cores(), limits=limits(), progress=progress
+        )
     for check in checks:
         state = "not checked" if check.state == "open" else check.state
         words = f": {printable(check.words)}" if check.words else ""

@@ -7,7 +7,7 @@ import sys
 import click
 
 from provenance.references import DEFAULT_INDEX
-from provenance.terminal import BOUNDS, limits, options
+from provenance.terminal import BOUNDS, Held, limits, options
 
 EXPLAIN_CODES = """\b
 Exit codes
@@ -47,7 +47,7 @@ INDEXES = options(
 )
 
 
-@click.command(epilog=EXPLAIN_CODES)
+@click.command(cls=Held, epilog=EXPLAIN_CODES)
 @click.argument("source", metavar="SOURCE")
 @click.argument("path", metavar="[PATH[:LINE|::NAME]]", required=False)
 @click.option(

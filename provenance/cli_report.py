@@ -14,7 +14,7 @@ import click
 from provenance.errors import ExitCode, ProvenanceError, SourceError, UsageError
 from provenance.regular import real_path
 from provenance.terminal import (
-    Command,
+    Held,
     limits,
     open_as,
     options,
@@ -129,7 +129,7 @@ REPORT = options(
 )
 
 
-@click.command("report", cls=Command, epilog=EXIT_CODES)
+@click.command("report", cls=Held, epilog=EXIT_CODES)
 @click.argument("result", metavar="RESULT", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--source", metavar="SOURCE", help="Where the scanned code is now, if it moved.")
 @click.option("--reference", metavar="SOURCE", help="Where the reference code is, if not cached.")

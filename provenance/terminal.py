@@ -81,6 +81,71 @@ def no_dash(value: object, option: str, *, chosen: bool = False) -> None:
     )
 
 
+class Held(Command):
+    """A command that reads what nobody vouches for. This process, which gathers what workers find,
+    is held to memory and time as well, so that all comes to an end, whatever is read."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            ProvenanceError: it took too long.
+            MemoryError: it needs too much.
+        """
+        from provenance.worker import BOUNDS, held
+
+        bounds = limits()
+        room = 2 * cores() * _A_JOB  # of threads, of which most is never touched
+        with (
+            held(max(bounds.memory, BOUNDS.memory) + room),
+            _hurried(_FILES_AS_LONG * max(bounds.seconds, BOUNDS.seconds)),
+        ):
+            return super().invoke(ctx)
+
+
+_A_JOB = 64 << 20  # bytes
+_FILES_AS_LONG = 60
+
+
+@contextmanager
+def _hurried(seconds: float) -> Iterator[None]:
+    """For as long as it lasts, tell this process to end where it takes more time of processors than
+    that, its workers apart; but on Windows, in another thread, and where a profiler runs.
+
+    Raises:
+        ProvenanceError: it was told so.
+    """
+    if (
+        sys.platform == "win32"
+        or threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGPROF) != signal.SIG_DFL
+    ):
+        yield
+        return
+    late = False
+
+    def end(*_: object) -> None:
+        nonlocal late
+        late = True
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not late:
+            raise
+        raise ProvenanceError(
+            f"found work that takes this process more than {seconds:,.0f} seconds, that of its "
+            "workers apart, expected less; scan less at once with --include, or raise --timeout: "
+            f"this process has {_FILES_AS_LONG} times as long as a file"
+        ) from None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+
+
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What click raises where a command of commands is named alone, since its release 8.2: the help,
 of which each line is one."""
@@ -180,7 +245,10 @@ def _told() -> Iterator[None]:
         code, said = ExitCode.NOT_COMPLETED, "interrupted; nothing is written by half"
     except MemoryError:
         code = ExitCode.NOT_COMPLETED
-        said = "out of memory; scan less at once with --include, or use --jobs 1"
+        said = (
+            "out of memory; scan less at once with --include, use --jobs 1, or raise --memory, "
+            "where that is what holds it"
+        )
     except BrokenPipeError:  # the reader went away, as with | head
         _let_go()
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED) from None

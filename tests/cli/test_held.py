@@ -1,0 +1,61 @@
+"""The process that gathers is held to memory and time too."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from provenance import terminal, worker
+from provenance.cli import main
+from provenance.errors import ExitCode
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there it is held on Linux")
+
+
+def _instead(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
+    monkeypatch.setattr("provenance.scanning.scan", work)
+
+
+def test_what_gathers_is_held_to_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is read: it took what it liked, and the system killed it."""
+    monkeypatch.setattr(worker, "BOUNDS", worker.Bounds(memory=300_000_000))
+    monkeypatch.setattr(terminal, "_A_JOB", 0)
+    _instead(monkeypatch, lambda *_, **__: bytearray(400_000_000))
+    ended = CliRunner().invoke(main, ["scan", str(tmp_path), "--memory", "300"])
+    assert ended.exit_code == ExitCode.NOT_COMPLETED
+    assert "out of memory" in ended.output
+    assert "--memory" in ended.output
+    _instead(monkeypatch, _fails)
+    assert "enough" in CliRunner().invoke(main, ["scan", ".", "--memory", "500"]).output
+    bytearray(400_000_000)  # and is let go
+
+
+def _fails(*_: object, **__: object) -> None:
+    bytearray(400_000_000)
+    raise worker.ProvenanceError("enough")
+
+
+def test_what_gathers_is_held_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waited for ever for text of which the time was not known to go by the square."""
+
+    def work(*_: object, **__: object) -> None:
+        while True:
+            sum(range(1000))
+
+    _instead(monkeypatch, work)
+    monkeypatch.setattr(terminal, "_FILES_AS_LONG", 0.002)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        ended = CliRunner().invoke(main, ["scan", str(tmp_path)])
+    finally:  # of a process that ends they are let be
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert ended.exit_code == ExitCode.NOT_COMPLETED
+    assert "found work that takes this process more than 0 seconds" in ended.output
+    assert "raise --timeout" in ended.output
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+    assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
