@@ -92,7 +92,7 @@ class Held(Command):
             ProvenanceError: it took too long.
             MemoryError: it needs too much.
         """
-        from provenance.worker import BOUNDS, held
+        from provenance.workers import BOUNDS, held
 
         bounds = limits()
         room = 2 * cores() * _A_JOB  # of threads, of which most is never touched
@@ -613,7 +613,13 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from tqdm import tqdm
+    try:
+        from tqdm import tqdm
+    except ValueError as error:
+        raise UsageError(
+            f"found a variable TQDM_... that is none of its settings ({error}), expected a number; "
+            "correct it, or unset it"
+        ) from error
 
     tqdm.monitor_interval = 0  # no thread beside ours
     with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True) as bar:

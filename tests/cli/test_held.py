@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from provenance import terminal, worker
+from provenance import terminal, workers
 from provenance.cli import main
-from provenance.errors import ExitCode
+from provenance.errors import ExitCode, ProvenanceError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there it is held on Linux")
 
@@ -22,7 +24,7 @@ def _instead(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
 
 def test_what_gathers_is_held_to_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is read: it took what it liked, and the system killed it."""
-    monkeypatch.setattr(worker, "BOUNDS", worker.Bounds(memory=300_000_000))
+    monkeypatch.setattr(workers, "BOUNDS", workers.Bounds(memory=300_000_000))
     monkeypatch.setattr(terminal, "_A_JOB", 0)
     _instead(monkeypatch, lambda *_, **__: bytearray(400_000_000))
     ended = CliRunner().invoke(main, ["scan", str(tmp_path), "--memory", "300"])
@@ -36,7 +38,7 @@ def test_what_gathers_is_held_to_memory(tmp_path: Path, monkeypatch: pytest.Monk
 
 def _fails(*_: object, **__: object) -> None:
     bytearray(400_000_000)
-    raise worker.ProvenanceError("enough")
+    raise ProvenanceError("enough")
 
 
 def test_what_gathers_is_held_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,3 +61,23 @@ def test_what_gathers_is_held_to_time(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "raise --timeout" in ended.output
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
     assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+
+
+def test_a_setting_of_the_bar_that_is_no_number_is_told(tmp_path: Path) -> None:
+    """It was a traceback, and a fault of ours; a terminal alone has a bar."""
+    code = (
+        "import sys\n"
+        "sys.stderr.isatty = lambda: True\n"
+        "from provenance.cli import main\n"
+        f"main(['scan', {str(tmp_path)!r}, '--no-cache'])\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TQDM_MININTERVAL": "x"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == ExitCode.USAGE
+    assert "found a variable TQDM_" in ended.stderr
+    assert "unset it" in ended.stderr
+    assert "Traceback" not in ended.stderr
