@@ -37,7 +37,7 @@ SECONDS = 120
 _LONGEST = 100_000_000
 _MOST_LISTED = 3 * MOST_OUTPUT  # of all commits where a branch began
 _MOST_BASES = 50
-"""Commits that a branch may have begun at, each to be listed; of more, each file is changed."""
+"""Commits that a branch may have begun at, each to be listed."""
 _HASH = re.compile(r"[0-9a-f]{4,64}")
 _LISTED = re.compile(rb"(?<![^\0])100[0-7]{3} blob (?P<hash>[0-9a-f]{40,64})\t(?P<path>[^\0]+)\0")
 _NAMED = re.compile(r"(?P<name>[^-~^:\s\\?*\[][^~^:\s\\?*\[]*)(?P<back>(?:[~^]\d*)*)")
@@ -103,9 +103,14 @@ def _tree(root: str, base: str, paths: Container[str]) -> dict[str, str]:
                     f"one; {fetch if found.shallow else 'name one that HEAD comes from'}"
                 )
             tops = began.stdout.decode("ascii", "replace").split()
-            before: dict[str, str] | None = {} if len(tops) > _MOST_BASES else None
+            if len(tops) > _MOST_BASES:
+                raise SourceError(
+                    f"--diff {base}: found {len(tops):,} commits where the branch began, expected "
+                    f"at most {_MOST_BASES}; audit without it, or name another commit"
+                )
+            before: dict[str, str] | None = None
             left, until = _MOST_LISTED, time.monotonic() + SECONDS
-            for top in tops if before is None else ():
+            for top in tops:
                 listing = ("ls-tree", "-r", "-z", "--full-tree", top)
                 ended = ask(git, place, found, listing, max(1.0, until - time.monotonic()))
                 left -= len(ended.stdout)
