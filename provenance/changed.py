@@ -3,7 +3,7 @@
 As a pull request sees it: since the commit where the branch began, what is not committed too. No
 index, filter or configuration of the repository is asked: the tree of that commit says which bytes
 stood at each path, and those that stand there now are hashed as git does. git itself runs only as
-in ``history``, on objects alone.
+in ``git``, on objects alone.
 """
 
 from __future__ import annotations
@@ -19,17 +19,9 @@ from pathlib import Path
 from provenance.aside import temporary
 from provenance.decode import Reason, shown
 from provenance.errors import SourceError, UsageError
-from provenance.history import (
-    MOST_OUTPUT,
-    Repository,
-    ask,
-    not_run,
-    program,
-    refs,
-    repository,
-    skeleton,
-)
+from provenance.git import MOST_OUTPUT, ask, not_run, program, skeleton
 from provenance.regular import read_file
+from provenance.repository import Repository, refs, repository
 
 SECONDS = 120
 """So long may git take for one answer, or for all listings together."""

@@ -193,7 +193,7 @@ def test_where_git_has_too_much_to_say_that_is_told(
     git("add", ".")
     git("commit", "-q", "-m", "many")
     monkeypatch.setattr("provenance.changed.MOST_OUTPUT", 1_000, raising=False)
-    monkeypatch.setattr("provenance.history.MOST_OUTPUT", 1_000)
+    monkeypatch.setattr("provenance.git.MOST_OUTPUT", 1_000)
     said = CliRunner().invoke(main, ["audit", "--diff", "HEAD"])
     assert said.exit_code == 3
     assert "--diff HEAD: found more than 1,000 bytes of names" in said.output

@@ -18,19 +18,14 @@ import pytest
 from programs import program, renamed
 
 import provenance
+from provenance import git as git_module
 from provenance import history as module
+from provenance import repository as repository_module
 from provenance.decode import Reason
-from provenance.history import (
-    History,
-    Program,
-    Repository,
-    Wanted,
-    ask,
-    history,
-    merged,
-    read_porcelain,
-)
+from provenance.git import Program, ask
+from provenance.history import History, Wanted, history, merged, read_porcelain
 from provenance.model import LineDay
+from provenance.repository import Repository
 from provenance.verdict import directed
 
 GIT = shutil.which("git")
@@ -382,7 +377,7 @@ def test_what_cannot_be_read_is_told_as_such(
     def refused(_: object) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(module, "_leads_out", refused)
+    monkeypatch.setattr(repository_module, "_leads_out", refused)
     said = str(history(str(root), asked).reason)
     assert "objects of the repository that cannot be read (Permission denied)" in said
     assert "links" not in said
@@ -752,7 +747,7 @@ def test_want_of_memory_for_what_git_says_costs_its_days(
 
     root = repository(tmp_path / "r", [(TEXT, FIRST, FIRST)])
     asked = wanted(root)
-    monkeypatch.setattr(module, "read_at_most", none)
+    monkeypatch.setattr(git_module, "read_at_most", none)
     found = history(str(root), asked)
     assert not found.lines
     assert "memory" in (found.reason or "")
@@ -765,6 +760,7 @@ def test_what_git_says_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     git(root, "commit", "-q", "--amend", "-m", "x" * 100_000, author=f"{FIRST}T12:00:00+0000")
     assert history(str(root), wanted(root)).reason is None
     monkeypatch.setattr(module, "MOST_OUTPUT", 50_000)
+    monkeypatch.setattr(git_module, "MOST_OUTPUT", 50_000)
     found = history(str(root), wanted(root))
     assert "m.py" not in found.lines
     assert "more than 50,000 bytes" in str(found.reason)
@@ -828,5 +824,5 @@ def test_a_reference_longer_than_a_path_is_none(tmp_path: Path) -> None:
     """Each folder of it was asked for, from the first on: of a megabyte that took a minute."""
     git(tmp_path, "init", "-q")
     (tmp_path / ".git" / "HEAD").write_text(f"ref: refs/heads/{'a/' * 4_000_000}x\n")
-    found = module.repository(str(tmp_path))
+    found = repository_module.repository(str(tmp_path))
     assert "no commit that is checked out" in str(found)

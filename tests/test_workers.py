@@ -574,7 +574,7 @@ STOPPED = """
 import subprocess, sys, time
 sys.path[:0] = [{tests!r}]
 from test_workers import Bounds, Listed, Nothing, SourceFile, run
-from provenance import history, worker
+from provenance import git, worker
 where, worker._START_SECONDS = {where!r}, 3
 def nap(of):
     if of == where:
@@ -590,7 +590,7 @@ class Slow(Nothing):
 if __name__ == "__main__":
     if where == "git":
         told = subprocess.Popen("echo begun; sleep 1.5", shell=True, stdin=-1, stderr=-1)
-        history._answer(told, b"", 3)
+        git._answer(told, b"", 3)
     files = Listed([SourceFile("a.py", b"x", "", None, ())])
     skipped = []
     bounds = Bounds(seconds=3)

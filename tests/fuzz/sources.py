@@ -13,7 +13,7 @@ from programs import program
 
 from fuzz.indexes import library
 from fuzz.place import inside, source_file
-from provenance import changed, history
+from provenance import changed, history, repository
 from provenance.align import align, blocks
 from provenance.declared import said, used
 from provenance.decode import Reason, decode, printable
@@ -162,10 +162,10 @@ def fuzz_git(data: bytes) -> None:
         (directory / "objects").mkdir(parents=True)
     for name, text in zip(("HEAD", "packed-refs", "shallow"), rest.split(b"\x1e"), strict=False):
         (directory / name).write_bytes(text)
-    found = history.repository(str(top))
-    if isinstance(found, history.Repository):
+    found = repository.repository(str(top))
+    if isinstance(found, repository.Repository):
         assert re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", found.head)
-        history.refs(found, "main")
+        repository.refs(found, "main")
 
 
 def fuzz_tracked(data: bytes) -> None:
