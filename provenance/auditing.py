@@ -35,6 +35,10 @@ from provenance.workers import Bounds, Progress
 _LONGEST = 10_000_000
 _MOST_VAIN = 20
 """Names told that deny nothing, of each kind: an unlike word takes long to compare."""
+_LONGEST_NEAR = 60
+_MOST_NEAR = 10_000
+"""Letters of a name, and names, of which is said what one may have meant: a comparison takes time
+by the cube of the letters."""
 _NO_FILE = "no Python file was scanned; look at the paths, include, exclude, and what was skipped"
 
 
@@ -287,8 +291,9 @@ def _vain(plan: Plan) -> tuple[str, ...]:
         folded = {name.casefold() for name in names}
         wanted = dict.fromkeys(getattr(policy, f"deny_{key}"))
         missing = [one for one in wanted if one.casefold() not in folded and not is_glob(one)]
+        short = sorted(one for one in names if len(one) <= _LONGEST_NEAR)[:_MOST_NEAR]
         for name in missing[:_MOST_VAIN]:
-            near = get_close_matches(name, sorted(names), 1)
+            near = get_close_matches(name, short, 1) if len(name) <= _LONGEST_NEAR else ()
             told.append(
                 f"deny-{key} has {reprlib.repr(name)}, as no {key} in the indexes is called: "
                 f"nothing is denied by it{f'; did you mean {near[0]!r}?' if near else ''}"

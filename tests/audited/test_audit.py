@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,18 @@ def test_what_is_denied_by_a_name_that_no_index_has_is_told(
     """It would never fail, and nobody would see that the name is a slip."""
     assert told in (output := run("audit", *arguments, code=0).output)
     assert ("nothing is denied by it" in output) == bool(told)
+
+
+def test_a_long_name_that_no_index_has_is_compared_with_none(clean: Path) -> None:
+    """Two of 10,000 letters took a minute, twenty of a policy are compared with each family."""
+    (clean / "theirs").mkdir()
+    (clean / "theirs" / "m.py").write_text(program(3))
+    long = "m" * 100
+    provenance.build_index(["theirs"], "long.db", origin=long, license="MIT")
+    shutil.rmtree(clean / "theirs")
+    output = run("audit", "--deny-family", f"{long}1", "--index", "long.db", code=0).output
+    assert "as no family in the indexes" in output
+    assert "did you mean" not in output
 
 
 def test_few_of_very_many_names_that_no_index_has_are_told(clean: Path) -> None:
