@@ -68,6 +68,9 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 16_000_000  # behind a header: a name, or records of pax
 _MEMBER_BYTES = 256  # of names, and of such texts, per allowed member
 _PART = 1 << 16
+_STEP = 1 << 13  # of what is unpacked: so much is lost before a byte that is damaged
+_FEW_STREAMS = 1_000
+_LEAST_OF_A_STREAM = 4_096  # on the average, where they are more
 _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may ask for 4 GB
 
 
@@ -251,33 +254,63 @@ def _unpacked(raw: io.BufferedReader) -> IO[bytes]:
     """The stream inside a compressed file, known by its first bytes."""
     start = raw.peek(6)
     if start.startswith(b"\x1f\x8b"):
-        import gzip
-
-        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+        return io.BufferedReader(_Streams(raw, _Gzip), _STEP)
     if start.startswith(b"BZh"):
         import bz2
 
-        return io.BufferedReader(_Streams(raw, bz2.BZ2Decompressor), _PART)
+        return io.BufferedReader(_Streams(raw, bz2.BZ2Decompressor), _STEP)
     if start.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
         import lzma
 
         def unpacker() -> LZMADecompressor:
             return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
 
-        return io.BufferedReader(_Streams(raw, unpacker), _PART)
+        return io.BufferedReader(_Streams(raw, unpacker), _STEP)
     return raw
 
 
+class _Gzip:
+    """A stream of gzip, as ``bz2`` and ``lzma`` have theirs."""
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._stream = zlib.decompressobj(wbits=31)  # with gzip's header and sum
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Unpack some more, no more than so many bytes."""
+        return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
+
+    @property
+    def eof(self) -> bool:
+        """Whether its end was seen."""
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether all was unpacked that it was given."""
+        return not self._stream.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        """What it was given that stands behind its end."""
+        return self._stream.unused_data
+
+
 class _Streams(io.RawIOBase):
-    """What bzip2 or xz streams unpack to, one behind the other and nothing else but zeros, in
-    bounded memory (``lzma.LZMAFile`` takes no limit, ``bz2.BZ2File`` passes over other bytes)."""
+    """What streams of gzip, bzip2 or xz unpack to, one behind the other and nothing else but zeros,
+    in bounded memory (``lzma.LZMAFile`` takes no limit, ``bz2.BZ2File`` passes over other bytes, to
+    ``gzip.GzipFile`` each zero is a step)."""
 
     def __init__(
-        self, raw: io.BufferedReader, unpacker: Callable[[], BZ2Decompressor | LZMADecompressor]
+        self,
+        raw: io.BufferedReader,
+        unpacker: Callable[[], BZ2Decompressor | LZMADecompressor | _Gzip],
     ) -> None:
         self._raw = raw
         self._begin = unpacker
         self._unpacker = unpacker()
+        self._streams = self._given = 0
 
     def readinto(self, buffer: Buffer, /) -> int:
         """Fill the buffer as far as one step goes; 0 at the end."""
@@ -285,17 +318,24 @@ class _Streams(io.RawIOBase):
         while True:
             packed = b""
             if self._unpacker.eof:
-                packed = (self._unpacker.unused_data or self._raw.read(_PART)).lstrip(b"\0")
-                if not packed:
-                    return 0
+                packed = self._unpacker.unused_data.lstrip(b"\0")
+                while not packed:
+                    part = self._raw.read(_STEP)
+                    if not part:
+                        return 0
+                    packed = part.lstrip(b"\0")
                 self._unpacker = self._begin()
+                self._streams += 1
+                if self._streams > _FEW_STREAMS + self._given // _LEAST_OF_A_STREAM:
+                    raise OddError("very many compressed streams of nearly nothing", "longer ones")
             elif self._unpacker.needs_input:
-                packed = self._raw.read(_PART)
+                packed = self._raw.read(_STEP)
                 if not packed:
                     raise EOFError("the compressed data end too early")
             data = self._unpacker.decompress(packed, len(view))
             if data:
                 view[: len(data)] = data
+                self._given += len(data)
                 return len(data)
 
     def readable(self) -> bool:

@@ -226,7 +226,39 @@ def test_a_name_with_a_nul_is_told(tmp_path: Path) -> None:
     assert [one.path for one in open_source(path).files()] == ["a.py", "a.tar"]
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+PACKERS = [bytes, gzip.compress, bz2.compress, lzma.compress]
+
+
+@pytest.mark.parametrize("between", [64, 1 << 16, 3 << 16])
+@pytest.mark.parametrize("pack", PACKERS[1:])
+def test_zeros_between_streams_end_nothing(
+    pack: Callable[[bytes], bytes], between: int, tmp_path: Path
+) -> None:
+    """Padding of xz: what stood behind 64 KB of it vanished unsaid."""
+    first, second = member("p/a.py", b"x = 1\n"), member("p/m.py", b"x = 2\n")
+    path = tmp_path / "a.tar"
+    path.write_bytes(pack(first) + bytes(between) + pack(second + bytes(1024)) + bytes(between))
+    assert [one.path for one in open_source(str(path)).files()] == ["p/a.py", "p/m.py"]
+
+
+@pytest.mark.parametrize("pack", PACKERS[1:])
+def test_very_many_streams_of_nearly_nothing_are_told(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    """Each took as long as a hundred kilobytes; the parts of ``bgzip`` or ``pbzip2`` are large."""
+    text = member("p/a.py", b"x = 1\n") + bytes(1024)
+    path = tmp_path / "a.tar"
+    path.write_bytes(pack(b"") * 900 + pack(text))
+    assert [one.path for one in open_source(str(path)).files()] == ["p/a.py"]
+    path.write_bytes(pack(text) + pack(b"") * 1_100)
+    told = [one for one in open_source(str(path)).files() if isinstance(one, Skipped)]
+    assert "many compressed streams of nearly nothing, expected longer" in told[-1].reason
+    path.write_bytes(pack(b"") * 1_100 + pack(text))
+    with pytest.raises(SourceError, match="streams of nearly nothing"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("pack", PACKERS)
 @pytest.mark.parametrize("zeros", [512, 1024, 10240])
 def test_what_stands_behind_the_end_mark_is_told(
     zeros: int, pack: Callable[[bytes], bytes], tmp_path: Path

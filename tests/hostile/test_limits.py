@@ -196,8 +196,9 @@ def test_what_is_read_of_a_saved_file_is_held_to_memory(command: str, tmp_path: 
         arguments = ["verify-bundle", path, "--memory", "300"]
     script = (
         "import sys\n"
-        "from provenance import workers\n"
+        "from provenance import terminal, workers\n"
         "from provenance.cli import main\n"
+        "terminal._A_JOB = 0\n"
         "workers.BOUNDS = workers.Bounds(memory=300_000_000)\n"
         "main(sys.argv[1:])\n"
     )
