@@ -81,6 +81,10 @@ def no_dash(value: object, option: str, *, chosen: bool = False) -> None:
     )
 
 
+_THREADS_OF_A_JOB = 64 << 20  # bytes that are set aside for them, of which few are touched
+_TIMES_A_FILE = 60  # so long may this process take
+
+
 class Held(Command):
     """A command that reads what nobody vouches for. This process, which gathers what workers find,
     is held to memory and time as well, so that all comes to an end, whatever is read."""
@@ -95,16 +99,12 @@ class Held(Command):
         from provenance.workers import BOUNDS, held
 
         bounds = limits()
-        room = 2 * cores() * _A_JOB  # of threads, of which most is never touched
+        room = 2 * cores() * _THREADS_OF_A_JOB
         with (
             held(max(bounds.memory, BOUNDS.memory) + room),
-            _hurried(_FILES_AS_LONG * max(bounds.seconds, BOUNDS.seconds)),
+            _hurried(_TIMES_A_FILE * max(bounds.seconds, BOUNDS.seconds)),
         ):
             return super().invoke(ctx)
-
-
-_A_JOB = 64 << 20  # bytes
-_FILES_AS_LONG = 60
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def _hurried(seconds: float) -> Iterator[None]:
         raise ProvenanceError(
             f"found work that takes this process more than {seconds:,.0f} seconds, that of its "
             "workers apart, expected less; scan less at once with --include, or raise --timeout: "
-            f"this process has {_FILES_AS_LONG} times as long as a file"
+            f"this process has {_TIMES_A_FILE} times as long as a file"
         ) from None
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -25,7 +25,7 @@ def _instead(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
 def test_what_gathers_is_held_to_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is read: it took what it liked, and the system killed it."""
     monkeypatch.setattr(workers, "BOUNDS", workers.Bounds(memory=300_000_000))
-    monkeypatch.setattr(terminal, "_A_JOB", 0)
+    monkeypatch.setattr(terminal, "_THREADS_OF_A_JOB", 0)
     _instead(monkeypatch, lambda *_, **__: bytearray(400_000_000))
     ended = CliRunner().invoke(main, ["scan", str(tmp_path), "--memory", "300"])
     assert ended.exit_code == ExitCode.NOT_COMPLETED
@@ -49,7 +49,7 @@ def test_what_gathers_is_held_to_time(tmp_path: Path, monkeypatch: pytest.Monkey
             sum(range(1000))
 
     _instead(monkeypatch, work)
-    monkeypatch.setattr(terminal, "_FILES_AS_LONG", 0.002)
+    monkeypatch.setattr(terminal, "_TIMES_A_FILE", 0.002)
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         ended = CliRunner().invoke(main, ["scan", str(tmp_path)])

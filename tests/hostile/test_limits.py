@@ -198,7 +198,7 @@ def test_what_is_read_of_a_saved_file_is_held_to_memory(command: str, tmp_path: 
         "import sys\n"
         "from provenance import terminal, workers\n"
         "from provenance.cli import main\n"
-        "terminal._A_JOB = 0\n"
+        "terminal._THREADS_OF_A_JOB = 0\n"
         "workers.BOUNDS = workers.Bounds(memory=300_000_000)\n"
         "main(sys.argv[1:])\n"
     )
