@@ -27,6 +27,8 @@ from provenance.model import Parameters, Place, Release, Tokens, UnitKind
 from provenance.opening import (
     OriginFacts,
     Origins,
+    check_sizes,
+    checksum_of,
     count_of,
     counts_of,
     day_of,
@@ -137,6 +139,7 @@ class Index:
                 raise ValueError("what it says of itself is not as it was written")
         else:
             meta, releases = heading_rows(self.connection)
+        check_sizes(meta)
         self.parameters = parameters_of(meta["parameters"])
         for decided in ("grammar", "normalisation", "scheme"):
             found, ours = getattr(self.parameters, decided), getattr(Parameters(), decided)
@@ -157,7 +160,7 @@ class Index:
         if not (8 <= self.shape.key_bits <= 64 and 1 <= self.shape.unit <= 4):
             raise ValueError("keys of bits that no key has")
         self._bits = page_bits_of(meta["page_bits"], self.shape.doors, self.shape.key_bits)
-        self.checksum = str(json.loads(meta["checksum"]))
+        self.checksum = checksum_of(meta["checksum"])
         self.units, _ = self.counts["unit"], self.counts["tree"]
         if [row[0] for row in releases] != list(range(1, len(releases) + 1)):
             raise ValueError("releases that are not numbered from 1 on")

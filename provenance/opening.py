@@ -5,6 +5,7 @@ every value checked, so that nothing that is made of them meets another type or 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -15,6 +16,9 @@ from provenance.given import LONGEST_TEXT
 from provenance.model import Family, Parameters, Release
 
 _MOST_FIELDS = 20
+_NO_SELECTION = '[[], [], ""]'  # include, exclude, origin
+_LONGEST_SELECTION = 20_000_000
+_LONGEST_META = 1_000_000
 _MOST = 100_000
 """Of a parameter that is a number; the greatest chosen is below a hundred."""
 _MOST_COUNTED = 1 << 32
@@ -105,6 +109,18 @@ class Origins(Mapping[int, OriginFacts]):
         return {name: number for number, name in enumerate(self.names, 1)}
 
 
+def check_sizes(meta: Mapping[str, Any]) -> None:
+    """That no text is long in which an index says of itself what it is: JSON takes some twenty
+    times as much memory as its bytes.
+
+    Raises:
+        ValueError: one is.
+    """
+    for value in meta.values():
+        if isinstance(value, (str, bytes)) and len(value) > _LONGEST_META:
+            raise ValueError("what it says of itself is longer than any is")
+
+
 def parameters_of(text: str) -> Parameters:
     """The parameters.
 
@@ -125,7 +141,17 @@ def parameters_of(text: str) -> Parameters:
 def counts_of(text: str) -> dict[str, int]:
     """How many of each table's things there are."""
     stored = _object(text)
+    if not all(name.isascii() and name.isidentifier() for name in stored):
+        raise ValueError("the number of something that is no table")
     return {name: count_of(value, name) for name, value in stored.items()}
+
+
+def checksum_of(text: str) -> str:
+    """The checksum of all that is stored."""
+    found = json.loads(text)
+    if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{64}", found):
+        raise ValueError("a checksum that is none")
+    return found
 
 
 def page_bits_of(text: str, doors: Sequence[int], most: int) -> list[int]:
@@ -171,12 +197,16 @@ def origin_of(row: Sequence[Any]) -> tuple[str, Family, str | None, int, int]:
 
 def selections_of(text: Any) -> list[str]:
     """What was selected of a release: JSON texts."""
+    if len(_text(text, "selection")) > _LONGEST_SELECTION:
+        raise ValueError("a selection that is longer than any is")
     try:
-        found = json.loads(_text(text, "selection"))
+        found = json.loads(text)
     except RecursionError as error:
         raise ValueError("a selection that is nested too deep") from error
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise ValueError("a selection that is none")
+    if any(len(one) < len(_NO_SELECTION) for one in found) or found != sorted({*found}):
+        raise ValueError("selections that are none, or not in order")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 
 from indexed.unsound import ROWS, Arrays, execute, flipped, reseal, rewrite, signed
 from provenance import IndexFileError
+from provenance.checksum import opening_rows, opening_sum
 from provenance.index import Index
 from provenance.indexing import merge_indexes
 from provenance.integrity import verify
@@ -153,6 +155,13 @@ def test_a_changed_row_is_refused(statement: str, copy: Path) -> None:
         "UPDATE release SET selection = '[5]'",
         "UPDATE release SET selection = 5",
         f"UPDATE release SET selection = '{'[' * 5_000}'",
+        """UPDATE release SET selection = '["a"]'""",
+        """UPDATE release SET selection = '["[[], [], null]", "[[], [], null]"]'""",
+        f"""UPDATE release SET selection = '["{"x" * 20_000_000}"]'""",
+        f"UPDATE meta SET value = value || '{' ' * 1_000_000}' WHERE key = 'counts'",
+        f"INSERT INTO meta VALUES ('more', '{'x' * 1_000_001}')",
+        r"""UPDATE meta SET value = replace(value, '{', '{"\u001b[31m": 1, ')
+        WHERE key = 'counts'""",
         "UPDATE release SET package = ''",
         f"UPDATE release SET link = 'https://x/{'{path}' * 21}'",  # which each finding would have
         f"UPDATE release SET license = '{'x' * 10_001}'",
@@ -181,6 +190,18 @@ def test_what_others_wrote_is_refused_before_room_is_made_for_it(
     with pytest.raises(IndexFileError, match="damaged"):
         merge_indexes([built, copy], tmp_path / "joined.db")
     assert not (tmp_path / "joined.db").exists()
+
+
+@pytest.mark.parametrize("said", [r'"\u001b[31m"', "7", '"c0"'])
+def test_a_checksum_that_is_none_is_refused(said: str, copy: Path) -> None:
+    """Whatever the others say: it is shown as it stands."""
+    execute(copy, f"UPDATE meta SET value = '{said}' WHERE key = 'checksum'")
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        stated = json.dumps(opening_sum(*opening_rows(connection)))
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'rows'", (stated,))
+    connection.close()
+    reseal(copy)
+    refused(copy, opened=True)
 
 
 @pytest.mark.parametrize("table", PAGED)
