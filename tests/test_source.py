@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import random
 import re
-import shutil
 import socket
 import stat
 import subprocess
@@ -15,13 +13,11 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from ending import ends
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
-from pathspec import GitIgnoreSpec
 from sources import (
     EXPECTED,
     KINDS,
@@ -36,12 +32,11 @@ from sources import (
 )
 
 from provenance.decode import printable, shown
-from provenance.errors import SourceError, UsageError
-from provenance.folder import IN_THE_SAME_TREE, find_named
+from provenance.errors import SourceError
+from provenance.folder import find_named
 from provenance.limits import Limits
 from provenance.model import Skipped, SourceFile
-from provenance.patterns import Patterns, _beginning, expand_braces, spec_of
-from provenance.regular import MOST_DEEP, passed, real_path
+from provenance.regular import MOST_DEEP
 from provenance.release import from_metadata, from_project, license_of, normalised
 from provenance.source import open_named, open_source
 
@@ -193,39 +188,6 @@ def test_archives_leave_out_the_same_folders(tmp_path: Path) -> None:
     assert paths(opened(put_zip(tmp_path / "a.zip", [(n, "") for n in names]))) == ["a.py"]
 
 
-def test_nested_gitignore_files_and_negation(tmp_path: Path) -> None:
-    put(tmp_path, "a.py", "gen/b.py", "sub/a.py", "sub/keep_gen/c.py", "sub/x_gen/d.py", "y_gen.py")
-    put(tmp_path, ".gitignore", text="# remark\ngen/\n*_gen*\n/a.py\n")
-    put(tmp_path, "sub/.gitignore", text="!keep_gen\n")
-    assert paths(opened(tmp_path)) == ["sub/a.py", "sub/keep_gen/c.py"]
-
-
-def test_rules_from_above_up_to_the_git_root_hold(tmp_path: Path) -> None:
-    put(tmp_path, ".gitignore", text="*.py")  # above the git root: does not count
-    root = tmp_path / "repo"
-    put(root, ".gitignore", text="/src/pkg/a.py\nbuild/\n")
-    put(root, "src/.gitignore", text="b.py\n")
-    put(root, ".git/info/exclude", text="c.py\n")
-    put(root / "src" / "pkg", "a.py", "b.py", "c.py", "d.py")
-    put(root, "build/lib/e.py")
-    assert paths(opened(root / "src" / "pkg")) == ["d.py"]
-    assert paths(opened(root)) == ["src/pkg/d.py"]
-    assert paths(opened(root / "build" / "lib")) == ["e.py"], "named by the user, it is read"
-
-
-def test_gitignore_that_cannot_be_read_is_told_and_bad_lines_are_passed_over(
-    tmp_path: Path,
-) -> None:
-    put(tmp_path, "a.py", "b.py")
-    (tmp_path / ".gitignore").write_bytes(b"\xef\xbb\xbfa.py\n!\n\xff\xfe\n[z-a]\n//\n")
-    assert paths(opened(tmp_path)) == ["b.py"]
-    os.remove(tmp_path / ".gitignore")
-    (tmp_path / ".gitignore").mkdir()
-    told = reasons(opened(tmp_path))[".gitignore"]
-    assert "a folder" in told
-    assert told.endswith("; shorten or remove it"), "no --exclude helps"
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="needs names that Windows refuses")
 def test_files_whose_names_are_shown_alike_are_told_apart(tmp_path: Path) -> None:
     """Results are known by what is shown: the verdict on one would be told of the other."""
@@ -239,47 +201,6 @@ def test_files_whose_names_are_shown_alike_are_told_apart(tmp_path: Path) -> Non
     assert "shown as that of another file" in reasons(opened(tmp_path))["a\\tb.py"]
 
 
-@pytest.mark.parametrize("bound", ["_MOST_IGNORE_LINES", "_MOST_IGNORE_BYTES"])
-def test_rules_of_one_tree_are_bounded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
-) -> None:
-    """Those of each folder are kept to the end; what is beyond hides nothing, whatever order the
-    system lists folders in."""
-    monkeypatch.setattr(f"provenance.folder.{bound}", 5 if "LINES" in bound else 15)
-    put(tmp_path, ".git/HEAD")
-    for name in "dbca":
-        put(tmp_path, f"{name}/.gitignore", text="#\n#\nb.py\n")
-        put(tmp_path, f"{name}/b.py")
-    source = opened(tmp_path)
-    told = reasons(source)
-    assert {path for path in told if path.endswith("b.py")} == {"d/b.py"}
-    assert {path for path, why in told.items() if "expected fewer in one tree" in why} == {
-        f"{name}/.gitignore" for name in "abc"
-    }
-
-
-def test_a_line_of_gitignore_ends_where_git_ends_it(tmp_path: Path) -> None:
-    """At a line feed, not at every sign that some take for the end of one: what stands behind that
-    would be a rule of its own, and hide more than git does."""
-    put(tmp_path, "a.py", "b.py", "c.py")
-    rules = "".join(f"x{sign}/a.py\n" for sign in "\x0b\x0c\x1c\x85\u2028\r")
-    (tmp_path / ".gitignore").write_bytes((rules + "/b.py\r\n").encode())
-    assert paths(opened(tmp_path)) == ["a.py", "c.py"]
-
-
-def _ruled(folder: Path) -> None:
-    assert paths(opened(folder)) == ["a" * 200 + ".py"]
-
-
-def test_a_rule_cannot_hold_a_scan_up(tmp_path: Path) -> None:
-    """Wildcards become a regular expression: dozens of them would be tried for years."""
-    rules = ["*" * 200 + "z", "**/" * 200 + "none", "*a" * 100 + "z", "a/" * 900]
-    for number, rule in enumerate(rules):
-        put(tmp_path / str(number), "a" * 200 + ".py", "hidden.py")
-        put(tmp_path / str(number), ".gitignore", text=rule + "\nhidden.py\n")
-    ends(_ruled, [tmp_path / str(number) for number in range(len(rules))])
-
-
 def _classified(number: int) -> None:
     said = from_project({"classifiers": [f"License :: a{at}" for at in range(number)]})
     assert said.license == ", ".join(f"a{at}" for at in range(99))[:200]
@@ -290,255 +211,10 @@ def test_very_many_licences_of_a_project_are_read_in_time() -> None:
     ends(_classified, [300_000])
 
 
-SLOW_GLOBS = [  # each with a path, which it does not match
-    ("a*a*/" * 60 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
-    ("**/" + "a*a*a*/" * 40 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
-    ("**/a/**/a/**/b", "a/" * 2_000 + "c.py"),
-    ("*a*a*b", "a" * 4_000 + ".py"),
-    ("*[a]*/" * 60 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
-    ("**/" + "*[!b]*?*/" * 40 + "b", "/".join(["a" * 60] * 60 + ["c.py"])),
-]
-
-
-def _unmatched(given: tuple[str, str]) -> None:
-    glob, path = given
-    assert all(Patterns(exclude=[glob]).wants(path) for _ in range(20))
-
-
-def test_a_glob_with_few_wildcards_in_each_part_is_held_against_a_path_in_time() -> None:
-    """Of many parts each was tried in all its ways with all those of the others, for years: a
-    policy, a ``.gitignore`` or a ``REUSE.toml`` could do that by one line."""
-    ends(_unmatched, SLOW_GLOBS)
-
-
-def test_very_many_globs_are_asked_of_links_to_folders_in_time() -> None:
-    """Their beginnings were compiled anew for each link, in seconds."""
-    wanted = Patterns([f"a{at}/*/b" for at in range(10_000)])
-    assert not wanted.wants_within("c/d0")
-    compiled = _beginning.cache_info().misses
-    assert not any(wanted.wants_within(f"c/d{at}") for at in range(1, 4))
-    assert _beginning.cache_info().misses == compiled
-
-
-def test_globs_match_what_the_expressions_of_pathspec_match() -> None:
-    """But for ``/``, which is no sign of a set, as it is none to git."""
-    drawn = random.Random(28)
-    signs = ["a", "b", "*", "*", "?", "[ab]", "[!a]", "[+-9]", "\\*", "."]
-    told = 0
-    for _ in range(3_000):
-        parts = ["".join(drawn.choices(signs, k=drawn.randrange(1, 6))) for _ in range(4)]
-        parts = [drawn.choice((part, part, "**", "*")) for part in parts[drawn.randrange(4) :]]
-        line = drawn.choice(("", "/", "**/")) + "/".join(parts) + drawn.choice(("", "/"))
-        for plain, ours in zip(
-            GitIgnoreSpec.from_lines([line]).patterns, spec_of([line]).patterns, strict=True
-        ):
-            if plain.regex is None or ours.regex is None:
-                continue
-            as_git = re.compile(re.sub(r"(?=\[(?:ab|\^a|\+-9)\])", "(?!/)", plain.regex.pattern))
-            for _ in range(10):
-                path = "/".join("".join(drawn.choices("aab.*", k=3)) for _ in range(5))
-                path = path[drawn.randrange(8) :] + drawn.choice(("", "/"))
-                found = [regex.search(path) for regex in (as_git, ours.regex)]
-                one, two = (
-                    match and (match.span(), match.groupdict().get("ps_d")) for match in found
-                )
-                assert one == two, (line, path)
-                told += one is not None
-    assert told > 1_000
-
-
-@pytest.mark.parametrize("back", ["!a/x.py", "./!a/x.py", "{!a/x.py,zz}"])
-def test_a_folder_gives_what_an_archive_gives_where_a_glob_takes_back(
-    tmp_path: Path, back: str
-) -> None:
-    """However the glob is written, the folder is walked."""
-    names = ["a/x.py", "a/y.py", "b.py"]
-    put(tmp_path / "folder", *names)
-    packed = put_zip(tmp_path / "a.zip", [(name, "x = 1\n") for name in names])
-    for place in (tmp_path / "folder", packed):
-        assert paths(open_source(str(place), exclude=["a", back])) == ["a/x.py", "b.py"]
-
-
 def test_archives_tell_what_they_leave_out(tmp_path: Path) -> None:
     names = ["a.py", "env/lib/b.py", "env/lib/c.py", "env/pyvenv.cfg", "x/node_modules/c.py"]
     source = opened(put_zip(tmp_path / "a.zip", [(name, "") for name in names]))
     assert reasons(source).keys() == {"env/", "x/node_modules/"}
-
-
-@needs_posix
-def test_no_symbolic_link_is_followed_and_every_one_is_told(tmp_path: Path) -> None:
-    outside = put(tmp_path / "outside", "secret.py")
-    root = put(tmp_path / "root", "a.py", "sub/b.py")
-    (root / "same.py").symlink_to("a.py")
-    (root / "out.py").symlink_to(outside / "secret.py")
-    (root / "outfolder").symlink_to(outside)
-    (root / "infolder").symlink_to("sub")
-    (root / "sub" / "loop").symlink_to("..")
-    (root / "self.py").symlink_to("self.py")
-    (root / "nowhere.py").symlink_to("missing")
-    (root / "readme.txt").symlink_to("a.py")
-    source = opened(root)
-    assert paths(source) == ["a.py", "sub/b.py"]
-    told = reasons(source)
-    assert told.keys() == {
-        "infolder",
-        "nowhere.py",
-        "out.py",
-        "outfolder",
-        "same.py",
-        "self.py",
-    } | {"sub/loop"}
-    for name in ("same.py", "infolder", "sub/loop"):
-        assert "of the same tree" in told[name]
-    for name in ("out.py", "outfolder"):
-        assert "outside the tree" in told[name]
-    for name in ("self.py", "nowhere.py"):
-        assert "leads nowhere" in told[name]
-
-
-@needs_posix
-@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
-def test_a_chain_of_links_that_no_system_follows_is_told(tmp_path: Path) -> None:
-    """Python follows it, by a call in another for each link: a fault of ours, of 1,000 of them; or,
-    since 3.13, in time by the square. One of fewer that the system does follow is told as well."""
-    put(tmp_path, "own.py")
-    (tmp_path / "x").mkdir()
-    for number in range(1_500):
-        (tmp_path / "x" / str(number)).symlink_to(f"{number + 1}")
-    for name in ("a.py", "b.ipynb", "NOTICE"):
-        (tmp_path / name).symlink_to("x/0")
-    for number in range(9):  # fewer links, of as many steps
-        (tmp_path / "x" / f"y{number}").symlink_to(f"{'../x/' * 500}y{number + 1}")
-    (tmp_path / "x" / "y9").symlink_to("../own.py")
-    (tmp_path / "c.py").symlink_to("x/y0")
-    (tmp_path / ".git").write_text("gitdir: missing/../x/0\n")
-    source = opened(tmp_path)
-    assert paths(source) == ["own.py"]
-    assert {path: "leads nowhere" in why for path, why in reasons(source).items()} == {
-        **{"a.py": True, "b.ipynb": True, "c.py": True},
-    }
-    assert [str(one) for one in source.notices() if "leads nowhere" in str(one)]
-    with pytest.raises(SourceError):
-        opened(tmp_path / "a.py")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
-@given(
-    st.dictionaries(
-        st.sampled_from("abcd"),
-        st.lists(
-            st.sampled_from(["a", "b", "c", "d", "..", ".", "f", "/"]), min_size=1, max_size=4
-        ),
-    ),
-    st.lists(st.sampled_from(["a", "b", "c", "d", "..", "f", "g"]), min_size=1, max_size=5),
-)
-@example({"a": ["/"]}, ["a"])
-@example({"a": ["/"]}, ["a", "f"])
-def test_a_path_without_links_is_what_python_says(
-    links: dict[str, list[str]], way: list[str]
-) -> None:
-    """But for links in a loop, which are followed some times and no further."""
-    with TemporaryDirectory() as place:
-        Path(place, "f", "g").mkdir(parents=True)
-        for name, parts in links.items():
-            target = "/".join(parts).replace("//", f"{place}/")
-            Path(place, name).symlink_to(target)
-        path = os.path.join(place, *way)
-        expected = os.path.realpath(path)
-        assert real_path(path) == expected or not os.path.exists(path)
-        assert [*passed(path)][-1] == expected or not os.path.exists(path)
-
-
-def test_a_link_to_what_is_not_looked_at_is_no_link_to_what_is(tmp_path: Path) -> None:
-    """Python in a file of another ending, in the data of git or where a glob leaves it out is run
-    through a link, and would be scanned nowhere."""
-    put(tmp_path, "a.py", "data/weights.bin", ".git/x/b.py", "lib/c.py")
-    for name, target in {
-        "model.py": "data/weights.bin",
-        "b.py": ".git/x/b.py",
-        "pkg": ".git/x",
-        "c.py": "lib/c.py",
-        "lib2": "lib",
-        "same.py": "a.py",
-        "a.ipynb": "a.py",  # which may be a notebook
-    }.items():
-        (tmp_path / name).symlink_to(target)
-    told = reasons(open_source(str(tmp_path)))
-    lost = {name for name, reason in told.items() if not reason.endswith(IN_THE_SAME_TREE)}
-    assert lost == {"model.py", "b.py", "pkg", "a.ipynb"}
-    assert "it is no notebook file" in told["a.ipynb"]
-    told = reasons(open_source(str(tmp_path), exclude=["lib/"]))
-    lost = {name for name, reason in told.items() if not reason.endswith(IN_THE_SAME_TREE)}
-    assert lost == {"model.py", "b.py", "pkg", "c.py", "lib2", "a.ipynb"}
-    told = reasons(open_source(str(tmp_path), only=["same.py"]))
-    assert told["same.py"].endswith(IN_THE_SAME_TREE)
-
-
-@needs_posix
-@pytest.mark.parametrize("only", [None, ["a.py", "pkg", "LICENSE"]])
-@pytest.mark.parametrize("where", ["made", ".venv", "kept/made", "kept/deep/node_modules"])
-def test_a_link_to_what_is_left_out_is_no_link_to_what_is_read(
-    where: str, only: list[str] | None, tmp_path: Path
-) -> None:
-    """What git ignores, environments and others' code are built into a package through a link."""
-    root = put(tmp_path, "kept/x.py", f"{where}/m.py", f"{where}/in/LICENSE")
-    put(root, ".gitignore", text="made\n")
-    if where == ".venv":
-        put(root, ".venv/pyvenv.cfg")
-    for name, target in {
-        "a.py": f"{where}/m.py",
-        "pkg": f"{where}/in",
-        "same.py": "kept/x.py",
-        "same": "kept",
-    }.items():
-        (root / name).symlink_to(target)
-    (root / "LICENSE").symlink_to(f"{where}/in/LICENSE")
-    told = reasons(open_source(str(root), only=only))
-    lost = {name for name, reason in told.items() if "is not looked at there" in reason}
-    assert lost == {"a.py", "pkg"}
-    (notice,) = open_source(str(root), only=only).notices()
-    assert isinstance(notice, Skipped)
-    assert notice.path == "LICENSE"
-    assert "is not looked at there" in notice.reason
-
-
-@needs_posix
-@pytest.mark.parametrize(
-    ("include", "target", "told"),
-    [
-        (["src/"], "lib", "lost"),
-        (["src/**/*.py"], "lib", "lost"),
-        (["src/x/a.py"], "lib", "lost"),
-        (["src/?/*.py", "!a"], "lib", "lost"),
-        (["*.py"], "lib", "same"),
-        (["*.{py,ipynb}"], "lib", "same"),
-        (["a.py", "src"], "lib", "lost"),
-        (["*.py"], "../outside", "lost"),
-        (["src/y/*.py"], "lib", ""),
-        (["src/*.py"], "lib", ""),
-        (["lib/**"], "lib", ""),
-    ],
-)
-def test_a_link_to_a_folder_is_told_where_a_glob_wants_a_file_behind_it(
-    include: list[str], target: str, told: str, tmp_path: Path
-) -> None:
-    """Were it a folder, that file would be read: what globs say of it alone is not enough."""
-    put(tmp_path / "outside", "a.py")
-    root = put(tmp_path / "root", "lib/a.py", "src/b.py")
-    (root / "src" / "x").symlink_to(root / target)
-    reason = reasons(open_source(str(root), include=include)).get("src/x", "")
-    assert (("same" if reason.endswith(IN_THE_SAME_TREE) else "lost") if reason else "") == told
-    assert "src/x" not in reasons(open_source(str(root), include=include, exclude=["src/x"]))
-
-
-@needs_posix
-def test_a_source_that_is_itself_a_link_is_followed(tmp_path: Path) -> None:
-    put(tmp_path / "real", "a.py")
-    (tmp_path / "link").symlink_to("real")
-    (tmp_path / "file").symlink_to("real/a.py")
-    assert paths(opened(tmp_path / "link")) == ["a.py"]
-    assert opened(tmp_path / "link").release.package == "real"
-    assert paths(opened(tmp_path / "file")) == ["file"]
 
 
 @needs_posix
@@ -710,34 +386,6 @@ def test_a_folder_is_the_project_its_pyproject_names(tmp_path: Path) -> None:
 # --- patterns and metadata ----------------------------------------------------------------
 
 
-def test_braces_are_spelt_out() -> None:
-    assert expand_braces(["m/{a,b{1,2}}/*"]) == ["m/a/*", "m/b1/*", "m/b2/*"]
-    assert expand_braces(["{a}", "{", "a,b}", "{a,}x"]) == ["{a}", "{", "a,b}", "ax", "x"]
-    escaped = expand_braces([r"{x\{1\},y\,z}/*", r"\{a,b}", r"\\{a,b}"])
-    assert escaped == [r"x\{1\}/*", r"y\,z/*", r"\{a,b}", r"\\a", r"\\b"]
-    with pytest.raises(UsageError, match=r"alternative in braces"):
-        expand_braces(["{a,b}" * 40])
-    many = [str(number) for number in range(10_001)]
-    assert expand_braces(many[1:]) == many[1:]
-    with pytest.raises(UsageError, match=r"more than 10,000 globs.*; name folders, or use \*"):
-        expand_braces(many)
-
-
-def test_star_does_not_cross_a_slash_but_a_folder_holds_all_in_it() -> None:
-    assert Patterns(["models/*.py"]).wants("models/a.py")
-    assert not Patterns(["models/*.py"]).wants("models/llama/a.py")
-    assert Patterns(["models/*"]).wants("models/llama/a.py")
-    assert Patterns(["models/**/a.py"]).wants("models/x/y/a.py")
-    assert Patterns(["./models/"]).wants("models/a.py")
-    assert Patterns(["modeling_*.py"]).wants("models/llama/modeling_llama.py")
-    assert not Patterns(["models/*", "!*_test.py"]).wants("models/a_test.py")
-
-
-def test_a_glob_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"found a glob that cannot be read"):
-        open_source(str(tmp_path), include=["!"])
-
-
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -812,43 +460,6 @@ def test_importing_the_stage_imports_no_reader() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
-
-
-@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="opens no folders")
-@pytest.mark.parametrize("where", ["a", "a/b"])
-def test_a_folder_that_became_a_link_since_it_was_listed_is_not_followed(
-    where: str, tmp_path: Path
-) -> None:
-    """Wherever it stands on the way; neither for a file nor for a notice."""
-    inside, outside = tmp_path / "inside", tmp_path / "outside"
-    for root, text in ((inside, "x = 1\n"), (outside, "secret = 1\n")):
-        put(root, "a/b/m.py", "a/b/NOTICE", "other.py", text=text)
-    source = open_source(str(inside))
-    (inside / where).rename(tmp_path / "gone")
-    (inside / where).symlink_to(outside / where, target_is_directory=True)
-    found = {one.path: one for one in source.files()}
-    assert isinstance(found["other.py"], SourceFile)
-    for one in (found["a/b/m.py"], *source.notices()):
-        assert isinstance(one, Skipped)
-        assert "cannot be read" in one.reason
-
-
-@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="opens no folders")
-def test_a_folder_that_becomes_a_link_while_it_is_listed_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inside, outside = put(tmp_path / "inside", "a/b/m.py"), put(tmp_path / "outside", "b/secret.py")
-
-    def swaps(*given: object) -> None:
-        if not (inside / "a").is_symlink():
-            (inside / "a").rename(tmp_path / "gone")
-            (inside / "a").symlink_to(outside, target_is_directory=True)
-
-    monkeypatch.setattr("provenance.folder._why_not", swaps)
-    (told,) = open_source(str(inside)).files()
-    assert isinstance(told, Skipped)
-    assert told.path == "a/"
-    assert "cannot be read" in told.reason
 
 
 def test_named_files_are_read_without_a_look_at_others(
@@ -928,6 +539,8 @@ def test_who_may_not_read_is_not_told_to_spell(
 
 
 LFS = f"version https://lfs.example/v1\noid sha256:{'0' * 64}\nsize 1\n"
+
+
 ANNEX = "/annex/objects/SHA256E-s1--00.py\n"
 
 
@@ -976,29 +589,6 @@ def test_a_pointer_to_content_that_is_elsewhere_is_told(
 def test_code_behind_what_looks_like_a_pointer_is_read(text: str, tmp_path: Path) -> None:
     """For no program is it one."""
     assert paths(open_source(str(put(tmp_path, "m.py", text=text + "x = 1\n" * 1000)))) == ["m.py"]
-
-
-@needs_posix
-@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
-def test_a_link_that_is_checked_out_as_text_is_told(tmp_path: Path) -> None:
-    """As where a system or a setting has no links: its text is the path of what would be run, and
-    may be Python itself."""
-    for name, target in (("a.py", "lib/code.txt"), ("b.py", "lib"), ("c.py", "a\nb/c.txt")):
-        (tmp_path / name).symlink_to(target)
-    for call in (["init", "-q"], ["add", "-A"], ["config", "core.symlinks", "false"]):
-        subprocess.run(["git", *call], cwd=tmp_path, check=True)
-    for name in ("a.py", "b.py", "c.py"):
-        (tmp_path / name).unlink()
-    subprocess.run(["git", "checkout", "-q", "a.py", "c.py"], cwd=tmp_path, check=True)
-    put(tmp_path, "b.py", text="x = 1\n" * 1000)  # changed into a file, and not committed yet
-    source = open_source(str(tmp_path))
-    assert paths(source) == ["b.py"]
-    for name in ("a.py", "c.py"):
-        assert "checked out as text" in reasons(source)[name]
-    put(tmp_path, "a.py")
-    for call in (["rm", "-q", "-f", "--cached"], ["add"]):
-        subprocess.run(["git", *call, "a.py"], cwd=tmp_path, check=True)
-    assert paths(open_source(str(tmp_path))) == ["a.py", "b.py"]
 
 
 def test_folders_one_in_another_are_entered_so_far_and_no_further(tmp_path: Path) -> None:
