@@ -81,8 +81,10 @@ def no_dash(value: object, option: str, *, chosen: bool = False) -> None:
     )
 
 
-_THREADS_OF_A_JOB = 64 << 20  # bytes that are set aside for them, of which few are touched
+_STACK = 8 << 20  # bytes of a thread, whatever ulimit -s says: all count that are set aside
+_THREADS_OF_A_JOB = 8 * _STACK
 _TIMES_A_FILE = 60  # so long may this process take
+_LATER = 60.0  # seconds
 
 
 class Held(Command):
@@ -100,20 +102,24 @@ class Held(Command):
 
         bounds = limits()
         room = 2 * cores() * _THREADS_OF_A_JOB
-        with (
-            held(max(bounds.memory, BOUNDS.memory) + room),
-            _hurried(_TIMES_A_FILE * max(bounds.seconds, BOUNDS.seconds)),
-        ):
-            return super().invoke(ctx)
+        usual = threading.stack_size(_STACK)
+        try:
+            with (
+                held(max(bounds.memory, BOUNDS.memory) + room),
+                _hurried(_TIMES_A_FILE * max(bounds.seconds, BOUNDS.seconds)),
+            ):
+                return super().invoke(ctx)
+        finally:
+            threading.stack_size(usual)
 
 
 @contextmanager
 def _hurried(seconds: float) -> Iterator[None]:
-    """For as long as it lasts, tell this process to end where it takes more time of processors than
+    """For as long as it lasts, interrupt this process where it takes more time of processors than
     that, its workers apart; but on Windows, in another thread, and where a profiler runs.
 
     Raises:
-        ProvenanceError: it was told so.
+        ProvenanceError: it was interrupted.
     """
     if (
         sys.platform == "win32"
@@ -122,15 +128,19 @@ def _hurried(seconds: float) -> Iterator[None]:
     ):
         yield
         return
+
+    from provenance.aside import waits
+
     late = False
 
     def end(*_: object) -> None:
         nonlocal late
         late = True
-        signal.raise_signal(signal.SIGTERM)
+        if not waits():
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, _LATER)  # again, where nobody let it out
     try:
         yield
     except KeyboardInterrupt:

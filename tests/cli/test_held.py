@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,21 +43,45 @@ def _fails(*_: object, **__: object) -> None:
     raise ProvenanceError("enough")
 
 
-def test_what_gathers_is_held_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It waited for ever for text of which the time was not known to go by the square."""
+def test_threads_of_what_is_held_have_usual_stacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large ``ulimit -s`` few threads had room in what this process may take, and days of git
+    were missing."""
+    sizes: list[int] = []
 
     def work(*_: object, **__: object) -> None:
+        sizes.append(threading.stack_size())
+        raise ProvenanceError("enough")
+
+    _instead(monkeypatch, work)
+    CliRunner().invoke(main, ["scan", str(tmp_path)])
+    assert sizes == [8 << 20]
+    assert threading.stack_size() == 0
+
+
+@pytest.mark.parametrize("heard", [signal.SIG_DFL, signal.SIG_IGN])
+def test_what_gathers_is_held_to_time(
+    heard: signal.Handlers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for ever for text of which the time was not known to go by the square. Who starts
+    it may have it hear no signal, and what is called may keep an interruption for itself."""
+
+    def work(*_: object, **__: object) -> None:
+        with suppress(KeyboardInterrupt):
+            while True:
+                sum(range(1000))
         while True:
             sum(range(1000))
 
     _instead(monkeypatch, work)
     monkeypatch.setattr(terminal, "_TIMES_A_FILE", 0.002)
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(terminal, "_LATER", 0.1)
+    before = signal.signal(signal.SIGTERM, heard)
     try:
         ended = CliRunner().invoke(main, ["scan", str(tmp_path)])
-    finally:  # of a process that ends they are let be
-        for one, handler in before.items():
-            signal.signal(one, handler)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert ended.exit_code == ExitCode.NOT_COMPLETED
     assert "found work that takes this process more than 0 seconds" in ended.output
     assert "raise --timeout" in ended.output
