@@ -20,6 +20,7 @@ from provenance.terminal import (
     check_same,
     contents,
     cores,
+    hold,
     no_dash,
     open_as,
     options,
@@ -135,7 +136,7 @@ def audit(
       provenance audit --write-baseline --reason "before the audit step"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import baseline_text
+    from provenance.auditing import baseline_text, bounds
     from provenance.planning import planned
     from provenance.report.audit import audit_text
     from provenance.report.formats import format_of
@@ -149,6 +150,7 @@ def audit(
         _init(paths)
         return
     plan = planned(paths, config=config, settings=_given(context, values))
+    hold(bounds(plan.policy))
     _tell_what_is_no_code(paths)
     for key in _REPORTS:
         for place in plan.places[key]:
@@ -343,7 +345,7 @@ def notices(
       provenance notices --write --reason "adapted from the model's own code"
     """
     from provenance.auditing import audit as run
-    from provenance.auditing import check_notices, with_stanzas
+    from provenance.auditing import bounds, check_notices, with_stanzas
     from provenance.given import text_of
     from provenance.planning import planned, widened
     from provenance.report.notices import beyond, headers, notices_text
@@ -352,6 +354,7 @@ def notices(
     text_of("--reason", reason)
     given = _given(context, values)
     plan = planned(paths, config=config, settings=given)
+    hold(bounds(plan.policy))
     _tell_what_is_no_code(paths)
     (place,) = plan.places["notices-file"]
     read = (place, *filter(None, [plan.file]))

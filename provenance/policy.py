@@ -44,7 +44,8 @@ class Found:
 
 
 def find(start: str) -> str | None:
-    """The policy file that rules a path: the nearest above it, no further than its repository.
+    """The policy file that rules a path: the nearest above it, no further than its repository, or,
+    where it stands in none, than the working folder: anyone may write one to a folder for all.
 
     Args:
         start: an absolute path of a folder.
@@ -52,7 +53,10 @@ def find(start: str) -> str | None:
     Raises:
         UsageError: a folder has two: who adds one would take away the other.
     """
-    folder = start
+    folder, top = start, None
+    if repository_root(start) is None:
+        here = os.getcwd()
+        top = here if os.path.join(start, "").startswith(os.path.join(here, "")) else start
     while True:
         own, project = os.path.join(folder, OWN_FILE), os.path.join(folder, PROJECT_FILE)
         alone = not _is_own(own, folder)
@@ -71,7 +75,7 @@ def find(start: str) -> str | None:
             return own
         if told:
             return project
-        if repository_root(folder) == folder:
+        if folder in (repository_root(folder), top):
             return None
         above = os.path.dirname(folder)
         if above == folder:

@@ -100,23 +100,40 @@ class Held(Command):
         """
         from provenance.workers import BOUNDS, held
 
-        bounds = limits()
-        room = 2 * cores() * _THREADS_OF_A_JOB
         usual = threading.stack_size(_STACK)
         try:
-            with (
-                held(max(bounds.memory, BOUNDS.memory) + room),
-                _hurried(_TIMES_A_FILE * max(bounds.seconds, BOUNDS.seconds)),
-            ):
+            with held(BOUNDS.memory), _hurried(ctx.meta):
+                hold(limits())
                 return super().invoke(ctx)
         finally:
             threading.stack_size(usual)
 
 
+def hold(bounds: Bounds) -> None:
+    """Let this process, which runs a command that is ``Held``, take sixty times as long as a file
+    may, and as much memory, but no less than without ``bounds``; an eighth of a gigabyte more for
+    each processor.
+
+    Raises:
+        ProvenanceError: the system does not let it be bounded.
+    """
+    from provenance.workers import BOUNDS, bound
+
+    bound(max(bounds.memory, BOUNDS.memory) + 2 * cores() * _THREADS_OF_A_JOB)
+    meta = click.get_current_context().meta
+    if _SECONDS in meta:
+        meta[_SECONDS] = _TIMES_A_FILE * max(bounds.seconds, BOUNDS.seconds)
+        # again, where nobody let the interruption out
+        signal.setitimer(signal.ITIMER_PROF, meta[_SECONDS], _LATER)
+
+
+_SECONDS = "provenance.seconds"
+
+
 @contextmanager
-def _hurried(seconds: float) -> Iterator[None]:
+def _hurried(meta: dict[str, Any]) -> Iterator[None]:
     """For as long as it lasts, interrupt this process where it takes more time of processors than
-    that, its workers apart; but on Windows, in another thread, and where a profiler runs.
+    ``hold`` says, its workers apart; but on Windows, in another thread, and where a profiler runs.
 
     Raises:
         ProvenanceError: it was interrupted.
@@ -139,17 +156,17 @@ def _hurried(seconds: float) -> Iterator[None]:
         if not waits():
             raise KeyboardInterrupt
 
+    meta[_SECONDS] = 0.0
     signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, seconds, _LATER)  # again, where nobody let it out
     try:
         yield
     except KeyboardInterrupt:
         if not late:
             raise
         raise ProvenanceError(
-            f"found work that takes this process more than {seconds:,.0f} seconds, that of its "
-            "workers apart, expected less; scan less at once with --include, or raise --timeout: "
-            f"this process has {_TIMES_A_FILE} times as long as a file"
+            f"found work that takes this process more than {meta[_SECONDS]:,.0f} seconds, that of "
+            "its workers apart, expected less; scan less at once with --include, or raise "
+            f"--timeout: this process has {_TIMES_A_FILE} times as long as a file"
         ) from None
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -500,7 +500,7 @@ def _serve(
             os._exit(1)
 
     try:
-        _bound(memory)
+        bound(memory)
         threading.Thread(target=read, daemon=True).start()
     except ProvenanceError as error:
         pipe.send((None, error, ""))
@@ -545,14 +545,14 @@ def held(memory: int) -> Iterator[None]:
         yield
         return
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    _bound(memory)
+    bound(memory)
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _bound(memory: int) -> None:
+def bound(memory: int) -> None:
     """Let this process take so many bytes more than it has, where the system can see to that.
 
     Raises:

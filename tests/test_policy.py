@@ -29,8 +29,9 @@ def put(path: Path, text: str) -> str:
 # --- where it is found --------------------------------------------------------------------
 
 
-def test_the_nearest_file_rules(tmp_path: Path) -> None:
+def test_the_nearest_file_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pyproject.toml that says nothing of it is passed over."""
+    monkeypatch.chdir(tmp_path)
     top = put(tmp_path / PROJECT, "[tool.provenance]\n")
     put(tmp_path / "a" / PROJECT, "[project]\nname = 'x'\n")
     deep = tmp_path / "a" / "b"
@@ -38,6 +39,23 @@ def test_the_nearest_file_rules(tmp_path: Path) -> None:
     assert find(str(deep)) == top
     own = put(tmp_path / "a" / "provenance.toml", "")
     assert find(str(deep)) == own
+
+
+def test_without_a_repository_the_working_folder_bounds_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder for all, as that of temporary files, anybody may write one."""
+    put(tmp_path / "provenance.toml", "")
+    inner = tmp_path / "unpacked" / "src"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "unpacked")
+    assert find(str(inner)) is None
+    own = put(tmp_path / "unpacked" / "provenance.toml", "")
+    assert find(str(inner)) == own
+    monkeypatch.chdir(inner)
+    assert find(str(inner)) is None
+    monkeypatch.chdir(tmp_path.parent)
+    assert find(str(inner)) == own
 
 
 def test_two_policies_in_one_folder_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from provenance import terminal, workers
 from provenance.cli import main
 from provenance.errors import ExitCode, ProvenanceError
 
+resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there it is held on Linux")
 
 
@@ -41,6 +43,40 @@ def test_what_gathers_is_held_to_memory(tmp_path: Path, monkeypatch: pytest.Monk
 def _fails(*_: object, **__: object) -> None:
     bytearray(400_000_000)
     raise ProvenanceError("enough")
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [("scan", "option"), *product(["audit", "notices"], ["option", "variable", "policy"])],
+)
+def test_the_settings_of_files_raise_what_gathers_may_take(
+    command: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever they are set: what a message advises must be of use."""
+    found: list[tuple[float, int]] = []
+
+    def work(*_: object, **__: object) -> None:
+        found.append(
+            (signal.getitimer(signal.ITIMER_PROF)[0], resource.getrlimit(resource.RLIMIT_DATA)[0])
+        )
+        raise ProvenanceError("enough")
+
+    _instead(monkeypatch, work)
+    monkeypatch.setattr("provenance.auditing.audit", work)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    call = [command, str(tmp_path)]
+    if where == "option":
+        call += ["--timeout", "600", "--memory", "9000"]
+    elif where == "variable":
+        monkeypatch.setenv("PROVENANCE_TIMEOUT", "600")
+        monkeypatch.setenv("PROVENANCE_MEMORY", "9000")
+    else:
+        (tmp_path / "provenance.toml").write_text("timeout = 600\nmemory = 9000\n")
+    ended = CliRunner().invoke(main, call)
+    assert "enough" in ended.output
+    ((seconds, memory),) = found
+    assert round(seconds, -3) == 36_000
+    assert 9_000_000_000 < memory < 2 * 9_000_000_000
 
 
 def test_threads_of_what_is_held_have_usual_stacks(
