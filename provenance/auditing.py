@@ -6,9 +6,10 @@ import os
 import reprlib
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from heapq import nlargest
 from pathlib import PurePath
 
 from provenance.decode import Reason, plain_text, shown
@@ -37,8 +38,10 @@ _MOST_VAIN = 20
 """Names told that deny nothing, of each kind: an unlike word takes long to compare."""
 _LONGEST_NEAR = 60
 _MOST_NEAR = 10_000
-"""Letters of a name, and names, of which is said what one may have meant: a comparison takes time
-by the cube of the letters."""
+_MOST_LIKELY = 20
+"""Letters of a name, names, and those that have most letters of it, of which is said what one may
+have meant: to compare two takes time by the cube of the letters."""
+_LIKE = 0.6  # of all letters of both
 _NO_FILE = "no Python file was scanned; look at the paths, include, exclude, and what was skipped"
 
 
@@ -275,8 +278,6 @@ def _vain(plan: Plan) -> tuple[str, ...]:
     policy = plan.policy
     if not (policy.deny_organisation or policy.deny_country or policy.deny_family):
         return ()
-    from difflib import get_close_matches
-
     from provenance.library import Library
 
     with Library(indexes(plan)) as library:
@@ -293,12 +294,28 @@ def _vain(plan: Plan) -> tuple[str, ...]:
         missing = [one for one in wanted if one.casefold() not in folded and not is_glob(one)]
         short = sorted(one for one in names if len(one) <= _LONGEST_NEAR)[:_MOST_NEAR]
         for name in missing[:_MOST_VAIN]:
-            near = get_close_matches(name, short, 1) if len(name) <= _LONGEST_NEAR else ()
+            near = _near(name, short)
             told.append(
                 f"deny-{key} has {reprlib.repr(name)}, as no {key} in the indexes is called: "
-                f"nothing is denied by it{f'; did you mean {near[0]!r}?' if near else ''}"
+                f"nothing is denied by it{f'; did you mean {near!r}?' if near else ''}"
             )
     return tuple(told)
+
+
+def _near(name: str, names: Sequence[str]) -> str | None:
+    """Which of some short names may have been meant, if any."""
+    from difflib import SequenceMatcher, get_close_matches
+
+    if len(name) > _LONGEST_NEAR:
+        return None
+    matcher = SequenceMatcher(None, "", name)
+    shares = []
+    for one in names:
+        matcher.set_seq1(one)
+        if matcher.real_quick_ratio() >= _LIKE:
+            shares.append((matcher.quick_ratio(), one))
+    likely = [one for share, one in nlargest(_MOST_LIKELY, shares) if share >= _LIKE]
+    return next(iter(get_close_matches(name, likely, 1, _LIKE)), None)
 
 
 def _notices(plan: Plan) -> str | Reason:

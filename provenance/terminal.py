@@ -100,6 +100,8 @@ class Held(Command):
         """
         from provenance.workers import BOUNDS, held
 
+        if _is_in_a_program():
+            return super().invoke(ctx)
         usual = threading.stack_size(_STACK)
         try:
             with held(BOUNDS.memory), _hurried(ctx.meta):
@@ -119,6 +121,8 @@ def hold(bounds: Bounds) -> None:
     """
     from provenance.workers import BOUNDS, bound
 
+    if _is_in_a_program():
+        return
     bound(max(bounds.memory, BOUNDS.memory) + 2 * cores() * _THREADS_OF_A_JOB)
     meta = click.get_current_context().meta
     if _SECONDS in meta:
@@ -127,22 +131,23 @@ def hold(bounds: Bounds) -> None:
         signal.setitimer(signal.ITIMER_PROF, meta[_SECONDS], _LATER)
 
 
+def _is_in_a_program() -> bool:
+    """Whether this is no process of ours, but a thread of one, which may have others."""
+    return threading.current_thread() is not threading.main_thread()
+
+
 _SECONDS = "provenance.seconds"
 
 
 @contextmanager
 def _hurried(meta: dict[str, Any]) -> Iterator[None]:
     """For as long as it lasts, interrupt this process where it takes more time of processors than
-    ``hold`` says, its workers apart; but on Windows, in another thread, and where a profiler runs.
+    ``hold`` says, its workers apart; but on Windows, and where a profiler runs.
 
     Raises:
         ProvenanceError: it was interrupted.
     """
-    if (
-        sys.platform == "win32"
-        or threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGPROF) != signal.SIG_DFL
-    ):
+    if sys.platform == "win32" or signal.getsignal(signal.SIGPROF) != signal.SIG_DFL:
         yield
         return
 

@@ -79,6 +79,24 @@ def test_the_settings_of_files_raise_what_gathers_may_take(
     assert 9_000_000_000 < memory < 2 * 9_000_000_000
 
 
+def test_a_command_in_a_thread_holds_no_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What two of them take and restore in turn would stay."""
+    found = []
+
+    def work(*_: object, **__: object) -> None:
+        found.append(resource.getrlimit(resource.RLIMIT_DATA))
+        raise ProvenanceError("enough")
+
+    monkeypatch.setattr("provenance.auditing.audit", work)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    thread = threading.Thread(target=CliRunner().invoke, args=(main, ["audit", str(tmp_path)]))
+    thread.start()
+    thread.join()
+    assert found == [resource.getrlimit(resource.RLIMIT_DATA)]
+
+
 def test_threads_of_what_is_held_have_usual_stacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
