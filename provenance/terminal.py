@@ -654,7 +654,8 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
         ) from error
 
     tqdm.monitor_interval = 0  # no thread beside ours
-    with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True) as bar:
+    ours: dict[str, Any] = {"file": sys.stderr, "lock_args": None, "write_bytes": False}
+    with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True, **ours) as bar:
 
         def show(done: int, total: int) -> None:
             if done < bar.n or total != bar.total:

@@ -143,21 +143,30 @@ def test_what_gathers_is_held_to_time(
     assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
 
 
-def test_a_setting_of_the_bar_that_is_no_number_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [
+        ("MININTERVAL", ExitCode.USAGE, "found a variable TQDM_"),
+        *product(["FILE", "LOCK_ARGS", "WRITE_BYTES"], [ExitCode.DONE], [""]),
+    ],
+)
+def test_a_setting_of_the_bar_that_is_none_is_told_or_of_no_effect(
+    name: str, code: ExitCode, told: str, tmp_path: Path
+) -> None:
     """It was a traceback, and a fault of ours; a terminal alone has a bar."""
-    code = (
+    (tmp_path / "a.py").write_text("x = 1\n")
+    script = (
         "import sys\n"
         "sys.stderr.isatty = lambda: True\n"
         "from provenance.cli import main\n"
         f"main(['scan', {str(tmp_path)!r}, '--no-cache'])\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "TQDM_MININTERVAL": "x"},
+        [sys.executable, "-c", script],
+        env={**os.environ, f"TQDM_{name}": "x"},
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == ExitCode.USAGE
-    assert "found a variable TQDM_" in ended.stderr
-    assert "unset it" in ended.stderr
+    assert ended.returncode == code, ended.stderr
+    assert told in ended.stderr
     assert "Traceback" not in ended.stderr
