@@ -14,7 +14,21 @@ from provenance.pages import decompress
 from provenance.schema import PAGED, TABLES, WIDE
 
 _Rows = list[tuple[Any, ...]]
+_MOST_SAID, _LONGEST_SAID = 100, 1_000_000
 _ORIGINS = "SELECT * FROM origin ORDER BY id"
+
+
+def check_meta(connection: sqlite3.Connection) -> None:
+    """That an index does not say very much of itself, which is looked at before it is read: JSON
+    takes some twenty times as much memory as its bytes.
+
+    Raises:
+        ValueError: it does.
+    """
+    asked = "SELECT count(*), max(length(key)), max(length(value)) FROM meta"
+    many, *long = connection.execute(asked).fetchone()
+    if many > _MOST_SAID or any(one and one > _LONGEST_SAID for one in long):
+        raise ValueError("what it says of itself is longer than any is")
 
 
 def opening_rows(connection: sqlite3.Connection) -> tuple[dict[str, Any], _Rows, _Rows]:

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from provenance.checksum import heading_rows, opening_rows, opening_sum
+from provenance.checksum import check_meta, heading_rows, opening_rows, opening_sum
 from provenance.elements import Elements, Tree
 from provenance.errors import IndexFileError
 from provenance.model import Parameters, Place, Release, Tokens, UnitKind
 from provenance.opening import (
     OriginFacts,
     Origins,
-    check_sizes,
     checksum_of,
     count_of,
     counts_of,
@@ -132,6 +131,7 @@ class Index:
         self._holders: Recent[int, tuple[str, ...]] = Recent(50_000)
 
     def _load(self, *, whole: bool) -> None:
+        check_meta(self.connection)
         origins: list[Any] = []
         if whole:
             meta, releases, origins = opening_rows(self.connection)
@@ -139,7 +139,6 @@ class Index:
                 raise ValueError("what it says of itself is not as it was written")
         else:
             meta, releases = heading_rows(self.connection)
-        check_sizes(meta)
         self.parameters = parameters_of(meta["parameters"])
         for decided in ("grammar", "normalisation", "scheme"):
             found, ours = getattr(self.parameters, decided), getattr(Parameters(), decided)

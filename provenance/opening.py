@@ -18,7 +18,6 @@ from provenance.model import Family, Parameters, Release
 _MOST_FIELDS = 20
 _NO_SELECTION = '[[], [], ""]'  # include, exclude, origin
 _LONGEST_SELECTION = 20_000_000
-_LONGEST_META = 1_000_000
 _MOST = 100_000
 """Of a parameter that is a number; the greatest chosen is below a hundred."""
 _MOST_COUNTED = 1 << 32
@@ -107,18 +106,6 @@ class Origins(Mapping[int, OriginFacts]):
     def number_of(self) -> dict[str, int]:
         """The number of each, by name."""
         return {name: number for number, name in enumerate(self.names, 1)}
-
-
-def check_sizes(meta: Mapping[str, Any]) -> None:
-    """That no text is long in which an index says of itself what it is: JSON takes some twenty
-    times as much memory as its bytes.
-
-    Raises:
-        ValueError: one is.
-    """
-    for value in meta.values():
-        if isinstance(value, (str, bytes)) and len(value) > _LONGEST_META:
-            raise ValueError("what it says of itself is longer than any is")
 
 
 def parameters_of(text: str) -> Parameters:

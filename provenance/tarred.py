@@ -70,7 +70,7 @@ _MEMBER_BYTES = 256  # of names, and of such texts, per allowed member
 _PART = 1 << 16
 _STEP = 1 << 13  # of what is unpacked: so much is lost before a byte that is damaged
 _FEW_STREAMS = 1_000
-_LEAST_OF_A_STREAM = 4_096  # on the average, where they are more
+_LEAST_OF_A_STREAM = 512  # on the average, where they are more: some have one for each member
 _XZ_MEMORY = 256_000_000  # 'xz -9' needs 65 MB to unpack; a forged header may ask for 4 GB
 
 

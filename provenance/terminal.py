@@ -95,8 +95,7 @@ class Held(Command):
         """Run the command.
 
         Raises:
-            ProvenanceError: it took too long.
-            MemoryError: it needs too much.
+            ProvenanceError: it takes too long, or too much memory.
         """
         from provenance.workers import BOUNDS, held
 
@@ -104,11 +103,28 @@ class Held(Command):
             return super().invoke(ctx)
         usual = threading.stack_size(_STACK)
         try:
-            with held(BOUNDS.memory), _hurried(ctx.meta):
+            with held(BOUNDS.memory), _hurried(ctx):
                 hold(limits())
                 return super().invoke(ctx)
+        except MemoryError:
+            raise ProvenanceError(f"out of memory; {_less(ctx, 'jobs', 'memory')}") from None
         finally:
             threading.stack_size(usual)
+
+
+def _less(ctx: click.Context, *wanted: str) -> str:
+    """What to do where this process would take too much, with options that the command has."""
+    has = {one.name for one in ctx.command.params}
+    ways = ["scan less at once" + " with --include" * ("include" in has)]
+    ways += [_WAYS[one] for one in wanted if one in has]
+    return ", or ".join(ways)
+
+
+_WAYS = {
+    "jobs": "use --jobs 1",
+    "memory": "raise --memory, where that is what holds it",
+    "timeout": "raise --timeout: this process has 60 times as long as a file",
+}
 
 
 def hold(bounds: Bounds) -> None:
@@ -140,14 +156,18 @@ _SECONDS = "provenance.seconds"
 
 
 @contextmanager
-def _hurried(meta: dict[str, Any]) -> Iterator[None]:
+def _hurried(ctx: click.Context) -> Iterator[None]:
     """For as long as it lasts, interrupt this process where it takes more time of processors than
     ``hold`` says, its workers apart; but on Windows, and where a profiler runs.
 
     Raises:
         ProvenanceError: it was interrupted.
     """
-    if sys.platform == "win32" or signal.getsignal(signal.SIGPROF) != signal.SIG_DFL:
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.getsignal(signal.SIGPROF)
+    if before not in (signal.SIG_DFL, signal.SIG_IGN):
         yield
         return
 
@@ -161,7 +181,7 @@ def _hurried(meta: dict[str, Any]) -> Iterator[None]:
         if not waits():
             raise KeyboardInterrupt
 
-    meta[_SECONDS] = 0.0
+    ctx.meta[_SECONDS] = 0.0
     signal.signal(signal.SIGPROF, end)
     try:
         yield
@@ -169,13 +189,12 @@ def _hurried(meta: dict[str, Any]) -> Iterator[None]:
         if not late:
             raise
         raise ProvenanceError(
-            f"found work that takes this process more than {meta[_SECONDS]:,.0f} seconds, that of "
-            "its workers apart, expected less; scan less at once with --include, or raise "
-            f"--timeout: this process has {_TIMES_A_FILE} times as long as a file"
+            f"found work that takes this process more than {ctx.meta[_SECONDS]:,.0f} seconds, that "
+            f"of its workers apart, expected less; {_less(ctx, 'timeout')}"
         ) from None
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.signal(signal.SIGPROF, before)
 
 
 _HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
@@ -277,10 +296,7 @@ def _told() -> Iterator[None]:
         code, said = ExitCode.NOT_COMPLETED, "interrupted; nothing is written by half"
     except MemoryError:
         code = ExitCode.NOT_COMPLETED
-        said = (
-            "out of memory; scan less at once with --include, use --jobs 1, or raise --memory, "
-            "where that is what holds it"
-        )
+        said = "out of memory; free some, or work on less at once"
     except BrokenPipeError:  # the reader went away, as with | head
         _let_go()
         raise click.exceptions.Exit(ExitCode.NOT_COMPLETED) from None

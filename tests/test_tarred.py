@@ -250,6 +250,9 @@ def test_very_many_streams_of_nearly_nothing_are_told(
     path = tmp_path / "a.tar"
     path.write_bytes(pack(b"") * 900 + pack(text))
     assert [one.path for one in open_source(str(path)).files()] == ["p/a.py"]
+    many = [pack(member(f"p/{at}.py", b"x = 1\n")) for at in range(1_500)]  # as eStargz has them
+    path.write_bytes(b"".join(many) + pack(bytes(1024)))
+    assert len([*open_source(str(path)).files()]) == 1_500
     path.write_bytes(pack(text) + pack(b"") * 1_100)
     told = [one for one in open_source(str(path)).files() if isinstance(one, Skipped)]
     assert "many compressed streams of nearly nothing, expected longer" in told[-1].reason

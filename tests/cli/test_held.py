@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -20,6 +22,10 @@ from provenance.errors import ExitCode, ProvenanceError
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there it is held on Linux")
+
+
+def _is_held(command: click.Command) -> bool:
+    return isinstance(command, terminal.Held)
 
 
 def _instead(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
@@ -43,6 +49,16 @@ def test_what_gathers_is_held_to_memory(tmp_path: Path, monkeypatch: pytest.Monk
 def _fails(*_: object, **__: object) -> None:
     bytearray(400_000_000)
     raise ProvenanceError("enough")
+
+
+@pytest.mark.parametrize("command", [one for one in main.commands.values() if _is_held(one)])
+def test_what_to_do_names_options_that_the_command_has(command: click.Command) -> None:
+    """A remedy that is none is no remedy: ``report`` looks at what is saved."""
+    context = click.Context(command)
+    said = terminal._less(context, "jobs", "memory", "timeout")
+    has = {option for one in command.params for option in one.opts}
+    assert set(re.findall(r"--[a-z]+", said)) <= has
+    assert said.startswith("scan less at once")
 
 
 @pytest.mark.parametrize(
@@ -131,16 +147,17 @@ def test_what_gathers_is_held_to_time(
     _instead(monkeypatch, work)
     monkeypatch.setattr(terminal, "_TIMES_A_FILE", 0.002)
     monkeypatch.setattr(terminal, "_LATER", 0.1)
-    before = signal.signal(signal.SIGTERM, heard)
+    before = {one: signal.signal(one, heard) for one in (signal.SIGTERM, signal.SIGPROF)}
     try:
         ended = CliRunner().invoke(main, ["scan", str(tmp_path)])
+        assert signal.getsignal(signal.SIGPROF) == heard
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
     assert ended.exit_code == ExitCode.NOT_COMPLETED
     assert "found work that takes this process more than 0 seconds" in ended.output
     assert "raise --timeout" in ended.output
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
-    assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,25 @@ def test_what_others_wrote_is_refused_before_room_is_made_for_it(
     assert not (tmp_path / "joined.db").exists()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE meta SET value = '{'[' * 1_000_001}' WHERE key = 'rows'",
+        "INSERT INTO meta VALUES ('more', zeroblob(1000001))",
+        f"INSERT INTO meta VALUES ('{'x' * 1_000_001}', 1)",
+        "INSERT INTO meta SELECT 'x' || value, 1 FROM json_each('[' || substr(replace(hex("
+        "zeroblob(100)), '00', ',7'), 2) || ']')".replace("value, 1", "key, 1"),
+    ],
+)
+def test_what_an_index_says_of_itself_is_not_read_where_it_is_long(
+    statement: str, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sums are of what is read, and took twenty-six bytes a byte."""
+    execute(copy, statement)
+    monkeypatch.setattr("provenance.index.opening_rows", None)
+    assert "longer than any is" in refused(copy, opened=True)
+
+
 @pytest.mark.parametrize("said", [r'"\u001b[31m"', "7", '"c0"'])
 def test_a_checksum_that_is_none_is_refused(said: str, copy: Path) -> None:
     """Whatever the others say: it is shown as it stands."""
