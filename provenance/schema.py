@@ -188,6 +188,10 @@ def tail(path: Path) -> bytes:
         return file.read(SEAL)
 
 
+_MOST_STEPS = 2_000
+"""Of SQLite, until the tables are known: those of an index take 250."""
+
+
 def open_checked(path: Path) -> sqlite3.Connection:
     """Open read-only, refusing whatever is not exactly an index of this format.
 
@@ -199,6 +203,8 @@ def open_checked(path: Path) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(uri, uri=True)
+        # of very many tables SQLite reads the names by the square, and nobody could interrupt it
+        connection.set_progress_handler(lambda: True, _MOST_STEPS)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         connection.execute("PRAGMA mmap_size = 268435456")
@@ -209,11 +215,13 @@ def open_checked(path: Path) -> sqlite3.Connection:
         schema = connection.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         ).fetchall()
+        connection.set_progress_handler(None, 0)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if connection is not None:
             connection.close()
+        why = "very many tables" if str(error) == "interrupted" else error
         raise unread(path, error) or IndexFileError(
-            f"{path}: found no readable index ({error}), expected a file written by "
+            f"{path}: found no readable index ({why}), expected a file written by "
             "'provenance index build'; build it again"
         ) from error
     problem = ""

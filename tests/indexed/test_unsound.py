@@ -211,6 +211,18 @@ def test_what_an_index_says_of_itself_is_not_read_where_it_is_long(
     assert "longer than any is" in refused(copy, opened=True)
 
 
+def test_very_many_tables_are_not_read(copy: Path) -> None:
+    """SQLite reads their names by the square, and hears nobody meanwhile."""
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.executemany(
+            "INSERT INTO sqlite_master VALUES ('table', ?, ?, 2, ?)",
+            [(f"t{at}", f"t{at}", f"CREATE TABLE t{at}(b)") for at in range(1_000)],
+        )
+    connection.close()
+    assert "very many tables" in refused(copy, opened=True)
+
+
 @pytest.mark.parametrize("said", [r'"\u001b[31m"', "7", '"c0"'])
 def test_a_checksum_that_is_none_is_refused(said: str, copy: Path) -> None:
     """Whatever the others say: it is shown as it stands."""
