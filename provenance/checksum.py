@@ -25,7 +25,10 @@ def check_meta(connection: sqlite3.Connection) -> None:
     Raises:
         ValueError: it does.
     """
-    asked = "SELECT count(*), max(length(key)), max(length(value)) FROM meta"
+    asked = (  # of a text length is up to the first NUL
+        "SELECT count(*), max(length(CAST(key AS BLOB))), max(length(CAST(value AS BLOB))) "
+        "FROM meta"
+    )
     many, *long = connection.execute(asked).fetchone()
     if many > _MOST_SAID or any(one and one > _LONGEST_SAID for one in long):
         raise ValueError("what it says of itself is longer than any is")
