@@ -238,14 +238,14 @@ def open_checked(path: Path) -> sqlite3.Connection:
         IndexFileError: it is not.
     """
     _check_readable(path)
-    if _bytes_of_tables(path) > _MOST_OF_TABLES:
-        raise IndexFileError(
-            f"{path}: found more tables, or longer ones, than those of an index, expected a file "
-            "written by 'provenance index build'; build it again"
-        )
     uri = Path(real_path(str(path))).as_uri() + "?mode=ro&immutable=1"
     connection = None
     try:
+        if _bytes_of_tables(path) > _MOST_OF_TABLES:
+            raise IndexFileError(
+                f"{path}: found more tables, or longer ones, than those of an index, expected a "
+                "file written by 'provenance index build'; build it again"
+            )
         connection = sqlite3.connect(uri, uri=True)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
@@ -257,7 +257,7 @@ def open_checked(path: Path) -> sqlite3.Connection:
         schema = connection.execute(
             "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         ).fetchall()
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError, OSError) as error:
         if connection is not None:
             connection.close()
         raise unread(path, error) or IndexFileError(

@@ -309,6 +309,19 @@ def test_verify_refuses_every_flipped_byte(small: tuple[bytes, str], tmp_path: P
 # --- what is no fault of the index --------------------------------------------------------
 
 
+def test_an_index_of_which_the_tables_cannot_be_counted_is_named(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may fail before SQLite reads it, too."""
+
+    def fails(_: Path) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("provenance.schema._bytes_of_tables", fails)
+    with pytest.raises(IndexFileError, match=r"found that it cannot be read .* look at the disk"):
+        Index(built)
+
+
 def test_an_index_on_a_disk_that_fails_is_named(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
