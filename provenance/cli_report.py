@@ -155,12 +155,11 @@ def report_(
       provenance report result.json --html report.html --source ../my-model
     """
     from provenance.regular import is_elsewhere
-    from provenance.workers import BOUNDS, held
+    from provenance.workers import BOUNDS
 
     check_apart(html, output, (str(result), *filter(None, (source, reference))))
     try:
-        with held(BOUNDS.memory):
-            saved = _saved(result)
+        saved = _saved(result)
     except MemoryError as error:
         raise SourceError(
             f"{result}: found a report for which more memory is needed than "

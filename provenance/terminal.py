@@ -123,7 +123,7 @@ def _less(ctx: click.Context, *wanted: str) -> str:
 _WAYS = {
     "jobs": "use --jobs 1",
     "memory": "raise --memory, where that is what holds it",
-    "timeout": "raise --timeout: this process has 60 times as long as a file",
+    "timeout": f"raise --timeout: this process has {_TIMES_A_FILE} times as long as a file",
 }
 
 
@@ -501,9 +501,10 @@ BOUNDS = options(
 
 def limits() -> Bounds:
     """What the work on a file may take, as the command line says."""
+    from provenance.workers import BOUNDS as usual
     from provenance.workers import Bounds
 
-    given, usual = click.get_current_context().meta, Bounds()
+    given = click.get_current_context().meta
     return Bounds(
         seconds=given.get("provenance.timeout", usual.seconds),
         memory=given.get("provenance.memory", usual.memory // 10**6) * 10**6,
@@ -670,6 +671,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
         ) from error
 
     tqdm.monitor_interval = 0  # no thread beside ours
+    # whatever variables TQDM_... say of these, which are no numbers
     ours: dict[str, Any] = {"file": sys.stderr, "lock_args": None, "write_bytes": False}
     with tqdm(desc=what, unit="file", leave=False, dynamic_ncols=True, **ours) as bar:
 
